@@ -1,0 +1,134 @@
+//! House rules that run as code. Each exception stands here, with its reason.
+
+mod files;
+mod readme;
+mod settings;
+
+use std::fmt::Write;
+
+use self::files::{File, tracked_files};
+
+/// Longest Rust file: what fits one sitting.
+const LINES_MAX: usize = 300;
+
+/// Rust files that may be longer, each with its reason.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Package registries and archives. A build takes their addresses from the machine that it runs on, never from here.
+/// (Written in two halves, so that this file keeps its own rule.)
+const REGISTRY_HOSTS: &[(&str, &str)] = &[
+    ("static.crates", ".io"),
+    ("index.crates", ".io"),
+    ("static.rust-lang", ".org"),
+    ("deb.debian", ".org"),
+    ("snapshot.debian", ".org"),
+    ("security.debian", ".org"),
+    ("archive.ubuntu", ".com"),
+    ("registry.npmjs", ".org"),
+    ("files.pythonhosted", ".org"),
+    ("pypi", ".org"),
+];
+
+/// Directories of one person's machine.
+const MACHINE_PATHS: &[(&str, &str)] = &[("/root", "/"), ("/home", "/"), ("/Users", "/"), ("/work", "/")];
+
+/// Files that name such hosts or paths for a good reason.
+const FOREIGN_NAMES_ALLOWED: &[(&str, &str)] = &[("Cargo.lock", "cargo writes it")];
+
+/// Files of the core that may say `unwrap` or `expect`, each with its reason.
+const PANICS_ALLOWED: &[(&str, &str)] = &[];
+
+#[test]
+fn rust_files_are_short() {
+    check("is too long: split it, or give its reason in LONG_FILES", |file| {
+        let lines = file.text.lines().count();
+        if !file.is_rust() || lines <= LINES_MAX || is_listed(LONG_FILES, file) {
+            return Vec::new();
+        }
+        vec![(lines, format!("{lines} lines, limit {LINES_MAX}"))]
+    });
+}
+
+#[test]
+fn the_core_does_not_know_spin() {
+    check("names spin_sdk outside src/spin/: only the adapter may, or the core builds for wasm alone", |file| {
+        let is_core = file.is_rust() && file.path.starts_with("src/") && !file.path.starts_with("src/spin");
+        if is_core { lines_with(file, |code| code.contains("spin_sdk")) } else { Vec::new() }
+    });
+}
+
+#[test]
+fn the_core_does_not_panic() {
+    check("may panic: a trap ends every request of the instance; return an error", |file| {
+        if !file.is_rust() || !file.path.starts_with("src/") || file.is_test() || is_listed(PANICS_ALLOWED, file) {
+            return Vec::new();
+        }
+        lines_with(file, |code| [".unwrap()", ".expect(", "panic!(", "unreachable!("].iter().any(|word| code.contains(word)))
+    });
+}
+
+#[test]
+fn nothing_names_a_registry_or_a_machine() {
+    let names: Vec<String> =
+        REGISTRY_HOSTS.iter().chain(MACHINE_PATHS).map(|(head, tail)| format!("{head}{tail}")).collect();
+    check("names a package registry or a directory of one machine", |file| {
+        if is_listed(FOREIGN_NAMES_ALLOWED, file) {
+            return Vec::new();
+        }
+        let found = |line: &str| names.iter().any(|name| contains_name(line, name));
+        file.text.lines().enumerate().filter(|(_, line)| found(line)).map(|(index, line)| (index + 1, line.to_owned())).collect()
+    });
+}
+
+#[test]
+fn text_files_end_with_one_newline_and_lines_with_no_blank() {
+    check("has blanks at the end of a line, or no single newline at its end", |file| {
+        let end = !file.text.is_empty() && (!file.text.ends_with('\n') || file.text.ends_with("\n\n"));
+        let last = file.text.lines().count();
+        let blanks = file.text.lines().enumerate().filter(|(_, line)| line.ends_with([' ', '\t']));
+        let mut found: Vec<_> = blanks.map(|(index, line)| (index + 1, line.to_owned())).collect();
+        if end {
+            found.push((last, "end of file".to_owned()));
+        }
+        found
+    });
+}
+
+/// Fails with every place that `rule` finds in any file.
+fn check(what: &str, rule: impl Fn(&File) -> Vec<(usize, String)>) {
+    let mut complaint = String::new();
+    for file in tracked_files() {
+        for (line, detail) in rule(&file) {
+            let _ = writeln!(complaint, "{}:{line}: {what}\n    {}", file.path, detail.trim());
+        }
+    }
+    assert!(complaint.is_empty(), "\n{complaint}");
+}
+
+/// The lines of code, without comments and unit tests, that `rule` objects to.
+fn lines_with(file: &File, rule: impl Fn(&str) -> bool) -> Vec<(usize, String)> {
+    let code = file.text.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]");
+    let code = code.filter(|(_, line)| !line.trim_start().starts_with("//"));
+    code.filter(|(_, line)| rule(line)).map(|(index, line)| (index + 1, line.to_owned())).collect()
+}
+
+fn is_listed(list: &[(&str, &str)], file: &File) -> bool {
+    list.iter().any(|(path, _)| *path == file.path)
+}
+
+/// Whether `name` stands in the line by itself: `/work/` is no part of `src/work/item`.
+fn contains_name(line: &str, name: &str) -> bool {
+    line.match_indices(name).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        !before.is_some_and(|c| c.is_alphanumeric() || "._-*}".contains(c))
+    })
+}
+
+#[test]
+fn exceptions_name_files_that_exist() {
+    let files = tracked_files();
+    for (path, reason) in LONG_FILES.iter().chain(FOREIGN_NAMES_ALLOWED).chain(PANICS_ALLOWED) {
+        assert!(files.iter().any(|file| file.path == *path), "{path} is gone: remove its exception");
+        assert!(!reason.is_empty(), "{path} is excepted without a reason");
+    }
+}
