@@ -1,0 +1,191 @@
+//! What a service sends back: an envelope made from the request and the faults, and the way in which it is sent.
+
+use std::convert::Infallible;
+use std::io;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::stream;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::{Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use serde_json::{Value, json};
+
+use super::faults::{Effect, RetryAfter};
+use super::request::Fetch;
+use super::{Defect, defects};
+use crate::data::{self, Spec, filler};
+use crate::endpoint::Endpoint;
+
+/// Pieces in which a slow body is sent.
+const SLOW_PIECES: usize = 10;
+/// Time for the first half of a truncated body to reach the caller before the connection breaks.
+const TRUNCATION_PAUSE: Duration = Duration::from_millis(20);
+
+pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// An answer before it is sent.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) body: Bytes,
+    retry_after: Option<RetryAfter>,
+    delivery: Delivery,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Delivery {
+    Whole,
+    Half,
+    Slow(Duration),
+}
+
+impl Answer {
+    pub(super) fn json(status: StatusCode, body: &Value) -> Self {
+        Self { status, body: Bytes::from(body.to_string()), retry_after: None, delivery: Delivery::Whole }
+    }
+
+    /// An error of the contract's form.
+    pub(super) fn refusal(status: StatusCode, detail: &Value) -> Self {
+        Self::json(status, &json!({"detail": detail}))
+    }
+
+    /// The answer to a valid fetch under these faults.
+    pub(super) fn to_fetch(
+        spec: &Spec,
+        endpoint: Endpoint,
+        fetch: &Fetch,
+        effects: &[Effect],
+        start: Instant,
+    ) -> Self {
+        let mut answer = effects
+            .iter()
+            .find_map(replacement)
+            .unwrap_or_else(|| Self::json(StatusCode::OK, &envelope(spec, endpoint, fetch, effects, start)));
+        for effect in effects {
+            match effect {
+                Effect::Truncated => answer.delivery = Delivery::Half,
+                Effect::SlowBody(duration) => answer.delivery = Delivery::Slow(*duration),
+                _ => {}
+            }
+        }
+        answer
+    }
+
+    /// The response, whose body fails on the way where the answer is to be truncated.
+    pub(super) fn into_response(self) -> Response<Body> {
+        let mut response = Response::new(send(self.body.clone(), self.delivery));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_LENGTH, self.body.len().into());
+        if let Some(value) = self.retry_after.and_then(|when| when.header().parse().ok()) {
+            headers.insert(RETRY_AFTER, value);
+        }
+        response
+    }
+}
+
+/// The answer that takes the place of the envelope, if the effect is of that kind.
+pub(super) fn replacement(effect: &Effect) -> Option<Answer> {
+    match effect {
+        Effect::Status { code, retry_after, detail } => {
+            let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            Some(Answer { retry_after: *retry_after, ..Answer::refusal(status, &json!(detail)) })
+        }
+        Effect::Garbage => {
+            let body = Bytes::from_static(b"<html><body>upstream says {\"status\": \"ok\", </body>");
+            Some(Answer { body, ..Answer::json(StatusCode::OK, &Value::Null) })
+        }
+        Effect::WrongShape => {
+            Some(Answer::json(StatusCode::OK, &json!({"results": {"AAPL": [1, 2, 3]}, "next": null})))
+        }
+        _ => None,
+    }
+}
+
+fn envelope(spec: &Spec, endpoint: Endpoint, fetch: &Fetch, effects: &[Effect], start: Instant) -> Value {
+    let mut entries = data::entries(spec, endpoint, &fetch.tickers, fetch.at);
+    let mut failed = Vec::new();
+    let mut padding = 0;
+    for effect in effects {
+        match effect {
+            Effect::TickerErrors { tickers, message } => fail(&mut entries, tickers, message, &mut failed),
+            Effect::DropTickers(tickers) => entries.retain(|entry| !names_one_of(entry, tickers)),
+            Effect::BadRecords { ticker, defects } => defects::add(&mut entries, ticker.as_deref(), defects),
+            Effect::HugeRecords(bytes) => pad(&mut entries, *bytes),
+            Effect::HugeBody(bytes) => padding = padding.max(*bytes),
+            _ => {}
+        }
+    }
+    let mut envelope = json!({
+        "status": "ok",
+        "fetched": entries.len() - failed.len(),
+        "data": if entries.is_empty() { Value::Null } else { Value::Array(entries) },
+        "errors": if failed.is_empty() { Value::Null } else { Value::Array(failed) },
+        "duration_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
+    });
+    if padding > 0 {
+        envelope["padding"] = json!(filler(spec.seed, padding));
+    }
+    envelope
+}
+
+fn fail(entries: &mut [Value], tickers: &[String], message: &str, failed: &mut Vec<Value>) {
+    for entry in entries.iter_mut().filter(|entry| names_one_of(entry, tickers)) {
+        failed.push(json!(format!("Failed: {}", entry["ticker"].as_str().unwrap_or_default())));
+        *entry = json!({"ticker": entry["ticker"], "error": message, "data": null});
+    }
+}
+
+fn names_one_of(entry: &Value, tickers: &[String]) -> bool {
+    entry["ticker"].as_str().is_some_and(|ticker| tickers.iter().any(|wanted| wanted == ticker))
+}
+
+/// Spreads `bytes` of text over one record of each entry.
+fn pad(entries: &mut Vec<Value>, bytes: usize) {
+    let share = bytes.div_ceil(entries.len().max(1));
+    let tickers: Vec<Option<String>> =
+        entries.iter().map(|entry| entry["ticker"].as_str().map(str::to_owned)).collect();
+    if tickers.iter().all(Option::is_none) {
+        defects::add(entries, None, &[Defect::HugeField(bytes)]);
+    }
+    for ticker in tickers.iter().flatten() {
+        defects::add(entries, Some(ticker), &[Defect::HugeField(share)]);
+    }
+}
+
+fn send(body: Bytes, delivery: Delivery) -> Body {
+    match delivery {
+        Delivery::Whole => Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync(),
+        Delivery::Half => {
+            let half = body.slice(..body.len() / 2);
+            let pieces = stream::unfold(Some(half), |rest| async {
+                match rest {
+                    Some(half) if !half.is_empty() => Some((Ok(Frame::data(half)), Some(Bytes::new()))),
+                    Some(_) => {
+                        tokio::time::sleep(TRUNCATION_PAUSE).await;
+                        Some((Err(io::Error::other("scripted end of the body")), None))
+                    }
+                    None => None,
+                }
+            });
+            StreamBody::new(pieces).boxed_unsync()
+        }
+        Delivery::Slow(duration) => {
+            let piece_bytes = body.len().div_ceil(SLOW_PIECES).max(1);
+            let pause = duration / u32::try_from(SLOW_PIECES).unwrap_or(u32::MAX);
+            let pieces = stream::unfold(body, move |mut rest| async move {
+                if rest.is_empty() {
+                    return None;
+                }
+                tokio::time::sleep(pause).await;
+                let piece = rest.split_to(piece_bytes.min(rest.len()));
+                Some((Ok(Frame::data(piece)), rest))
+            });
+            StreamBody::new(pieces).boxed_unsync()
+        }
+    }
+}

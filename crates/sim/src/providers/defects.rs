@@ -1,0 +1,172 @@
+//! Records that break their schema or Firestore's rules, beside good ones.
+
+use serde_json::{Map, Value, json};
+
+use crate::data::filler;
+
+/// What is wrong with one record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Defect {
+    /// The field that dates or identifies the record is missing.
+    MissingDate,
+    /// Numbers are the text `NaN`.
+    TextNumbers,
+    /// The record is `null`.
+    NullRecord,
+    /// An array directly inside an array, which Firestore refuses.
+    NestedArray,
+    /// A field named `__reserved__`, which Firestore refuses.
+    ReservedName,
+    /// A field with an empty name, which Firestore refuses.
+    EmptyName,
+    /// A text field of this many bytes.
+    HugeField(usize),
+    /// The whole entry of `data` is `null`, beside the ticker's own.
+    NullEntry,
+    /// The entry's `data` is `null` without an `error`.
+    NullData,
+}
+
+/// Adds one defective record per defect to the entry of `ticker`, or of the first entry.
+///
+/// Where the entry's data is a list, the good records stay and the defective ones come after them, each with an
+/// identity of its own. Where it is one object (quotes, fundamentals), that object takes the defects; of a map of
+/// indicators, the first does. Market news has no tickers: there the list of entries grows.
+pub(super) fn add(entries: &mut Vec<Value>, ticker: Option<&str>, defects: &[Defect]) {
+    for (number, defect) in (1..).zip(defects) {
+        if *defect == Defect::NullEntry {
+            entries.push(Value::Null);
+            continue;
+        }
+        let place =
+            ticker.map_or(Some(0), |ticker| entries.iter().position(|entry| entry["ticker"] == ticker));
+        let Some(entry) = place.and_then(|place| entries.get_mut(place)) else { continue };
+        if entry.get("article_id").is_some() {
+            let article = defective(entry, *defect, number);
+            entries.push(article);
+        } else {
+            add_to_entry(entry, *defect, number);
+        }
+    }
+}
+
+fn add_to_entry(entry: &mut Value, defect: Defect, number: u32) {
+    let Some(data) = entry.get_mut("data") else { return };
+    if defect == Defect::NullData {
+        *data = Value::Null;
+        return;
+    }
+    match data {
+        Value::Array(records) => {
+            if let Some(model) = records.first() {
+                records.push(defective(model, defect, number));
+            }
+        }
+        Value::Object(map) if map.contains_key("ticker") => {
+            let record = std::mem::take(data);
+            *data = spoiled(record, defect);
+        }
+        Value::Object(indicators) => {
+            if let Some(record) = indicators.values_mut().next() {
+                *record = spoiled(record.take(), defect);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A copy of `model` that is another record and has `defect`.
+fn defective(model: &Value, defect: Defect, number: u32) -> Value {
+    let mut record = model.clone();
+    if let Some(fields) = record.as_object_mut() {
+        for (name, value) in fields.iter_mut() {
+            match name.as_str() {
+                "date" | "earnings_date" => *value = json!(format!("1999-01-{number:02}")),
+                "article_id" => {
+                    *value = json!(format!("{}_defect_{number}", value.as_str().unwrap_or_default()))
+                }
+                _ => {}
+            }
+        }
+    }
+    spoiled(record, defect)
+}
+
+fn spoiled(mut record: Value, defect: Defect) -> Value {
+    let Some(fields) = record.as_object_mut() else { return Value::Null };
+    match defect {
+        Defect::NullRecord | Defect::NullEntry | Defect::NullData => return Value::Null,
+        Defect::MissingDate => remove_identity(fields),
+        Defect::TextNumbers => numbers_to_text(fields),
+        Defect::NestedArray => drop(fields.insert("matrix".to_owned(), json!([[1, 2], [3, 4]]))),
+        Defect::ReservedName => drop(fields.insert("__reserved__".to_owned(), json!(1))),
+        Defect::EmptyName => drop(fields.insert(String::new(), json!(1))),
+        Defect::HugeField(bytes) => drop(fields.insert("padding".to_owned(), json!(filler(1, bytes)))),
+    }
+    record
+}
+
+fn remove_identity(fields: &mut Map<String, Value>) {
+    for name in ["date", "timestamp", "article_id", "report_date", "earnings_date"] {
+        fields.remove(name);
+    }
+    if let Some(Value::Object(inner)) = fields.get_mut("data") {
+        inner.remove("date");
+    }
+}
+
+fn numbers_to_text(fields: &mut Map<String, Value>) {
+    for value in fields.values_mut() {
+        match value {
+            Value::Number(_) => *value = json!("NaN"),
+            Value::Object(inner) => numbers_to_text(inner),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::{Spec, entries, moment};
+    use crate::endpoint::Endpoint;
+
+    fn with(endpoint: Endpoint, defects: &[Defect]) -> Vec<Value> {
+        let tickers = ["AAPL", "MSFT"].map(str::to_owned);
+        let mut entries = entries(&Spec::default(), endpoint, &tickers, moment(None));
+        add(&mut entries, Some("MSFT").filter(|_| endpoint != Endpoint::PolygonMarket), defects);
+        entries
+    }
+
+    #[test]
+    fn good_records_stay_beside_the_defective_ones() {
+        let entries =
+            with(Endpoint::TiingoPrices, &[Defect::MissingDate, Defect::NestedArray, Defect::NullRecord]);
+        let records = entries[1]["data"].as_array().expect("a list");
+        assert_eq!(entries[0]["data"].as_array().map(Vec::len), Some(5));
+        assert_eq!(records.len(), 8);
+        assert!(records[5].get("date").is_none());
+        assert_eq!(records[6]["date"], "1999-01-02");
+        assert!(records[7].is_null());
+    }
+
+    #[test]
+    fn a_single_object_takes_the_defect_itself() {
+        let entries = with(Endpoint::FinnhubQuotes, &[Defect::TextNumbers]);
+        assert_eq!(entries[1]["data"]["current_price"], "NaN");
+        let entries = with(Endpoint::AlphavantageIndicators, &[Defect::MissingDate]);
+        let spoiled = |entry: &Value| {
+            let indicators = entry["data"].as_object().expect("a map");
+            indicators.values().filter(|indicator| indicator.pointer("/data/date").is_none()).count()
+        };
+        assert_eq!((spoiled(&entries[0]), spoiled(&entries[1])), (0, 1));
+    }
+
+    #[test]
+    fn market_news_grows_by_the_defective_articles() {
+        let entries = with(Endpoint::PolygonMarket, &[Defect::EmptyName, Defect::NullEntry]);
+        assert_eq!(entries.len(), Spec::default().market_articles + 2);
+        assert_eq!(entries[20][""], 1);
+        assert!(entries[21].is_null());
+    }
+}

@@ -1,0 +1,325 @@
+//! Scripted faults: what goes wrong, for which requests, and how often.
+
+use std::time::{Duration, SystemTime};
+
+use chrono::{DateTime, Utc};
+
+use super::defects::Defect;
+use crate::data::Dice;
+
+/// How a refusal says when to come back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// `Retry-After: <seconds>`.
+    Seconds(u64),
+    /// `Retry-After: <HTTP date>`, that far in the future. The header counts whole seconds.
+    Date(Duration),
+}
+
+impl RetryAfter {
+    pub(super) fn header(self) -> String {
+        match self {
+            Self::Seconds(seconds) => seconds.to_string(),
+            Self::Date(ahead) => DateTime::<Utc>::from(SystemTime::now() + ahead)
+                .format("%a, %d %b %Y %H:%M:%S GMT")
+                .to_string(),
+        }
+    }
+}
+
+/// What a fault does to the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Effect {
+    Status { code: u16, retry_after: Option<RetryAfter>, detail: String },
+    Hang,
+    Reset,
+    Truncated,
+    Garbage,
+    WrongShape,
+    Slow(Duration),
+    SlowBody(Duration),
+    TickerErrors { tickers: Vec<String>, message: String },
+    DropTickers(Vec<String>),
+    BadRecords { ticker: Option<String>, defects: Vec<Defect> },
+    HugeBody(usize),
+    HugeRecords(usize),
+}
+
+impl Effect {
+    /// True if nothing else can happen to the answer. The other effects add up.
+    fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { .. }
+                | Self::Hang
+                | Self::Reset
+                | Self::Truncated
+                | Self::Garbage
+                | Self::WrongShape
+        )
+    }
+}
+
+/// One fault of a provider's script.
+///
+/// Without further conditions it meets every fetch, for ever. Faults are tried in the order in which they were
+/// scripted; of those that replace the answer the first one wins and the later ones stay unused, so that
+/// `status(503).times(2)` followed by `status(429).times(1)` is a sequence.
+#[derive(Debug, Clone)]
+pub struct Fault {
+    effect: Effect,
+    path: Option<String>,
+    ticker: Option<String>,
+    tickers_min: usize,
+    after: u64,
+    times: Option<u64>,
+    probability: f64,
+}
+
+impl Fault {
+    /// An error status with a `{"detail": …}` body.
+    pub fn status(code: u16) -> Self {
+        Self::new(Effect::Status { code, retry_after: None, detail: format!("simulated status {code}") })
+    }
+
+    /// No answer at all until the caller gives up.
+    pub fn hang() -> Self {
+        Self::new(Effect::Hang)
+    }
+
+    /// A TCP reset in place of the answer.
+    pub fn reset() -> Self {
+        Self::new(Effect::Reset)
+    }
+
+    /// Half of the body that `Content-Length` promises, then the end of the connection.
+    pub fn truncated() -> Self {
+        Self::new(Effect::Truncated)
+    }
+
+    /// A 200 whose body is no JSON.
+    pub fn garbage() -> Self {
+        Self::new(Effect::Garbage)
+    }
+
+    /// A 200 whose body is JSON of another shape.
+    pub fn wrong_shape() -> Self {
+        Self::new(Effect::WrongShape)
+    }
+
+    /// The answer comes this much later.
+    pub fn slow(delay: Duration) -> Self {
+        Self::new(Effect::Slow(delay))
+    }
+
+    /// The head of the answer comes at once, the body in pieces over this long.
+    pub fn slow_body(duration: Duration) -> Self {
+        Self::new(Effect::SlowBody(duration))
+    }
+
+    /// These tickers fail inside a 200: `{ticker, error, data: null}`.
+    pub fn ticker_errors<T: Into<String>>(tickers: impl IntoIterator<Item = T>) -> Self {
+        let tickers = tickers.into_iter().map(Into::into).collect();
+        Self::new(Effect::TickerErrors { tickers, message: "symbol not found".to_owned() })
+    }
+
+    /// These tickers are missing from a 200 without a word.
+    pub fn drop_tickers<T: Into<String>>(tickers: impl IntoIterator<Item = T>) -> Self {
+        Self::new(Effect::DropTickers(tickers.into_iter().map(Into::into).collect()))
+    }
+
+    /// One defective record per defect, beside the good ones, in the entry of the fault's ticker (else the first).
+    pub fn bad_records(defects: impl IntoIterator<Item = Defect>) -> Self {
+        Self::new(Effect::BadRecords { ticker: None, defects: defects.into_iter().collect() })
+    }
+
+    /// The body is at least this big through a field `padding` beside `data`; the records stay as they are.
+    pub fn huge_body(bytes: usize) -> Self {
+        Self::new(Effect::HugeBody(bytes))
+    }
+
+    /// The body is at least this big through a field `padding` in one record of every entry.
+    pub fn huge_records(bytes: usize) -> Self {
+        Self::new(Effect::HugeRecords(bytes))
+    }
+
+    /// The words of an error: the `detail` of [`Fault::status`], the `error` of [`Fault::ticker_errors`].
+    #[must_use]
+    pub fn detail(mut self, words: impl Into<String>) -> Self {
+        if let Effect::Status { detail: text, .. } | Effect::TickerErrors { message: text, .. } =
+            &mut self.effect
+        {
+            *text = words.into();
+        }
+        self
+    }
+
+    /// Adds `Retry-After` to [`Fault::status`].
+    #[must_use]
+    pub fn retry_after(mut self, when: RetryAfter) -> Self {
+        if let Effect::Status { retry_after, .. } = &mut self.effect {
+            *retry_after = Some(when);
+        }
+        self
+    }
+
+    /// Only requests to this path. This also reaches `/health`, which other faults spare.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Only requests that ask for this ticker.
+    #[must_use]
+    pub fn ticker(mut self, ticker: impl Into<String>) -> Self {
+        let ticker = ticker.into();
+        if let Effect::BadRecords { ticker: target, .. } = &mut self.effect {
+            *target = Some(ticker.clone());
+        }
+        self.ticker = Some(ticker);
+        self
+    }
+
+    /// Only requests for at least this many tickers: a service that refuses long lists.
+    #[must_use]
+    pub fn min_tickers(mut self, count: usize) -> Self {
+        self.tickers_min = count;
+        self
+    }
+
+    /// Spares the first `count` requests that meet the other conditions.
+    #[must_use]
+    pub fn after(mut self, count: u64) -> Self {
+        self.after = count;
+        self
+    }
+
+    /// Strikes `count` times and is spent. Without it, a fault lasts for ever.
+    #[must_use]
+    pub fn times(mut self, count: u64) -> Self {
+        self.times = Some(count);
+        self
+    }
+
+    /// Strikes this part of the requests (0 to 1), the same ones in every run.
+    #[must_use]
+    pub fn probability(mut self, part: f64) -> Self {
+        self.probability = part;
+        self
+    }
+
+    fn new(effect: Effect) -> Self {
+        Self { effect, path: None, ticker: None, tickers_min: 0, after: 0, times: None, probability: 1.0 }
+    }
+
+    fn concerns(&self, path: &str, tickers: &[String]) -> bool {
+        self.path.as_ref().map_or(path != "/health", |wanted| wanted == path)
+            && self.ticker.as_ref().is_none_or(|wanted| tickers.contains(wanted))
+            && tickers.len() >= self.tickers_min
+    }
+}
+
+/// A provider's script with the count of what has happened.
+#[derive(Debug, Default)]
+pub(super) struct Script(Vec<Scripted>);
+
+#[derive(Debug)]
+struct Scripted {
+    fault: Fault,
+    seen: u64,
+    struck: u64,
+}
+
+impl Script {
+    pub(super) fn add(&mut self, fault: Fault) {
+        self.0.push(Scripted { fault, seen: 0, struck: 0 });
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// What happens to this request, in the order of the script.
+    pub(super) fn draw(&mut self, path: &str, tickers: &[String]) -> Vec<Effect> {
+        let mut effects: Vec<Effect> = Vec::new();
+        for (place, scripted) in self.0.iter_mut().enumerate() {
+            let superseded = scripted.fault.effect.is_final() && effects.iter().any(Effect::is_final);
+            if !superseded && scripted.fault.concerns(path, tickers) && scripted.strikes(place) {
+                effects.push(scripted.fault.effect.clone());
+            }
+        }
+        effects
+    }
+}
+
+impl Scripted {
+    fn strikes(&mut self, place: usize) -> bool {
+        self.seen += 1;
+        let throw = Dice::new(self.seen, &["fault", &place.to_string()]).between(1, 10_000);
+        let strikes = self.seen > self.fault.after
+            && self.fault.times.is_none_or(|times| self.struck < times)
+            && f64::from(throw) <= self.fault.probability * 10_000.0;
+        self.struck += u64::from(strikes);
+        strikes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(faults: impl IntoIterator<Item = Fault>) -> Script {
+        let mut script = Script::default();
+        faults.into_iter().for_each(|fault| script.add(fault));
+        script
+    }
+
+    fn codes(script: &mut Script, requests: usize) -> Vec<u16> {
+        let code = |effects: Vec<Effect>| match effects.first() {
+            Some(Effect::Status { code, .. }) => *code,
+            _ => 200,
+        };
+        (0..requests).map(|_| code(script.draw("/fetch", &["AAPL".to_owned()]))).collect()
+    }
+
+    #[test]
+    fn final_faults_follow_one_another() {
+        let mut script = script([Fault::status(503).times(2), Fault::status(429).times(1)]);
+        assert_eq!(codes(&mut script, 4), [503, 503, 429, 200]);
+    }
+
+    #[test]
+    fn after_spares_the_first_requests() {
+        assert_eq!(codes(&mut script([Fault::status(500).after(2).times(1)]), 4), [200, 200, 500, 200]);
+    }
+
+    #[test]
+    fn conditions_must_all_hold() {
+        let mut script = script([Fault::status(400).path("/fetch").ticker("MSFT").min_tickers(2)]);
+        let ask = |tickers: &[&str]| tickers.iter().map(|ticker| (*ticker).to_owned()).collect::<Vec<_>>();
+        assert!(script.draw("/fetch", &ask(&["MSFT"])).is_empty());
+        assert!(script.draw("/fetch", &ask(&["AAPL", "IBM"])).is_empty());
+        assert!(script.draw("/fetch/news", &ask(&["AAPL", "MSFT"])).is_empty());
+        assert_eq!(script.draw("/fetch", &ask(&["AAPL", "MSFT"])).len(), 1);
+    }
+
+    #[test]
+    fn probability_strikes_its_part_of_the_requests() {
+        let mut script = script([Fault::status(503).probability(0.3)]);
+        let struck = codes(&mut script, 1_000).iter().filter(|code| **code == 503).count();
+        assert!((250..350).contains(&struck), "{struck}");
+    }
+
+    #[test]
+    fn health_is_spared_unless_named() {
+        assert!(script([Fault::hang()]).draw("/health", &[]).is_empty());
+        assert_eq!(script([Fault::hang().path("/health")]).draw("/health", &[]), [Effect::Hang]);
+    }
+
+    #[test]
+    fn a_date_to_come_back_at_is_an_http_date() {
+        let date = RetryAfter::Date(Duration::from_secs(5)).header();
+        assert!(DateTime::parse_from_rfc2822(&date.replace("GMT", "+0000")).is_ok(), "{date}");
+    }
+}

@@ -1,0 +1,134 @@
+//! The way of one request through a service.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::Ordering;
+use std::time::{Instant, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use super::answer::{Answer, Body};
+use super::faults::Effect;
+use super::request::Fetch;
+use super::{Call, Outcome, Shared, lock};
+use crate::endpoint::Endpoint;
+
+/// Largest body that a service reads: far more than any list of tickers.
+const REQUEST_BYTES_MAX: usize = 8 << 20;
+
+/// The connection is to be reset in place of an answer.
+#[derive(Debug)]
+pub(super) struct Reset;
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("scripted reset of the connection")
+    }
+}
+
+impl std::error::Error for Reset {}
+
+/// Answers one request, or asks for a reset.
+pub(super) async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
+    let start = Instant::now();
+    let (head, body) = request.into_parts();
+    let _in_flight = (head.method == Method::POST).then(|| shared.enter());
+    let read = Limited::new(body, REQUEST_BYTES_MAX).collect().await.map(http_body_util::Collected::to_bytes);
+    let bytes = read.as_ref().cloned().unwrap_or_default();
+    let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    let tickers = tickers(&body);
+    let path = head.uri.path();
+    let entry = shared.journal.open(Call {
+        service: shared.service,
+        method: head.method.to_string(),
+        path: path.to_owned(),
+        headers: headers(&head.headers),
+        body: body.clone(),
+        tickers: tickers.clone(),
+        received: start,
+        received_at: SystemTime::now(),
+        latency: None,
+        outcome: Outcome::Pending,
+        response_bytes: 0,
+        response: None,
+    });
+
+    let effects = lock(&shared.script).draw(path, &tickers);
+    let Ok(()) = delay(shared, &head.method, tickers.len(), &effects).await else {
+        entry.close(Outcome::Reset, &Bytes::new());
+        return Err(Reset);
+    };
+    let answer = if read.is_err() {
+        Answer::refusal(StatusCode::PAYLOAD_TOO_LARGE, &json!("Request body too large"))
+    } else {
+        route(shared, &head, &body, &effects, start)
+    };
+    entry.close(Outcome::Answered(answer.status.as_u16()), &answer.body);
+    Ok(answer.into_response())
+}
+
+/// Waits as latency and faults say; for a hang until the caller gives up.
+async fn delay(shared: &Shared, method: &Method, tickers: usize, effects: &[Effect]) -> Result<(), Reset> {
+    if *method == Method::POST {
+        let (per_call, per_ticker) = shared.settings().latency;
+        let whole = per_call + per_ticker * u32::try_from(tickers).unwrap_or(u32::MAX);
+        if !whole.is_zero() {
+            tokio::time::sleep(whole).await;
+        }
+    }
+    for effect in effects {
+        match effect {
+            Effect::Slow(duration) => tokio::time::sleep(*duration).await,
+            Effect::Hang => std::future::pending().await,
+            Effect::Reset => return Err(Reset),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn route(
+    shared: &Shared,
+    head: &http::request::Parts,
+    body: &Value,
+    effects: &[Effect],
+    start: Instant,
+) -> Answer {
+    let service = shared.service;
+    match (Endpoint::find(service, head.uri.path()), &head.method) {
+        (Some(endpoint), &Method::POST) => match Fetch::parse(&head.headers, body) {
+            Ok(fetch) => Answer::to_fetch(&shared.settings().spec, endpoint, &fetch, effects, start),
+            Err(detail) => Answer::refusal(StatusCode::UNPROCESSABLE_ENTITY, &detail),
+        },
+        (None, &Method::GET) if head.uri.path() == "/health" => health(shared, effects),
+        (Some(_), _) => Answer::refusal(StatusCode::METHOD_NOT_ALLOWED, &json!("Method Not Allowed")),
+        (None, _) => Answer::refusal(StatusCode::NOT_FOUND, &json!("Not Found")),
+    }
+}
+
+fn health(shared: &Shared, effects: &[Effect]) -> Answer {
+    if let Some(answer) = effects.iter().find_map(super::answer::replacement) {
+        return answer;
+    }
+    let (status, word) = if shared.healthy.load(Ordering::Relaxed) {
+        (StatusCode::OK, "healthy")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
+    };
+    Answer::json(status, &json!({"status": word, "service": shared.service.name()}))
+}
+
+fn tickers(body: &Value) -> Vec<String> {
+    let list = body.get("tickers").and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+}
+
+fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
+    map.iter()
+        .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+        .collect()
+}

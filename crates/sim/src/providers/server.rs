@@ -1,0 +1,135 @@
+//! The sockets of one service: an accept loop of its own, so that a connection can really be reset.
+
+use std::io;
+use std::net::Ipv4Addr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::{Shared, handler};
+
+/// How long a stopped service's port may take to become free again.
+const BIND_LIMIT: Duration = Duration::from_secs(2);
+
+/// A running service. Dropped, it stops.
+#[derive(Debug)]
+pub(super) struct Server {
+    port: u16,
+    accepting: JoinHandle<()>,
+}
+
+impl Server {
+    pub(super) async fn start(port: u16, shared: Arc<Shared>) -> io::Result<Self> {
+        let listener = bind(port).await?;
+        let port = listener.local_addr()?.port();
+        Ok(Self { port, accepting: tokio::spawn(accept(listener, shared)) })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns when the port is closed and all connections are broken.
+    pub(super) async fn stop(mut self) {
+        self.accepting.abort();
+        // The only error is the cancellation asked for above.
+        let _cancelled = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn bind(port: u16) -> io::Result<TcpListener> {
+    let start = Instant::now();
+    loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && start.elapsed() < BIND_LIMIT => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            result => return result,
+        }
+    }
+}
+
+/// The connections live in the set, so they end with this future.
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        match listener.accept().await {
+            Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&shared)))),
+            // Out of file descriptors, most likely: wait for connections to end.
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // Without it, small answers can wait 40 ms for the peer's acknowledgement.
+    let _unsupported = stream.set_nodelay(true);
+    let reset = Arc::new(AtomicBool::new(false));
+    let wire = Wire { stream, reset: Arc::clone(&reset) };
+    let service = service_fn(|request| {
+        let (shared, reset) = (Arc::clone(&shared), Arc::clone(&reset));
+        async move {
+            let answer = handler::answer(&shared, request).await;
+            answer.inspect_err(|_| reset.store(true, Ordering::Relaxed))
+        }
+    });
+    // Every error here is either scripted or the caller's: both are in the journal.
+    let _scripted = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(wire), service)
+        .await;
+}
+
+/// A connection that ends with a reset in place of a goodbye once `reset` is set.
+struct Wire {
+    stream: TcpStream,
+    reset: Arc<AtomicBool>,
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.reset.load(Ordering::Relaxed) {
+            // Closing a socket that must not linger discards what is unsent and sends RST.
+            let _closed_already = self.stream.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
