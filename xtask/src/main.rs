@@ -1,1 +1,47 @@
-fn main(){}
+//! Development commands: `cargo xtask <command>`.
+//!
+//! Each command is one module. They only start other programs (cargo, the host, the emulator) and look at what
+//! those did; the host itself is not linked in, so that this program stays quick to build.
+
+mod build;
+mod ci;
+mod cli;
+mod environment;
+mod progress;
+mod runtime;
+mod serve;
+mod setup;
+mod spin;
+mod test;
+mod trigger;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser;
+
+use crate::cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Setup(args) => setup::run(args),
+        Command::Build(args) => build::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Ci => ci::run(),
+        Command::Trigger(args) => wait(trigger::run(&args)),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a command that waits for the network or for child processes.
+fn wait(command: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
+}

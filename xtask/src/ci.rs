@@ -1,0 +1,63 @@
+//! `cargo xtask ci`: all that a change must pass.
+
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Result, bail};
+
+use crate::cli::TestArgs;
+use crate::workspace::WASM_TARGET;
+use crate::{build, progress, setup, test};
+
+/// Runs the checks from the quickest to the longest and stops at the first that fails.
+pub fn run() -> Result<()> {
+    let start = Instant::now();
+    setup::everything()?;
+    format()?;
+    lint()?;
+    dependencies()?;
+    test::run(&TestArgs::default())?;
+    progress::step(&format!("all checks passed in {} s", start.elapsed().as_secs()));
+    Ok(())
+}
+
+fn format() -> Result<()> {
+    progress::step("formatting");
+    progress::run(build::cargo("fmt").args(["--all", "--", "--check"]))
+}
+
+/// Warnings are errors here, so that they never pile up.
+fn lint() -> Result<()> {
+    progress::step("lints, native");
+    let mut native = build::cargo("clippy");
+    progress::run(native.args(["--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    progress::step("lints, component");
+    let mut wasm = build::cargo("clippy");
+    wasm.args(["--package", "orchestrator", "--lib", "--target", WASM_TARGET, "--", "--deny", "warnings"]);
+    progress::run(&mut wasm)
+}
+
+/// Licences, bans and sources always; advisories where their database can be reached.
+fn dependencies() -> Result<()> {
+    progress::step("dependencies");
+    if !has_cargo_deny() {
+        progress::note("skipped: cargo-deny is not installed; `cargo install --locked cargo-deny` adds it");
+        return Ok(());
+    }
+    progress::run(build::cargo("deny").args(["check", "bans", "licenses", "sources"]))?;
+    let advisories = progress::capture(build::cargo("deny").args(["check", "advisories"]));
+    match advisories {
+        Ok(_) => progress::note("advisories ok"),
+        Err(error) if error.to_string().contains("failed to fetch advisory database") => {
+            progress::note("advisories skipped: their database cannot be reached from here");
+        }
+        Err(error) => bail!("{error}"),
+    }
+    Ok(())
+}
+
+fn has_cargo_deny() -> bool {
+    let mut command = Command::new("cargo-deny");
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}

@@ -1,0 +1,127 @@
+//! The command line.
+
+#![allow(clippy::doc_markdown, reason = "these comments are the help texts: a terminal shows them as they are")]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::runtime::Runtime;
+
+/// Development commands of the orchestrator.
+///
+/// New here? `cargo xtask demo` sets everything up, runs all jobs once against
+/// simulated providers and the real Firestore emulator, and checks what they
+/// stored. `cargo xtask test` runs every test.
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask", verbatim_doc_comment)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    //DEMO
+    /// Run every test: native, tidy, and end to end on the built component and the emulator
+    Test(TestArgs),
+    /// Check all that a change must pass: formatting, lints, tests, dependencies
+    Ci,
+    //UP
+    /// Start the component alone, configured by the environment
+    ///
+    /// Settings come from SPIN_VARIABLE_<NAME> for each variable of spin.toml; where that is
+    /// not set, from the plain names: FIRESTORE_EMULATOR_HOST, GOOGLE_CLOUD_PROJECT,
+    /// FIRESTORE_DATABASE, LOG_LEVEL, TIINGO_SERVICE_URL and the like. Prints
+    /// `listening on http://ADDR` when ready.
+    #[command(verbatim_doc_comment)]
+    Serve(ServeArgs),
+    /// Run a job of a running instance and show its answer
+    ///
+    /// Where the instance asks for a token, it is taken from the environment variable
+    /// OPERATOR_TOKEN. Exit code 1 on any answer that is not a 2xx.
+    #[command(verbatim_doc_comment)]
+    Trigger(TriggerArgs),
+    /// Build the component
+    Build(BuildArgs),
+    /// Make this machine ready: the compiler's target, Java, the Firestore emulator
+    Setup(SetupArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Symbols in the watchlist
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(20..=5000))]
+    pub symbols: u32,
+    /// Active positions among them
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=5000))]
+    pub active: u32,
+    /// What runs the component
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
+}
+
+#[derive(Debug, Default, Args)]
+pub struct TestArgs {
+    /// What runs the component in the end-to-end tests
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
+}
+
+#[derive(Debug, Args)]
+pub struct UpArgs {
+    /// Use the well-known ports: emulator 8080, providers 8001 to 8004, component 8000
+    ///
+    /// Without it every part gets a free port.
+    #[arg(long)]
+    pub mission_ports: bool,
+    /// What runs the component
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
+    pub listen: SocketAddr,
+    /// What runs the component
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
+}
+
+#[derive(Debug, Args)]
+pub struct TriggerArgs {
+    /// Name of the job, such as finnhub-quote-portfolio
+    pub job: String,
+    /// Address of the running instance
+    #[arg(long, default_value = "http://127.0.0.1:8000")]
+    pub url: String,
+    /// Run another scope than the job's own: entire_watchlist, active_symbols, indices, none
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// Run these tickers only
+    #[arg(long, value_delimiter = ',', value_name = "A,B")]
+    pub tickers: Vec<String>,
+    /// Time of the run, RFC 3339
+    #[arg(long, value_name = "TIME")]
+    pub run_time: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct BuildArgs {
+    /// Build without optimisation
+    #[arg(long)]
+    pub debug: bool,
+}
+
+#[derive(Debug, Default, Args)]
+pub struct SetupArgs {
+    /// Prepare this compiler instead of the one that cargo uses
+    #[arg(long, value_name = "PATH")]
+    pub rustc: Option<PathBuf>,
+    /// Do not ask rustup for the target: build its standard library from source
+    #[arg(long)]
+    pub no_rustup: bool,
+}

@@ -1,0 +1,82 @@
+//! What the commands say while they work: everything on stderr, so that stdout holds results only.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// How much of a failed command's output is shown: enough for its last error, not a whole build log.
+const TAIL_LINES: usize = 30;
+
+/// Announces a step.
+pub fn step(message: &str) {
+    eprintln!("==> {message}");
+}
+
+/// Adds a fact below a step.
+pub fn note(message: &str) {
+    eprintln!("    {message}");
+}
+
+/// An empty table in the style of all commands.
+pub fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table
+}
+
+/// A spinner with the time it has been turning; on anything but a terminal a plain line.
+pub fn spinner(message: &str) -> ProgressBar {
+    let bar = ProgressBar::new_spinner();
+    let style = ProgressStyle::with_template("    {spinner} {msg} ({elapsed})");
+    bar.set_style(style.expect("the template is valid"));
+    bar.set_message(message.to_owned());
+    if bar.is_hidden() {
+        note(message);
+    } else {
+        bar.enable_steady_tick(Duration::from_millis(100));
+    }
+    bar
+}
+
+/// Runs a command that shows its own output and must succeed.
+pub fn run(command: &mut Command) -> Result<()> {
+    let status = command.status().with_context(|| format!("cannot start `{}`", show(command)))?;
+    if !status.success() {
+        bail!("`{}` failed: {status}", show(command));
+    }
+    Ok(())
+}
+
+/// Runs a command behind a spinner and returns its stdout; its words are shown only when it fails.
+pub fn run_quietly(message: &str, command: &mut Command) -> Result<String> {
+    let bar = spinner(message);
+    let output = capture(command);
+    bar.finish_and_clear();
+    output
+}
+
+/// Runs a command without a word and returns its stdout; an error carries the end of its stderr.
+pub fn capture(command: &mut Command) -> Result<String> {
+    let output =
+        command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{}`", show(command)))?;
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` failed: {}\n{}", show(command), output.status, tail(&words));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// A command as one could type it.
+pub fn show(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+fn tail(text: &str) -> String {
+    let lines: Vec<_> = text.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(TAIL_LINES)..].join("\n")
+}

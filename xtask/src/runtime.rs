@@ -1,0 +1,76 @@
+//! What can run the component.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use crate::progress;
+use crate::workspace;
+
+/// The oldest Spin that runs WASI 0.3 components.
+const SPIN_VERSION_MIN: (u32, u32) = (4, 1);
+
+/// What runs the component.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Runtime {
+    /// The host of this repository: Spin's engine, built from package registries alone
+    #[default]
+    Host,
+    /// The `spin` binary, 4.1 or later
+    Spin,
+}
+
+impl Runtime {
+    /// The name on the command line and in the end-to-end tests' environment.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Spin => "spin",
+        }
+    }
+
+    /// The program to start; Spin must be there and new enough, the host is built by [`crate::build`].
+    pub fn program(self) -> Result<PathBuf> {
+        match self {
+            Self::Host => Ok(workspace::host()),
+            Self::Spin => {
+                let line = progress::capture(Command::new("spin").arg("--version")).context(
+                    "--runtime spin needs Spin's own binary on the PATH; without it use --runtime host",
+                )?;
+                require_new_enough(&line)?;
+                Ok("spin".into())
+            }
+        }
+    }
+}
+
+/// Judges the answer of `spin --version`, such as `spin 4.1.0 (f05ae21 2026-06-01)`.
+fn require_new_enough(line: &str) -> Result<()> {
+    let version = line.split_whitespace().nth(1).unwrap_or_default();
+    let mut parts = version.split('.').map(str::parse);
+    let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) else {
+        bail!("unexpected answer of `spin --version`: {line}");
+    };
+    let (need_major, need_minor) = SPIN_VERSION_MIN;
+    if (major, minor) < SPIN_VERSION_MIN {
+        bail!("the component needs WASI 0.3, hence Spin {need_major}.{need_minor} or later; found {version}");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_spins_are_refused_by_name() {
+        assert!(require_new_enough("spin 4.1.0 (f05ae21 2026-06-01)").is_ok());
+        assert!(require_new_enough("spin 10.0.0").is_ok());
+        assert!(require_new_enough("spin 4.2.0-pre0 (abc)").is_ok());
+        let refusal = require_new_enough("spin 3.6.2 (abc)").unwrap_err().to_string();
+        assert!(refusal.contains("found 3.6.2"), "{refusal}");
+        assert!(require_new_enough("spin").is_err());
+    }
+}

@@ -1,0 +1,92 @@
+//! Builds the standard library of the component's target where rustup cannot download it.
+//!
+//! Needs a machine of the Debian family: the library's source and the C library for WASI are Debian packages
+//! of a suite for backports. They are fetched and unpacked below `target/`; nothing is installed into the system,
+//! and no other apt state is read or changed than the address of the archive. The result goes into the
+//! compiler's own directory, where plain `cargo build --target` finds it. To undo: delete that directory.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::compiler::Compiler;
+use super::debian::{self, Packages};
+use crate::progress;
+use crate::workspace::{self, WASM_TARGET};
+
+/// The files of the C library that a program for WASI is linked with.
+const LIBC_FILES: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
+
+/// Fetches, builds and installs; cleans up behind itself when all went well.
+pub fn install(compiler: &Compiler) -> Result<()> {
+    let scratch = workspace::target_dir().join(format!("{WASM_TARGET}-std"));
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch).context("cannot clear the last attempt")?;
+    }
+    fs::create_dir_all(&scratch)?;
+    let packages = debian::fetch(&compiler.version()?, &scratch)?;
+    build(compiler, &packages, &scratch)?;
+    copy(compiler, &packages, &scratch)?;
+    compiler.try_target(&scratch).context("the target was built but does not work")?;
+    fs::remove_dir_all(&scratch).context("cannot clear the build directory")
+}
+
+/// Builds the standard library with the very compiler that will use it.
+///
+/// The flags are those of the compiler's own build: without them its crates may not use the unstable features
+/// they are made of, and programs could not be optimised across the library's border.
+fn build(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(["build", "--release", "--target", WASM_TARGET, "--manifest-path", "sysroot/Cargo.toml"])
+        .args(["--no-default-features", "--features", "panic-unwind backtrace compiler-builtins-mem"])
+        .current_dir(&packages.library_source)
+        .env("RUSTC", compiler.program())
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("RUSTFLAGS", "-Zforce-unstable-if-unmarked -Cembed-bitcode=yes")
+        .env("__CARGO_DEFAULT_LIB_METADATA", "stablestd")
+        .env("CARGO_TARGET_DIR", scratch.join("build"))
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .env_remove("RUSTC_WRAPPER");
+    progress::run_quietly("building the standard library, about a minute", &mut command).map(drop)
+}
+
+/// Puts the libraries in place in one step, so that an interrupted set-up leaves no half of a target.
+fn copy(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()> {
+    let libdir = compiler.target_libdir()?;
+    let home = libdir.parent().context("the compiler's library directory has no parent")?;
+    let staged = home.with_extension("partial");
+    if staged.exists() {
+        fs::remove_dir_all(&staged)?;
+    }
+    let lib = staged.join("lib");
+    let self_contained = lib.join("self-contained");
+    fs::create_dir_all(&self_contained)
+        .with_context(|| format!("cannot write into {}: run the set-up as its owner", home.display()))?;
+
+    let built = scratch.join("build").join(WASM_TARGET).join("release/deps");
+    let mut count = 0;
+    for entry in built.read_dir().with_context(|| format!("no libraries in {}", built.display()))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "rlib") {
+            fs::copy(&path, lib.join(path.file_name().unwrap_or_default()))?;
+            count += 1;
+        }
+    }
+    if count == 0 {
+        bail!("the build left no libraries in {}", built.display());
+    }
+    for name in LIBC_FILES {
+        let from = packages.libc.join(name);
+        fs::copy(&from, self_contained.join(name)).with_context(|| format!("no {}", from.display()))?;
+    }
+    let note = format!("Built from source by `cargo xtask setup`.\nTo undo: delete {}\n", home.display());
+    fs::write(staged.join("README"), note)?;
+    if home.exists() {
+        fs::remove_dir_all(home)?;
+    }
+    fs::rename(&staged, home).with_context(|| format!("cannot create {}", home.display()))
+}

@@ -1,0 +1,77 @@
+//! Makes a machine ready: what can be added is added, what cannot is named with the way to get it.
+
+mod compiler;
+mod debian;
+mod from_source;
+mod java;
+mod target;
+
+use anyhow::{Context, Result, bail};
+use sim::firestore::Emulator;
+
+use self::compiler::Compiler;
+use self::target::Origin;
+use crate::cli::SetupArgs;
+use crate::workspace::WASM_TARGET;
+
+/// `cargo xtask setup`.
+pub fn run(args: SetupArgs) -> Result<()> {
+    let compiler = Compiler::new(args.rustc);
+    let findings = [
+        Finding::new("compiler target", describe_target(&compiler, !args.no_rustup)),
+        Finding::new("Java", java::find()),
+        Finding::new("Firestore emulator", find_emulator()),
+    ];
+    let mut missing = Vec::new();
+    for finding in findings {
+        match finding.result {
+            Ok(fact) => println!("ok       {}: {fact}", finding.what),
+            Err(error) => {
+                println!("missing  {}: {error:#}", finding.what);
+                missing.push(finding.what);
+            }
+        }
+    }
+    if !missing.is_empty() {
+        bail!("missing: {}", missing.join(", "));
+    }
+    Ok(())
+}
+
+/// Makes sure of what a build of the component needs; silent when it is there.
+pub fn target() -> Result<()> {
+    target::ensure(&Compiler::new(None), true).map(drop)
+}
+
+/// Makes sure of what the whole system needs; silent when it is there.
+pub fn everything() -> Result<()> {
+    target()?;
+    java::find().context("the Firestore emulator cannot run")?;
+    find_emulator().context("the Firestore emulator is missing")?;
+    Ok(())
+}
+
+/// One thing that a machine must have: where it is, or how to get it.
+struct Finding {
+    what: &'static str,
+    result: Result<String>,
+}
+
+impl Finding {
+    fn new(what: &'static str, result: Result<String>) -> Self {
+        Self { what, result }
+    }
+}
+
+fn describe_target(compiler: &Compiler, use_rustup: bool) -> Result<String> {
+    let how = match target::ensure(compiler, use_rustup)? {
+        Origin::Present => "",
+        Origin::Rustup => ", added by rustup",
+        Origin::Source => ", built from source; to undo delete that directory",
+    };
+    Ok(format!("{WASM_TARGET} in {}{how}", compiler.target_libdir()?.display()))
+}
+
+fn find_emulator() -> Result<String> {
+    Ok(Emulator::find()?.display().to_string())
+}

@@ -1,0 +1,49 @@
+//! Where things lie in this repository.
+
+use std::path::{Path, PathBuf};
+
+/// The target that the component is built for.
+pub const WASM_TARGET: &str = "wasm32-wasip2";
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace")
+}
+
+/// The directory of build results.
+///
+/// Always `target/`, whatever `CARGO_TARGET_DIR` says: `spin.toml` names the component there.
+pub fn target_dir() -> PathBuf {
+    root().join("target")
+}
+
+/// Spin's manifest of the application.
+pub fn manifest() -> PathBuf {
+    root().join("spin.toml")
+}
+
+/// Settings of the runtime for local use.
+pub fn runtime_config() -> PathBuf {
+    root().join("runtime-config.toml")
+}
+
+/// The built component.
+pub fn component(debug: bool) -> PathBuf {
+    let profile = if debug { "debug" } else { "release" };
+    target_dir().join(WASM_TARGET).join(profile).join("orchestrator.wasm")
+}
+
+/// The embedded host's binary.
+pub fn host() -> PathBuf {
+    target_dir().join("debug").join(format!("host{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// Where the host keeps compiled components, so that its next start takes milliseconds.
+pub fn host_cache() -> PathBuf {
+    target_dir().join("host-cache")
+}
+
+/// A path as people like to read it: relative to the root where it lies below it.
+pub fn display(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap_or(path).display().to_string()
+}
