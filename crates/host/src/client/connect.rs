@@ -1,0 +1,56 @@
+//! Opens TCP connections for the client, within the time that the request allows.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use tokio::net::{TcpStream, lookup_host};
+
+use super::error::ConnectError;
+
+tokio::task_local! {
+    /// How long the request of this task may wait for a connection.
+    ///
+    /// The pool decides whether to connect at all, and its interface has no place for a request's own options.
+    pub(super) static CONNECT_TIMEOUT: Duration;
+}
+
+/// The pool's way to a new connection.
+#[derive(Clone)]
+pub(super) struct Connector;
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        // Read here, while still inside the request's task: the pool may finish the connection in a task of its own.
+        let timeout = CONNECT_TIMEOUT.get();
+        Box::pin(async move {
+            let stream =
+                tokio::time::timeout(timeout, connect(&uri)).await.map_err(|_| ConnectError::Timeout)??;
+            Ok(TokioIo::new(stream))
+        })
+    }
+}
+
+async fn connect(uri: &Uri) -> Result<TcpStream, ConnectError> {
+    let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
+    let port = uri.port_u16().unwrap_or(80);
+    let addresses: Vec<_> = lookup_host((host, port)).await.map_err(|_| ConnectError::NameUnknown)?.collect();
+    if addresses.is_empty() {
+        return Err(ConnectError::NameUnknown);
+    }
+    let stream = TcpStream::connect(addresses.as_slice()).await?;
+    // Requests are written whole, so waiting for more to send would only add latency.
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

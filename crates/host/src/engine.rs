@@ -1,0 +1,87 @@
+//! Wasmtime's engine, and the compiled component with its cache on disk.
+
+use std::fmt::Write as _;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use anyhow::Context as _;
+use sha2::{Digest as _, Sha256};
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
+
+/// The engine of this process: one for all hosts in it.
+pub fn engine() -> anyhow::Result<Engine> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine.clone());
+    }
+    let mut config = Config::new();
+    config.wasm_component_model_async(true);
+    let engine = Engine::new(&config)?;
+    Ok(ENGINE.get_or_init(|| engine).clone())
+}
+
+/// Compiles the component at `path`, or takes the result of an earlier time from the folder `cache`.
+pub fn load(engine: &Engine, path: &Path, cache: Option<&Path>) -> anyhow::Result<Component> {
+    let wasm = std::fs::read(path)
+        .with_context(|| format!("cannot read the component {}: build it first", path.display()))?;
+    let Some(folder) = cache else {
+        return compile(engine, &wasm, path);
+    };
+    let entry = folder.join(cache_name(engine, &wasm));
+    if let Some(component) = read_cache(engine, &entry) {
+        return Ok(component);
+    }
+    let component = compile(engine, &wasm, path)?;
+    write_cache(&component, &entry)
+        .with_context(|| format!("cannot write to the cache {}", folder.display()))?;
+    Ok(component)
+}
+
+fn compile(engine: &Engine, wasm: &[u8], path: &Path) -> anyhow::Result<Component> {
+    Component::new(engine, wasm)
+        .map_err(anyhow::Error::from)
+        .with_context(|| format!("{} is not a component that this host can run", path.display()))
+}
+
+/// Names the compiled form after the component's content and all of the engine that matters: version and settings.
+fn cache_name(engine: &Engine, wasm: &[u8]) -> PathBuf {
+    struct ToSha(Sha256);
+    impl Hasher for ToSha {
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+        fn finish(&self) -> u64 {
+            0 // never asked for: the whole digest is taken below
+        }
+    }
+    let mut hasher = ToSha(Sha256::new_with_prefix(wasm));
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    let name = hasher.0.finalize().iter().fold(String::new(), |mut name, byte| {
+        let _ = write!(name, "{byte:02x}");
+        name
+    });
+    Path::new(&name).with_extension("cwasm")
+}
+
+/// Reads a compiled component; anything wrong with it only means that it is compiled again.
+fn read_cache(engine: &Engine, entry: &Path) -> Option<Component> {
+    if !entry.exists() {
+        return None;
+    }
+    // SAFETY: Wasmtime runs what the file says. Only this function's counterpart writes files of this name, whole or
+    // not at all, and whoever else can write to the folder that the caller chose can run code as the caller anyway.
+    unsafe { Component::deserialize_file(engine, entry) }.ok()
+}
+
+fn write_cache(component: &Component, entry: &Path) -> anyhow::Result<()> {
+    let bytes = component.serialize()?;
+    let folder = entry.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder)?;
+    // Written aside and then renamed, so that a host that starts meanwhile never sees half a file.
+    let aside = entry.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::write(&aside, bytes)?;
+    std::fs::rename(&aside, entry)?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The command line of the host.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use host::{Host, Reuse};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Serves the component of a Spin application on an embedded Wasmtime.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve until SIGINT or SIGTERM, then finish the requests in progress and exit.
+    Serve(Serve),
+}
+
+#[derive(Args)]
+struct Serve {
+    /// The application's manifest.
+    #[arg(long, value_name = "FILE", default_value = "spin.toml")]
+    manifest: PathBuf,
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// The component to serve, if the manifest has several.
+    #[arg(long, value_name = "ID")]
+    component: Option<String>,
+    /// Run this file in place of the component's source.
+    #[arg(long, value_name = "FILE")]
+    wasm: Option<PathBuf>,
+    /// Set a variable; stronger than SPIN_VARIABLE_<NAME>.
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
+    variables: Vec<(String, String)>,
+    /// The runtime configuration.
+    #[arg(long, value_name = "FILE")]
+    runtime_config: Option<PathBuf>,
+    /// Keep the compiled component in this folder, for a quick start the next time.
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
+    /// Requests that one instance works on at once.
+    #[arg(long, value_name = "N", default_value_t = Reuse::default().concurrency)]
+    reuse_concurrency: usize,
+    /// Requests that one instance takes in all.
+    #[arg(long, value_name = "N", default_value_t = Reuse::default().total)]
+    reuse_total: usize,
+    /// How long an instance stays without a request.
+    #[arg(long, value_name = "MS", default_value_t = 1000)]
+    idle_timeout_ms: u64,
+    /// Print what was done on standard error at the end.
+    #[arg(long)]
+    stats: bool,
+}
+
+fn parse_variable(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// The process environment, without what is not text: no variable of an application can be that.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let Command::Serve(options) = Cli::parse().command;
+    serve(options).await
+}
+
+async fn serve(options: Serve) -> anyhow::Result<()> {
+    // Before anything can be started that a signal would have to stop.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+
+    let mut host = Host::builder(options.manifest)
+        .component(options.component)
+        .wasm(options.wasm)
+        .listen(options.listen)
+        .environment(environment())
+        .runtime_config(options.runtime_config)
+        .cache(options.cache)
+        .reuse(Reuse {
+            concurrency: options.reuse_concurrency,
+            total: options.reuse_total,
+            idle_timeout: Duration::from_millis(options.idle_timeout_ms),
+        });
+    for (name, value) in options.variables {
+        host = host.variable(name, value);
+    }
+    let running = host.start().await?;
+    println!("listening on {}", running.url());
+
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    let stats = tokio::select! {
+        stats = running.stop() => stats?,
+        _ = interrupt.recv() => anyhow::bail!("interrupted again: requests in progress were cut off"),
+    };
+    if options.stats {
+        eprintln!("host: {stats}");
+    }
+    Ok(())
+}
