@@ -1,9 +1,34 @@
 //! Everything that stands around the orchestrator, for tests, demonstrations and benchmarks.
+//!
+//! ```text
+//! scheduler ──tick──▶ orchestrator ──fetch──▶ providers ── data, faults, journal
+//!                          │
+//!                          └──read, write──▶ firestore (the real emulator) ◀──seed, read back── watchlist, tests
+//! ```
+//!
+//! - [`scheduler`] plays Cloud Scheduler; its table of jobs is written down independently of the orchestrator's.
+//! - [`orchestrator`] runs the built component as a process, on this project's host or on Spin.
+//! - [`providers`] are the four provider services on real sockets, with scripted faults and a journal.
+//! - [`data`] computes what they answer, and so what must be stored; [`endpoint`] names paths and collections.
+//! - [`firestore`] runs the real emulator and reads it back with a client of its own.
+//! - [`watchlist`] is the configuration that the orchestrator reads its tickers from.
+//! - [`stack`] puts all of them together.
+//!
+//! Nothing here listens or calls outside 127.0.0.1, and no process outlives the one that started it.
 #![allow(
     clippy::disallowed_methods,
     reason = "the ban on clocks, environment and processes is the component's"
 )]
 
+mod client;
 pub mod data;
 pub mod endpoint;
+pub mod firestore;
+pub mod orchestrator;
+mod process;
 pub mod providers;
+pub mod scheduler;
+pub mod stack;
+pub mod watchlist;
+
+pub use process::Log;

@@ -6,6 +6,7 @@ mod faults;
 mod handler;
 mod journal;
 mod request;
+mod script;
 mod server;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,9 +18,9 @@ use anyhow::{Context, Result};
 use crate::data::Spec;
 use crate::endpoint::Service;
 pub use defects::Defect;
-use faults::Script;
 pub use faults::{Fault, RetryAfter};
 pub use journal::{Call, Journal, Outcome};
+use script::Script;
 use server::Server;
 
 /// Where the services listen on 127.0.0.1; 0 lets the system choose.

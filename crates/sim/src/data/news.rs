@@ -108,5 +108,5 @@ fn times(count: usize, at: DateTime<Utc>) -> impl Iterator<Item = (u64, DateTime
 
 fn summary(dice: &mut Dice) -> String {
     let sentences = dice.between(1, 4);
-    (0..sentences).map(|_| format!("It {}. ", dice.pick(&HEADLINES))).collect()
+    (0..sentences).flat_map(|_| ["It ", dice.pick(&HEADLINES), ". "]).collect()
 }

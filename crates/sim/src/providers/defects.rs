@@ -83,7 +83,7 @@ fn defective(model: &Value, defect: Defect, number: u32) -> Value {
             match name.as_str() {
                 "date" | "earnings_date" => *value = json!(format!("1999-01-{number:02}")),
                 "article_id" => {
-                    *value = json!(format!("{}_defect_{number}", value.as_str().unwrap_or_default()))
+                    *value = json!(format!("{}_defect_{number}", value.as_str().unwrap_or_default()));
                 }
                 _ => {}
             }

@@ -5,7 +5,6 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 
 use super::defects::Defect;
-use crate::data::Dice;
 
 /// How a refusal says when to come back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub(super) enum Effect {
 
 impl Effect {
     /// True if nothing else can happen to the answer. The other effects add up.
-    fn is_final(&self) -> bool {
+    pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
             Self::Status { .. }
@@ -67,13 +66,13 @@ impl Effect {
 /// `status(503).times(2)` followed by `status(429).times(1)` is a sequence.
 #[derive(Debug, Clone)]
 pub struct Fault {
-    effect: Effect,
-    path: Option<String>,
-    ticker: Option<String>,
-    tickers_min: usize,
-    after: u64,
-    times: Option<u64>,
-    probability: f64,
+    pub(super) effect: Effect,
+    pub(super) path: Option<String>,
+    pub(super) ticker: Option<String>,
+    pub(super) tickers_min: usize,
+    pub(super) after: u64,
+    pub(super) times: Option<u64>,
+    pub(super) probability: f64,
 }
 
 impl Fault {
@@ -213,109 +212,16 @@ impl Fault {
         Self { effect, path: None, ticker: None, tickers_min: 0, after: 0, times: None, probability: 1.0 }
     }
 
-    fn concerns(&self, path: &str, tickers: &[String]) -> bool {
+    pub(super) fn concerns(&self, path: &str, tickers: &[String]) -> bool {
         self.path.as_ref().map_or(path != "/health", |wanted| wanted == path)
             && self.ticker.as_ref().is_none_or(|wanted| tickers.contains(wanted))
             && tickers.len() >= self.tickers_min
     }
 }
 
-/// A provider's script with the count of what has happened.
-#[derive(Debug, Default)]
-pub(super) struct Script(Vec<Scripted>);
-
-#[derive(Debug)]
-struct Scripted {
-    fault: Fault,
-    seen: u64,
-    struck: u64,
-}
-
-impl Script {
-    pub(super) fn add(&mut self, fault: Fault) {
-        self.0.push(Scripted { fault, seen: 0, struck: 0 });
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.0.clear();
-    }
-
-    /// What happens to this request, in the order of the script.
-    pub(super) fn draw(&mut self, path: &str, tickers: &[String]) -> Vec<Effect> {
-        let mut effects: Vec<Effect> = Vec::new();
-        for (place, scripted) in self.0.iter_mut().enumerate() {
-            let superseded = scripted.fault.effect.is_final() && effects.iter().any(Effect::is_final);
-            if !superseded && scripted.fault.concerns(path, tickers) && scripted.strikes(place) {
-                effects.push(scripted.fault.effect.clone());
-            }
-        }
-        effects
-    }
-}
-
-impl Scripted {
-    fn strikes(&mut self, place: usize) -> bool {
-        self.seen += 1;
-        let throw = Dice::new(self.seen, &["fault", &place.to_string()]).between(1, 10_000);
-        let strikes = self.seen > self.fault.after
-            && self.fault.times.is_none_or(|times| self.struck < times)
-            && f64::from(throw) <= self.fault.probability * 10_000.0;
-        self.struck += u64::from(strikes);
-        strikes
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn script(faults: impl IntoIterator<Item = Fault>) -> Script {
-        let mut script = Script::default();
-        faults.into_iter().for_each(|fault| script.add(fault));
-        script
-    }
-
-    fn codes(script: &mut Script, requests: usize) -> Vec<u16> {
-        let code = |effects: Vec<Effect>| match effects.first() {
-            Some(Effect::Status { code, .. }) => *code,
-            _ => 200,
-        };
-        (0..requests).map(|_| code(script.draw("/fetch", &["AAPL".to_owned()]))).collect()
-    }
-
-    #[test]
-    fn final_faults_follow_one_another() {
-        let mut script = script([Fault::status(503).times(2), Fault::status(429).times(1)]);
-        assert_eq!(codes(&mut script, 4), [503, 503, 429, 200]);
-    }
-
-    #[test]
-    fn after_spares_the_first_requests() {
-        assert_eq!(codes(&mut script([Fault::status(500).after(2).times(1)]), 4), [200, 200, 500, 200]);
-    }
-
-    #[test]
-    fn conditions_must_all_hold() {
-        let mut script = script([Fault::status(400).path("/fetch").ticker("MSFT").min_tickers(2)]);
-        let ask = |tickers: &[&str]| tickers.iter().map(|ticker| (*ticker).to_owned()).collect::<Vec<_>>();
-        assert!(script.draw("/fetch", &ask(&["MSFT"])).is_empty());
-        assert!(script.draw("/fetch", &ask(&["AAPL", "IBM"])).is_empty());
-        assert!(script.draw("/fetch/news", &ask(&["AAPL", "MSFT"])).is_empty());
-        assert_eq!(script.draw("/fetch", &ask(&["AAPL", "MSFT"])).len(), 1);
-    }
-
-    #[test]
-    fn probability_strikes_its_part_of_the_requests() {
-        let mut script = script([Fault::status(503).probability(0.3)]);
-        let struck = codes(&mut script, 1_000).iter().filter(|code| **code == 503).count();
-        assert!((250..350).contains(&struck), "{struck}");
-    }
-
-    #[test]
-    fn health_is_spared_unless_named() {
-        assert!(script([Fault::hang()]).draw("/health", &[]).is_empty());
-        assert_eq!(script([Fault::hang().path("/health")]).draw("/health", &[]), [Effect::Hang]);
-    }
 
     #[test]
     fn a_date_to_come_back_at_is_an_http_date() {

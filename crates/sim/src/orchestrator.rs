@@ -1,0 +1,246 @@
+//! The orchestrator as a process: the built component on its host or on Spin, seen from outside.
+
+mod command;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::client::client;
+use crate::firestore::Emulator;
+use crate::process::{Leashed, Log};
+use crate::providers::Providers;
+
+/// Compiling a component for the first time takes a second on a quiet machine.
+const READY_LIMIT: Duration = Duration::from_mins(1);
+/// What the host prints when it is ready.
+const READY_LINE: &str = "listening on ";
+
+/// What runs the component.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runtime {
+    /// This project's host.
+    Host { bin: PathBuf },
+    /// The `spin` command.
+    Spin { bin: PathBuf },
+}
+
+/// How to start an orchestrator. A clone starts another one like it.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    runtime: Runtime,
+    manifest: PathBuf,
+    listen: SocketAddr,
+    wasm: Option<PathBuf>,
+    cache: Option<PathBuf>,
+    args: Vec<String>,
+    variables: BTreeMap<String, String>,
+    echo: bool,
+}
+
+/// A running orchestrator. Dropped, it is killed.
+#[derive(Debug)]
+pub struct Orchestrator {
+    url: String,
+    log: Log,
+    pid: u32,
+    process: Mutex<Leashed>,
+}
+
+impl Orchestrator {
+    /// Prepares to run the application that `manifest` (a `spin.toml`) describes, on a free port.
+    pub fn builder(runtime: Runtime, manifest: impl Into<PathBuf>) -> Builder {
+        Builder {
+            runtime,
+            manifest: manifest.into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            wasm: None,
+            cache: None,
+            args: Vec::new(),
+            variables: BTreeMap::new(),
+            echo: false,
+        }
+    }
+
+    /// The base address, `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The lines that component and runtime wrote to stderr.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// The id of the runtime's process.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// How the process ended, if it has.
+    pub fn exited(&self) -> Option<ExitStatus> {
+        self.process().exited()
+    }
+
+    /// Kills the process in the middle of whatever it does (SIGKILL).
+    pub fn kill(&self) {
+        self.process().kill();
+    }
+
+    /// Asks the process to finish its requests and end (SIGTERM), and waits for that.
+    pub async fn terminate(&self, limit: Duration) -> Result<ExitStatus> {
+        self.process().signal("TERM")?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.exited() {
+                return Ok(status);
+            }
+            if start.elapsed() > limit {
+                bail!(
+                    "the orchestrator still runs {limit:?} after SIGTERM; its last lines are:\n{}",
+                    self.log.tail()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Freezes the process (SIGSTOP): it holds its connections and leases but does nothing.
+    pub fn pause(&self) -> Result<()> {
+        self.process().signal("STOP")
+    }
+
+    /// Lets a frozen process go on (SIGCONT).
+    pub fn resume(&self) -> Result<()> {
+        self.process().signal("CONT")
+    }
+
+    fn process(&self) -> MutexGuard<'_, Leashed> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Builder {
+    /// Listens here in place of a free port of 127.0.0.1.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Runs this component in place of the one that the manifest names (host only).
+    #[must_use]
+    pub fn wasm(mut self, path: impl Into<PathBuf>) -> Self {
+        self.wasm = Some(path.into());
+        self
+    }
+
+    /// Keeps compiled components here, so that the next start takes milliseconds (host only).
+    #[must_use]
+    pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.cache = Some(folder.into());
+        self
+    }
+
+    /// Passes further arguments to the runtime.
+    #[must_use]
+    pub fn args<A: Into<String>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets one of the application's variables.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets several of the application's variables.
+    #[must_use]
+    pub fn variables<N: Into<String>, V: Into<String>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        self.variables.extend(variables.into_iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    /// Sets those of the variables that have no value yet.
+    #[must_use]
+    pub fn default_variables(mut self, variables: BTreeMap<String, String>) -> Self {
+        for (name, value) in variables {
+            self.variables.entry(name).or_insert(value);
+        }
+        self
+    }
+
+    /// Copies the log lines to this process's stderr as they come.
+    #[must_use]
+    pub fn echo(mut self, echo: bool) -> Self {
+        self.echo = echo;
+        self
+    }
+
+    /// Starts the process and waits until it answers.
+    pub async fn start(&self) -> Result<Orchestrator> {
+        let (program, address) = self.program()?;
+        let mut process = program.spawn(Stdio::piped(), Stdio::piped())?;
+        let (log, stdout) = (Log::default(), Log::default());
+        log.collect(process.child().stderr.take().context("no stderr")?, self.echo);
+        stdout.collect(process.child().stdout.take().context("no stdout")?, false);
+        let start = Instant::now();
+        loop {
+            if let Some(url) = ready(&stdout, address).await {
+                let pid = process.child().id();
+                return Ok(Orchestrator { url, log, pid, process: Mutex::new(process) });
+            }
+            if let Some(status) = process.exited() {
+                // The last lines may still be on their way through the pipe.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                bail!("the orchestrator ended at its start ({status}):\n{}\n{}", stdout.tail(), log.tail());
+            }
+            if start.elapsed() > READY_LIMIT {
+                bail!(
+                    "the orchestrator is not ready after {READY_LIMIT:?}:\n{}\n{}",
+                    stdout.tail(),
+                    log.tail()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// The base address, once requests are answered: told by the host, else found by asking.
+async fn ready(stdout: &Log, address: Option<SocketAddr>) -> Option<String> {
+    let Some(address) = address else {
+        let line = stdout.find(READY_LINE)?;
+        return line.split_once(READY_LINE).map(|(_, url)| url.trim().to_owned());
+    };
+    let url = format!("http://{address}");
+    client().get(format!("{url}/health")).timeout(Duration::from_secs(5)).send().await.ok().map(|_| url)
+}
+
+/// The variables that let an orchestrator work with these parts, open to every caller.
+pub fn standard_variables(
+    emulator: &Emulator,
+    providers: &Providers,
+    project: &str,
+) -> BTreeMap<String, String> {
+    let mut variables: BTreeMap<String, String> =
+        providers.urls().into_iter().map(|(service, url)| (format!("{service}_service_url"), url)).collect();
+    for (name, value) in [
+        ("firestore_emulator_host", emulator.host()),
+        ("google_cloud_project", project.to_owned()),
+        ("inbound_auth", "none".to_owned()),
+    ] {
+        variables.insert(name.to_owned(), value);
+    }
+    variables
+}

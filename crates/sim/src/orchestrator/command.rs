@@ -1,0 +1,69 @@
+//! The command lines of the runtimes.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+
+use anyhow::{Result, bail};
+
+use super::{Builder, Runtime};
+use crate::firestore::free_port;
+use crate::process::Program;
+
+/// Both runtimes take variables from the environment. On the command line, every user could read the secrets.
+const VARIABLE_PREFIX: &str = "SPIN_VARIABLE_";
+
+impl Builder {
+    /// The program to run, and its address where it will not tell.
+    pub(super) fn program(&self) -> Result<(Program, Option<SocketAddr>)> {
+        let (bin, mut args, address) = match &self.runtime {
+            Runtime::Host { bin } => (bin, self.host_args(), None),
+            Runtime::Spin { bin } => {
+                let address = self.address_for_spin()?;
+                (bin, self.spin_args(address)?, Some(address))
+            }
+        };
+        args.extend(self.args.iter().map(Into::into));
+        let program = Program::new(bin).args(args).configure(|command| {
+            // What the developer has set for other runs must not change this one.
+            for (name, _) in std::env::vars_os() {
+                if name.to_string_lossy().starts_with(VARIABLE_PREFIX) {
+                    command.env_remove(name);
+                }
+            }
+            for (name, value) in &self.variables {
+                command.env(format!("{VARIABLE_PREFIX}{}", name.to_ascii_uppercase()), value);
+            }
+        });
+        Ok((program, address))
+    }
+
+    fn host_args(&self) -> Vec<OsString> {
+        let mut args: Vec<OsString> = vec!["serve".into(), "--manifest".into(), self.manifest.clone().into()];
+        args.extend(["--listen".into(), self.listen.to_string().into()]);
+        for (option, path) in [("--wasm", &self.wasm), ("--cache", &self.cache)] {
+            if let Some(path) = path {
+                args.extend([option.into(), path.clone().into()]);
+            }
+        }
+        args
+    }
+
+    fn spin_args(&self, address: SocketAddr) -> Result<Vec<OsString>> {
+        if self.wasm.is_some() {
+            bail!(
+                "spin runs the component that the manifest names: build that one instead of giving another"
+            );
+        }
+        let from = ["up".into(), "--from".into(), self.manifest.clone().into()];
+        Ok(from.into_iter().chain(["--listen".into(), address.to_string().into()]).collect())
+    }
+
+    /// Spin does not tell on which port it listens, so it needs one from us.
+    fn address_for_spin(&self) -> Result<SocketAddr> {
+        let mut address = self.listen;
+        if address.port() == 0 {
+            address.set_port(free_port()?);
+        }
+        Ok(address)
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the simulators from outside: real sockets, real processes, the real emulator.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the ban on clocks, environment and processes is the component's"
+)]
+
+mod firestore;
+mod orchestrator;
+mod providers;
+mod wire;
