@@ -9,6 +9,5 @@ mod value;
 
 pub use db::{Db, Doc, unique_project};
 pub use emulator::Emulator;
-pub(crate) use emulator::free_port;
 pub use install::Installation;
 pub use value::{to_plain, to_typed};

@@ -25,6 +25,7 @@ pub mod data;
 pub mod endpoint;
 pub mod firestore;
 pub mod orchestrator;
+mod ports;
 mod process;
 pub mod providers;
 pub mod scheduler;

@@ -15,10 +15,15 @@ pub use log::Log;
 /// Runs the program in place of the shell, beside a watcher in the same process group.
 ///
 /// The watcher reads the names of signals for the program from the leash. The leash ends when we drop it or die,
-/// however we die: then the watcher kills the group, so that a test run that is itself killed leaves nothing behind.
+/// however we die: then the watcher removes the process's litter and kills the group, so that a test run that is
+/// itself killed leaves nothing behind.
 const LEASH: &str = r#"
 exec 3<&0
-(while read -r signal; do kill -s "$signal" $$; done; kill -s KILL 0) <&3 >/dev/null 2>&1 &
+(
+    while read -r signal; do kill -s "$signal" $$; done
+    rm -f "$LEASH_LITTER"
+    kill -s KILL 0
+) <&3 >/dev/null 2>&1 &
 exec "$0" "$@" 3<&- </dev/null
 "#;
 
@@ -51,6 +56,12 @@ impl Program {
     /// Changes the environment or the directory.
     pub(crate) fn configure(mut self, change: impl FnOnce(&mut Command)) -> Self {
         change(&mut self.command);
+        self
+    }
+
+    /// Removes this file when the process has ended or we have.
+    pub(crate) fn litter(mut self, file: &Path) -> Self {
+        self.command.env("LEASH_LITTER", file);
         self
     }
 

@@ -1,26 +1,25 @@
 //! The emulator's process.
 
 use std::fs::{File, OpenOptions};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
 use super::db::{Db, unique_project};
 use super::install::Installation;
 use crate::client::client;
+use crate::ports::free_port;
 use crate::process::{Leashed, Program};
 
 /// A JVM on a busy machine of two cores has been seen to take 15 s.
 const READY_LIMIT: Duration = Duration::from_mins(1);
-/// Starts on a port that another process may take between our choice and the emulator's start.
-const PORT_ATTEMPTS: usize = 3;
 /// Writes after which a cold emulator is as fast as it gets.
 const WARM_UP_WRITES: usize = 2_000;
 
@@ -41,18 +40,8 @@ impl Emulator {
 
     /// Starts an emulator on 127.0.0.1 and waits until it answers. Without a port, takes a free one.
     pub async fn start(port: Option<u16>) -> Result<Self> {
-        let installation = Self::find()?;
-        if let Some(port) = port {
-            return Self::start_on(installation, port).await;
-        }
-        let mut failure = anyhow!("no free port");
-        for _ in 0..PORT_ATTEMPTS {
-            match Self::start_on(installation.clone(), free_port()?).await {
-                Ok(emulator) => return Ok(emulator),
-                Err(error) => failure = error,
-            }
-        }
-        Err(failure)
+        let port = port.map_or_else(free_port, Ok)?;
+        Self::start_on(Self::find()?, port).await
     }
 
     /// The emulator that all tests of this process share; it ends with the process. Use a project of your own.
@@ -71,7 +60,7 @@ impl Emulator {
         self.port
     }
 
-    /// What the emulator has written.
+    /// What the emulator has written. The file goes when the emulator does.
     pub fn log_path(&self) -> &Path {
         &self.log
     }
@@ -130,6 +119,7 @@ impl Emulator {
         let args = ["start".to_owned(), "--host=127.0.0.1".to_owned(), format!("--port={}", self.port)];
         let process = Program::new(&self.installation.program)
             .args(args)
+            .litter(&self.log)
             .spawn(Stdio::from(log), Stdio::from(errors))?;
         *self.process.lock().unwrap_or_else(PoisonError::into_inner) = Some(process);
         self.ready().await
@@ -168,18 +158,4 @@ impl Emulator {
         let lines: Vec<&str> = text.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
-}
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        drop(self.take());
-        // Gone already, or not ours to remove: neither matters now.
-        let _absent = std::fs::remove_file(&self.log);
-    }
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot bind to 127.0.0.1")?;
-    Ok(listener.local_addr()?.port())
 }

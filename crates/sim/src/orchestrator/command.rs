@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use anyhow::{Result, bail};
 
 use super::{Builder, Runtime};
-use crate::firestore::free_port;
+use crate::ports::free_port;
 use crate::process::Program;
 
 /// Both runtimes take variables from the environment. On the command line, every user could read the secrets.

@@ -133,10 +133,12 @@ fn envelope(spec: &Spec, endpoint: Endpoint, fetch: &Fetch, effects: &[Effect], 
     envelope
 }
 
+/// The services are not of one mind about the `data` of a failed ticker: all their forms occur, in turn.
 fn fail(entries: &mut [Value], tickers: &[String], message: &str, failed: &mut Vec<Value>) {
     for entry in entries.iter_mut().filter(|entry| names_one_of(entry, tickers)) {
+        let nothing = [Value::Null, json!([]), json!({})].into_iter().nth(failed.len() % 3);
         failed.push(json!(format!("Failed: {}", entry["ticker"].as_str().unwrap_or_default())));
-        *entry = json!({"ticker": entry["ticker"], "error": message, "data": null});
+        *entry = json!({"ticker": entry["ticker"], "error": message, "data": nothing});
     }
 }
 

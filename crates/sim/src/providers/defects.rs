@@ -21,6 +21,10 @@ pub enum Defect {
     EmptyName,
     /// A text field of this many bytes.
     HugeField(usize),
+    /// `{"error": …}` in the record's place, as for an indicator that failed.
+    ErrorInPlace,
+    /// No defect, but rare: date and value of an indicator at its top level in place of inside `data`.
+    FlatIndicator,
     /// The whole entry of `data` is `null`, beside the ticker's own.
     NullEntry,
     /// The entry's `data` is `null` without an `error`.
@@ -31,7 +35,7 @@ pub enum Defect {
 ///
 /// Where the entry's data is a list, the good records stay and the defective ones come after them, each with an
 /// identity of its own. Where it is one object (quotes, fundamentals), that object takes the defects; of a map of
-/// indicators, the first does. Market news has no tickers: there the list of entries grows.
+/// indicators, SMA does. Market news has no tickers: there the list of entries grows.
 pub(super) fn add(entries: &mut Vec<Value>, ticker: Option<&str>, defects: &[Defect]) {
     for (number, defect) in (1..).zip(defects) {
         if *defect == Defect::NullEntry {
@@ -67,7 +71,7 @@ fn add_to_entry(entry: &mut Value, defect: Defect, number: u32) {
             *data = spoiled(record, defect);
         }
         Value::Object(indicators) => {
-            if let Some(record) = indicators.values_mut().next() {
+            if let Some(record) = indicators.get_mut("SMA") {
                 *record = spoiled(record.take(), defect);
             }
         }
@@ -96,6 +100,12 @@ fn spoiled(mut record: Value, defect: Defect) -> Value {
     let Some(fields) = record.as_object_mut() else { return Value::Null };
     match defect {
         Defect::NullRecord | Defect::NullEntry | Defect::NullData => return Value::Null,
+        Defect::ErrorInPlace => return json!({"error": "simulated failure of one record"}),
+        Defect::FlatIndicator => {
+            if let Some(Value::Object(inner)) = fields.remove("data") {
+                fields.extend(inner);
+            }
+        }
         Defect::MissingDate => remove_identity(fields),
         Defect::TextNumbers => numbers_to_text(fields),
         Defect::NestedArray => drop(fields.insert("matrix".to_owned(), json!([[1, 2], [3, 4]]))),
@@ -160,6 +170,13 @@ mod tests {
             indicators.values().filter(|indicator| indicator.pointer("/data/date").is_none()).count()
         };
         assert_eq!((spoiled(&entries[0]), spoiled(&entries[1])), (0, 1));
+    }
+
+    #[test]
+    fn an_indicator_can_fail_or_be_flat() {
+        let first = |defect| with(Endpoint::AlphavantageIndicators, &[defect])[1]["data"]["SMA"].clone();
+        assert!(first(Defect::ErrorInPlace)["error"].is_string());
+        assert!(first(Defect::FlatIndicator)["date"].is_string());
     }
 
     #[test]

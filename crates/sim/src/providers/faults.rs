@@ -116,7 +116,7 @@ impl Fault {
         Self::new(Effect::SlowBody(duration))
     }
 
-    /// These tickers fail inside a 200: `{ticker, error, data: null}`.
+    /// These tickers fail inside a 200: `{ticker, error, data}`, with null, `[]` and `{}` as data in turn.
     pub fn ticker_errors<T: Into<String>>(tickers: impl IntoIterator<Item = T>) -> Self {
         let tickers = tickers.into_iter().map(Into::into).collect();
         Self::new(Effect::TickerErrors { tickers, message: "symbol not found".to_owned() })

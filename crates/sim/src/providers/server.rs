@@ -12,9 +12,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::{Shared, handler};
+use crate::ports::free_port;
 
 /// How long a stopped service's port may take to become free again.
 const BIND_LIMIT: Duration = Duration::from_secs(2);
@@ -23,14 +25,17 @@ const BIND_LIMIT: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Server {
     port: u16,
+    stop: Arc<Notify>,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
     pub(super) async fn start(port: u16, shared: Arc<Shared>) -> io::Result<Self> {
-        let listener = bind(port).await?;
+        let listener = bind(if port == 0 { free_port()? } else { port }).await?;
         let port = listener.local_addr()?.port();
-        Ok(Self { port, accepting: tokio::spawn(accept(listener, shared)) })
+        let stop = Arc::new(Notify::new());
+        let accepting = tokio::spawn(accept(listener, shared, Arc::clone(&stop)));
+        Ok(Self { port, stop, accepting })
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -39,9 +44,9 @@ impl Server {
 
     /// Returns when the port is closed and all connections are broken.
     pub(super) async fn stop(mut self) {
-        self.accepting.abort();
-        // The only error is the cancellation asked for above.
-        let _cancelled = (&mut self.accepting).await;
+        self.stop.notify_one();
+        // The only error is a panic of the accept loop, and then everything is closed too.
+        let _closed = (&mut self.accepting).await;
     }
 }
 
@@ -63,17 +68,23 @@ async fn bind(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// The connections live in the set, so they end with this future.
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+/// The connections live in the set, so they end with this future, however it ends.
+async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Arc<Notify>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.notified() => break,
+        };
+        match accepted {
             Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&shared)))),
             // Out of file descriptors, most likely: wait for connections to end.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
+    drop(listener);
+    connections.shutdown().await;
 }
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {

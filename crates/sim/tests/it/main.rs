@@ -7,4 +7,5 @@
 mod firestore;
 mod orchestrator;
 mod providers;
+mod stack;
 mod wire;

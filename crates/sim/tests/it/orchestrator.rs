@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use sim::orchestrator::{Builder, Orchestrator, Runtime};
 
-const LIMIT: Duration = Duration::from_secs(10);
+pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
 /// A program in a folder of its own that goes away with the test.
-struct Script(PathBuf);
+pub(crate) struct Script(PathBuf);
 
 impl Script {
-    fn new(name: &str, lines: &str) -> Self {
+    pub(crate) fn new(name: &str, lines: &str) -> Self {
         let folder = std::env::temp_dir().join(format!("sim-{name}-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let program = folder.join("host");
@@ -22,7 +22,7 @@ impl Script {
         Self(folder)
     }
 
-    fn builder(&self) -> Builder {
+    pub(crate) fn builder(&self) -> Builder {
         Orchestrator::builder(Runtime::Host { bin: self.0.join("host") }, "spin.toml")
     }
 }
