@@ -1,6 +1,9 @@
 //! The command line.
 
-#![allow(clippy::doc_markdown, reason = "these comments are the help texts: a terminal shows them as they are")]
+#![allow(
+    clippy::doc_markdown,
+    reason = "these comments are the help texts: a terminal shows them as they are"
+)]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -23,12 +26,14 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    //DEMO
+    /// Run the whole system once: set up, build, start everything, play all jobs, check what they stored
+    Demo(DemoArgs),
     /// Run every test: native, tidy, and end to end on the built component and the emulator
     Test(TestArgs),
     /// Check all that a change must pass: formatting, lints, tests, dependencies
     Ci,
-    //UP
+    /// Start the whole system and keep it running until Ctrl-C
+    Up(UpArgs),
     /// Start the component alone, configured by the environment
     ///
     /// Settings come from SPIN_VARIABLE_<NAME> for each variable of spin.toml; where that is

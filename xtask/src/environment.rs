@@ -1,33 +1,24 @@
 //! The plain environment names of the mission, for programs that know Spin's only.
 
-use orchestrator::config::keys::KEYS;
+use orchestrator::config::keys::{KEYS, Key};
 
-/// The environment variables to add so that Spin variables follow the plain names.
+/// The settings that the environment names, by variable.
 ///
-/// `SPIN_VARIABLE_<NAME>` wins where both are set; a plain name set to nothing counts as not set.
-pub fn spin_variables(get: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
-    let mut translated = Vec::new();
-    for key in KEYS {
-        let Some(plain) = key.env else { continue };
-        let spin = spin_name(key.name);
-        if get(&spin).is_some() {
-            continue;
-        }
-        if let Some(value) = get(plain).filter(|value| !value.is_empty()) {
-            translated.push((spin, value));
-        }
-    }
-    translated
+/// `SPIN_VARIABLE_<NAME>` wins over the plain name; a plain name set to nothing counts as not set.
+pub fn settings(get: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
+    let plain = |key: &Key| key.env.and_then(&get).filter(|value| !value.is_empty());
+    let value = |key: &Key| get(&spin_name(key.name)).or_else(|| plain(key));
+    KEYS.iter().filter_map(|key| Some((key.name, value(key)?))).collect()
 }
 
 /// The setting that lets local callers in, where the environment does not say who may call.
 ///
 /// Only where a Firestore emulator is set: nothing real can be reached through such an instance.
-pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
+pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(&'static str, String)> {
     let is_set = |name: &str| get(name).is_some_and(|value| !value.is_empty());
     let emulator = is_set("FIRESTORE_EMULATOR_HOST") || is_set(&spin_name("firestore_emulator_host"));
-    let name = spin_name("inbound_auth");
-    (emulator && get(&name).is_none()).then(|| (name, "none".to_owned()))
+    let told = get(&spin_name("inbound_auth")).is_some();
+    (emulator && !told).then(|| ("inbound_auth", "none".to_owned()))
 }
 
 /// Where Spin looks for a variable in the environment.
@@ -41,26 +32,24 @@ mod tests {
 
     fn check(environment: &[(&str, &str)], expect: &[(&str, &str)]) {
         let get = |name: &str| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
-        let translated = spin_variables(get);
-        let translated: Vec<_> = translated.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-        assert_eq!(translated, expect);
+        let settings = settings(get);
+        let settings: Vec<_> = settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        assert_eq!(settings, expect);
     }
 
     #[test]
-    fn plain_names_become_spin_variables() {
+    fn plain_names_are_settings() {
         check(
             &[("FIRESTORE_EMULATOR_HOST", "localhost:8080"), ("LOG_LEVEL", "debug"), ("HOME", "x")],
-            &[
-                ("SPIN_VARIABLE_FIRESTORE_EMULATOR_HOST", "localhost:8080"),
-                ("SPIN_VARIABLE_LOG_LEVEL", "debug"),
-            ],
+            &[("firestore_emulator_host", "localhost:8080"), ("log_level", "debug")],
         );
     }
 
     #[test]
-    fn spins_own_name_wins_and_an_empty_value_is_none() {
-        check(&[("LOG_LEVEL", "debug"), ("SPIN_VARIABLE_LOG_LEVEL", "warn")], &[]);
+    fn spins_own_name_wins_and_an_empty_plain_one_is_none() {
+        check(&[("LOG_LEVEL", "debug"), ("SPIN_VARIABLE_LOG_LEVEL", "warn")], &[("log_level", "warn")]);
         check(&[("TIINGO_SERVICE_URL", "")], &[]);
+        check(&[("SPIN_VARIABLE_FIRESTORE_EMULATOR_HOST", "")], &[("firestore_emulator_host", "")]);
     }
 
     #[test]

@@ -6,14 +6,17 @@
 mod build;
 mod ci;
 mod cli;
+mod demo;
 mod environment;
 mod progress;
 mod runtime;
 mod serve;
 mod setup;
 mod spin;
+mod system;
 mod test;
 mod trigger;
+mod up;
 mod workspace;
 
 use std::process::ExitCode;
@@ -25,6 +28,8 @@ use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
+        Command::Demo(args) => wait(demo::run(&args)),
+        Command::Up(args) => wait(up::run(&args)),
         Command::Setup(args) => setup::run(args),
         Command::Build(args) => build::run(&args),
         Command::Serve(args) => serve::run(&args),

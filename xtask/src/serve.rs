@@ -15,14 +15,15 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let program = args.runtime.program()?;
     build::all(args.runtime)?;
     let get = |name: &str| std::env::var(name).ok();
-    let mut variables = environment::spin_variables(get);
+    let mut settings = environment::settings(get);
     if let Some((name, value)) = environment::local_authentication(get) {
         progress::note(&format!(
             "{name}={value}, since a Firestore emulator is set; set it otherwise to change that"
         ));
-        variables.push((name, value));
+        settings.push((name, value));
     }
     let mut command = Command::new(program);
+    let variables = settings.into_iter().map(|(name, value)| (environment::spin_name(name), value));
     command.current_dir(workspace::root()).envs(variables);
     match args.runtime {
         Runtime::Host => become_host(command, args.listen),

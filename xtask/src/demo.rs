@@ -1,0 +1,74 @@
+//! `cargo xtask demo`: the whole system once, with proof of what it stored.
+
+mod found;
+mod plan;
+mod play;
+mod verdict;
+
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
+
+use anyhow::{Result, bail};
+use chrono::{DateTime, SubsecRound, Utc};
+use sim::data::Spec;
+use sim::firestore::Emulator;
+use sim::stack::{Parts, Stack};
+use sim::watchlist::Watchlist;
+
+use self::found::Found;
+use self::verdict::Played;
+use crate::cli::DemoArgs;
+use crate::{build, progress, setup, system};
+
+/// Sets up, builds, starts, plays every job, reads back and compares.
+pub async fn run(args: &DemoArgs) -> Result<()> {
+    let start = Instant::now();
+    if args.active > args.symbols {
+        bail!("--active {} is more than --symbols {}", args.active, args.symbols);
+    }
+    setup::everything()?;
+    let program = args.runtime.program()?;
+    build::all(args.runtime)?;
+
+    let watchlist = Watchlist::new(args.symbols as usize, args.active as usize);
+    let stack = start_stack(&watchlist, system::builder(args.runtime, program)).await?;
+    progress::step("playing Cloud Scheduler: every job once");
+    let run_time = DateTime::<Utc>::from(SystemTime::now()).trunc_subsecs(0);
+    let plans = plan::plan(&watchlist, &Spec::default(), run_time)?;
+    let replies = play::all(&stack, &plans, run_time).await?;
+
+    progress::step("reading back what Firestore holds");
+    let expected = plan::all_documents(&plans);
+    let found = Found::read(&stack.db, expected.keys().copied()).await?;
+    let played: Vec<_> = plans.iter().zip(&replies).map(|(plan, reply)| Played { plan, reply }).collect();
+    println!("{}\n", verdict::jobs_table(&played, &found));
+    println!("{}\n", verdict::collections_table(&expected, &found));
+    let problems = verdict::problems(&played, &plans, &found);
+    if !problems.is_empty() {
+        eprintln!("the component's last words:\n{}", stack.orchestrator.log().tail());
+        bail!("not everything is as it must be:\n  {}", problems.join("\n  "));
+    }
+    println!("All counts are exactly right, after {:.1} s.\n{WHERE_NEXT}", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+const WHERE_NEXT: &str = "
+Where to look next:
+  cargo xtask up            keeps the same system running, with its addresses
+  cargo xtask trigger JOB   runs a job of it and shows the answer
+  cargo xtask test          runs every test
+  README.md                 routes, settings, deployment
+  ARCHITECTURE.md           how a scheduled job runs through the code";
+
+async fn start_stack(watchlist: &Watchlist, builder: sim::orchestrator::Builder) -> Result<Stack> {
+    progress::step(&format!(
+        "starting the Firestore emulator, the simulated providers and the component; {} symbols in the watchlist",
+        watchlist.tickers(sim::watchlist::Scope::EntireWatchlist).len()
+    ));
+    let spinner = progress::spinner("starting");
+    let emulator = Some(Arc::new(Emulator::start(None).await?));
+    let parts = Parts { emulator, watchlist: Some(watchlist.clone()), ..Parts::default() };
+    let stack = Stack::start(parts, builder).await;
+    spinner.finish_and_clear();
+    stack
+}

@@ -1,0 +1,107 @@
+//! `cargo xtask up`: the whole system until Ctrl-C.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use sim::firestore::Emulator;
+use sim::orchestrator::Orchestrator;
+use sim::providers::Ports;
+use sim::stack::{Parts, Stack};
+use sim::watchlist::Watchlist;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::cli::UpArgs;
+use crate::{build, environment, progress, setup, system};
+
+/// The mission's port of the Firestore emulator.
+const EMULATOR_PORT: u16 = 8080;
+
+/// The mission's port of the component.
+const COMPONENT_PORT: u16 = 8000;
+
+/// The project where the environment names none.
+const PROJECT: &str = "orchestrator-local";
+
+/// Symbols in the watchlist, and active positions among them.
+const WATCHLIST: (usize, usize) = (500, 50);
+
+/// Between two looks whether the component still runs.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// The component drains its requests for up to 30 s.
+const END_LIMIT: Duration = Duration::from_secs(35);
+
+/// Starts all parts, prints their addresses and ends them all together.
+pub async fn run(args: &UpArgs) -> Result<()> {
+    setup::everything()?;
+    let program = args.runtime.program()?;
+    build::all(args.runtime)?;
+    let (emulator_port, ports, component_port) = if args.mission_ports {
+        (Some(EMULATOR_PORT), Ports::standard(), COMPONENT_PORT)
+    } else {
+        (None, Ports::default(), 0)
+    };
+    let settings = environment::settings(|name| std::env::var(name).ok());
+    let project = settings.iter().find(|(name, _)| *name == "google_cloud_project");
+    let project = project.map_or_else(|| PROJECT.to_owned(), |(_, value)| value.clone());
+    let builder = system::builder(args.runtime, program)
+        .listen(SocketAddr::from((Ipv4Addr::LOCALHOST, component_port)))
+        .variables(settings.into_iter().filter(|(name, _)| !is_wiring(name)))
+        .echo(true);
+
+    progress::step("starting the Firestore emulator, the simulated providers and the component");
+    let parts = Parts {
+        emulator: Some(Arc::new(Emulator::start(emulator_port).await?)),
+        ports,
+        project: Some(project),
+        watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+    };
+    let stack = Stack::start(parts, builder).await?;
+    show(&stack);
+    wait_for_the_end(&stack.orchestrator).await?;
+    progress::step("ending everything");
+    stack.orchestrator.terminate(END_LIMIT).await?;
+    Ok(())
+}
+
+/// Settings that this command makes itself: they connect the parts.
+fn is_wiring(variable: &str) -> bool {
+    variable.ends_with("_service_url")
+        || ["firestore_emulator_host", "google_cloud_project"].contains(&variable)
+}
+
+fn show(stack: &Stack) {
+    let url = stack.orchestrator.url();
+    let mut table = progress::table(["part", "address"]);
+    table.add_row(["component", url]);
+    for (service, url) in stack.providers.urls() {
+        table.add_row([&format!("{service}, simulated"), &url]);
+    }
+    table.add_row(["Firestore emulator", &stack.emulator.host()]);
+    table.add_row(["project", &stack.project]);
+    println!("{table}");
+    println!("\n  curl {url}/status");
+    println!("  cargo xtask trigger finnhub-quote-portfolio --url {url}");
+    println!(
+        "\nThe watchlist has {} symbols, {} of them active. Ctrl-C ends everything.",
+        WATCHLIST.0, WATCHLIST.1
+    );
+}
+
+/// Returns when this process is told to end; fails when the component ends by itself.
+async fn wait_for_the_end(orchestrator: &Orchestrator) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut looks = tokio::time::interval(WATCH_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = looks.tick() => if let Some(status) = orchestrator.exited() {
+                bail!("the component ended by itself: {status}");
+            },
+        }
+    }
+}
