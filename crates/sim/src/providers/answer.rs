@@ -122,7 +122,7 @@ fn envelope(spec: &Spec, endpoint: Endpoint, fetch: &Fetch, effects: &[Effect], 
     }
     let mut envelope = json!({
         "status": "ok",
-        "fetched": entries.len() - failed.len(),
+        "fetched": entries.len().saturating_sub(failed.len()),
         "data": if entries.is_empty() { Value::Null } else { Value::Array(entries) },
         "errors": if failed.is_empty() { Value::Null } else { Value::Array(failed) },
         "duration_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
@@ -135,7 +135,9 @@ fn envelope(spec: &Spec, endpoint: Endpoint, fetch: &Fetch, effects: &[Effect], 
 
 /// The services are not of one mind about the `data` of a failed ticker: all their forms occur, in turn.
 fn fail(entries: &mut [Value], tickers: &[String], message: &str, failed: &mut Vec<Value>) {
-    for entry in entries.iter_mut().filter(|entry| names_one_of(entry, tickers)) {
+    for entry in
+        entries.iter_mut().filter(|entry| entry.get("error").is_none() && names_one_of(entry, tickers))
+    {
         let nothing = [Value::Null, json!([]), json!({})].into_iter().nth(failed.len() % 3);
         failed.push(json!(format!("Failed: {}", entry["ticker"].as_str().unwrap_or_default())));
         *entry = json!({"ticker": entry["ticker"], "error": message, "data": nothing});
@@ -146,7 +148,7 @@ fn names_one_of(entry: &Value, tickers: &[String]) -> bool {
     entry["ticker"].as_str().is_some_and(|ticker| tickers.iter().any(|wanted| wanted == ticker))
 }
 
-/// Spreads `bytes` of text over one record of each entry.
+/// Spreads `bytes` of text over one record of each entry: one more where there is a list of them.
 fn pad(entries: &mut Vec<Value>, bytes: usize) {
     let share = bytes.div_ceil(entries.len().max(1));
     let tickers: Vec<Option<String>> =

@@ -65,6 +65,8 @@ fn add_to_entry(entry: &mut Value, defect: Defect, number: u32) {
             if let Some(model) = records.first() {
                 records.push(defective(model, defect, number));
             }
+            let count = records.len();
+            entry["count"] = json!(count);
         }
         Value::Object(map) if map.contains_key("ticker") => {
             let record = std::mem::take(data);
@@ -154,7 +156,7 @@ mod tests {
             with(Endpoint::TiingoPrices, &[Defect::MissingDate, Defect::NestedArray, Defect::NullRecord]);
         let records = entries[1]["data"].as_array().expect("a list");
         assert_eq!(entries[0]["data"].as_array().map(Vec::len), Some(5));
-        assert_eq!(records.len(), 8);
+        assert_eq!((records.len(), &entries[1]["count"]), (8, &json!(8)));
         assert!(records[5].get("date").is_none());
         assert_eq!(records[6]["date"], "1999-01-02");
         assert!(records[7].is_null());

@@ -137,7 +137,8 @@ impl Fault {
         Self::new(Effect::HugeBody(bytes))
     }
 
-    /// The body is at least this big through a field `padding` in one record of every entry.
+    /// The body is at least this big through a field `padding` in one record of every entry: one more record where
+    /// the entry has a list of them, as with [`Fault::bad_records`].
     pub fn huge_records(bytes: usize) -> Self {
         Self::new(Effect::HugeRecords(bytes))
     }
