@@ -116,7 +116,7 @@ fn is_listed(list: &[(&str, &str)], file: &File) -> bool {
     list.iter().any(|(path, _)| *path == file.path)
 }
 
-/// Whether `name` stands in the line by itself: `/work/` is no part of `src/work/item`.
+/// Whether `name` starts in the line, and is not the rest of a longer path or address.
 fn contains_name(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -130,3 +130,15 @@ pub struct SetupArgs {
     #[arg(long)]
     pub no_rustup: bool,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}
