@@ -7,13 +7,18 @@ use serde_json::Value;
 /// One of the four provider services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Service {
+    /// End-of-day prices.
     Tiingo,
+    /// Quotes, company news, fundamentals, earnings.
     Finnhub,
+    /// Company and market news.
     Polygon,
+    /// Technical indicators.
     Alphavantage,
 }
 
 impl Service {
+    /// All four, in the order of their default ports.
     pub const ALL: [Self; 4] = [Self::Tiingo, Self::Finnhub, Self::Polygon, Self::Alphavantage];
 
     /// The name as it appears in paths, variables and records' `source`.
@@ -46,17 +51,26 @@ impl fmt::Display for Service {
 /// One path of one provider service that returns records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Endpoint {
+    /// End-of-day prices, a list for each ticker.
     TiingoPrices,
+    /// One quote for each ticker.
     FinnhubQuotes,
+    /// Company news, a list for each ticker.
     FinnhubNews,
+    /// One set of figures for each ticker.
     FinnhubFundamentals,
+    /// Past and coming reports, a list for each ticker.
     FinnhubEarnings,
+    /// Company news, a list for each ticker.
     PolygonNews,
+    /// Market news: the entries are the articles, and there are no tickers.
     PolygonMarket,
+    /// Indicators by name for each ticker.
     AlphavantageIndicators,
 }
 
 impl Endpoint {
+    /// All eight, by service.
     pub const ALL: [Self; 8] = [
         Self::TiingoPrices,
         Self::FinnhubQuotes,

@@ -25,9 +25,15 @@ const READY_LINE: &str = "listening on ";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runtime {
     /// This project's host.
-    Host { bin: PathBuf },
+    Host {
+        /// The built `host` binary.
+        bin: PathBuf,
+    },
     /// The `spin` command.
-    Spin { bin: PathBuf },
+    Spin {
+        /// The `spin` binary, 4.1 or later.
+        bin: PathBuf,
+    },
 }
 
 /// How to start an orchestrator. A clone starts another one like it.

@@ -26,9 +26,13 @@ use server::Server;
 /// Where the services listen on 127.0.0.1; 0 lets the system choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ports {
+    /// 8001 in a default deployment.
     pub tiingo: u16,
+    /// 8002 in a default deployment.
     pub finnhub: u16,
+    /// 8003 in a default deployment.
     pub polygon: u16,
+    /// 8004 in a default deployment.
     pub alphavantage: u16,
 }
 
@@ -65,22 +69,27 @@ impl Providers {
         Ok(Self([tiingo.await?, finnhub.await?, polygon.await?, alphavantage.await?]))
     }
 
+    /// The tiingo service.
     pub fn tiingo(&self) -> &Provider {
         self.get(Service::Tiingo)
     }
 
+    /// The finnhub service.
     pub fn finnhub(&self) -> &Provider {
         self.get(Service::Finnhub)
     }
 
+    /// The polygon service.
     pub fn polygon(&self) -> &Provider {
         self.get(Service::Polygon)
     }
 
+    /// The alphavantage service.
     pub fn alphavantage(&self) -> &Provider {
         self.get(Service::Alphavantage)
     }
 
+    /// The service of that name.
     pub fn get(&self, service: Service) -> &Provider {
         let [tiingo, finnhub, polygon, alphavantage] = &self.0;
         match service {
@@ -141,6 +150,7 @@ impl Provider {
         Ok(Self { port: server.port(), shared, server: tokio::sync::Mutex::new(Some(server)) })
     }
 
+    /// Which of the four this is.
     pub fn service(&self) -> Service {
         self.shared.service
     }
@@ -180,6 +190,7 @@ impl Provider {
         self.shared.healthy.store(healthy, Ordering::Relaxed);
     }
 
+    /// What the service was asked and what it answered.
     pub fn journal(&self) -> &Journal {
         &self.shared.journal
     }

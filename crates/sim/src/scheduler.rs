@@ -31,11 +31,13 @@ pub struct Tick {
 /// What the orchestrator answered.
 #[derive(Debug, Clone)]
 pub struct Reply {
+    /// The HTTP status.
     pub status: u16,
     /// Names in lower case; of a repeated header the last value.
     pub headers: BTreeMap<String, String>,
     /// The body as JSON, or as a JSON string where it is none.
     pub body: Value,
+    /// From the first byte sent to the last byte received.
     pub duration: Duration,
 }
 

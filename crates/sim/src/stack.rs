@@ -31,11 +31,17 @@ pub struct Parts {
 #[derive(Debug)]
 pub struct Stack {
     // First, so that it ends before the parts that it talks to.
+    /// The orchestrator under test.
     pub orchestrator: Orchestrator,
+    /// The four simulated services.
     pub providers: Providers,
+    /// The emulator, perhaps shared with other stacks.
     pub emulator: Arc<Emulator>,
+    /// A client for the database that the orchestrator uses.
     pub db: Db,
+    /// The project that the database belongs to.
     pub project: String,
+    /// What was seeded.
     pub watchlist: Watchlist,
 }
 

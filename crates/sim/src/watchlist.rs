@@ -18,9 +18,13 @@ pub const FALLBACK_INDICES: [&str; 4] = ["SPY", "QQQ", "IWM", "DIA"];
 /// Which tickers a job covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
+    /// Every active symbol of the universe, the indices too.
     EntireWatchlist,
+    /// The active positions.
     ActiveSymbols,
+    /// The universe's indices.
     Indices,
+    /// No tickers: market-wide data.
     None,
 }
 

@@ -28,12 +28,15 @@ pub struct Db {
 /// One document.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Doc {
+    /// The last part of the document's name.
     pub id: String,
     /// The fields as plain JSON.
     pub fields: Value,
     /// The fields as Firestore has them, for tests of their types.
     pub raw: Value,
+    /// When the document was first written, RFC 3339.
     pub create_time: String,
+    /// When the document was last written, RFC 3339.
     pub update_time: String,
 }
 

@@ -56,6 +56,7 @@ impl Emulator {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// The port, the same over restarts.
     pub fn port(&self) -> u16 {
         self.port
     }

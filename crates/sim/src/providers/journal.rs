@@ -26,8 +26,11 @@ pub enum Outcome {
 /// One request that a provider received.
 #[derive(Debug, Clone)]
 pub struct Call {
+    /// The service that received it.
     pub service: Service,
+    /// `GET`, `POST`.
     pub method: String,
+    /// The path without the query.
     pub path: String,
     /// Names in lower case; of a repeated header the last value.
     pub headers: BTreeMap<String, String>,
@@ -35,10 +38,13 @@ pub struct Call {
     pub body: Value,
     /// The body's `tickers`, empty where it had none.
     pub tickers: Vec<String>,
+    /// When it arrived, for differences between calls.
     pub received: Instant,
+    /// When it arrived, as time of day.
     pub received_at: SystemTime,
     /// From the request's arrival to the head of the answer.
     pub latency: Option<Duration>,
+    /// How it ended.
     pub outcome: Outcome,
     /// Length of the answer's whole body, also where only a part of it was sent.
     pub response_bytes: usize,
