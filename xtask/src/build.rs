@@ -42,10 +42,18 @@ pub fn all(runtime: Runtime) -> Result<()> {
     }
     component(false)?;
     if runtime == Runtime::Host {
-        progress::step("building the host");
-        progress::run(cargo("build").args(["--package", "host", "--bin", "host"]))?;
+        host()?;
     }
     Ok(())
+}
+
+/// Builds the host.
+///
+/// As part of the whole workspace: the features of shared dependencies follow from the packages that are asked for, and
+/// for the host alone cargo would build a second Wasmtime beside the tests'.
+fn host() -> Result<()> {
+    progress::step("building the host");
+    progress::run(cargo("build").args(["--workspace", "--bin", "host"]))
 }
 
 /// A cargo command in the repository, with the build directory of [`workspace::target_dir`].
@@ -57,4 +65,35 @@ pub fn cargo(subcommand: &str) -> Command {
 
 fn kilobytes(bytes: u64) -> String {
     format!("{} KB", bytes.div_ceil(1000))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn tree(arguments: &str) -> BTreeSet<String> {
+        let mut command = cargo("tree");
+        command.args(["--offline", "--prefix", "none"]).args(arguments.split(' '));
+        let lines = progress::capture(&mut command).unwrap();
+        lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+    }
+
+    #[test]
+    fn host_and_tests_share_one_build_of_wasmtime() {
+        let name = |line: &String| line.split(' ').next().unwrap_or_default().to_owned();
+        let of_host: BTreeSet<_> = tree("--package host --edges normal").iter().map(name).collect();
+        let with_features = |edges: &str| {
+            let lines = tree(&format!("--workspace --edges {edges} --format {{p}}:{{f}}"));
+            lines.into_iter().filter(|line| of_host.contains(&name(line))).collect::<BTreeSet<_>>()
+        };
+        let (host, tests) = (with_features("normal"), with_features("normal,dev"));
+        let different: Vec<_> = host.difference(&tests).collect();
+        assert!(
+            different.is_empty(),
+            "tests turn on features that the host is built without, so cargo builds Wasmtime twice; \
+             ask for the same features in crates/host/Cargo.toml: {different:?}"
+        );
+    }
 }
