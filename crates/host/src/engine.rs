@@ -4,11 +4,18 @@ use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use anyhow::Context as _;
 use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
+
+/// The end of a compiled component's name.
+const EXTENSION: &str = "cwasm";
+
+/// Compiled components kept in the cache; each is a few megabytes.
+const CACHE_ENTRIES_MAX: usize = 16;
 
 /// The engine of this process: one for all hosts in it.
 pub fn engine() -> anyhow::Result<Engine> {
@@ -62,7 +69,7 @@ fn cache_name(engine: &Engine, wasm: &[u8]) -> PathBuf {
         let _ = write!(name, "{byte:02x}");
         name
     });
-    Path::new(&name).with_extension("cwasm")
+    Path::new(&name).with_extension(EXTENSION)
 }
 
 /// Reads a compiled component; anything wrong with it only means that it is compiled again.
@@ -76,12 +83,56 @@ fn read_cache(engine: &Engine, entry: &Path) -> Option<Component> {
 }
 
 fn write_cache(component: &Component, entry: &Path) -> anyhow::Result<()> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
     let bytes = component.serialize()?;
     let folder = entry.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     // Written aside and then renamed, so that a host that starts meanwhile never sees half a file.
-    let aside = entry.with_extension(format!("{}.tmp", std::process::id()));
+    let aside = entry.with_extension(format!("{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed)));
     std::fs::write(&aside, bytes)?;
     std::fs::rename(&aside, entry)?;
+    prune(folder)
+}
+
+/// Removes the oldest entries of the cache, above [`CACHE_ENTRIES_MAX`].
+fn prune(folder: &Path) -> anyhow::Result<()> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        // An entry that is gone by now was removed by another host: nothing left to do.
+        if entry.path().extension().is_some_and(|extension| extension == EXTENSION)
+            && let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified())
+        {
+            entries.push((written, entry.path()));
+        }
+    }
+    entries.sort();
+    for (_, path) in entries.iter().rev().skip(CACHE_ENTRIES_MAX) {
+        drop(std::fs::remove_file(path));
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn cache_keeps_the_newest_entries() {
+        let folder = std::env::temp_dir().join(format!("host-cache-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let total = CACHE_ENTRIES_MAX + 2;
+        for number in 0..total {
+            let file = std::fs::File::create(folder.join(format!("{number}.{EXTENSION}"))).unwrap();
+            file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(number as u64)).unwrap();
+        }
+        std::fs::write(folder.join("other"), "").unwrap();
+        prune(&folder).unwrap();
+        let left = |name: String| folder.join(name).exists();
+        assert!(!left(format!("0.{EXTENSION}")) && !left(format!("1.{EXTENSION}")));
+        assert!((2..total).all(|number| left(format!("{number}.{EXTENSION}"))) && left("other".into()));
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -14,7 +14,7 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::app::App;
 use crate::client::Client;
-use crate::instances::{Instances, Reuse};
+use crate::instances::{CloseOnDrop, Closed, Instances, Reuse};
 use crate::log::Log;
 use crate::manifest::Manifest;
 use crate::runtime_config::RuntimeConfig;
@@ -133,6 +133,7 @@ impl Host {
             .with_context(|| format!("cannot listen on {}", self.listen))?;
         let addr = listener.local_addr()?;
         let counters = Arc::new(Counters::default());
+        let closed = Closed::default();
         let handler = ProxyHandler::new(Instances {
             component,
             app: Arc::new(app),
@@ -140,10 +141,11 @@ impl Host {
             log: self.log.clone(),
             counters: Arc::clone(&counters),
             reuse: self.reuse,
+            closed: closed.clone(),
         });
         let (stop, stopped) = oneshot::channel();
         let server = tokio::spawn(Server { handler, log: self.log }.run(listener, stopped));
-        Ok(RunningHost { addr, stop, server, counters })
+        Ok(RunningHost { addr, stop, server, counters, _close: CloseOnDrop(closed) })
     }
 
     /// Reads the configuration files and puts everything together; also says whether to pool connections.
@@ -174,6 +176,7 @@ pub struct RunningHost {
     stop: oneshot::Sender<()>,
     server: JoinHandle<bool>,
     counters: Arc<Counters>,
+    _close: CloseOnDrop,
 }
 
 impl RunningHost {

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,20 @@ pub(crate) struct Instances {
     pub(crate) log: Log,
     pub(crate) counters: Arc<Counters>,
     pub(crate) reuse: Reuse,
+    pub(crate) closed: Closed,
+}
+
+/// Whether the host is gone, so that the end of an instance is no failure.
+#[derive(Clone, Default)]
+pub(crate) struct Closed(Arc<AtomicBool>);
+
+/// Closes when it is dropped, whatever the reason.
+pub(crate) struct CloseOnDrop(pub(crate) Closed);
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        self.0.0.store(true, Relaxed);
+    }
 }
 
 impl HandlerState for Instances {
@@ -65,7 +80,12 @@ impl HandlerState for Instances {
             proxy,
             view: Guest::http,
             expiration: IdleTimer::new(self.reuse.idle_timeout),
-            state: Worker { reuse: self.reuse, log: self.log.clone(), counters: Arc::clone(&self.counters) },
+            state: Worker {
+                reuse: self.reuse,
+                log: self.log.clone(),
+                counters: Arc::clone(&self.counters),
+                closed: self.closed.clone(),
+            },
         })
     }
 }
@@ -75,6 +95,7 @@ pub(crate) struct Worker {
     reuse: Reuse,
     log: Log,
     counters: Arc<Counters>,
+    closed: Closed,
 }
 
 impl WorkerState for Worker {
@@ -104,7 +125,9 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<Guest>, result: Result<(), wasmtime::Error>) {
         drop(store);
-        if let Err(error) = result {
+        if let Err(error) = result
+            && !self.closed.0.load(Relaxed)
+        {
             self.log.host(&format!("an instance failed, and every request in it: {error:?}"));
         }
     }

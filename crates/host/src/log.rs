@@ -19,8 +19,10 @@ const LINE_BYTES_MAX: usize = 1024 * 1024;
 /// Takes whole lines, each with its line end.
 #[derive(Clone)]
 pub struct Log {
-    write: Arc<dyn Fn(&[u8]) + Send + Sync>,
+    write: Arc<Write>,
 }
+
+type Write = dyn Fn(&[u8]) + Send + Sync;
 
 impl Log {
     /// Writes to the process's standard error.

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -36,7 +37,7 @@ struct Serve {
     /// Run this file in place of the component's source.
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
-    /// Set a variable; stronger than SPIN_VARIABLE_<NAME>.
+    /// Set a variable; stronger than the environment.
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
     variables: Vec<(String, String)>,
     /// The runtime configuration.
@@ -71,9 +72,15 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let Command::Serve(options) = Cli::parse().command;
-    serve(options).await
+    match serve(options).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("host: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn serve(options: Serve) -> anyhow::Result<()> {

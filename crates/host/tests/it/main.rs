@@ -1,0 +1,7 @@
+//! Looks at the host from both sides: over HTTP from outside, and through the component in `tests/guest` from inside.
+
+mod binary;
+mod outbound;
+mod serve;
+mod support;
+mod world;
