@@ -1,0 +1,217 @@
+//! The whole way of a job's request: claim, plan, execute, close, report.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::breakers::Breakers;
+use crate::config::Config;
+use crate::execute::{Executed, Stop, execute};
+use crate::firestore::bulk::BulkWriter;
+use crate::firestore::ramp::Ramp;
+use crate::firestore::{Firestore, FirestoreError};
+use crate::job::{Job, Scope};
+use crate::ledger::{Claim, Ledger, Owned, SaveError};
+use crate::plan;
+use crate::ports::{Instant, World};
+use crate::report::RunReport;
+use crate::request::Trigger;
+use crate::resilience::backoff::Backoff;
+use crate::resilience::breaker::Admission;
+use crate::run::{RunState, Status};
+
+/// Everything an instance has; all that must outlive it is in Firestore.
+pub struct App {
+    pub config: Config,
+    pub world: World,
+    pub firestore: Firestore,
+    pub ledger: Ledger,
+    pub breakers: Breakers,
+    ramp: Option<Arc<Mutex<Ramp>>>,
+}
+
+/// What a request for a run is told.
+#[derive(Debug)]
+pub enum Answer {
+    /// The attempt has ended; with a wait where the caller should come again.
+    Ended { report: Box<RunReport>, retry_after: Option<Duration> },
+    /// The run was finished before.
+    Finished(Box<RunReport>),
+    /// Somebody else works on it.
+    Running { report: Box<RunReport>, retry_after: Duration },
+    /// The idempotency key belongs to another request.
+    Different,
+    /// Firestore is out of reach: nothing was done.
+    Unavailable(FirestoreError),
+}
+
+/// When to come again while Firestore or the provider's permission is missing.
+const RETRY_LATER: Duration = Duration::from_secs(30);
+/// When to come again for the rest of a run.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+
+impl App {
+    pub fn new(config: Config, world: World) -> Self {
+        let firestore = Firestore::new(config.firestore.clone(), world.clone(), config.call.backoff);
+        let collections = config.collections.clone();
+        let ledger = Ledger::new(firestore.clone(), world.clone(), collections, config.run);
+        let breakers =
+            Breakers::new(firestore.clone(), world.clone(), config.collections.breakers.clone(), config.breaker);
+        let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
+        Self { config, world, firestore, ledger, breakers, ramp }
+    }
+
+    /// Runs a job for a trigger, unless somebody else does or it is done.
+    pub async fn run(&self, trigger: Trigger) -> Answer {
+        let start = self.world.clock.instant();
+        match self.ledger.claim(trigger.into_state(self.world.clock.now())).await {
+            Ok(claim) => self.answer(claim, start).await,
+            Err(error) => Answer::Unavailable(error),
+        }
+    }
+
+    /// Goes on with a run that is known; none where it is not.
+    pub async fn resume(&self, run_id: &str) -> Option<Answer> {
+        let start = self.world.clock.instant();
+        match self.ledger.resume(run_id).await {
+            Ok(Some(claim)) => Some(self.answer(claim, start).await),
+            Ok(None) => None,
+            Err(error) => Some(Answer::Unavailable(error)),
+        }
+    }
+
+    async fn answer(&self, claim: Claim, start: Instant) -> Answer {
+        match claim {
+            Claim::Owned(owned) => self.work(*owned, start).await,
+            Claim::Running { state, retry_after } => running(&state, retry_after),
+            Claim::Finished(state) => Answer::Finished(Box::new(RunReport::new(&state).duplicate())),
+            Claim::Different => Answer::Different,
+        }
+    }
+
+    /// Does what an owned run has left to do and ends its attempt.
+    async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
+        // A stored run names a job and a scope that this version may not know any more.
+        let known = crate::job::find(&owned.state.job).zip(Scope::parse(&owned.state.scope));
+        let executed = match known {
+            None => {
+                let reason = format!("the job {} is not in the catalogue", owned.state.job);
+                Executed { state: owned.state, fence: owned.fence, stop: Some(Stop::Ledger { reason }) }
+            }
+            Some((job, scope)) => match self.prepare(job, scope, &mut owned.state).await {
+                Ok(()) => execute(self, job, scope, owned, start).await,
+                Err(stop) => Executed { state: owned.state, fence: owned.fence, stop: Some(stop) },
+            },
+        };
+        self.end(executed, start).await
+    }
+
+    /// Makes sure that the provider may be called and that the tickers are known.
+    async fn prepare(&self, job: &'static Job, scope: Scope, state: &mut RunState) -> Result<(), Stop> {
+        let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
+        self.breakers.refresh(job.provider).await.map_err(storage)?;
+        if let Admission::Refuse { retry_after } = self.breakers.admit(job.provider) {
+            let reason = self.breakers.state(job.provider).reason.unwrap_or_default();
+            return Err(Stop::Breaker { retry_after, reason });
+        }
+        if !state.planned {
+            let tickers = match &state.tickers_given {
+                Some(tickers) => tickers.clone(),
+                None => {
+                    let resolved = plan::resolve(&self.firestore, &self.config.collections, scope).await;
+                    let (tickers, remarks) = resolved.map_err(storage)?;
+                    remarks.into_iter().for_each(|remark| state.remark(remark));
+                    tickers
+                }
+            };
+            state.pending = plan::work(job, scope, &tickers);
+            state.tickers_requested = tickers.len();
+            state.planned = true;
+        }
+        Ok(())
+    }
+
+    /// Closes the ledger entry; the answer is what the ledger then says.
+    async fn end(&self, executed: Executed, start: Instant) -> Answer {
+        let Executed { mut state, fence, stop } = executed;
+        let lost = stop == Some(Stop::Lost);
+        // A reason to stop that came when everything was done already changes nothing.
+        let stop = stop.filter(|stop| state.has_pending() || matches!(stop, Stop::Storage { .. }));
+        state.stopped = stop.as_ref().map(Stop::words);
+        state.status = state.judge();
+        state.ended_at = Some(self.world.clock.now());
+        let elapsed = self.world.clock.instant().since(start);
+        state.duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        let closed = if lost { Err(SaveError::Lost) } else { self.ledger.close(fence, state.clone()).await };
+        match closed {
+            Ok(state) => {
+                log_run(&state);
+                let report = Box::new(RunReport::new(&state));
+                let retry_after = (!report.http_status().is_success())
+                    .then(|| stop.as_ref().map_or(RETRY_SOON, Stop::retry_after));
+                Answer::Ended { report, retry_after }
+            }
+            Err(SaveError::Lost) => {
+                tracing::warn!(run.id = state.run_id, "another instance has taken the run over");
+                running(&state, RETRY_LATER)
+            }
+            Err(SaveError::Firestore(error)) => Answer::Unavailable(error),
+        }
+    }
+
+    /// A writer for one run; all writers of the instance share the limit on new writes.
+    pub fn bulk_writer(&self) -> BulkWriter {
+        let backoff: Backoff = self.config.call.backoff;
+        BulkWriter::new(self.firestore.clone(), self.world.clone(), backoff, self.ramp.clone())
+    }
+}
+
+fn running(state: &RunState, retry_after: Duration) -> Answer {
+    let state = RunState { status: Status::Running, ended_at: None, stopped: None, ..state.clone() };
+    Answer::Running { report: Box::new(RunReport::new(&state)), retry_after }
+}
+
+impl Stop {
+    /// Why, for people.
+    fn words(&self) -> String {
+        match self {
+            Self::Deadline => "the time of this request is used up".to_owned(),
+            Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
+            Self::Paused { retry_after } => {
+                format!("the provider asks to wait {} s, longer than this request lasts", retry_after.as_secs())
+            }
+            Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
+            Self::Storage { reason } => format!("not all could be stored: {reason}"),
+            Self::Ledger { reason } => reason.clone(),
+            Self::Lost => "another instance has taken the run over".to_owned(),
+        }
+    }
+
+    fn retry_after(&self) -> Duration {
+        match self {
+            Self::Deadline => RETRY_SOON,
+            Self::Breaker { retry_after, .. } | Self::Paused { retry_after } => *retry_after,
+            Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => RETRY_LATER,
+        }
+    }
+}
+
+/// The one line that a run leaves in the log.
+fn log_run(state: &RunState) {
+    tracing::info!(
+        job.name = state.job,
+        run.id = state.run_id,
+        run.status = state.status.name(),
+        run.attempt = state.attempt,
+        tickers.requested = state.tickers_requested,
+        tickers.processed = state.tickers_processed(),
+        tickers.failed = state.tickers_failed(),
+        tickers.pending = state.tickers_pending(),
+        records.stored = state.counts.records_stored(),
+        records.rejected = state.counts.records_rejected,
+        provider.calls = state.counts.calls,
+        provider.retries = state.counts.retries,
+        duration_ms = state.duration_ms,
+        stopped = state.stopped.as_deref().unwrap_or_default(),
+        "run ended"
+    );
+}

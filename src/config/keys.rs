@@ -1,0 +1,92 @@
+//! The one table of settings. `spin.toml` and the README's reference are held to it by the tidy tests.
+
+/// One setting: a Spin variable.
+#[derive(Debug)]
+pub struct Key {
+    /// Spin variable name; locally `SPIN_VARIABLE_<NAME>`.
+    pub name: &'static str,
+    pub default: &'static str,
+    /// Never printed, never stored.
+    pub secret: bool,
+    /// The plain environment name that development commands and the container accept too.
+    pub env: Option<&'static str>,
+    /// What it means, with unit and range.
+    pub description: &'static str,
+}
+
+const fn key(name: &'static str, default: &'static str, description: &'static str) -> Key {
+    Key { name, default, secret: false, env: None, description }
+}
+
+const fn env(
+    name: &'static str,
+    env: &'static str,
+    default: &'static str,
+    description: &'static str,
+) -> Key {
+    Key { name, default, secret: false, env: Some(env), description }
+}
+
+const fn secret(name: &'static str, description: &'static str) -> Key {
+    Key { name, default: "", secret: true, env: None, description }
+}
+
+/// Every setting, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    env("google_cloud_project", "GOOGLE_CLOUD_PROJECT", "", "Google Cloud project that owns the Firestore database (required)"),
+    env("firestore_database", "FIRESTORE_DATABASE", "(default)", "Firestore database id"),
+    env("firestore_emulator_host", "FIRESTORE_EMULATOR_HOST", "", "host:port of a Firestore emulator; empty means Google Cloud"),
+    env("tiingo_service_url", "TIINGO_SERVICE_URL", "http://localhost:8001", "Base URL of the Tiingo service"),
+    env("finnhub_service_url", "FINNHUB_SERVICE_URL", "http://localhost:8002", "Base URL of the Finnhub service"),
+    env("polygon_service_url", "POLYGON_SERVICE_URL", "http://localhost:8003", "Base URL of the Polygon service"),
+    env("alphavantage_service_url", "ALPHAVANTAGE_SERVICE_URL", "http://localhost:8004", "Base URL of the AlphaVantage service"),
+    env("log_level", "LOG_LEVEL", "info", "Least severity that is logged: error, warn, info, debug"),
+    key("inbound_auth", "oidc", "Who proves the caller: oidc (this component), platform (Cloud Run IAM or another front), none (local only)"),
+    key("allow_unauthenticated", "false", "Allows inbound_auth = none without an emulator: true or false"),
+    key("gcp_credentials", "auto", "How Firestore is reached: auto, emulator, access_token"),
+    secret("gcp_access_token", "OAuth access token for Firestore, for gcp_credentials = access_token"),
+    key("job_deadline_seconds", "840", "Time one request may work on a run before it hands the rest to the next, 5 to 3600"),
+    key("lease_seconds", "60", "Time after which a silent owner of a run counts as dead, 5 to 600"),
+    key("service_timeout_seconds", "300", "Longest wait for the whole answer of a provider call, 1 to 1800"),
+    key("service_connect_timeout_ms", "5000", "Longest wait for a provider's connection, 100 to 60000"),
+    key("firestore_timeout_seconds", "60", "Longest wait for the whole answer of a Firestore call, 1 to 300"),
+    key("retry_max_attempts", "4", "Tries of one call in all, 1 to 10"),
+    key("retry_base_ms", "500", "Bound of the first random wait before a retry; doubles with each, 1 to 60000"),
+    key("retry_max_ms", "20000", "Bound that the random wait never exceeds, 1 to 300000"),
+    key("batch_size_tiingo", "50", "Tickers in one call, 1 to 1000"),
+    key("batch_size_finnhub", "50", "Tickers in one call, 1 to 1000"),
+    key("batch_size_polygon", "5", "Tickers in one call, 1 to 1000"),
+    key("batch_size_alphavantage", "2", "Tickers in one call, 1 to 1000"),
+    key("max_concurrency_tiingo", "4", "Calls of one run at once, 1 to 64"),
+    key("max_concurrency_finnhub", "4", "Calls of one run at once, 1 to 64"),
+    key("max_concurrency_polygon", "4", "Calls of one run at once, 1 to 64"),
+    key("max_concurrency_alphavantage", "4", "Calls of one run at once, 1 to 64"),
+    key("breaker_window", "20", "Latest calls a breaker judges by, 1 to 1000"),
+    key("breaker_min_calls", "10", "Calls below which a breaker never opens, 1 to 1000"),
+    key("breaker_failure_percent", "50", "Share of failed calls in the window that opens a breaker, 1 to 100"),
+    key("breaker_open_seconds", "60", "First time a breaker stays open; doubles with each failed probe, 1 to 3600"),
+    key("breaker_open_max_seconds", "600", "Longest time a breaker stays open, 1 to 86400"),
+    key("firestore_ramp_writes_per_second", "500", "Writes a second at the start of a run against Google Cloud, 1 to 100000; the emulator is never slowed"),
+    key("firestore_ramp_minutes", "5", "Minutes after which the writes a second grow by half, 1 to 60"),
+    key("run_retention_days", "90", "Days until a run's ledger entry expires, 1 to 3650"),
+    key("raw_log_retention_days", "90", "Days until a raw log expires, 1 to 3650"),
+    key("cors_allow_origins", "", "Origins that browsers may call from, comma separated"),
+    key("collection_universe", "react_universeSymbols", "Collection of the watchlist"),
+    key("collection_active", "react_activeSymbols", "Collection of the active positions"),
+    key("collection_prices_daily", "prices_daily", "Collection of end-of-day prices"),
+    key("collection_prices_intraday", "prices_intraday", "Collection of intraday quotes"),
+    key("collection_news", "news_articles", "Collection of news articles"),
+    key("collection_fundamentals", "fundamentals", "Collection of fundamentals"),
+    key("collection_earnings", "earnings_calendar", "Collection of the earnings calendar"),
+    key("collection_indicators", "technical_indicators", "Collection of technical indicators"),
+    key("collection_raw_logs", "api_usage_logs", "Collection of raw provider responses"),
+    key("collection_rejected", "rejected_records", "Collection of records that break their schema"),
+    key("collection_runs", "ingestion_runs", "Collection of the run ledger"),
+    key("collection_breakers", "ingestion_breakers", "Collection of the breakers' shared state"),
+    key("collection_statistics", "ingestion_statistics", "Collection of the statistics of each job"),
+];
+
+/// The setting of that name, if there is one.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}

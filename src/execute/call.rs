@@ -1,0 +1,154 @@
+//! One provider call: send it, read its answer, write its raw log.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+
+use super::queue::Batch;
+use crate::app::App;
+use crate::firestore::Write;
+use crate::job::{Job, Provider, Scope, Ticker};
+use crate::persist::raw_log::RawLog;
+use crate::persist::record::Context;
+use crate::ports::{BoxFuture, InboundResponse, TransportError};
+use crate::provider::answer::{Harvest, harvest};
+use crate::provider::envelope::{Envelope, failure_words};
+use crate::provider::Call;
+use crate::resilience::class::Class;
+use crate::resilience::retry_after;
+
+/// What does not change over a run.
+#[derive(Clone, Debug)]
+pub(super) struct RunContext {
+    pub job: &'static Job,
+    pub scope: Scope,
+    pub run_id: String,
+    pub run_attempt: u32,
+    pub run_time: String,
+}
+
+impl RunContext {
+    pub(super) fn provider(&self) -> Provider {
+        self.job.provider
+    }
+}
+
+/// A call that has ended.
+pub(super) struct Called {
+    /// Counts the calls of the run's attempt, from 1.
+    pub number: u64,
+    pub batch: Batch,
+    requested_at: DateTime<Utc>,
+    latency: Duration,
+    answer: Result<InboundResponse, TransportError>,
+}
+
+/// A failed call.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub class: Class,
+    pub words: String,
+    pub retry_after: Option<Duration>,
+}
+
+/// Sends the call of a batch.
+pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> BoxFuture<'static, Called> {
+    let call = Call {
+        job: run.job,
+        endpoint: batch.endpoint,
+        scope: run.scope,
+        tickers: &batch.tickers,
+        run_time: &run.run_time,
+    };
+    let request = call.request(&app.config);
+    let (timeout, world) = (request.timeout, app.world.clone());
+    Box::pin(async move {
+        let requested_at = world.clock.now();
+        let start = world.clock.instant();
+        // The transport has time-outs of its own; this one holds whatever it does.
+        let answer = world.transport.send(request);
+        let answer = match futures::future::select(answer, world.clock.sleep(timeout)).await {
+            futures::future::Either::Left((answer, _)) => answer,
+            futures::future::Either::Right(_) => Err(TransportError::Timeout(timeout)),
+        };
+        Called { number, batch, requested_at, latency: world.clock.instant().since(start), answer }
+    })
+}
+
+impl Called {
+    /// What the answer says of the batch.
+    pub(super) fn read(&self, app: &App, run: &RunContext) -> Result<Harvest, Fault> {
+        let answer = self.answer.as_ref().map_err(|error| Fault {
+            class: Class::of_transport(error),
+            words: error.to_string(),
+            retry_after: None,
+        })?;
+        let now = app.world.clock.now();
+        if let Some(class) = Class::of_status(answer.status) {
+            let words = failure_words(&answer.body);
+            return Err(Fault {
+                class,
+                words: format!("{}: {words}", answer.status.as_u16()),
+                retry_after: retry_after::parse(&answer.headers, now),
+            });
+        }
+        let malformed = |words| Fault { class: Class::Malformed, words, retry_after: None };
+        let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
+        let context = Context {
+            collections: &app.config.collections,
+            source: run.provider().name(),
+            run_id: &run.run_id,
+            now,
+        };
+        // The catalogue has every endpoint of the run's job.
+        let endpoint = run.job.endpoints.iter().find(|endpoint| endpoint.path == self.batch.endpoint);
+        let Some(endpoint) = endpoint else { return Err(malformed("endpoint is not the job's".to_owned())) };
+        Ok(harvest(&envelope, endpoint.dataset, &self.batch.tickers, &context))
+    }
+
+    /// The documents of the call's raw log.
+    pub(super) fn raw_log(&self, app: &App, run: &RunContext, read: &Result<Harvest, Fault>) -> Vec<Write> {
+        let (succeeded, failed): (&[Ticker], Vec<Ticker>) = match read {
+            Ok(harvest) => (&harvest.succeeded, harvest.failed.iter().map(|(ticker, _)| ticker.clone()).collect()),
+            Err(_) => (&[], self.batch.tickers.clone()),
+        };
+        let (status, body) = self.arrived();
+        RawLog {
+            log_id: &format!("{}_a{}_c{}", run.run_id, run.run_attempt, self.number),
+            run_id: &run.run_id,
+            job: run.job,
+            scope: run.scope,
+            url: &format!("{}{}", app.config.provider(run.provider()).base_url, self.batch.endpoint),
+            endpoint: self.batch.endpoint,
+            run_time: &run.run_time,
+            asked: &self.batch.tickers,
+            succeeded,
+            failed: &failed,
+            requested_at: self.requested_at,
+            latency_ms: self.latency_ms(),
+            status,
+            body: &body,
+            error: read.as_ref().err().map(|fault| fault.words.as_str()),
+            attempt: self.batch.attempt,
+            now: app.world.clock.now(),
+            retention: app.config.run.raw_log_retention,
+        }
+        .writes(&app.config.collections.raw_logs)
+    }
+
+    pub(super) fn latency_ms(&self) -> u64 {
+        u64::try_from(self.latency.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// What arrived of the answer, also of one that broke off.
+    fn arrived(&self) -> (Option<StatusCode>, Bytes) {
+        let arrived = match &self.answer {
+            Ok(answer) => Some(answer),
+            Err(error) => error.partial(),
+        };
+        arrived.map_or((None, Bytes::new()), |answer| (Some(answer.status), answer.body.clone()))
+    }
+}
+

@@ -1,0 +1,320 @@
+//! Working off a run: calls go out, answers flow on to Firestore, the ledger learns how far it is.
+//!
+//! One loop owns everything. It starts what may start, waits for the next event and reacts; whatever
+//! it decides comes from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
+//! and memory holds only the batches in flight.
+
+mod call;
+pub mod queue;
+mod reaction;
+mod storing;
+mod timing;
+
+use std::future::pending;
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use crate::app::App;
+use crate::firestore::FirestoreError;
+use crate::firestore::bulk::{BulkWriter, Settled};
+use crate::job::{Job, Scope};
+use crate::ledger::{Fence, Owned, SaveError};
+use crate::ports::{BoxFuture, Instant};
+use crate::resilience::breaker::Admission;
+use crate::resilience::deadline::Deadline;
+use crate::run::{RunState, Work, merged};
+use call::{Called, RunContext};
+use queue::Queue;
+use storing::Storing;
+
+/// Bytes of writes that may wait before no further call starts.
+const WAITING_BYTES_MAX: usize = 8 << 20;
+
+/// Time beyond a call's own limit after which its probe counts as dead.
+const PROBE_SLACK: Duration = Duration::from_secs(5);
+
+/// Why a run ends with work left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The time of this request is used up.
+    Deadline,
+    /// The provider's breaker is open.
+    Breaker { retry_after: Duration, reason: String },
+    /// The provider asked to wait longer than this request lasts.
+    Paused { retry_after: Duration },
+    /// The provider does not accept us.
+    Unauthorized { words: String },
+    /// Documents cannot be stored.
+    Storage { reason: String },
+    /// The lease could not be renewed in time.
+    Ledger { reason: String },
+    /// Another instance owns the run now.
+    Lost,
+}
+
+/// A run that was worked on as far as it went.
+pub struct Executed {
+    pub state: RunState,
+    pub fence: Fence,
+    pub stop: Option<Stop>,
+}
+
+/// A run being worked on.
+struct Execution<'a> {
+    app: &'a App,
+    run: RunContext,
+    state: RunState,
+    fence: Fence,
+    deadline: Deadline,
+    queue: Queue,
+    calls: FuturesUnordered<BoxFuture<'static, Called>>,
+    /// What is being called, to know what is left when calls are cut.
+    calling: Vec<(u64, Work)>,
+    writer: BulkWriter,
+    storing: Storing,
+    /// Work that this attempt will not try again.
+    put_off: Vec<Work>,
+    stop: Option<Stop>,
+    saving: Option<Saving>,
+    breaker_turn: Option<BoxFuture<'static, Result<Turn, FirestoreError>>>,
+    /// The one call that tries whether the provider is back.
+    probing: bool,
+    answered: u64,
+    call_number: u64,
+    last_save: Instant,
+    lease_until: Instant,
+    changed: bool,
+}
+
+/// A checkpoint on its way.
+struct Saving {
+    started: Instant,
+    future: BoxFuture<'static, Result<Fence, SaveError>>,
+}
+
+/// What was done about the provider's breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Turn {
+    Refreshed,
+    Opened,
+    Closed,
+    /// Whether this run may probe.
+    Probe(bool),
+}
+
+enum Event {
+    Called(Called),
+    Settled(Settled),
+    Saved(Instant, Result<Fence, SaveError>),
+    BreakerTurned(Result<Turn, FirestoreError>),
+    Time,
+}
+
+/// Works on what is pending of an owned run until nothing is left or it must stop.
+pub async fn execute(app: &App, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Executed {
+    let mut execution = Execution::new(app, job, scope, owned, start);
+    execution.work().await;
+    execution.finish().await
+}
+
+impl<'a> Execution<'a> {
+    fn new(app: &'a App, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
+        let Owned { mut state, fence } = owned;
+        let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
+        let size = app.config.provider(job.provider).batch_size;
+        let queue = Queue::new(&std::mem::take(&mut state.pending), &endpoints, size, app.config.call.max_attempts);
+        let now = app.world.clock.instant();
+        Self {
+            app,
+            run: RunContext {
+                job,
+                scope,
+                run_id: state.run_id.clone(),
+                run_attempt: state.attempt,
+                run_time: state.run_time.clone(),
+            },
+            state,
+            fence,
+            deadline: Deadline::new(start, app.config.run.deadline),
+            queue,
+            calls: FuturesUnordered::new(),
+            calling: Vec::new(),
+            writer: app.bulk_writer(),
+            storing: Storing::default(),
+            put_off: Vec::new(),
+            stop: None,
+            saving: None,
+            breaker_turn: None,
+            probing: false,
+            answered: 0,
+            call_number: 0,
+            last_save: now,
+            lease_until: start + app.config.run.lease,
+            changed: false,
+        }
+    }
+
+    async fn work(&mut self) {
+        loop {
+            self.dispatch();
+            if self.is_done() {
+                return;
+            }
+            match self.next_event().await {
+                Event::Called(called) => self.on_called(called),
+                Event::Settled(settled) => self.on_settled(settled),
+                Event::Saved(started, saved) => self.on_saved(started, saved),
+                Event::BreakerTurned(turned) => self.on_breaker_turned(turned),
+                Event::Time => {}
+            }
+            if self.must_cut() {
+                return;
+            }
+            self.checkpoint_if_due();
+        }
+    }
+
+    /// Starts every call that may start now.
+    fn dispatch(&mut self) {
+        let now = self.app.world.clock.instant();
+        while self.stop.is_none() && !self.queue.is_empty() {
+            if let Some(stop) = self.reason_to_stop(now) {
+                self.stop = Some(stop);
+                return;
+            }
+            if self.must_probe() {
+                self.breaker_turn = Some(self.claim_probe());
+                return;
+            }
+            if !self.may_call(now) {
+                return;
+            }
+            let Some(mut batch) = self.queue.next(now) else { return };
+            if batch.attempt == 0 {
+                batch.answered_before = self.answered;
+            } else {
+                self.state.counts.retries += 1;
+            }
+            batch.attempt += 1;
+            self.call_number += 1;
+            self.state.counts.calls += 1;
+            self.calling.push((self.call_number, batch.clone().into_work(None)));
+            self.calls.push(call::send(self.app, &self.run, self.call_number, batch));
+        }
+    }
+
+    fn may_call(&self, now: Instant) -> bool {
+        let config = self.app.config.provider(self.run.provider());
+        let calls_max = if self.probing { 1 } else { config.max_concurrency };
+        self.calls.len() < calls_max
+            && self.breaker_turn.is_none()
+            && self.writer.waiting_bytes() < WAITING_BYTES_MAX
+            && self.app.breakers.paused(self.run.provider(), now).is_zero()
+    }
+
+    /// Whether the breaker's time is up and nobody has tried the provider yet.
+    fn must_probe(&self) -> bool {
+        !self.probing && self.breaker_turn.is_none() && self.app.breakers.admit(self.run.provider()) == Admission::Probe
+    }
+
+    fn claim_probe(&self) -> BoxFuture<'static, Result<Turn, FirestoreError>> {
+        let (breakers, provider) = (self.app.breakers.clone(), self.run.provider());
+        let (run_id, time) = (self.run.run_id.clone(), self.app.config.call.timeout + PROBE_SLACK);
+        Box::pin(async move { Ok(Turn::Probe(breakers.claim_probe(provider, &run_id, time).await?)) })
+    }
+
+    /// Why no further call may start, whatever is free.
+    fn reason_to_stop(&self, now: Instant) -> Option<Stop> {
+        if !self.deadline.admits(now) {
+            return Some(Stop::Deadline);
+        }
+        let provider = self.run.provider();
+        if let Admission::Refuse { retry_after } = self.app.breakers.admit(provider)
+            && !self.probing
+        {
+            let reason = self.app.breakers.state(provider).reason.unwrap_or_default();
+            return Some(Stop::Breaker { retry_after, reason });
+        }
+        let left = self.deadline.until_soft(now);
+        let paused = self.app.breakers.paused(provider, now);
+        if paused >= left {
+            return Some(Stop::Paused { retry_after: paused });
+        }
+        let idle = self.calls.is_empty() && self.writer.is_idle();
+        if idle && self.queue.wait(now).is_some_and(|wait| wait >= left) {
+            return Some(Stop::Deadline);
+        }
+        None
+    }
+
+    fn is_done(&self) -> bool {
+        let no_more = self.queue.is_empty() || self.stop.is_some();
+        no_more && self.calls.is_empty() && self.writer.is_idle() && self.breaker_turn.is_none()
+    }
+
+    async fn next_event(&mut self) -> Event {
+        let timer = self.timer();
+        let Self { calls, writer, saving, breaker_turn, .. } = self;
+        let called = async {
+            match calls.next().await {
+                Some(called) => Event::Called(called),
+                None => pending().await,
+            }
+        };
+        let saved = async {
+            match saving {
+                Some(Saving { started, future }) => Event::Saved(*started, future.await),
+                None => pending().await,
+            }
+        };
+        let turned = async {
+            match breaker_turn {
+                Some(turn) => Event::BreakerTurned(turn.await),
+                None => pending().await,
+            }
+        };
+        let settled = async { Event::Settled(writer.settled().await) };
+        let time = async {
+            timer.await;
+            Event::Time
+        };
+        futures::pin_mut!(called, saved, turned, settled, time);
+        futures::select_biased! {
+            event = futures::FutureExt::fuse(saved) => event,
+            event = futures::FutureExt::fuse(turned) => event,
+            event = futures::FutureExt::fuse(settled) => event,
+            event = futures::FutureExt::fuse(called) => event,
+            event = futures::FutureExt::fuse(time) => event,
+        }
+    }
+
+    /// Ends the attempt: what is not done is pending.
+    async fn finish(mut self) -> Executed {
+        let cut = self.must_cut();
+        if let Some(saving) = self.saving.take()
+            && self.stop != Some(Stop::Lost)
+        {
+            // The fence is only known again when the write on its way has landed.
+            let saved = saving.future.await;
+            self.on_saved(saving.started, saved);
+        }
+        if cut && self.stop.is_none() {
+            self.stop = Some(Stop::Deadline);
+        }
+        self.calls.clear();
+        for settled in self.writer.abandon("the request's time was used up before it was stored") {
+            self.note_settled(settled);
+        }
+        self.state.pending = self.pending();
+        Executed { state: self.state, fence: self.fence, stop: self.stop }
+    }
+
+    /// All work that is not done.
+    fn pending(&self) -> Vec<Work> {
+        let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
+        let calling = self.calling.iter().map(|(_, work)| work.clone());
+        let put_off = self.put_off.iter().cloned();
+        merged(calling.chain(self.storing.open_work()).chain(queued).chain(put_off).collect())
+    }
+}

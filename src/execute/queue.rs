@@ -1,0 +1,184 @@
+//! The batches of a run that wait for their call.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::job::Ticker;
+use crate::ports::Instant;
+use crate::run::Work;
+
+/// The tickers of one provider call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Path of the endpoint.
+    pub endpoint: &'static str,
+    pub tickers: Vec<Ticker>,
+    /// Calls made for it.
+    pub attempt: u32,
+    /// Calls it may have in all.
+    pub attempts_max: u32,
+    /// How many calls the provider had answered when it was first tried.
+    pub answered_before: u64,
+}
+
+impl Batch {
+    pub fn into_work(self, reason: Option<String>) -> Work {
+        Work { endpoint: self.endpoint.to_owned(), tickers: self.tickers, reason }
+    }
+}
+
+/// Batches, ready or waiting for their time.
+#[derive(Debug, Default)]
+pub struct Queue {
+    ready: VecDeque<Batch>,
+    delayed: Vec<(Instant, Batch)>,
+    /// Calls that may still be spent on splitting.
+    split_calls: usize,
+}
+
+/// Calls that any run may spend on splitting: enough to find a few poisonous tickers in a big batch.
+const SPLIT_CALLS_MIN: usize = 64;
+
+impl Queue {
+    /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
+    /// short has whole tickers rather than one endpoint done. Splitting may cost as many calls again.
+    pub fn new(pending: &[Work], endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
+        let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
+        for work in pending {
+            let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
+            let batch = |tickers: &[Ticker]| Batch {
+                endpoint,
+                tickers: tickers.to_vec(),
+                attempt: 0,
+                attempts_max,
+                answered_before: 0,
+            };
+            lanes.push(if work.tickers.is_empty() {
+                VecDeque::from([batch(&[])])
+            } else {
+                work.tickers.chunks(size.max(1)).map(batch).collect()
+            });
+        }
+        let mut ready = VecDeque::new();
+        while lanes.iter().any(|lane| !lane.is_empty()) {
+            ready.extend(lanes.iter_mut().filter_map(VecDeque::pop_front));
+        }
+        let split_calls = ready.len().max(SPLIT_CALLS_MIN);
+        Self { ready, delayed: Vec::new(), split_calls }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.delayed.is_empty()
+    }
+
+    /// The next batch whose time has come.
+    pub fn next(&mut self, now: Instant) -> Option<Batch> {
+        let due = self.delayed.iter().position(|(at, _)| *at <= now);
+        match due {
+            Some(at) => Some(self.delayed.swap_remove(at).1),
+            None => self.ready.pop_front(),
+        }
+    }
+
+    /// Puts back a batch that was taken too early.
+    pub fn put_back(&mut self, batch: Batch) {
+        self.ready.push_front(batch);
+    }
+
+    /// Time until a batch is due; none where the queue is empty.
+    pub fn wait(&self, now: Instant) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        self.delayed.iter().map(|(at, _)| at.since(now)).min()
+    }
+
+    pub fn retry(&mut self, batch: Batch, at: Instant) {
+        self.delayed.push((at, batch));
+    }
+
+    pub fn may_split(&self) -> bool {
+        self.split_calls >= 2
+    }
+
+    /// Queues the halves of a batch; each may be tried `attempts_max` times.
+    pub fn split(&mut self, mut batch: Batch, attempts_max: u32) {
+        let right = batch.tickers.split_off(batch.tickers.len() / 2);
+        self.split_calls = self.split_calls.saturating_sub(2);
+        for tickers in [right, batch.tickers] {
+            self.ready.push_front(Batch { tickers, attempt: 0, attempts_max, ..batch_of(batch.endpoint) });
+        }
+    }
+
+    /// All that waits.
+    pub fn iter(&self) -> impl Iterator<Item = &Batch> {
+        self.ready.iter().chain(self.delayed.iter().map(|(_, batch)| batch))
+    }
+
+    /// Takes out all that waits.
+    pub fn drain(&mut self) -> impl Iterator<Item = Batch> {
+        self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, batch)| batch))
+    }
+}
+
+fn batch_of(endpoint: &'static str) -> Batch {
+    Batch { endpoint, tickers: Vec::new(), attempt: 0, attempts_max: 0, answered_before: 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tests::work;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    fn names(batch: &Batch) -> String {
+        let tickers: Vec<_> = batch.tickers.iter().map(Ticker::as_str).collect();
+        format!("{} {}", batch.endpoint, tickers.join(","))
+    }
+
+    fn queue(pending: &[Work], size: usize) -> Queue {
+        Queue::new(pending, &["/a", "/b"], size, 4)
+    }
+
+    #[test]
+    fn endpoints_take_turns() {
+        let mut queue = queue(&[work("/a", &["A", "B", "C"]), work("/b", &["A", "B"])], 2);
+        let order: Vec<_> = std::iter::from_fn(|| queue.next(at(0))).map(|batch| names(&batch)).collect();
+        assert_eq!(order, ["/a A,B", "/b A,B", "/a C"]);
+    }
+
+    #[test]
+    fn work_without_tickers_is_one_batch() {
+        let mut queue = queue(&[work("/a", &[])], 2);
+        assert_eq!(queue.next(at(0)).map(|batch| names(&batch)), Some("/a ".into()));
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn a_retry_waits_for_its_time() {
+        let mut queue = queue(&[work("/a", &["A"])], 2);
+        let batch = queue.next(at(0)).unwrap();
+        queue.retry(batch, at(5));
+        assert_eq!(queue.next(at(4)), None);
+        assert_eq!(queue.wait(at(4)), Some(Duration::from_secs(1)));
+        assert!(queue.next(at(5)).is_some());
+    }
+
+    #[test]
+    fn halves_come_next_and_splitting_is_bounded() {
+        let mut queue = queue(&[work("/a", &["A", "B", "C"]), work("/b", &["D"])], 3);
+        let batch = queue.next(at(0)).unwrap();
+        queue.split(batch, 2);
+        assert_eq!(names(&queue.next(at(0)).unwrap()), "/a A");
+        assert_eq!(names(&queue.next(at(0)).unwrap()), "/a B,C");
+        let mut splits = 1;
+        while queue.may_split() {
+            queue.split(Batch { tickers: work("/a", &["A", "B"]).tickers, ..batch_of("/a") }, 2);
+            splits += 1;
+        }
+        assert_eq!(splits, SPLIT_CALLS_MIN / 2);
+    }
+}

@@ -1,0 +1,274 @@
+//! What the loop does about an event.
+
+use super::call::{Called, Fault};
+use super::storing::Group;
+use super::{Execution, Stop, Turn};
+use crate::firestore::bulk::Settled;
+use crate::config::Collections;
+use crate::firestore::{EncodedWrite, FirestoreError, Write};
+use crate::job::Ticker;
+use crate::ledger::{Fence, SaveError};
+use crate::persist::rejected::{self, Origin};
+use crate::ports::Instant;
+use crate::provider::answer::Harvest;
+use crate::resilience::retry::{Decision, Failure as Failed, decide};
+use crate::run::{Failure, Work};
+
+/// Calls that a half of a batch may have when the whole one was tried often enough already.
+const SPLIT_ATTEMPTS_MAX: u32 = 2;
+
+impl Execution<'_> {
+    pub(super) fn on_called(&mut self, called: Called) {
+        self.calling.retain(|(number, _)| *number != called.number);
+        let read = called.read(self.app, &self.run);
+        self.log_call(&called, &read);
+        self.tell_breaker(&read);
+        let raw_log = called.raw_log(self.app, &self.run, &read);
+        match read {
+            Ok(harvest) => {
+                self.answered += 1;
+                self.store(called, harvest, raw_log);
+            }
+            Err(fault) => {
+                let group = self.storing.open(Group::default());
+                self.push(group, &raw_log);
+                self.on_fault(called, fault);
+            }
+        }
+    }
+
+    fn log_call(&self, called: &Called, read: &Result<Harvest, Fault>) {
+        let (run, batch) = (&self.run, &called.batch);
+        let (class, words) = match read {
+            Ok(_) => ("ok", ""),
+            Err(fault) => (fault.class.name(), fault.words.as_str()),
+        };
+        tracing::debug!(
+            provider.name = run.provider().name(),
+            provider.endpoint = batch.endpoint,
+            call.number = called.number,
+            call.attempt = batch.attempt,
+            call.tickers = batch.tickers.len(),
+            call.class = class,
+            duration_ms = called.latency_ms(),
+            words,
+            "provider call"
+        );
+    }
+
+    /// Sends an answer's documents on their way.
+    fn store(&mut self, called: Called, harvest: Harvest, raw_log: Vec<Write>) {
+        for remark in harvest.remarks {
+            self.state.remark(remark);
+        }
+        let mut writes = raw_log;
+        let origin = self.origin();
+        writes.extend(harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)));
+        let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX);
+        writes.extend(harvest.records);
+        let work = Some(called.batch.into_work(None));
+        let group = self.storing.open(Group { work, failed: harvest.failed, rejected, ..Group::default() });
+        self.push(group, &writes);
+    }
+
+    /// Where rejected records of this run come from.
+    fn origin(&self) -> Origin<'_> {
+        Origin {
+            collection: &self.app.config.collections.rejected,
+            job: self.run.job,
+            run_id: &self.run.run_id,
+            now: self.app.world.clock.now(),
+        }
+    }
+
+    fn push(&mut self, group: u64, writes: &[Write]) {
+        let database = self.app.firestore.database();
+        self.writer.push(group, writes.iter().map(|write| write.encode(database)).collect());
+    }
+
+    fn on_fault(&mut self, called: Called, fault: Fault) {
+        let batch = called.batch;
+        let now = self.app.world.clock.instant();
+        if self.stop.is_some() {
+            return self.put_off.push(batch.into_work(Some(fault.words)));
+        }
+        let decision = decide(
+            &Failed {
+                class: fault.class,
+                attempt: batch.attempt,
+                attempts_max: batch.attempts_max,
+                tickers: batch.tickers.len(),
+                retry_after: fault.retry_after,
+                provider_answers_others: self.answered > batch.answered_before,
+                may_split: self.queue.may_split(),
+                jitter: self.app.world.entropy.next_u64(),
+            },
+            &self.app.config.call.backoff,
+        );
+        match decision {
+            Decision::Retry { after, pause } => {
+                if pause {
+                    self.app.breakers.pause(self.run.provider(), now + after);
+                }
+                self.queue.retry(batch, now + after);
+            }
+            Decision::Split => {
+                let exhausted = batch.attempt >= batch.attempts_max.min(SPLIT_ATTEMPTS_MAX);
+                let attempts_max = if exhausted { SPLIT_ATTEMPTS_MAX.min(batch.attempts_max) } else { batch.attempts_max };
+                self.queue.split(batch, attempts_max);
+            }
+            Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
+            Decision::Postpone => self.put_off.push(batch.into_work(Some(fault.words))),
+            Decision::Stop => {
+                self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
+                self.put_off.push(batch.into_work(Some(fault.words)));
+            }
+        }
+    }
+
+    fn fail(&mut self, tickers: &[Ticker], endpoint: &str, fault: &Fault) {
+        let failure = |ticker| Failure {
+            ticker,
+            endpoint: endpoint.to_owned(),
+            class: Some(fault.class),
+            reason: fault.words.clone(),
+        };
+        if tickers.is_empty() {
+            self.state.failed.push(failure(None));
+        }
+        self.state.failed.extend(tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
+        self.changed = true;
+    }
+
+    /// Notes how a call ended and changes the breaker's position where that is due.
+    fn tell_breaker(&mut self, read: &Result<Harvest, Fault>) {
+        let provider = self.run.provider();
+        let fault = read.as_ref().err().filter(|fault| fault.class.is_provider_failure());
+        let opens = self.app.breakers.record(provider, fault.is_some());
+        let breakers = self.app.breakers.clone();
+        match fault {
+            Some(fault) if opens || self.probing => {
+                let reason = format!("{}: {}", fault.class.name(), fault.words);
+                self.breaker_turn = Some(Box::pin(async move {
+                    breakers.open(provider, &reason).await?;
+                    Ok(Turn::Opened)
+                }));
+            }
+            None if self.probing => {
+                self.breaker_turn = Some(Box::pin(async move {
+                    breakers.close(provider).await?;
+                    Ok(Turn::Closed)
+                }));
+            }
+            _ => {}
+        }
+        self.probing = false;
+    }
+
+    pub(super) fn on_breaker_turned(&mut self, turned: Result<Turn, FirestoreError>) {
+        self.breaker_turn = None;
+        match turned {
+            Ok(Turn::Probe(won)) => self.probing = won,
+            Ok(Turn::Refreshed | Turn::Opened | Turn::Closed) => {}
+            Err(error) => {
+                let provider = self.run.provider();
+                tracing::warn!(provider.name = provider.name(), %error, "the breaker's shared state is out of reach");
+            }
+        }
+    }
+
+    pub(super) fn on_saved(&mut self, started: Instant, saved: Result<Fence, SaveError>) {
+        self.saving = None;
+        match saved {
+            Ok(fence) => {
+                self.fence = fence;
+                self.lease_until = started + self.app.config.run.lease;
+            }
+            Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
+            // Tried again with the next checkpoint; the lease says how long that may go on.
+            Err(SaveError::Firestore(error)) => {
+                tracing::warn!(run.id = self.run.run_id, %error, "the checkpoint could not be written");
+                self.changed = true;
+            }
+        }
+    }
+
+    pub(super) fn on_settled(&mut self, settled: Settled) {
+        if let Some(stop) = self.note_settled(settled)
+            && self.stop.is_none()
+        {
+            self.stop = Some(stop);
+        }
+    }
+
+    /// Takes the outcome of a group into the run's state; what could not be stored puts its work off.
+    pub(super) fn note_settled(&mut self, settled: Settled) -> Option<Stop> {
+        let mut group = self.storing.close(settled.group)?;
+        let collections = &self.app.config.collections;
+        self.state.counts.write_retries += settled.retries;
+        for (collection, count) in settled.written {
+            if collection == collections.raw_logs {
+                self.state.counts.raw_logs += count;
+            } else if is_record(collections, &collection) {
+                group.written.push((collection, count));
+            }
+        }
+        let mut reason = settled.failed.into_iter().next().map(|(write, reason)| format!("{}: {reason}", write.document));
+        let (records, others): (Vec<_>, Vec<_>) =
+            settled.refused.into_iter().partition(|(write, _)| is_record(collections, write.document.collection()));
+        if let Some((write, words)) = others.into_iter().next() {
+            reason = Some(format!("firestore refuses {}: {words}", write.document));
+        }
+        if settled.unknown > 0 {
+            reason = Some("the request's time was used up before all was stored".to_owned());
+        }
+        if let Some(reason) = reason {
+            self.put_off.extend(group.work.map(|work| Work { reason: Some(reason.clone()), ..work }));
+            return Some(Stop::Storage { reason });
+        }
+        if records.is_empty() {
+            self.complete(group);
+        } else {
+            self.reject(group, &records);
+        }
+        None
+    }
+
+    /// Stores what Firestore refused as rejected records; the group is settled when they are.
+    fn reject(&mut self, mut group: Group, refused: &[(EncodedWrite, String)]) {
+        group.rejected += u64::try_from(refused.len()).unwrap_or(u64::MAX);
+        let origin = self.origin();
+        let writes: Vec<_> =
+            refused.iter().flat_map(|(write, reason)| rejected::writes_of_refused(write, reason, &origin)).collect();
+        let group = self.storing.open(group);
+        self.push(group, &writes);
+    }
+
+    fn complete(&mut self, group: Group) {
+        let Some(work) = group.work else { return };
+        let counts = &mut self.state.counts;
+        for (collection, count) in group.written {
+            *counts.collections.entry(collection).or_default() += count;
+        }
+        counts.records_rejected += group.rejected;
+        counts.batches += 1;
+        let endpoint = work.endpoint;
+        let failure = |(ticker, reason)| Failure { ticker: Some(ticker), endpoint: endpoint.clone(), class: None, reason };
+        self.state.failed.extend(group.failed.into_iter().map(failure));
+        self.changed = true;
+    }
+}
+
+/// Whether a collection holds records of a dataset.
+fn is_record(collections: &Collections, collection: &str) -> bool {
+    [
+        &collections.prices_daily,
+        &collections.prices_intraday,
+        &collections.news,
+        &collections.fundamentals,
+        &collections.earnings,
+        &collections.indicators,
+    ]
+    .iter()
+    .any(|name| *name == collection)
+}

@@ -1,0 +1,43 @@
+//! What is on its way into Firestore, and for whom.
+
+use std::collections::HashMap;
+
+use crate::firestore::bulk::GroupId;
+use crate::job::Ticker;
+use crate::run::Work;
+
+/// The documents of one call.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// The work that is done when they are stored; none for the raw log of a failed call.
+    pub work: Option<Work>,
+    /// Tickers of the work that failed for good.
+    pub failed: Vec<(Ticker, String)>,
+    /// Records stored so far, by collection.
+    pub written: Vec<(String, u64)>,
+    pub rejected: u64,
+}
+
+/// All groups that are not settled.
+#[derive(Debug, Default)]
+pub(super) struct Storing {
+    next: GroupId,
+    open: HashMap<GroupId, Group>,
+}
+
+impl Storing {
+    pub(super) fn open(&mut self, group: Group) -> GroupId {
+        self.next += 1;
+        self.open.insert(self.next, group);
+        self.next
+    }
+
+    pub(super) fn close(&mut self, group: GroupId) -> Option<Group> {
+        self.open.remove(&group)
+    }
+
+    /// The work whose documents are not stored yet.
+    pub(super) fn open_work(&self) -> impl Iterator<Item = Work> {
+        self.open.values().filter_map(|group| group.work.clone())
+    }
+}

@@ -1,0 +1,295 @@
+//! Many writes, by the rules of Firestore's BulkWriter.
+//!
+//! Writes come in groups. The writer sends them in batches bounded by count and bytes over a few
+//! lanes, never one document twice at a time, retries single writes by their own status, and tells a
+//! group's outcome when every write of it is settled. It waits only inside [`BulkWriter::settled`],
+//! whose future may be dropped at any time without losing anything.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+
+use super::client::Firestore;
+use super::error::{Code, FirestoreError};
+use super::path::DocumentPath;
+use super::ramp::Ramp;
+use super::write::EncodedWrite;
+use crate::ports::{BoxFuture, Instant, World};
+use crate::resilience::backoff::Backoff;
+
+/// Writes in one request (Firestore's own limit).
+pub const BATCH_WRITES_MAX: usize = 500;
+/// Bytes of one request: below the emulator's 4 MiB and far below the cloud's 10 MiB.
+pub const BATCH_BYTES_MAX: usize = 3 << 20;
+/// Requests at once.
+const LANES: usize = 4;
+/// Tries of one write in all.
+const ATTEMPTS_MAX: u32 = 8;
+
+/// Names a group of writes.
+pub type GroupId = u64;
+
+/// What became of a group.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub group: GroupId,
+    /// Documents written, by collection.
+    pub written: BTreeMap<String, u64>,
+    /// Writes that Firestore will never accept, with its words.
+    pub refused: Vec<(EncodedWrite, String)>,
+    /// Writes that could not be carried out now, with the last reason.
+    pub failed: Vec<(EncodedWrite, String)>,
+    /// Writes that were on their way when the writer was told to stop.
+    pub unknown: usize,
+    /// Tries beyond the first.
+    pub retries: u64,
+}
+
+/// Writes groups of documents.
+pub struct BulkWriter {
+    firestore: Firestore,
+    world: World,
+    backoff: Backoff,
+    ramp: Option<Arc<Mutex<Ramp>>>,
+    ready: VecDeque<Item>,
+    delayed: Vec<(Instant, Item)>,
+    waiting_bytes: usize,
+    flights: FuturesUnordered<BoxFuture<'static, Flight>>,
+    busy: HashSet<DocumentPath>,
+    open: HashMap<GroupId, (usize, Settled)>,
+    settled: VecDeque<Settled>,
+}
+
+struct Item {
+    write: EncodedWrite,
+    group: GroupId,
+    attempt: u32,
+    /// Most writes that may share its request: halved when a whole request is refused.
+    company_max: usize,
+}
+
+struct Flight {
+    items: Vec<Item>,
+    answer: Result<Vec<Option<(Code, String)>>, FirestoreError>,
+}
+
+impl BulkWriter {
+    /// `ramp` is shared by all writers of an instance; none means no limit.
+    pub fn new(firestore: Firestore, world: World, backoff: Backoff, ramp: Option<Arc<Mutex<Ramp>>>) -> Self {
+        Self {
+            firestore,
+            world,
+            backoff,
+            ramp,
+            ready: VecDeque::new(),
+            delayed: Vec::new(),
+            waiting_bytes: 0,
+            flights: FuturesUnordered::new(),
+            busy: HashSet::new(),
+            open: HashMap::new(),
+            settled: VecDeque::new(),
+        }
+    }
+
+    /// Takes a group of writes; a group without writes is settled at once.
+    pub fn push(&mut self, group: GroupId, writes: Vec<EncodedWrite>) {
+        let outcome = Settled { group, ..Settled::default() };
+        if writes.is_empty() {
+            self.settled.push_back(outcome);
+            return;
+        }
+        self.open.insert(group, (writes.len(), outcome));
+        self.waiting_bytes += writes.iter().map(|write| write.json.len()).sum::<usize>();
+        let item = |write| Item { write, group, attempt: 1, company_max: BATCH_WRITES_MAX };
+        self.ready.extend(writes.into_iter().map(item));
+    }
+
+    /// Whether every group is settled and told.
+    pub fn is_idle(&self) -> bool {
+        self.open.is_empty() && self.settled.is_empty()
+    }
+
+    /// Bytes of writes that are not yet on their way.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// The next group that is settled; waits for ever when there is none to come.
+    pub async fn settled(&mut self) -> Settled {
+        loop {
+            if let Some(settled) = self.settled.pop_front() {
+                return settled;
+            }
+            let pause = self.launch();
+            let timer = match pause {
+                Some(pause) => self.world.clock.sleep(pause),
+                None => Box::pin(std::future::pending()),
+            };
+            if self.flights.is_empty() {
+                timer.await;
+                continue;
+            }
+            let landed = futures::future::select(self.flights.next(), timer).await;
+            if let futures::future::Either::Left((Some(flight), _)) = landed {
+                self.land(flight);
+            }
+        }
+    }
+
+    /// Gives up what is not settled: every open group is told with its remaining writes as failed.
+    pub fn abandon(&mut self, reason: &str) -> Vec<Settled> {
+        let mut rest: Vec<_> = self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, item)| item)).collect();
+        self.flights.clear();
+        self.busy.clear();
+        self.waiting_bytes = 0;
+        let mut told: Vec<_> = self.settled.drain(..).collect();
+        for (group, (mut left, mut outcome)) in self.open.drain() {
+            for item in rest.extract_if(.., |item| item.group == group) {
+                left -= 1;
+                outcome.failed.push((item.write, reason.to_owned()));
+            }
+            outcome.unknown = left;
+            told.push(outcome);
+        }
+        told
+    }
+
+    /// Sends what may be sent; the wait until more may be, if that is known.
+    fn launch(&mut self) -> Option<Duration> {
+        let now = self.world.clock.instant();
+        let due: Vec<_> = self.delayed.extract_if(.., |(at, _)| *at <= now).map(|(_, item)| item).collect();
+        self.ready.extend(due);
+        while self.flights.len() < LANES && !self.ready.is_empty() {
+            let held = self.ramp.as_ref().map_or(Duration::ZERO, |ramp| lock(ramp).wait(now));
+            if !held.is_zero() {
+                return Some(held);
+            }
+            let items = self.take_batch();
+            if items.is_empty() {
+                break;
+            }
+            if let Some(ramp) = &self.ramp {
+                lock(ramp).spend(items.len(), now);
+            }
+            self.flights.push(self.fly(items));
+        }
+        self.delayed.iter().map(|(at, _)| at.since(now)).min()
+    }
+
+    /// The next batch: no document that is on its way or in it already, within all limits.
+    fn take_batch(&mut self) -> Vec<Item> {
+        let mut batch = Vec::new();
+        let mut passed_over = VecDeque::new();
+        let mut touched = HashSet::new();
+        let mut bytes = 0;
+        let mut company_max = BATCH_WRITES_MAX;
+        while let Some(item) = self.ready.pop_front() {
+            let fits = batch.is_empty()
+                || (bytes + item.write.json.len() <= BATCH_BYTES_MAX && batch.len() < company_max.min(item.company_max));
+            if !fits {
+                self.ready.push_front(item);
+                break;
+            }
+            // A later write of a document that was passed over must not overtake it.
+            if !touched.insert(item.write.document.clone()) || self.busy.contains(&item.write.document) {
+                passed_over.push_back(item);
+                continue;
+            }
+            bytes += item.write.json.len();
+            company_max = company_max.min(item.company_max);
+            batch.push(item);
+        }
+        passed_over.append(&mut self.ready);
+        self.ready = passed_over;
+        self.busy.extend(batch.iter().map(|item| item.write.document.clone()));
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+        batch
+    }
+
+    fn fly(&self, items: Vec<Item>) -> BoxFuture<'static, Flight> {
+        let firestore = self.firestore.clone();
+        Box::pin(async move {
+            let writes: Vec<_> = items.iter().map(|item| item.write.clone()).collect();
+            let answer = firestore.batch_write(&writes).await;
+            Flight { items, answer }
+        })
+    }
+
+    fn land(&mut self, flight: Flight) {
+        for item in &flight.items {
+            self.busy.remove(&item.write.document);
+        }
+        match flight.answer {
+            Ok(statuses) => {
+                for (item, status) in flight.items.into_iter().zip(statuses) {
+                    match status {
+                        None => self.settle(item, |outcome, item| {
+                            *outcome.written.entry(item.write.document.collection().to_owned()).or_default() += 1;
+                        }),
+                        Some((code, message)) => {
+                            let reason = format!("{}: {message}", code.name());
+                            self.retry_or_give_up(item, code.is_retryable(), code == Code::ResourceExhausted, &reason);
+                        }
+                    }
+                }
+            }
+            Err(error) => self.land_refused(flight.items, &error),
+        }
+    }
+
+    /// A whole request failed: one write may be the cause, so it comes back in halves.
+    fn land_refused(&mut self, items: Vec<Item>, error: &FirestoreError) {
+        let exhausted = error.code() == Some(Code::ResourceExhausted);
+        let suspicious = exhausted || !error.is_retryable();
+        let alone = items.len() == 1;
+        let company_max = (items.len() / 2).max(1);
+        let reason = error.to_string();
+        for mut item in items {
+            if suspicious && !alone {
+                item.company_max = company_max;
+                if !error.is_retryable() {
+                    self.waiting_bytes += item.write.json.len();
+                    self.ready.push_back(item);
+                    continue;
+                }
+            }
+            self.retry_or_give_up(item, error.is_retryable(), exhausted, &reason);
+        }
+    }
+
+    fn retry_or_give_up(&mut self, mut item: Item, retryable: bool, exhausted: bool, reason: &str) {
+        if !retryable {
+            self.settle(item, |outcome, item| outcome.refused.push((item.write, reason.to_owned())));
+        } else if item.attempt >= ATTEMPTS_MAX {
+            self.settle(item, |outcome, item| outcome.failed.push((item.write, reason.to_owned())));
+        } else {
+            // Throttling ends slowest: its waits start where others arrive after three doublings.
+            let step = item.attempt + if exhausted { 3 } else { 0 };
+            let delay = self.backoff.delay(step, self.world.entropy.next_u64());
+            item.attempt += 1;
+            if let Some((_, outcome)) = self.open.get_mut(&item.group) {
+                outcome.retries += 1;
+            }
+            self.waiting_bytes += item.write.json.len();
+            self.delayed.push((self.world.clock.instant() + delay, item));
+        }
+    }
+
+    fn settle(&mut self, item: Item, note: impl FnOnce(&mut Settled, Item)) {
+        let group = item.group;
+        let Some((left, outcome)) = self.open.get_mut(&group) else { return };
+        note(outcome, item);
+        *left -= 1;
+        if *left == 0
+            && let Some((_, outcome)) = self.open.remove(&group)
+        {
+            self.settled.push_back(outcome);
+        }
+    }
+}
+
+fn lock(ramp: &Mutex<Ramp>) -> std::sync::MutexGuard<'_, Ramp> {
+    ramp.lock().unwrap_or_else(PoisonError::into_inner)
+}

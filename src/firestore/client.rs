@@ -1,0 +1,257 @@
+//! Single requests to Firestore.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use chrono::{DateTime, Utc};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{Code, FirestoreError};
+use super::path::{DocumentPath, encode_segment};
+use super::query::Query;
+use super::value::{Fields, Value};
+use super::write::{EncodedWrite, Write};
+use crate::config::{Credentials, FirestoreConfig};
+use crate::ports::{OutboundRequest, World};
+use crate::resilience::backoff::Backoff;
+
+/// Most bytes of one answer: a page of documents stays far below.
+const ANSWER_BYTES_MAX: usize = 32 << 20;
+/// Tries of a read in all.
+const READ_ATTEMPTS_MAX: u32 = 4;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Documents in one page of a listing.
+const PAGE_SIZE: usize = 500;
+
+/// A client of one database; cheap to clone.
+#[derive(Clone)]
+pub struct Firestore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    config: FirestoreConfig,
+    world: World,
+    backoff: Backoff,
+}
+
+/// A stored document.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    pub id: String,
+    pub fields: Fields,
+    pub update_time: DateTime<Utc>,
+}
+
+impl Document {
+    pub fn text(&self, field: &str) -> Option<&str> {
+        self.fields.get(field).and_then(Value::as_str)
+    }
+}
+
+/// Some documents of a collection.
+#[derive(Debug)]
+pub struct Page {
+    pub documents: Vec<Document>,
+    /// Where the next page starts; none after the last.
+    pub next: Option<String>,
+}
+
+impl Firestore {
+    pub fn new(config: FirestoreConfig, world: World, backoff: Backoff) -> Self {
+        Self { inner: Arc::new(Inner { config, world, backoff }) }
+    }
+
+    /// `projects/P/databases/D`, as encoded writes name it.
+    pub fn database(&self) -> &str {
+        &self.inner.config.database
+    }
+
+    pub fn config(&self) -> &FirestoreConfig {
+        &self.inner.config
+    }
+
+    /// The document, or none where it does not exist.
+    pub async fn get(&self, document: &DocumentPath) -> Result<Option<Document>, FirestoreError> {
+        let url = self.url(&format!("/{}", document.to_url_path()));
+        match self.read::<WireDocument>(Method::GET, url, Bytes::new()).await {
+            Ok(document) => document.try_into().map(Some),
+            Err(error) if error.code() == Some(Code::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One page of a collection, in the order of the ids, with only the fields of `mask`.
+    pub async fn list(&self, collection: &str, mask: &[&str], from: Option<&str>) -> Result<Page, FirestoreError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            #[serde(default)]
+            documents: Vec<WireDocument>,
+            #[serde(default)]
+            next_page_token: String,
+        }
+        let mut url = self.url(&format!("/{}?pageSize={PAGE_SIZE}", encode_segment(collection)));
+        for field in mask {
+            url.push_str(&format!("&mask.fieldPaths={}", encode_segment(field)));
+        }
+        if let Some(token) = from {
+            url.push_str(&format!("&pageToken={}", encode_segment(token)));
+        }
+        let answer: Answer = self.read(Method::GET, url, Bytes::new()).await?;
+        let documents = answer.documents.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
+        Ok(Page { documents, next: Some(answer.next_page_token).filter(|token| !token.is_empty()) })
+    }
+
+    /// The documents that a query finds.
+    pub async fn query(&self, query: &Query<'_>) -> Result<Vec<Document>, FirestoreError> {
+        #[derive(Deserialize)]
+        struct Row {
+            document: Option<WireDocument>,
+        }
+        let rows: Vec<Row> = self.read(Method::POST, self.url(":runQuery"), query.to_json()).await?;
+        rows.into_iter().filter_map(|row| row.document).map(TryInto::try_into).collect()
+    }
+
+    /// All writes or none; the times at which the documents were changed. Tried once: whether a
+    /// repetition is safe, only the caller knows.
+    pub async fn commit(&self, writes: &[Write]) -> Result<Vec<DateTime<Utc>>, FirestoreError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            commit_time: DateTime<Utc>,
+            #[serde(default)]
+            write_results: Vec<WriteResult>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct WriteResult {
+            update_time: Option<DateTime<Utc>>,
+        }
+        let writes: Vec<_> = writes.iter().map(|write| write.encode(self.database())).collect();
+        let answer: Answer = self.send(Method::POST, self.url(":commit"), writes_body(&writes)).await?;
+        // A write that changed nothing has no time of its own.
+        Ok(answer.write_results.iter().map(|result| result.update_time.unwrap_or(answer.commit_time)).collect())
+    }
+
+    /// Each write on its own; one status a write, none for success. Tried once.
+    pub async fn batch_write(&self, writes: &[EncodedWrite]) -> Result<Vec<Option<(Code, String)>>, FirestoreError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            status: Vec<Status>,
+        }
+        #[derive(Deserialize)]
+        struct Status {
+            #[serde(default)]
+            code: i64,
+            #[serde(default)]
+            message: String,
+        }
+        let answer: Answer = self.send(Method::POST, self.url(":batchWrite"), writes_body(writes)).await?;
+        if answer.status.len() != writes.len() {
+            let message = format!("{} statuses for {} writes", answer.status.len(), writes.len());
+            return Err(FirestoreError::Protocol(message));
+        }
+        let status = |status: Status| Code::from_number(status.code).map(|code| (code, status.message));
+        Ok(answer.status.into_iter().map(status).collect())
+    }
+
+    /// A request that changes nothing: repeated while a repetition may help.
+    async fn read<T: DeserializeOwned>(&self, method: Method, url: String, body: Bytes) -> Result<T, FirestoreError> {
+        let mut attempt = 1;
+        loop {
+            match self.send(method.clone(), url.clone(), body.clone()).await {
+                Err(error) if error.is_retryable() && attempt < READ_ATTEMPTS_MAX => {
+                    tracing::debug!(call.attempt = attempt, error = %error, "firestore read failed, trying again");
+                    self.back_off(attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    /// Waits as long as the backoff says after failed attempt number `attempt`.
+    pub async fn back_off(&self, attempt: u32) {
+        let delay = self.inner.backoff.delay(attempt, self.inner.world.entropy.next_u64());
+        self.inner.world.clock.sleep(delay).await;
+    }
+
+    async fn send<T: DeserializeOwned>(&self, method: Method, url: String, body: Bytes) -> Result<T, FirestoreError> {
+        let request = OutboundRequest {
+            method,
+            url,
+            headers: self.headers(),
+            body,
+            connect_timeout: CONNECT_TIMEOUT,
+            timeout: self.inner.config.timeout,
+            body_bytes_max: ANSWER_BYTES_MAX,
+        };
+        let answer = self.inner.world.transport.send(request).await?;
+        if !answer.status.is_success() {
+            return Err(FirestoreError::from_answer(answer.status, &answer.body));
+        }
+        serde_json::from_slice(&answer.body).map_err(|error| FirestoreError::Protocol(error.to_string()))
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let token = match &self.inner.config.credentials {
+            Credentials::Emulator => "owner",
+            Credentials::AccessToken(token) => token.expose(),
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // The configuration holds no token that a header cannot carry.
+        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {token}")) {
+            value.set_sensitive(true);
+            headers.insert(AUTHORIZATION, value);
+        }
+        headers
+    }
+
+    fn url(&self, rest: &str) -> String {
+        let config = &self.inner.config;
+        let database = config.database.split('/').map(encode_segment).collect::<Vec<_>>().join("/");
+        format!("{}/{database}/documents{rest}", config.endpoint)
+    }
+}
+
+/// `{"writes":[…]}` out of writes that are encoded already.
+fn writes_body(writes: &[EncodedWrite]) -> Bytes {
+    let length = writes.iter().map(|write| write.json.len() + 1).sum::<usize>() + 16;
+    let mut body = BytesMut::with_capacity(length);
+    body.put_slice(b"{\"writes\":[");
+    for (at, write) in writes.iter().enumerate() {
+        if at > 0 {
+            body.put_u8(b',');
+        }
+        body.put_slice(&write.json);
+    }
+    body.put_slice(b"]}");
+    body.freeze()
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireDocument {
+    name: String,
+    #[serde(default)]
+    fields: Fields,
+    update_time: DateTime<Utc>,
+}
+
+impl TryFrom<WireDocument> for Document {
+    type Error = FirestoreError;
+
+    fn try_from(wire: WireDocument) -> Result<Self, FirestoreError> {
+        match wire.name.rsplit_once('/') {
+            Some((_, id)) => Ok(Self { id: id.to_owned(), fields: wire.fields, update_time: wire.update_time }),
+            None => Err(FirestoreError::Protocol(format!("the document name `{}`", wire.name))),
+        }
+    }
+}

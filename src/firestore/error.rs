@@ -1,0 +1,193 @@
+//! What went wrong with a Firestore request, by canonical status
+//! (<https://cloud.google.com/apis/design/errors>).
+
+use http::StatusCode;
+use serde::Deserialize;
+
+use crate::ports::TransportError;
+
+/// A canonical status other than OK.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    Cancelled,
+    Unknown,
+    InvalidArgument,
+    DeadlineExceeded,
+    NotFound,
+    AlreadyExists,
+    PermissionDenied,
+    ResourceExhausted,
+    FailedPrecondition,
+    Aborted,
+    OutOfRange,
+    Unimplemented,
+    Internal,
+    Unavailable,
+    DataLoss,
+    Unauthenticated,
+}
+
+/// Number (google.rpc.Code), name and value of every status.
+const CODES: [(i64, &str, Code); 16] = [
+    (1, "CANCELLED", Code::Cancelled),
+    (2, "UNKNOWN", Code::Unknown),
+    (3, "INVALID_ARGUMENT", Code::InvalidArgument),
+    (4, "DEADLINE_EXCEEDED", Code::DeadlineExceeded),
+    (5, "NOT_FOUND", Code::NotFound),
+    (6, "ALREADY_EXISTS", Code::AlreadyExists),
+    (7, "PERMISSION_DENIED", Code::PermissionDenied),
+    (8, "RESOURCE_EXHAUSTED", Code::ResourceExhausted),
+    (9, "FAILED_PRECONDITION", Code::FailedPrecondition),
+    (10, "ABORTED", Code::Aborted),
+    (11, "OUT_OF_RANGE", Code::OutOfRange),
+    (12, "UNIMPLEMENTED", Code::Unimplemented),
+    (13, "INTERNAL", Code::Internal),
+    (14, "UNAVAILABLE", Code::Unavailable),
+    (15, "DATA_LOSS", Code::DataLoss),
+    (16, "UNAUTHENTICATED", Code::Unauthenticated),
+];
+
+impl Code {
+    pub fn name(self) -> &'static str {
+        CODES.iter().find(|(.., code)| *code == self).map_or("UNKNOWN", |(_, name, _)| name)
+    }
+
+    /// The status of that number; none for 0, which is OK.
+    pub fn from_number(number: i64) -> Option<Self> {
+        match number {
+            0 => None,
+            _ => Some(CODES.iter().find(|(n, ..)| *n == number).map_or(Self::Unknown, |(.., code)| *code)),
+        }
+    }
+
+    fn from_name(name: &str) -> Option<Self> {
+        CODES.iter().find(|(_, n, _)| *n == name).map(|(.., code)| *code)
+    }
+
+    /// The status that an HTTP status stands for, where the body names none.
+    fn from_http(status: StatusCode) -> Self {
+        match status.as_u16() {
+            400 => Self::InvalidArgument,
+            401 => Self::Unauthenticated,
+            403 => Self::PermissionDenied,
+            404 => Self::NotFound,
+            409 => Self::Aborted,
+            429 => Self::ResourceExhausted,
+            500 => Self::Internal,
+            502 | 503 => Self::Unavailable,
+            504 => Self::DeadlineExceeded,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable | Self::DeadlineExceeded | Self::ResourceExhausted | Self::Aborted | Self::Internal
+        )
+    }
+}
+
+/// Why a Firestore request failed.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum FirestoreError {
+    #[error("firestore is out of reach: {0}")]
+    Transport(#[from] TransportError),
+    #[error("firestore answered {}: {message}", .code.name())]
+    Status { code: Code, message: String },
+    #[error("firestore's answer cannot be read: {0}")]
+    Protocol(String),
+}
+
+/// Longest message kept of an error answer, in characters.
+const MESSAGE_CHARS_MAX: usize = 500;
+
+impl FirestoreError {
+    /// The error that an answer with a failure status means.
+    pub fn from_answer(status: StatusCode, body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Answer {
+            error: Detail,
+        }
+        #[derive(Deserialize)]
+        struct Detail {
+            #[serde(default)]
+            message: String,
+            #[serde(default)]
+            status: String,
+        }
+        // Streamed methods wrap the same object in an array.
+        let detail = serde_json::from_slice::<Answer>(body)
+            .or_else(|_| serde_json::from_slice::<[Answer; 1]>(body).map(|[answer]| answer))
+            .map(|answer| answer.error);
+        match detail {
+            Ok(detail) => Self::Status {
+                code: Code::from_name(&detail.status).unwrap_or_else(|| Code::from_http(status)),
+                message: shorten(&detail.message),
+            },
+            Err(_) => Self::Status { code: Code::from_http(status), message: shorten(&String::from_utf8_lossy(body)) },
+        }
+    }
+
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Status { code, .. } => Some(*code),
+            Self::Transport(_) | Self::Protocol(_) => None,
+        }
+    }
+
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Transport(TransportError::Denied(_)) => false,
+            Self::Transport(_) | Self::Protocol(_) => true,
+            Self::Status { code, .. } => code.is_retryable(),
+        }
+    }
+
+    /// Whether the request may have been carried out all the same.
+    pub fn is_ambiguous(&self) -> bool {
+        match self {
+            Self::Transport(TransportError::Connect(_) | TransportError::Denied(_)) => false,
+            Self::Transport(_) | Self::Protocol(_) => true,
+            Self::Status { code, .. } => {
+                matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Internal | Code::Unknown)
+            }
+        }
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(MESSAGE_CHARS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(status: u16, body: &str, code: Code, message: &str) {
+        let error = FirestoreError::from_answer(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+        assert_eq!(error.code(), Some(code), "{body}");
+        assert_eq!(error.to_string(), format!("firestore answered {}: {message}", code.name()));
+    }
+
+    #[test]
+    fn the_bodys_status_wins_over_the_http_status() {
+        let exists = r#"{"error":{"code":409,"message":"it exists","status":"ALREADY_EXISTS"}}"#;
+        check(409, exists, Code::AlreadyExists, "it exists");
+        check(409, &format!("[{exists}]"), Code::AlreadyExists, "it exists");
+    }
+
+    #[test]
+    fn a_body_without_a_status_falls_back_on_http() {
+        check(409, "", Code::Aborted, "");
+        check(503, "<html>busy</html>", Code::Unavailable, "<html>busy</html>");
+    }
+
+    #[test]
+    fn exactly_the_documented_statuses_are_retried() {
+        let retried: Vec<_> = CODES.iter().filter(|(.., code)| code.is_retryable()).map(|(_, name, _)| *name).collect();
+        assert_eq!(retried, ["DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"]);
+    }
+}

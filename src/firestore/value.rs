@@ -1,0 +1,287 @@
+//! Firestore's typed values and their JSON form
+//! (<https://firebase.google.com/docs/firestore/reference/rest/v1/Value>).
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+/// The fields of a document or a map.
+pub type Fields = BTreeMap<String, Value>;
+
+/// One value. The JSON form is `{"integerValue": "5"}` and so on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Value {
+    #[serde(rename = "nullValue", with = "null")]
+    Null(()),
+    #[serde(rename = "booleanValue")]
+    Boolean(bool),
+    #[serde(rename = "integerValue", with = "integer")]
+    Integer(i64),
+    #[serde(rename = "doubleValue", with = "double")]
+    Double(f64),
+    #[serde(rename = "timestampValue", with = "timestamp")]
+    Timestamp(DateTime<Utc>),
+    #[serde(rename = "stringValue")]
+    String(String),
+    #[serde(rename = "bytesValue", with = "binary")]
+    Bytes(Bytes),
+    #[serde(rename = "referenceValue")]
+    Reference(String),
+    #[serde(rename = "geoPointValue")]
+    GeoPoint {
+        #[serde(default)]
+        latitude: f64,
+        #[serde(default)]
+        longitude: f64,
+    },
+    #[serde(rename = "arrayValue")]
+    Array {
+        #[serde(default)]
+        values: Vec<Value>,
+    },
+    #[serde(rename = "mapValue")]
+    Map {
+        #[serde(default)]
+        fields: Fields,
+    },
+}
+
+/// Why Firestore cannot hold a JSON value.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unstorable {
+    #[error("an array directly inside an array")]
+    NestedArray,
+    #[error("the field name `{0}`")]
+    FieldName(String),
+    #[error("the number {0}, which fits neither 64-bit integer nor double exactly")]
+    Number(String),
+    #[error("more than {DEPTH_MAX} levels of nesting")]
+    Depth,
+}
+
+/// Levels of maps and arrays that Firestore accepts.
+pub const DEPTH_MAX: usize = 20;
+
+impl Value {
+    pub const NULL: Self = Self::Null(());
+
+    pub fn string(text: impl Into<String>) -> Self {
+        Self::String(text.into())
+    }
+
+    /// A count; what exceeds 63 bits is the largest integer.
+    pub fn count(count: usize) -> Self {
+        Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    pub fn strings<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Self {
+        Self::Array { values: texts.into_iter().map(|text| Self::string(text.as_ref())).collect() }
+    }
+
+    pub fn map<const N: usize>(fields: [(&str, Self); N]) -> Self {
+        Self::Map { fields: self::fields(fields) }
+    }
+
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Integer(number) => Some(*number),
+            _ => None,
+        }
+    }
+
+    pub fn as_bool(&self) -> Option<bool> {
+        match self {
+            Self::Boolean(value) => Some(*value),
+            _ => None,
+        }
+    }
+
+    pub fn as_timestamp(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Timestamp(time) => Some(*time),
+            _ => None,
+        }
+    }
+
+    /// The value for a JSON value: integers stay integers, decimals doubles, texts strings.
+    pub fn try_from_json(json: serde_json::Value) -> Result<Self, Unstorable> {
+        convert(json, 0)
+    }
+
+    /// Bytes that count towards the document's limit
+    /// (<https://firebase.google.com/docs/firestore/storage-size>).
+    pub fn stored_bytes(&self) -> usize {
+        match self {
+            Self::Null(()) | Self::Boolean(_) => 1,
+            Self::Integer(_) | Self::Double(_) | Self::Timestamp(_) => 8,
+            Self::String(text) | Self::Reference(text) => text.len() + 1,
+            Self::Bytes(bytes) => bytes.len(),
+            Self::GeoPoint { .. } => 16,
+            Self::Array { values } => values.iter().map(Self::stored_bytes).sum(),
+            Self::Map { fields } => fields_stored_bytes(fields),
+        }
+    }
+}
+
+/// Fields out of name and value pairs.
+pub fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Fields {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+pub fn fields_stored_bytes(fields: &Fields) -> usize {
+    fields.iter().map(|(name, value)| name.len() + 1 + value.stored_bytes()).sum()
+}
+
+/// Whether Firestore accepts a field of that name: not empty, not `__x__`, at most 1,500 bytes.
+pub fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 1500 && !(name.len() >= 4 && name.starts_with("__") && name.ends_with("__"))
+}
+
+fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
+    if depth >= DEPTH_MAX && (json.is_array() || json.is_object()) {
+        return Err(Unstorable::Depth);
+    }
+    Ok(match json {
+        serde_json::Value::Null => Value::NULL,
+        serde_json::Value::Bool(value) => Value::Boolean(value),
+        serde_json::Value::Number(number) => convert_number(&number)?,
+        serde_json::Value::String(text) => Value::String(text),
+        serde_json::Value::Array(items) => {
+            if items.iter().any(serde_json::Value::is_array) {
+                return Err(Unstorable::NestedArray);
+            }
+            let values = items.into_iter().map(|item| convert(item, depth + 1)).collect::<Result<_, _>>()?;
+            Value::Array { values }
+        }
+        serde_json::Value::Object(members) => {
+            let mut fields = Fields::new();
+            for (name, member) in members {
+                if !is_field_name(&name) {
+                    return Err(Unstorable::FieldName(name));
+                }
+                fields.insert(name, convert(member, depth + 1)?);
+            }
+            Value::Map { fields }
+        }
+    })
+}
+
+fn convert_number(number: &serde_json::Number) -> Result<Value, Unstorable> {
+    match (number.as_i64(), number.is_f64(), number.as_f64()) {
+        (Some(integer), ..) => Ok(Value::Integer(integer)),
+        (None, true, Some(double)) => Ok(Value::Double(double)),
+        _ => Err(Unstorable::Number(number.to_string())),
+    }
+}
+
+mod null {
+    use super::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>((): &(), serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+
+    /// Null, or the enum's name that protocol buffers allow in its place.
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+        match Option::<String>::deserialize(deserializer)?.as_deref() {
+            None | Some("NULL_VALUE") => Ok(()),
+            Some(other) => Err(de::Error::custom(format!("nullValue is `{other}`"))),
+        }
+    }
+}
+
+mod integer {
+    use super::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(number)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(i64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(number) => Ok(number),
+            Form::Text(text) => text.parse().map_err(de::Error::custom),
+        }
+    }
+}
+
+mod double {
+    use super::{Deserialize, Deserializer, Serializer, de};
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+    pub(super) fn serialize<S: Serializer>(number: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if number.is_nan() {
+            serializer.serialize_str("NaN")
+        } else if number.is_infinite() {
+            serializer.serialize_str(if *number > 0.0 { "Infinity" } else { "-Infinity" })
+        } else {
+            serializer.serialize_f64(*number)
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Form {
+            Number(f64),
+            Text(String),
+        }
+        match Form::deserialize(deserializer)? {
+            Form::Number(number) => Ok(number),
+            Form::Text(text) => match text.as_str() {
+                "NaN" => Ok(f64::NAN),
+                "Infinity" => Ok(f64::INFINITY),
+                "-Infinity" => Ok(f64::NEG_INFINITY),
+                other => other.parse().map_err(de::Error::custom),
+            },
+        }
+    }
+}
+
+mod timestamp {
+    use super::{DateTime, Deserialize, Deserializer, SecondsFormat, Serializer, Utc, de};
+
+    pub(super) fn serialize<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        DateTime::parse_from_rfc3339(&text).map(|time| time.to_utc()).map_err(de::Error::custom)
+    }
+}
+
+mod binary {
+    use super::{BASE64, Bytes, Deserialize, Deserializer, Engine, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&base64::display::Base64Display::new(bytes, &BASE64))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        BASE64.decode(text).map(Bytes::from).map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! From values of the domain to HTTP answers.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
+use serde_json::json;
+
+use crate::app::Answer;
+use crate::report::retry_after_seconds;
+use crate::request::problem::Problem;
+
+/// When to come again while Firestore is out of reach.
+const FIRESTORE_RETRY_AFTER: Duration = Duration::from_secs(30);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let wait = self.retry_after;
+        let mut response = (self.status, Json(&self)).into_response();
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(http::header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        with_retry_after(response, wait)
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Ended { report, retry_after } => {
+                with_retry_after((report.http_status(), Json(&report)).into_response(), retry_after)
+            }
+            Self::Finished(report) => Json(&report).into_response(),
+            Self::Running { report, retry_after } => {
+                with_retry_after((StatusCode::CONFLICT, Json(&report)).into_response(), Some(retry_after))
+            }
+            Self::Different => Problem::key_reused().into_response(),
+            Self::Unavailable(error) => {
+                tracing::error!(%error, "firestore is out of reach");
+                Problem::unavailable(error.to_string(), FIRESTORE_RETRY_AFTER).into_response()
+            }
+        }
+    }
+}
+
+fn with_retry_after(mut response: Response, wait: Option<Duration>) -> Response {
+    if let Some(wait) = wait {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds(wait)));
+    }
+    response
+}
+
+pub(super) fn healthy() -> Response {
+    Json(json!({"status": "healthy", "service": "orchestrator", "version": env!("CARGO_PKG_VERSION")})).into_response()
+}
+
+pub(super) fn unhealthy(errors: &[String]) -> Response {
+    let body = json!({
+        "status": "unhealthy",
+        "service": "orchestrator",
+        "version": env!("CARGO_PKG_VERSION"),
+        "errors": errors,
+    });
+    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+}

@@ -1,0 +1,59 @@
+//! The catalogue, for people and tools.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::job::catalogue::SCHEDULE_TIME_ZONE;
+use crate::job::{CATALOGUE, Job};
+
+/// All jobs.
+#[derive(Serialize)]
+pub(super) struct Jobs {
+    jobs: Vec<JobView>,
+}
+
+/// One row of the catalogue.
+#[derive(Serialize)]
+struct JobView {
+    job: &'static str,
+    route: &'static str,
+    scope: &'static str,
+    provider: &'static str,
+    endpoints: Vec<EndpointView>,
+    schedule: &'static str,
+    time_zone: &'static str,
+    summary: &'static str,
+}
+
+#[derive(Serialize)]
+struct EndpointView {
+    path: &'static str,
+    dataset: &'static str,
+    collection: String,
+}
+
+pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Jobs> {
+    Json(Jobs { jobs: CATALOGUE.iter().map(|job| view(&app, job)).collect() })
+}
+
+fn view(app: &App, job: &'static Job) -> JobView {
+    let endpoint = |endpoint: &crate::job::Endpoint| {
+        let schema = endpoint.dataset.schema();
+        let collection = (schema.collection)(&app.config.collections).to_owned();
+        EndpointView { path: endpoint.path, dataset: schema.name, collection }
+    };
+    JobView {
+        job: job.name,
+        route: job.route,
+        scope: job.scope.name(),
+        provider: job.provider.name(),
+        endpoints: job.endpoints.iter().map(endpoint).collect(),
+        schedule: job.schedule,
+        time_zone: SCHEDULE_TIME_ZONE,
+        summary: job.summary,
+    }
+}

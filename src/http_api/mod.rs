@@ -1,0 +1,110 @@
+//! The HTTP interface: the catalogue's routes and the operators' routes.
+
+mod answer;
+mod jobs;
+mod runs;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::app::App;
+use crate::auth::authenticate;
+use crate::config::ConfigErrors;
+use crate::job::{CATALOGUE, Job};
+use crate::request::problem::Problem;
+use crate::request::{BODY_BYTES_MAX, parse_job, parse_manual};
+
+/// Longest wait for a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// All routes of a configured service.
+pub fn router(app: Arc<App>) -> Router {
+    let mut protected = Router::new()
+        .route("/jobs", get(jobs::list))
+        .route("/manual/trigger-job", post(manual))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run_id}", get(runs::show))
+        .route("/runs/{run_id}/resume", post(runs::resume))
+        .route("/breakers/{provider}/reset", post(runs::reset_breaker));
+    for job in CATALOGUE {
+        let run = |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
+        protected = protected.route(job.route, post(run));
+    }
+    let protected = protected.route_layer(middleware::from_fn_with_state(app.clone(), guard));
+    open_routes().merge(protected).method_not_allowed_fallback(wrong_method).with_state(app)
+}
+
+/// All routes of a service whose configuration is not valid: they say so.
+pub fn misconfigured(errors: ConfigErrors) -> Router {
+    let health = errors.clone();
+    Router::new()
+        .route("/health", get(move || async move { answer::unhealthy(&health.0) }))
+        .fallback(move || async move { Problem::misconfigured(&errors.0).into_response() })
+}
+
+fn open_routes() -> Router<Arc<App>> {
+    Router::new().route("/health", get(async || answer::healthy())).fallback(not_found)
+}
+
+async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    match authenticate(app.config.inbound_auth) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    Problem::not_found(format!("no route {}; GET /jobs lists the jobs and their routes", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    Problem::method_not_allowed(format!("{} does not take {method}; the header Allow says what it takes", uri.path()))
+}
+
+async fn run_job(app: Arc<App>, job: &'static Job, headers: HeaderMap, body: Body) -> Response {
+    let trigger = match read(&app, body).await {
+        Ok(body) => parse_job(job, &headers, &body, &app.world),
+        Err(problem) => Err(problem),
+    };
+    match trigger {
+        Ok(trigger) => app.run(trigger).await.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn manual(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    let trigger = match read(&app, body).await {
+        Ok(body) => parse_manual(&headers, &body, &app.world),
+        Err(problem) => Err(problem),
+    };
+    match trigger {
+        Ok(trigger) => app.run(trigger).await.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Reads a body within its bounds of length and time.
+async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
+    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
+    let late = app.world.clock.sleep(BODY_TIMEOUT);
+    match futures::future::select(std::pin::pin!(collected), late).await {
+        futures::future::Either::Left((Ok(body), _)) => Ok(body.to_bytes()),
+        futures::future::Either::Left((Err(error), _)) if error.is::<LengthLimitError>() => {
+            Err(Problem::body_too_long(BODY_BYTES_MAX))
+        }
+        futures::future::Either::Left((Err(error), _)) => Err(Problem::body_broken(&error.to_string())),
+        futures::future::Either::Right(_) => {
+            Err(Problem::body_broken(&format!("it did not arrive within {} s", BODY_TIMEOUT.as_secs())))
+        }
+    }
+}

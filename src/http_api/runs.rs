@@ -1,0 +1,111 @@
+//! The ledger and the breakers, for operators.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::app::{Answer, App};
+use crate::firestore::FirestoreError;
+use crate::job::{self, Provider};
+use crate::ledger::{Filter, PageToken};
+use crate::report::RunReport;
+use crate::request::problem::{FieldError, Problem};
+use crate::run::Status;
+
+/// Runs in one page, unless the caller wants fewer or more.
+const LIMIT_DEFAULT: usize = 20;
+const LIMIT_MAX: usize = 200;
+
+/// The query of `GET /runs`; texts, so that each mistake can be named.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ListQuery {
+    job: Option<String>,
+    status: Option<String>,
+    limit: Option<String>,
+    page_token: Option<String>,
+}
+
+#[derive(Serialize)]
+struct RunList {
+    runs: Vec<RunReport>,
+    next_page_token: Option<String>,
+}
+
+pub(super) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Response {
+    let filter = match filter(&query) {
+        Ok(filter) => filter,
+        Err(problem) => return problem.into_response(),
+    };
+    match app.ledger.list(&filter).await {
+        Ok(page) => {
+            let runs = page.runs.iter().map(RunReport::new).collect();
+            Json(RunList { runs, next_page_token: page.next_page_token }).into_response()
+        }
+        Err(error) => unavailable(error),
+    }
+}
+
+fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
+    let mut errors = Vec::new();
+    if let Some(name) = &query.job
+        && job::find(name).is_none()
+    {
+        let message = format!("is no job; known jobs: {}", job::catalogue::names());
+        errors.push(FieldError::new("job", name, message));
+    }
+    let status = query.status.as_deref().map(|name| (name, Status::parse(name)));
+    if let Some((name, None)) = status {
+        let known = Status::ALL.map(Status::name).join(", ");
+        errors.push(FieldError::new("status", name, format!("must be one of {known}")));
+    }
+    let limit = query.limit.as_deref().map(|text| (text, text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))));
+    if let Some((text, None)) = limit {
+        errors.push(FieldError::new("limit", text, format!("must be a whole number from 1 to {LIMIT_MAX}")));
+    }
+    let token = query.page_token.as_deref().map(|text| (text, PageToken::parse(text)));
+    if let Some((text, None)) = &token {
+        errors.push(FieldError::new("page_token", *text, "is not a token of an earlier page"));
+    }
+    Problem::check(errors)?;
+    Ok(Filter {
+        job: query.job.as_deref(),
+        status: status.and_then(|(_, status)| status),
+        limit: limit.and_then(|(_, limit)| limit).unwrap_or(LIMIT_DEFAULT),
+        after: token.and_then(|(_, token)| token),
+    })
+}
+
+pub(super) async fn show(State(app): State<Arc<App>>, Path(run_id): Path<String>) -> Response {
+    match app.ledger.get(&run_id).await {
+        Ok(Some(state)) => Json(RunReport::new(&state)).into_response(),
+        Ok(None) => no_run(&run_id),
+        Err(error) => unavailable(error),
+    }
+}
+
+pub(super) async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<String>) -> Response {
+    app.resume(&run_id).await.map_or_else(|| no_run(&run_id), IntoResponse::into_response)
+}
+
+pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
+    let Some(provider) = Provider::parse(&name) else {
+        let known = Provider::ALL.map(Provider::name).join(", ");
+        return Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response();
+    };
+    match app.breakers.reset(provider).await {
+        Ok(()) => Json(json!({"provider": provider.name(), "breaker": app.breakers.state(provider)})).into_response(),
+        Err(error) => unavailable(error),
+    }
+}
+
+fn no_run(run_id: &str) -> Response {
+    Problem::not_found(format!("no run `{run_id}`; GET /runs lists the latest")).into_response()
+}
+
+fn unavailable(error: FirestoreError) -> Response {
+    Answer::Unavailable(error).into_response()
+}

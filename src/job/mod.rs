@@ -1,0 +1,9 @@
+//! What can be run: the catalogue of jobs, the scopes they cover, the tickers they are run for.
+
+pub mod catalogue;
+pub mod scope;
+pub mod ticker;
+
+pub use catalogue::{CATALOGUE, Endpoint, Job, Provider, find};
+pub use scope::Scope;
+pub use ticker::Ticker;

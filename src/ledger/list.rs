@@ -1,0 +1,100 @@
+//! Listing runs, newest first, a page at a time.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::Ledger;
+use super::entry::{CREATED_AT, Entry, JOB, STATUS};
+use crate::firestore::query::Query;
+use crate::firestore::{DocumentPath, FirestoreError, Value};
+use crate::run::{RunState, Status};
+
+/// Which runs.
+#[derive(Debug, Default)]
+pub struct Filter<'a> {
+    pub job: Option<&'a str>,
+    pub status: Option<Status>,
+    pub limit: usize,
+    pub after: Option<PageToken>,
+}
+
+/// Some runs and where the next page starts.
+#[derive(Debug)]
+pub struct RunPage {
+    pub runs: Vec<RunState>,
+    pub next_page_token: Option<String>,
+}
+
+/// The last run of a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageToken {
+    created_at: DateTime<Utc>,
+    run_id: String,
+}
+
+impl PageToken {
+    /// None where the text is no token of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+        let (time, run_id) = decoded.split_once('\n')?;
+        let created_at = DateTime::parse_from_rfc3339(time).ok()?.to_utc();
+        Some(Self { created_at, run_id: run_id.to_owned() })
+    }
+
+    fn of(run: &RunState) -> Self {
+        Self { created_at: run.created_at, run_id: run.run_id.clone() }
+    }
+
+    fn encode(&self) -> String {
+        let time = self.created_at.to_rfc3339_opts(SecondsFormat::Nanos, true);
+        URL_SAFE_NO_PAD.encode(format!("{time}\n{}", self.run_id))
+    }
+}
+
+impl Ledger {
+    pub async fn list(&self, filter: &Filter<'_>) -> Result<RunPage, FirestoreError> {
+        let job = filter.job.map(|job| (JOB, Value::string(job)));
+        let status = filter.status.map(|status| (STATUS, Value::string(status.name())));
+        let after = filter.after.as_ref().map(|token| {
+            let document = DocumentPath::new(&self.collections.runs, &token.run_id);
+            let name = format!("{}/documents/{document}", self.firestore.database());
+            (Value::Timestamp(token.created_at), name)
+        });
+        let query = Query {
+            collection: &self.collections.runs,
+            equals: job.into_iter().chain(status).collect(),
+            newest_by: CREATED_AT,
+            after,
+            limit: filter.limit,
+        };
+        let documents = self.firestore.query(&query).await?;
+        let full = documents.len() == filter.limit;
+        let mut runs = Vec::with_capacity(documents.len());
+        for document in documents {
+            runs.push(Entry::from_fields(&document.fields).map_err(FirestoreError::Protocol)?.state);
+        }
+        let next_page_token = runs.last().filter(|_| full).map(|run| PageToken::of(run).encode());
+        Ok(RunPage { runs, next_page_token })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn tokens_survive_the_round_trip(seconds in 0i64..4_000_000_000, micros in 0u32..1_000_000, run_id: String) {
+            let token = PageToken { created_at: DateTime::from_timestamp(seconds, micros * 1000).unwrap(), run_id };
+            prop_assert_eq!(PageToken::parse(&token.encode()), Some(token));
+        }
+
+        #[test]
+        fn no_text_panics(text: String) {
+            let _ = PageToken::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Intraday quotes, from Finnhub.
+
+use chrono::{DateTime, SecondsFormat};
+
+use super::{Kind, Schema, Shape, optional, required, text};
+use crate::firestore::write::Mode;
+use crate::firestore::{Fields, Value};
+
+pub(super) static SCHEMA: Schema = Schema {
+    name: "quotes",
+    collection: |collections| &collections.prices_intraday,
+    mode: Mode::Overwrite,
+    shape: Shape::One,
+    fields: &[
+        required("current_price", Kind::Number),
+        required("timestamp", Kind::UnixSeconds),
+        optional("change", Kind::Number),
+        optional("percent_change", Kind::Number),
+        optional("high", Kind::Number),
+        optional("low", Kind::Number),
+        optional("open", Kind::Number),
+        optional("previous_close", Kind::Number),
+    ],
+    id: |fields| format!("{}_{}", text(fields, "ticker"), quote_time(fields)),
+};
+
+/// The quote's time as `YYYY-MM-DDTHH:MM:SSZ`.
+fn quote_time(fields: &Fields) -> String {
+    let seconds = fields.get("timestamp").and_then(Value::as_i64).unwrap_or_default();
+    DateTime::from_timestamp(seconds, 0).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
+}

@@ -1,0 +1,61 @@
+//! The provider services: what is sent to them, what their answers mean.
+
+pub mod answer;
+pub mod envelope;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::job::{Job, Scope, Ticker};
+use crate::ports::OutboundRequest;
+
+/// Most bytes of one answer that are read; a batch that answers more is split.
+pub const ANSWER_BYTES_MAX: usize = 32 << 20;
+
+/// One call of a provider.
+#[derive(Debug)]
+pub struct Call<'a> {
+    pub job: &'static Job,
+    /// Path below the provider's base URL.
+    pub endpoint: &'static str,
+    pub scope: Scope,
+    pub tickers: &'a [Ticker],
+    /// RFC 3339.
+    pub run_time: &'a str,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    tickers: &'a [Ticker],
+    scope: &'static str,
+    job_id: &'static str,
+    run_time: &'a str,
+}
+
+impl Call<'_> {
+    pub fn url(&self, config: &Config) -> String {
+        format!("{}{}", config.provider(self.job.provider).base_url, self.endpoint)
+    }
+
+    pub fn request(&self, config: &Config) -> OutboundRequest {
+        let body = Body {
+            tickers: self.tickers,
+            scope: self.scope.name(),
+            job_id: self.job.name,
+            run_time: self.run_time,
+        };
+        OutboundRequest {
+            method: Method::POST,
+            url: self.url(config),
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
+            // Texts cannot fail to encode.
+            body: Bytes::from(serde_json::to_vec(&body).unwrap_or_default()),
+            connect_timeout: config.call.connect_timeout,
+            timeout: config.call.timeout,
+            body_bytes_max: ANSWER_BYTES_MAX,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Problem details (RFC 9457): what is wrong with a request, for the one who sent it.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::Serialize;
+
+/// One field that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    pub field: Cow<'static, str>,
+    /// What was sent, shortened; empty where that says nothing.
+    pub value: String,
+    pub message: String,
+}
+
+impl FieldError {
+    pub fn new(field: impl Into<Cow<'static, str>>, value: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { field: field.into(), value: value.into(), message: message.into() }
+    }
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// A path that names the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub title: &'static str,
+    #[serde(serialize_with = "status_number")]
+    pub status: StatusCode,
+    pub detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldError>,
+    #[serde(skip)]
+    pub retry_after: Option<Duration>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { kind, title, status, detail: detail.into(), errors: Vec::new(), retry_after: None }
+    }
+
+    /// Fields with values that cannot be accepted.
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let detail = errors
+            .iter()
+            .map(|error| match error.value.as_str() {
+                "" => format!("{}: {}", error.field, error.message),
+                value => format!("{} `{value}`: {}", error.field, error.message),
+            })
+            .collect::<Vec<_>>()
+            .join("; ");
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self { errors, ..Self::new(status, "/problems/invalid-request", "The request is not valid", detail) }
+    }
+
+    /// A problem where there are errors.
+    pub fn check(errors: Vec<FieldError>) -> Result<(), Self> {
+        if errors.is_empty() { Ok(()) } else { Err(Self::invalid(errors)) }
+    }
+
+    pub fn unknown_job(detail: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "/problems/unknown-job", "The job is not known", detail)
+    }
+
+    pub fn key_reused() -> Self {
+        let detail = "the Idempotency-Key was used for a request with another body; use a new key";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/key-reused", "The key belongs to another request", detail)
+    }
+
+    pub fn body_too_long(limit: usize) -> Self {
+        let detail = format!("body longer than the limit of {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/body-too-long", "The body is too long", detail)
+    }
+
+    pub fn body_broken(reason: &str) -> Self {
+        let detail = format!("the body could not be read: {reason}");
+        Self::new(StatusCode::BAD_REQUEST, "/problems/body-broken", "The body broke off", detail)
+    }
+
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "There is no such thing", detail)
+    }
+
+    pub fn method_not_allowed(detail: impl Into<String>) -> Self {
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        Self::new(status, "/problems/method-not-allowed", "The route has another method", detail)
+    }
+
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "The caller is not known", detail)
+    }
+
+    /// Something this service needs is missing; come again.
+    pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "Not available now", detail);
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
+    pub fn misconfigured(errors: &[String]) -> Self {
+        let errors = errors.iter().map(|error| FieldError::new("configuration", "", error)).collect();
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let detail = "the service is not configured; GET /health lists every mistake";
+        Self { errors, ..Self::new(status, "/problems/misconfigured", "The configuration is not valid", detail) }
+    }
+}

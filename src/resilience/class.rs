@@ -1,0 +1,100 @@
+//! What a failed provider call means: the table of classes.
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::ports::TransportError;
+
+/// What failed, as far as it matters to what happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The provider could not be reached.
+    Connect,
+    /// No whole answer in time.
+    Timeout,
+    /// The provider failed: 408, 500, 502, 503, 504.
+    Unavailable,
+    /// The provider asks for less: 429.
+    RateLimited,
+    /// The provider does not accept us: 401, 403.
+    Unauthorized,
+    /// The provider does not accept this batch: 400, 413, 422.
+    BadBatch,
+    /// Any other refusal.
+    Refused,
+    /// The answer cannot be read: broken off, no JSON, wrong shape.
+    Malformed,
+}
+
+impl Class {
+    /// The name in logs, metric labels and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Timeout => "timeout",
+            Self::Unavailable => "unavailable",
+            Self::RateLimited => "rate_limited",
+            Self::Unauthorized => "unauthorized",
+            Self::BadBatch => "bad_batch",
+            Self::Refused => "refused",
+            Self::Malformed => "malformed",
+        }
+    }
+
+    /// The class of a status; none for a success.
+    pub fn of_status(status: StatusCode) -> Option<Self> {
+        match status.as_u16() {
+            200..=299 => None,
+            429 => Some(Self::RateLimited),
+            401 | 403 => Some(Self::Unauthorized),
+            400 | 413 | 422 => Some(Self::BadBatch),
+            408 | 500..=599 => Some(Self::Unavailable),
+            _ => Some(Self::Refused),
+        }
+    }
+
+    pub fn of_transport(error: &TransportError) -> Self {
+        match error {
+            TransportError::Connect(_) | TransportError::Connection(_) => Self::Connect,
+            TransportError::Timeout(_) => Self::Timeout,
+            TransportError::Denied(_) => Self::Unauthorized,
+            TransportError::BodyBroken { .. } | TransportError::BodyTooLong { .. } => Self::Malformed,
+        }
+    }
+
+    /// Whether the breaker counts it: the provider is at fault, not the request.
+    pub fn is_provider_failure(self) -> bool {
+        matches!(self, Self::Connect | Self::Timeout | Self::Unavailable | Self::Malformed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_have_the_classes_of_the_failure_policy() {
+        let table = [
+            (200, None),
+            (204, None),
+            (302, Some(Class::Refused)),
+            (400, Some(Class::BadBatch)),
+            (401, Some(Class::Unauthorized)),
+            (403, Some(Class::Unauthorized)),
+            (404, Some(Class::Refused)),
+            (408, Some(Class::Unavailable)),
+            (409, Some(Class::Refused)),
+            (413, Some(Class::BadBatch)),
+            (422, Some(Class::BadBatch)),
+            (429, Some(Class::RateLimited)),
+            (500, Some(Class::Unavailable)),
+            (502, Some(Class::Unavailable)),
+            (503, Some(Class::Unavailable)),
+            (504, Some(Class::Unavailable)),
+        ];
+        for (status, expect) in table {
+            assert_eq!(Class::of_status(StatusCode::from_u16(status).unwrap()), expect, "{status}");
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! How failures are answered: pure decisions that take state and time and give a named result.
+
+pub mod backoff;
+pub mod breaker;
+pub mod class;
+pub mod deadline;
+pub mod retry;
+pub mod retry_after;

@@ -1,0 +1,300 @@
+//! A run: one execution of a job, from its claim to its end, over as many requests as it needs.
+//!
+//! [`RunState`] is all that is known of it. The ledger stores it, a later request goes on from it, and
+//! the report is made of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::job::Ticker;
+use crate::resilience::class::Class;
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Running,
+    /// Every ticker is done.
+    Succeeded,
+    /// Done, but some tickers or records failed for good.
+    Partial,
+    /// Something is left to do, or nothing succeeded.
+    Failed,
+}
+
+impl Status {
+    pub const ALL: [Self; 4] = [Self::Running, Self::Succeeded, Self::Partial, Self::Failed];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
+    }
+
+    /// Whether nothing is left to do.
+    pub fn is_finished(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Partial)
+    }
+}
+
+/// What made a run start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// A tick of Cloud Scheduler.
+    Scheduler,
+    /// Anybody else.
+    Manual,
+}
+
+impl Trigger {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// Tickers that one endpoint still has to be asked for. No tickers: the endpoint knows none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    pub endpoint: String,
+    pub tickers: Vec<Ticker>,
+    /// Why it was put off, if it was tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A ticker that failed for good at one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// None where the endpoint knows no tickers.
+    pub ticker: Option<Ticker>,
+    pub endpoint: String,
+    /// What failed; none where a successful answer reports the failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    /// The provider's words.
+    pub reason: String,
+}
+
+/// What a run did, over all its attempts.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records stored, by collection.
+    pub collections: BTreeMap<String, u64>,
+    pub records_rejected: u64,
+    pub raw_logs: u64,
+    /// Batches that were answered and stored.
+    pub batches: u64,
+    /// Provider calls, retries included.
+    pub calls: u64,
+    /// Provider calls beyond the first of their batch.
+    pub retries: u64,
+    /// Tries of Firestore writes beyond the first.
+    pub write_retries: u64,
+}
+
+impl Counts {
+    pub fn records_stored(&self) -> u64 {
+        self.collections.values().sum()
+    }
+}
+
+/// Most remarks kept of a run.
+pub const REMARKS_MAX: usize = 50;
+
+/// All that is known of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunState {
+    pub run_id: String,
+    pub job: String,
+    pub scope: String,
+    pub trigger: Trigger,
+    /// The time the providers are asked for, RFC 3339.
+    pub run_time: String,
+    /// Tells one request body from another under the same key.
+    pub request_digest: String,
+    pub tickers_given: Option<Vec<Ticker>>,
+    pub status: Status,
+    /// Requests that have worked on it, this one included.
+    pub attempt: u32,
+    pub created_at: DateTime<Utc>,
+    /// Start of the latest attempt.
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Time worked in the latest attempt.
+    pub duration_ms: u64,
+    /// Whether the tickers are resolved; until then `pending` says nothing.
+    pub planned: bool,
+    pub tickers_requested: usize,
+    pub pending: Vec<Work>,
+    pub failed: Vec<Failure>,
+    pub counts: Counts,
+    pub remarks: Vec<String>,
+    /// Why the latest attempt ended with work left.
+    pub stopped: Option<String>,
+    /// The status under which the statistics count this run, once they do.
+    pub counted_as: Option<Status>,
+}
+
+impl RunState {
+    pub fn remark(&mut self, remark: String) {
+        if self.remarks.len() < REMARKS_MAX && !self.remarks.contains(&remark) {
+            self.remarks.push(remark);
+        }
+    }
+
+    pub fn has_pending(&self) -> bool {
+        !self.planned || !self.pending.is_empty()
+    }
+
+    /// Tickers that every endpoint has answered for.
+    pub fn tickers_processed(&self) -> usize {
+        if !self.planned {
+            return 0;
+        }
+        let failed = self.failed.iter().filter_map(|failure| failure.ticker.as_ref());
+        let open: BTreeSet<_> = self.pending.iter().flat_map(|work| &work.tickers).chain(failed).collect();
+        self.tickers_requested.saturating_sub(open.len())
+    }
+
+    /// Distinct tickers that failed for good.
+    pub fn tickers_failed(&self) -> usize {
+        self.failed.iter().filter_map(|failure| failure.ticker.as_ref()).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Distinct tickers that are still to be done.
+    pub fn tickers_pending(&self) -> usize {
+        self.pending.iter().flat_map(|work| &work.tickers).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether there was something to do and none of it worked.
+    fn all_failed(&self) -> bool {
+        let nothing_done = self.tickers_processed() == 0 && self.counts.records_stored() == 0;
+        !self.failed.is_empty() && nothing_done
+    }
+
+    /// The status in which an attempt ends.
+    pub fn judge(&self) -> Status {
+        if self.has_pending() || self.stopped.is_some() || self.all_failed() {
+            Status::Failed
+        } else if !self.failed.is_empty() || self.counts.records_rejected > 0 {
+            Status::Partial
+        } else {
+            Status::Succeeded
+        }
+    }
+
+    /// Gets a run that ended with work left ready to go on: what failed for good is tried again only
+    /// where nothing else is left.
+    pub fn resume(&mut self, now: DateTime<Utc>) {
+        if self.planned && self.pending.is_empty() {
+            for failure in std::mem::take(&mut self.failed) {
+                let work = Work { endpoint: failure.endpoint, tickers: Vec::from_iter(failure.ticker), reason: None };
+                self.pending.push(work);
+            }
+            self.pending = merged(std::mem::take(&mut self.pending));
+        }
+        self.status = Status::Running;
+        self.attempt += 1;
+        self.started_at = now;
+        self.ended_at = None;
+        self.stopped = None;
+    }
+}
+
+/// One piece of work for each endpoint, in the order in which the endpoints appear.
+pub fn merged(works: Vec<Work>) -> Vec<Work> {
+    let mut merged: Vec<Work> = Vec::new();
+    for work in works {
+        match merged.iter_mut().find(|into| into.endpoint == work.endpoint && into.reason == work.reason) {
+            Some(into) => into.tickers.extend(work.tickers),
+            None => merged.push(work),
+        }
+    }
+    merged
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn state() -> RunState {
+        RunState {
+            run_id: "r".into(),
+            job: "tiingo-daily-prices".into(),
+            scope: "entire_watchlist".into(),
+            trigger: Trigger::Manual,
+            run_time: "2026-11-23T10:00:00Z".into(),
+            request_digest: String::new(),
+            tickers_given: None,
+            status: Status::Running,
+            attempt: 1,
+            created_at: DateTime::UNIX_EPOCH,
+            started_at: DateTime::UNIX_EPOCH,
+            ended_at: None,
+            duration_ms: 0,
+            planned: true,
+            tickers_requested: 3,
+            pending: vec![],
+            failed: vec![],
+            counts: Counts::default(),
+            remarks: vec![],
+            stopped: None,
+            counted_as: None,
+        }
+    }
+
+    pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
+        let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
+        Work { endpoint: endpoint.into(), tickers, reason: None }
+    }
+
+    pub(crate) fn failure(endpoint: &str, ticker: &str) -> Failure {
+        let ticker = Ticker::parse(ticker).ok();
+        Failure { ticker, endpoint: endpoint.into(), class: None, reason: "unknown symbol".into() }
+    }
+
+    #[test]
+    fn a_ticker_counts_once_over_all_endpoints() {
+        let state = RunState {
+            pending: vec![work("/a", &["A"]), work("/b", &["A"])],
+            failed: vec![failure("/a", "B"), failure("/b", "B")],
+            ..state()
+        };
+        assert_eq!((state.tickers_processed(), state.tickers_failed(), state.tickers_pending()), (1, 1, 1));
+    }
+
+    #[test]
+    fn the_status_follows_from_what_is_left() {
+        assert_eq!(state().judge(), Status::Succeeded);
+        assert_eq!(RunState { pending: vec![work("/a", &["A"])], ..state() }.judge(), Status::Failed);
+        assert_eq!(RunState { failed: vec![failure("/a", "A")], ..state() }.judge(), Status::Partial);
+        let all = ["A", "B", "C"].map(|ticker| failure("/a", ticker)).to_vec();
+        assert_eq!(RunState { failed: all, ..state() }.judge(), Status::Failed);
+        assert_eq!(RunState { planned: false, ..state() }.judge(), Status::Failed);
+        assert_eq!(RunState { tickers_requested: 0, ..state() }.judge(), Status::Succeeded);
+    }
+
+    #[test]
+    fn resuming_takes_up_what_is_pending_and_else_what_failed() {
+        let mut run = RunState { pending: vec![work("/a", &["A"])], failed: vec![failure("/a", "B")], ..state() };
+        run.resume(DateTime::UNIX_EPOCH);
+        assert_eq!((run.pending.clone(), run.failed.len(), run.attempt), (vec![work("/a", &["A"])], 1, 2));
+
+        let mut run = RunState { failed: vec![failure("/a", "A"), failure("/a", "B")], ..state() };
+        run.resume(DateTime::UNIX_EPOCH);
+        assert_eq!((run.pending, run.failed), (vec![work("/a", &["A", "B"])], vec![]));
+    }
+}
