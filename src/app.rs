@@ -54,8 +54,12 @@ impl App {
         let firestore = Firestore::new(config.firestore.clone(), world.clone(), config.call.backoff);
         let collections = config.collections.clone();
         let ledger = Ledger::new(firestore.clone(), world.clone(), collections, config.run);
-        let breakers =
-            Breakers::new(firestore.clone(), world.clone(), config.collections.breakers.clone(), config.breaker);
+        let breakers = Breakers::new(
+            firestore.clone(),
+            world.clone(),
+            config.collections.breakers.clone(),
+            config.breaker,
+        );
         let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
         Self { config, world, firestore, ledger, breakers, ramp }
     }
@@ -177,7 +181,10 @@ impl Stop {
             Self::Deadline => "the time of this request is used up".to_owned(),
             Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
             Self::Paused { retry_after } => {
-                format!("the provider asks to wait {} s, longer than this request lasts", retry_after.as_secs())
+                format!(
+                    "the provider asks to wait {} s, longer than this request lasts",
+                    retry_after.as_secs()
+                )
             }
             Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
             Self::Storage { reason } => format!("not all could be stored: {reason}"),
@@ -190,7 +197,9 @@ impl Stop {
         match self {
             Self::Deadline => RETRY_SOON,
             Self::Breaker { retry_after, .. } | Self::Paused { retry_after } => *retry_after,
-            Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => RETRY_LATER,
+            Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => {
+                RETRY_LATER
+            }
         }
     }
 }

@@ -64,7 +64,9 @@ impl Breakers {
     /// Notes how a call ended; true where the breaker must open.
     pub fn record(&self, provider: Provider, failed: bool) -> bool {
         let config = self.inner.config;
-        self.with(provider, |cell| cell.window.record(failed, &config) && cell.shared.position == Position::Closed)
+        self.with(provider, |cell| {
+            cell.window.record(failed, &config) && cell.shared.position == Position::Closed
+        })
     }
 
     /// Holds back all calls to a provider of this instance.
@@ -103,7 +105,12 @@ impl Breakers {
     }
 
     /// Makes `prober` the only one who may call; false where somebody else was faster.
-    pub async fn claim_probe(&self, provider: Provider, prober: &str, time: Duration) -> Result<bool, FirestoreError> {
+    pub async fn claim_probe(
+        &self,
+        provider: Provider,
+        prober: &str,
+        time: Duration,
+    ) -> Result<bool, FirestoreError> {
         let now = self.inner.world.clock.now();
         let probing = self.with(provider, |cell| cell.shared.probing(now, prober, time));
         self.store(provider, probing).await
@@ -151,7 +158,12 @@ impl Breakers {
                 });
                 Ok(true)
             }
-            Err(error) if matches!(error.code(), Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound)) => {
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound)
+                ) =>
+            {
                 self.reload(provider).await?;
                 Ok(false)
             }

@@ -27,7 +27,10 @@
 //! REST layer), [`run`] (what is known of a run), [`job`] (the catalogue), [`config`], [`ports`] (the
 //! world as the domain sees it: transport, clocks, entropy), [`telemetry`].
 
-#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
+)]
 
 pub mod app;
 pub mod auth;

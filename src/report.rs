@@ -120,7 +120,11 @@ impl RunReport {
     pub fn http_status(&self) -> StatusCode {
         match self.status {
             Outcome::Ok | Outcome::Partial => StatusCode::OK,
-            Outcome::Error if self.data.tickers_pending == 0 && self.data.pending.is_empty() && self.nothing_worked() => {
+            Outcome::Error
+                if self.data.tickers_pending == 0
+                    && self.data.pending.is_empty()
+                    && self.nothing_worked() =>
+            {
                 StatusCode::BAD_GATEWAY
             }
             Outcome::Error => StatusCode::SERVICE_UNAVAILABLE,
@@ -183,13 +187,21 @@ mod tests {
     fn check(run: RunState, outcome: Outcome, status: u16, message: &str) {
         let run = RunState { status: run.judge(), ..run };
         let report = RunReport::new(&run);
-        assert_eq!((report.status, report.http_status().as_u16(), report.message.as_str()), (outcome, status, message));
+        assert_eq!(
+            (report.status, report.http_status().as_u16(), report.message.as_str()),
+            (outcome, status, message)
+        );
     }
 
     #[test]
     fn every_outcome_has_its_answer() {
         let counts = || crate::run::Counts { calls: 1, ..Default::default() };
-        check(RunState { counts: counts(), ..state() }, Outcome::Ok, 200, "3 of 3 tickers processed, 0 records stored");
+        check(
+            RunState { counts: counts(), ..state() },
+            Outcome::Ok,
+            200,
+            "3 of 3 tickers processed, 0 records stored",
+        );
         check(
             RunState { failed: vec![failure("/a", "A")], counts: counts(), ..state() },
             Outcome::Partial,
@@ -203,13 +215,22 @@ mod tests {
             "0 of 3 tickers processed, 0 records stored; nothing succeeded",
         );
         check(
-            RunState { pending: vec![work("/a", &["A"])], stopped: Some("the deadline is near".into()), ..state() },
+            RunState {
+                pending: vec![work("/a", &["A"])],
+                stopped: Some("the deadline is near".into()),
+                ..state()
+            },
             Outcome::Error,
             503,
             "2 of 3 tickers processed, 0 records stored; 1 ticker is left for the next attempt: the deadline is near",
         );
         check(
-            RunState { planned: false, tickers_requested: 0, stopped: Some("firestore is down".into()), ..state() },
+            RunState {
+                planned: false,
+                tickers_requested: 0,
+                stopped: Some("firestore is down".into()),
+                ..state()
+            },
             Outcome::Error,
             503,
             "not started: firestore is down",

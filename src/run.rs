@@ -201,7 +201,11 @@ impl RunState {
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if self.planned && self.pending.is_empty() {
             for failure in std::mem::take(&mut self.failed) {
-                let work = Work { endpoint: failure.endpoint, tickers: Vec::from_iter(failure.ticker), reason: None };
+                let work = Work {
+                    endpoint: failure.endpoint,
+                    tickers: Vec::from_iter(failure.ticker),
+                    reason: None,
+                };
                 self.pending.push(work);
             }
             self.pending = merged(std::mem::take(&mut self.pending));
@@ -289,7 +293,8 @@ pub(crate) mod tests {
 
     #[test]
     fn resuming_takes_up_what_is_pending_and_else_what_failed() {
-        let mut run = RunState { pending: vec![work("/a", &["A"])], failed: vec![failure("/a", "B")], ..state() };
+        let mut run =
+            RunState { pending: vec![work("/a", &["A"])], failed: vec![failure("/a", "B")], ..state() };
         run.resume(DateTime::UNIX_EPOCH);
         assert_eq!((run.pending.clone(), run.failed.len(), run.attempt), (vec![work("/a", &["A"])], 1, 2));
 

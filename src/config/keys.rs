@@ -18,12 +18,7 @@ const fn key(name: &'static str, default: &'static str, description: &'static st
     Key { name, default, secret: false, env: None, description }
 }
 
-const fn env(
-    name: &'static str,
-    env: &'static str,
-    default: &'static str,
-    description: &'static str,
-) -> Key {
+const fn env(name: &'static str, env: &'static str, default: &'static str, description: &'static str) -> Key {
     Key { name, default, secret: false, env: Some(env), description }
 }
 
@@ -31,7 +26,8 @@ const fn secret(name: &'static str, description: &'static str) -> Key {
     Key { name, default: "", secret: true, env: None, description }
 }
 
-/// Every setting, in the order of the reference.
+/// Every setting, in the order of the reference: one row a line.
+#[rustfmt::skip]
 pub const KEYS: &[Key] = &[
     env("google_cloud_project", "GOOGLE_CLOUD_PROJECT", "", "Google Cloud project that owns the Firestore database (required)"),
     env("firestore_database", "FIRESTORE_DATABASE", "(default)", "Firestore database id"),

@@ -182,16 +182,15 @@ impl Config {
         );
         let inbound_auth = r.choice(
             "inbound_auth",
-            &[
-                ("oidc", InboundAuth::Oidc),
-                ("platform", InboundAuth::Platform),
-                ("none", InboundAuth::None),
-            ],
+            &[("oidc", InboundAuth::Oidc), ("platform", InboundAuth::Platform), ("none", InboundAuth::None)],
         );
         let allowed = r.choice("allow_unauthenticated", &[("true", true), ("false", false)]);
         let emulator = !r.text("firestore_emulator_host").is_empty();
         if inbound_auth == Some(InboundAuth::None) && !emulator && allowed == Some(false) {
-            r.error::<()>("inbound_auth", "`none` needs firestore_emulator_host or allow_unauthenticated = true");
+            r.error::<()>(
+                "inbound_auth",
+                "`none` needs firestore_emulator_host or allow_unauthenticated = true",
+            );
         }
         let cors_allow_origins = r.origins("cors_allow_origins");
         let firestore = Self::read_firestore(r);
@@ -249,7 +248,9 @@ impl Config {
         match mode {
             "emulator" | "auto" if emulator => Some(Credentials::Emulator),
             "emulator" => r.error("gcp_credentials", "`emulator` needs firestore_emulator_host"),
-            _ if token.is_empty() => r.error("gcp_access_token", "is empty: Firestore cannot be called without it"),
+            _ if token.is_empty() => {
+                r.error("gcp_access_token", "is empty: Firestore cannot be called without it")
+            }
             _ if token.chars().any(|c| !c.is_ascii_graphic()) => {
                 r.error("gcp_access_token", "has characters that a header cannot carry")
             }
@@ -259,12 +260,36 @@ impl Config {
 
     fn read_collections(r: &mut Reader<'_>) -> Option<Collections> {
         let names = [
-            "universe", "active", "prices_daily", "prices_intraday", "news", "fundamentals", "earnings",
-            "indicators", "raw_logs", "rejected", "runs", "breakers", "statistics",
+            "universe",
+            "active",
+            "prices_daily",
+            "prices_intraday",
+            "news",
+            "fundamentals",
+            "earnings",
+            "indicators",
+            "raw_logs",
+            "rejected",
+            "runs",
+            "breakers",
+            "statistics",
         ]
         .map(|name| r.path_segment(&format!("collection_{name}")));
-        let [universe, active, prices_daily, prices_intraday, news, fundamentals, earnings, indicators, raw_logs, rejected, runs, breakers, statistics] =
-            names;
+        let [
+            universe,
+            active,
+            prices_daily,
+            prices_intraday,
+            news,
+            fundamentals,
+            earnings,
+            indicators,
+            raw_logs,
+            rejected,
+            runs,
+            breakers,
+            statistics,
+        ] = names;
         Some(Collections {
             universe: universe?,
             active: active?,
@@ -351,7 +376,10 @@ fn parse_base_url(text: &str) -> Result<String, String> {
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(format!("`{text}` must be an http or https URL"));
     }
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() || url.password().is_some()
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
     {
         return Err("must have no query, fragment or credentials".to_owned());
     }

@@ -103,7 +103,9 @@ impl<'a> Reader<'a> {
             let valid = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
             match http::HeaderValue::from_str(origin) {
                 Ok(value) if valid => origins.push(value),
-                _ => return self.error(name, &format!("`{origin}` is no origin such as https://example.com")),
+                _ => {
+                    return self.error(name, &format!("`{origin}` is no origin such as https://example.com"));
+                }
             }
         }
         Some(origins)

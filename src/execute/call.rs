@@ -13,9 +13,9 @@ use crate::job::{Job, Provider, Scope, Ticker};
 use crate::persist::raw_log::RawLog;
 use crate::persist::record::Context;
 use crate::ports::{BoxFuture, InboundResponse, TransportError};
+use crate::provider::Call;
 use crate::provider::answer::{Harvest, harvest};
 use crate::provider::envelope::{Envelope, failure_words};
-use crate::provider::Call;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
@@ -111,7 +111,9 @@ impl Called {
     /// The documents of the call's raw log.
     pub(super) fn raw_log(&self, app: &App, run: &RunContext, read: &Result<Harvest, Fault>) -> Vec<Write> {
         let (succeeded, failed): (&[Ticker], Vec<Ticker>) = match read {
-            Ok(harvest) => (&harvest.succeeded, harvest.failed.iter().map(|(ticker, _)| ticker.clone()).collect()),
+            Ok(harvest) => {
+                (&harvest.succeeded, harvest.failed.iter().map(|(ticker, _)| ticker.clone()).collect())
+            }
             Err(_) => (&[], self.batch.tickers.clone()),
         };
         let (status, body) = self.arrived();
@@ -151,4 +153,3 @@ impl Called {
         arrived.map_or((None, Bytes::new()), |answer| (Some(answer.status), answer.body.clone()))
     }
 }
-

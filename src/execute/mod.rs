@@ -123,7 +123,8 @@ impl<'a> Execution<'a> {
         let Owned { mut state, fence } = owned;
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         let size = app.config.provider(job.provider).batch_size;
-        let queue = Queue::new(&std::mem::take(&mut state.pending), &endpoints, size, app.config.call.max_attempts);
+        let queue =
+            Queue::new(&std::mem::take(&mut state.pending), &endpoints, size, app.config.call.max_attempts);
         let now = app.world.clock.instant();
         Self {
             app,
@@ -215,7 +216,9 @@ impl<'a> Execution<'a> {
 
     /// Whether the breaker's time is up and nobody has tried the provider yet.
     fn must_probe(&self) -> bool {
-        !self.probing && self.breaker_turn.is_none() && self.app.breakers.admit(self.run.provider()) == Admission::Probe
+        !self.probing
+            && self.breaker_turn.is_none()
+            && self.app.breakers.admit(self.run.provider()) == Admission::Probe
     }
 
     fn claim_probe(&self) -> BoxFuture<'static, Result<Turn, FirestoreError>> {

@@ -3,8 +3,8 @@
 use super::call::{Called, Fault};
 use super::storing::Group;
 use super::{Execution, Stop, Turn};
-use crate::firestore::bulk::Settled;
 use crate::config::Collections;
+use crate::firestore::bulk::Settled;
 use crate::firestore::{EncodedWrite, FirestoreError, Write};
 use crate::job::Ticker;
 use crate::ledger::{Fence, SaveError};
@@ -114,7 +114,8 @@ impl Execution<'_> {
             }
             Decision::Split => {
                 let exhausted = batch.attempt >= batch.attempts_max.min(SPLIT_ATTEMPTS_MAX);
-                let attempts_max = if exhausted { SPLIT_ATTEMPTS_MAX.min(batch.attempts_max) } else { batch.attempts_max };
+                let attempts_max =
+                    if exhausted { SPLIT_ATTEMPTS_MAX.min(batch.attempts_max) } else { batch.attempts_max };
                 self.queue.split(batch, attempts_max);
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
@@ -213,9 +214,12 @@ impl Execution<'_> {
                 group.written.push((collection, count));
             }
         }
-        let mut reason = settled.failed.into_iter().next().map(|(write, reason)| format!("{}: {reason}", write.document));
-        let (records, others): (Vec<_>, Vec<_>) =
-            settled.refused.into_iter().partition(|(write, _)| is_record(collections, write.document.collection()));
+        let mut reason =
+            settled.failed.into_iter().next().map(|(write, reason)| format!("{}: {reason}", write.document));
+        let (records, others): (Vec<_>, Vec<_>) = settled
+            .refused
+            .into_iter()
+            .partition(|(write, _)| is_record(collections, write.document.collection()));
         if let Some((write, words)) = others.into_iter().next() {
             reason = Some(format!("firestore refuses {}: {words}", write.document));
         }
@@ -238,8 +242,10 @@ impl Execution<'_> {
     fn reject(&mut self, mut group: Group, refused: &[(EncodedWrite, String)]) {
         group.rejected += u64::try_from(refused.len()).unwrap_or(u64::MAX);
         let origin = self.origin();
-        let writes: Vec<_> =
-            refused.iter().flat_map(|(write, reason)| rejected::writes_of_refused(write, reason, &origin)).collect();
+        let writes: Vec<_> = refused
+            .iter()
+            .flat_map(|(write, reason)| rejected::writes_of_refused(write, reason, &origin))
+            .collect();
         let group = self.storing.open(group);
         self.push(group, &writes);
     }
@@ -253,7 +259,12 @@ impl Execution<'_> {
         counts.records_rejected += group.rejected;
         counts.batches += 1;
         let endpoint = work.endpoint;
-        let failure = |(ticker, reason)| Failure { ticker: Some(ticker), endpoint: endpoint.clone(), class: None, reason };
+        let failure = |(ticker, reason)| Failure {
+            ticker: Some(ticker),
+            endpoint: endpoint.clone(),
+            class: None,
+            reason,
+        };
         self.state.failed.extend(group.failed.into_iter().map(failure));
         self.changed = true;
     }

@@ -140,7 +140,8 @@ impl BulkWriter {
 
     /// Gives up what is not settled: every open group is told with its remaining writes as failed.
     pub fn abandon(&mut self, reason: &str) -> Vec<Settled> {
-        let mut rest: Vec<_> = self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, item)| item)).collect();
+        let mut rest: Vec<_> =
+            self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, item)| item)).collect();
         self.flights.clear();
         self.busy.clear();
         self.waiting_bytes = 0;
@@ -187,7 +188,8 @@ impl BulkWriter {
         let mut company_max = BATCH_WRITES_MAX;
         while let Some(item) = self.ready.pop_front() {
             let fits = batch.is_empty()
-                || (bytes + item.write.json.len() <= BATCH_BYTES_MAX && batch.len() < company_max.min(item.company_max));
+                || (bytes + item.write.json.len() <= BATCH_BYTES_MAX
+                    && batch.len() < company_max.min(item.company_max));
             if !fits {
                 self.ready.push_front(item);
                 break;
@@ -226,11 +228,19 @@ impl BulkWriter {
                 for (item, status) in flight.items.into_iter().zip(statuses) {
                     match status {
                         None => self.settle(item, |outcome, item| {
-                            *outcome.written.entry(item.write.document.collection().to_owned()).or_default() += 1;
+                            *outcome
+                                .written
+                                .entry(item.write.document.collection().to_owned())
+                                .or_default() += 1;
                         }),
                         Some((code, message)) => {
                             let reason = format!("{}: {message}", code.name());
-                            self.retry_or_give_up(item, code.is_retryable(), code == Code::ResourceExhausted, &reason);
+                            self.retry_or_give_up(
+                                item,
+                                code.is_retryable(),
+                                code == Code::ResourceExhausted,
+                                &reason,
+                            );
                         }
                     }
                 }

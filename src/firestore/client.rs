@@ -86,7 +86,12 @@ impl Firestore {
     }
 
     /// One page of a collection, in the order of the ids, with only the fields of `mask`.
-    pub async fn list(&self, collection: &str, mask: &[&str], from: Option<&str>) -> Result<Page, FirestoreError> {
+    pub async fn list(
+        &self,
+        collection: &str,
+        mask: &[&str],
+        from: Option<&str>,
+    ) -> Result<Page, FirestoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Answer {
@@ -135,11 +140,18 @@ impl Firestore {
         let writes: Vec<_> = writes.iter().map(|write| write.encode(self.database())).collect();
         let answer: Answer = self.send(Method::POST, self.url(":commit"), writes_body(&writes)).await?;
         // A write that changed nothing has no time of its own.
-        Ok(answer.write_results.iter().map(|result| result.update_time.unwrap_or(answer.commit_time)).collect())
+        Ok(answer
+            .write_results
+            .iter()
+            .map(|result| result.update_time.unwrap_or(answer.commit_time))
+            .collect())
     }
 
     /// Each write on its own; one status a write, none for success. Tried once.
-    pub async fn batch_write(&self, writes: &[EncodedWrite]) -> Result<Vec<Option<(Code, String)>>, FirestoreError> {
+    pub async fn batch_write(
+        &self,
+        writes: &[EncodedWrite],
+    ) -> Result<Vec<Option<(Code, String)>>, FirestoreError> {
         #[derive(Deserialize)]
         struct Answer {
             #[serde(default)]
@@ -162,7 +174,12 @@ impl Firestore {
     }
 
     /// A request that changes nothing: repeated while a repetition may help.
-    async fn read<T: DeserializeOwned>(&self, method: Method, url: String, body: Bytes) -> Result<T, FirestoreError> {
+    async fn read<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        url: String,
+        body: Bytes,
+    ) -> Result<T, FirestoreError> {
         let mut attempt = 1;
         loop {
             match self.send(method.clone(), url.clone(), body.clone()).await {
@@ -182,7 +199,12 @@ impl Firestore {
         self.inner.world.clock.sleep(delay).await;
     }
 
-    async fn send<T: DeserializeOwned>(&self, method: Method, url: String, body: Bytes) -> Result<T, FirestoreError> {
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        url: String,
+        body: Bytes,
+    ) -> Result<T, FirestoreError> {
         let request = OutboundRequest {
             method,
             url,
@@ -250,7 +272,9 @@ impl TryFrom<WireDocument> for Document {
 
     fn try_from(wire: WireDocument) -> Result<Self, FirestoreError> {
         match wire.name.rsplit_once('/') {
-            Some((_, id)) => Ok(Self { id: id.to_owned(), fields: wire.fields, update_time: wire.update_time }),
+            Some((_, id)) => {
+                Ok(Self { id: id.to_owned(), fields: wire.fields, update_time: wire.update_time })
+            }
             None => Err(FirestoreError::Protocol(format!("the document name `{}`", wire.name))),
         }
     }

@@ -84,7 +84,11 @@ impl Code {
     pub fn is_retryable(self) -> bool {
         matches!(
             self,
-            Self::Unavailable | Self::DeadlineExceeded | Self::ResourceExhausted | Self::Aborted | Self::Internal
+            Self::Unavailable
+                | Self::DeadlineExceeded
+                | Self::ResourceExhausted
+                | Self::Aborted
+                | Self::Internal
         )
     }
 }
@@ -117,16 +121,21 @@ impl FirestoreError {
             #[serde(default)]
             status: String,
         }
-        // Streamed methods wrap the same object in an array.
-        let detail = serde_json::from_slice::<Answer>(body)
-            .or_else(|_| serde_json::from_slice::<[Answer; 1]>(body).map(|[answer]| answer))
+        // Streamed methods wrap the same object in an array; read first, as a lone object is no array
+        // but serde takes an array for the object's fields.
+        let detail = serde_json::from_slice::<[Answer; 1]>(body)
+            .map(|[answer]| answer)
+            .or_else(|_| serde_json::from_slice::<Answer>(body))
             .map(|answer| answer.error);
         match detail {
             Ok(detail) => Self::Status {
                 code: Code::from_name(&detail.status).unwrap_or_else(|| Code::from_http(status)),
                 message: shorten(&detail.message),
             },
-            Err(_) => Self::Status { code: Code::from_http(status), message: shorten(&String::from_utf8_lossy(body)) },
+            Err(_) => Self::Status {
+                code: Code::from_http(status),
+                message: shorten(&String::from_utf8_lossy(body)),
+            },
         }
     }
 
@@ -187,7 +196,11 @@ mod tests {
 
     #[test]
     fn exactly_the_documented_statuses_are_retried() {
-        let retried: Vec<_> = CODES.iter().filter(|(.., code)| code.is_retryable()).map(|(_, name, _)| *name).collect();
-        assert_eq!(retried, ["DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"]);
+        let retried: Vec<_> =
+            CODES.iter().filter(|(.., code)| code.is_retryable()).map(|(_, name, _)| *name).collect();
+        assert_eq!(
+            retried,
+            ["DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"]
+        );
     }
 }

@@ -145,7 +145,9 @@ pub fn fields_stored_bytes(fields: &Fields) -> usize {
 
 /// Whether Firestore accepts a field of that name: not empty, not `__x__`, at most 1,500 bytes.
 pub fn is_field_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 1500 && !(name.len() >= 4 && name.starts_with("__") && name.ends_with("__"))
+    !name.is_empty()
+        && name.len() <= 1500
+        && !(name.len() >= 4 && name.starts_with("__") && name.ends_with("__"))
 }
 
 fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {

@@ -60,7 +60,10 @@ impl Write {
     /// The JSON of the write; `database` is `projects/P/databases/D`.
     pub fn encode(&self, database: &str) -> EncodedWrite {
         let wire = WireWrite {
-            update: WireDocument { name: format!("{database}/documents/{}", self.document), fields: &self.fields },
+            update: WireDocument {
+                name: format!("{database}/documents/{}", self.document),
+                fields: &self.fields,
+            },
             update_mask: (self.mode == Mode::Merge).then(|| FieldMask {
                 field_paths: self.fields.keys().map(|name| field_path(name)).collect(),
             }),
@@ -91,7 +94,10 @@ pub struct EncodedWrite {
 
 /// A field's name in a field path: quoted unless it is a simple identifier.
 pub fn field_path(name: &str) -> String {
-    let simple = name.chars().enumerate().all(|(at, c)| c == '_' || c.is_ascii_alphabetic() || (at > 0 && c.is_ascii_digit()));
+    let simple = name
+        .chars()
+        .enumerate()
+        .all(|(at, c)| c == '_' || c.is_ascii_alphabetic() || (at > 0 && c.is_ascii_digit()));
     if simple && !name.is_empty() {
         name.to_owned()
     } else {
@@ -172,7 +178,9 @@ mod tests {
 
     #[test]
     fn field_paths_are_quoted_where_they_must_be() {
-        for (name, expect) in [("abc_1", "abc_1"), ("1a", "`1a`"), ("a.b", "`a.b`"), ("a`\\", "`a\\`\\\\`"), ("", "``")] {
+        for (name, expect) in
+            [("abc_1", "abc_1"), ("1a", "`1a`"), ("a.b", "`a.b`"), ("a`\\", "`a\\`\\\\`"), ("", "``")]
+        {
             assert_eq!(field_path(name), expect);
         }
     }

@@ -54,7 +54,8 @@ fn with_retry_after(mut response: Response, wait: Option<Duration>) -> Response 
 }
 
 pub(super) fn healthy() -> Response {
-    Json(json!({"status": "healthy", "service": "orchestrator", "version": env!("CARGO_PKG_VERSION")})).into_response()
+    Json(json!({"status": "healthy", "service": "orchestrator", "version": env!("CARGO_PKG_VERSION")}))
+        .into_response()
 }
 
 pub(super) fn unhealthy(errors: &[String]) -> Response {

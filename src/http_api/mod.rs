@@ -37,7 +37,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/runs/{run_id}/resume", post(runs::resume))
         .route("/breakers/{provider}/reset", post(runs::reset_breaker));
     for job in CATALOGUE {
-        let run = |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
+        let run =
+            |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
         protected = protected.route(job.route, post(run));
     }
     let protected = protected.route_layer(middleware::from_fn_with_state(app.clone(), guard));
@@ -68,7 +69,10 @@ async fn not_found(uri: Uri) -> Problem {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::method_not_allowed(format!("{} does not take {method}; the header Allow says what it takes", uri.path()))
+    Problem::method_not_allowed(format!(
+        "{} does not take {method}; the header Allow says what it takes",
+        uri.path()
+    ))
 }
 
 async fn run_job(app: Arc<App>, job: &'static Job, headers: HeaderMap, body: Body) -> Response {

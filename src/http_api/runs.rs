@@ -62,7 +62,10 @@ fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
         let known = Status::ALL.map(Status::name).join(", ");
         errors.push(FieldError::new("status", name, format!("must be one of {known}")));
     }
-    let limit = query.limit.as_deref().map(|text| (text, text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))));
+    let limit = query
+        .limit
+        .as_deref()
+        .map(|text| (text, text.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit))));
     if let Some((text, None)) = limit {
         errors.push(FieldError::new("limit", text, format!("must be a whole number from 1 to {LIMIT_MAX}")));
     }
@@ -97,7 +100,8 @@ pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<
         return Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response();
     };
     match app.breakers.reset(provider).await {
-        Ok(()) => Json(json!({"provider": provider.name(), "breaker": app.breakers.state(provider)})).into_response(),
+        Ok(()) => Json(json!({"provider": provider.name(), "breaker": app.breakers.state(provider)}))
+            .into_response(),
         Err(error) => unavailable(error),
     }
 }

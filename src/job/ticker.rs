@@ -100,9 +100,6 @@ mod tests {
             "A B",
             Err("ticker `A B` has the character ` `; allowed are letters, digits and . - _ : ^ = / +"),
         );
-        check(
-            &"A".repeat(40),
-            Err(&format!("ticker `{}…` too long: 40 bytes, limit 32", "A".repeat(32))),
-        );
+        check(&"A".repeat(40), Err(&format!("ticker `{}…` too long: 40 bytes, limit 32", "A".repeat(32))));
     }
 }

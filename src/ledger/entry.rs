@@ -70,7 +70,8 @@ impl Entry {
         let state = match fields.get("state") {
             Some(Value::String(json)) => serde_json::from_str(json),
             Some(Value::Bytes(packed)) => {
-                let json = payload::join(std::slice::from_ref(packed)).map_err(|error| broken(&error.to_string()))?;
+                let json = payload::join(std::slice::from_ref(packed))
+                    .map_err(|error| broken(&error.to_string()))?;
                 serde_json::from_slice(&json)
             }
             _ => return Err(broken("without a state")),

@@ -80,17 +80,20 @@ impl Ledger {
     pub async fn claim(&self, new: RunState) -> Result<Claim, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
-            let entry = Entry { state: new.clone(), owner: owner.clone(), lease_expires_at: self.lease_end() };
+            let entry =
+                Entry { state: new.clone(), owner: owner.clone(), lease_expires_at: self.lease_end() };
             let create = self.write(&entry, Precondition::Missing);
             match self.commit_owned(&[create], &owner).await? {
                 Committed::Done(update_time) => {
                     let fence = Fence { owner, update_time };
                     return Ok(Claim::Owned(Box::new(Owned { state: new, fence })));
                 }
-                Committed::Conflict => match self.take_over(&new.run_id, Some(&new.request_digest), &owner).await? {
-                    Some(claim) => return Ok(claim),
-                    None => {}
-                },
+                Committed::Conflict => {
+                    match self.take_over(&new.run_id, Some(&new.request_digest), &owner).await? {
+                        Some(claim) => return Ok(claim),
+                        None => {}
+                    }
+                }
             }
         }
         Err(contended(&new.run_id))
@@ -116,7 +119,12 @@ impl Ledger {
     }
 
     /// Decides over an entry that exists; none where it was changed or removed meanwhile.
-    async fn take_over(&self, run_id: &str, digest: Option<&str>, owner: &str) -> Result<Option<Claim>, FirestoreError> {
+    async fn take_over(
+        &self,
+        run_id: &str,
+        digest: Option<&str>,
+        owner: &str,
+    ) -> Result<Option<Claim>, FirestoreError> {
         let Some((entry, update_time)) = self.read(run_id).await? else { return Ok(None) };
         let now = self.world.clock.now();
         match verdict::judge(&entry, digest, now) {

@@ -51,7 +51,10 @@ mod tests {
 
     #[test]
     fn a_living_lease_keeps_others_out() {
-        assert_eq!(check(Status::Running, 130, Some("d")), Verdict::Running { retry_after: Duration::from_secs(30) });
+        assert_eq!(
+            check(Status::Running, 130, Some("d")),
+            Verdict::Running { retry_after: Duration::from_secs(30) }
+        );
         assert_eq!(check(Status::Running, 100, Some("d")), Verdict::Free);
     }
 

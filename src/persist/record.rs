@@ -55,7 +55,12 @@ pub fn extract(dataset: Dataset, ticker: Option<&Ticker>, data: Json, context: &
 }
 
 /// The single records of an entry, with the indicator's name where there is one.
-fn split(dataset: Dataset, data: Json, found: &mut Yield, ticker: Option<&Ticker>) -> Vec<(Option<String>, Json)> {
+fn split(
+    dataset: Dataset,
+    data: Json,
+    found: &mut Yield,
+    ticker: Option<&Ticker>,
+) -> Vec<(Option<String>, Json)> {
     let mut reject = |record: Json, reason: &str| {
         let ticker = ticker.map(ToString::to_string);
         found.rejected.push(Rejected { dataset, ticker, reasons: vec![reason.to_owned()], record });
@@ -237,10 +242,14 @@ fn check(field: &Field, value: &Json) -> Result<Value, String> {
         (Kind::Date, _) => wrong("a date such as 2026-01-31"),
         (Kind::Number, Json::Number(_)) => stored(name, value),
         (Kind::Number, _) => wrong("a number"),
-        (Kind::Integer, Json::Number(_)) => whole(value).map_or_else(|| wrong("a whole number"), |n| Ok(Value::Integer(n))),
+        (Kind::Integer, Json::Number(_)) => {
+            whole(value).map_or_else(|| wrong("a whole number"), |n| Ok(Value::Integer(n)))
+        }
         (Kind::Integer, _) => wrong("a whole number"),
         (Kind::UnixSeconds, _) => match whole(value) {
-            Some(seconds) if seconds > 0 && DateTime::from_timestamp(seconds, 0).is_some() => Ok(Value::Integer(seconds)),
+            Some(seconds) if seconds > 0 && DateTime::from_timestamp(seconds, 0).is_some() => {
+                Ok(Value::Integer(seconds))
+            }
             _ => wrong("seconds since 1970, above zero"),
         },
         (Kind::Texts, Json::Array(items)) if items.iter().all(Json::is_string) => stored(name, value),
@@ -248,7 +257,9 @@ fn check(field: &Field, value: &Json) -> Result<Value, String> {
         (Kind::Map, Json::Object(_)) => stored(name, value),
         (Kind::Map, _) => wrong("a map"),
         (Kind::NumberOrNumbers, Json::Number(_)) => stored(name, value),
-        (Kind::NumberOrNumbers, Json::Object(numbers)) if !numbers.is_empty() && numbers.values().all(Json::is_number) => {
+        (Kind::NumberOrNumbers, Json::Object(numbers))
+            if !numbers.is_empty() && numbers.values().all(Json::is_number) =>
+        {
             stored(name, value)
         }
         (Kind::NumberOrNumbers, _) => wrong("a number or a map of numbers"),
@@ -278,7 +289,11 @@ fn is_date(text: &str) -> bool {
 fn excerpt(value: &Json) -> String {
     const CHARS_MAX: usize = 60;
     let text = value.to_string();
-    if text.chars().count() <= CHARS_MAX { text } else { text.chars().take(CHARS_MAX).chain(['…']).collect() }
+    if text.chars().count() <= CHARS_MAX {
+        text
+    } else {
+        text.chars().take(CHARS_MAX).chain(['…']).collect()
+    }
 }
 
 #[cfg(test)]

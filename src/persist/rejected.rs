@@ -35,7 +35,13 @@ pub fn writes_of_refused(write: &EncodedWrite, reason: &str, origin: &Origin<'_>
     document(write.document.collection(), ticker, &[reason], &record, origin)
 }
 
-fn document(dataset: &str, ticker: Option<&str>, reasons: &[String], record: &str, origin: &Origin<'_>) -> Vec<Write> {
+fn document(
+    dataset: &str,
+    ticker: Option<&str>,
+    reasons: &[String],
+    record: &str,
+    origin: &Origin<'_>,
+) -> Vec<Write> {
     let id = format!("{dataset}_{}_{:032x}", ticker.unwrap_or("none"), fnv1a_128(record.as_bytes()));
     let path = DocumentPath::new(origin.collection, &id);
     let stored = payload::store(&path, &Bytes::copy_from_slice(record.as_bytes()), &Fields::new());

@@ -57,10 +57,10 @@ mod tests {
         let tickers = ["A", "B"].map(|t| Ticker::parse(t).unwrap());
         let job = job::find("finnhub-fundamentals-earnings").unwrap();
         let works = work(job, Scope::EntireWatchlist, &tickers);
-        assert_eq!(works.iter().map(|w| (w.endpoint.as_str(), w.tickers.len())).collect::<Vec<_>>(), [
-            ("/fetch/fundamentals", 2),
-            ("/fetch/earnings", 2)
-        ]);
+        assert_eq!(
+            works.iter().map(|w| (w.endpoint.as_str(), w.tickers.len())).collect::<Vec<_>>(),
+            [("/fetch/fundamentals", 2), ("/fetch/earnings", 2)]
+        );
     }
 
     #[test]

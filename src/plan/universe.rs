@@ -24,11 +24,14 @@ pub struct Symbols {
 impl Symbols {
     /// Takes one document: its symbol is the field `symbol`, else `ticker`, else its id.
     pub fn take(&mut self, id: &str, fields: &Fields) {
-        let text = |name| fields.get(name).and_then(Value::as_str).filter(|text: &&str| !text.trim().is_empty());
+        let text =
+            |name| fields.get(name).and_then(Value::as_str).filter(|text: &&str| !text.trim().is_empty());
         let symbol = text("symbol").or_else(|| text("ticker")).unwrap_or(id);
         let ticker = match Ticker::parse(symbol) {
             Ok(ticker) => ticker,
-            Err(error) => return self.remarks.push(format!("document {id} of the watchlist left out: {error}")),
+            Err(error) => {
+                return self.remarks.push(format!("document {id} of the watchlist left out: {error}"));
+            }
         };
         let is_index = INDEX_SYMBOLS.contains(&ticker.as_str())
             || text("sector") == Some(INDEX_SECTOR)
@@ -49,7 +52,9 @@ impl Symbols {
             Scope::None => Vec::new(),
             Scope::EntireWatchlist | Scope::ActiveSymbols => self.active.into_iter().collect(),
             Scope::Indices if self.has_index => self.active_indices.into_iter().collect(),
-            Scope::Indices => DEFAULT_INDICES.iter().filter_map(|symbol| Ticker::parse(symbol).ok()).collect(),
+            Scope::Indices => {
+                DEFAULT_INDICES.iter().filter_map(|symbol| Ticker::parse(symbol).ok()).collect()
+            }
         };
         (tickers, self.remarks)
     }
@@ -115,6 +120,9 @@ mod tests {
     fn a_symbol_that_is_none_is_remarked_not_lost() {
         let (tickers, remarks) = symbols(&[("a b", Fields::new())]).into_tickers(Scope::EntireWatchlist);
         assert!(tickers.is_empty());
-        assert!(remarks[0].starts_with("document a b of the watchlist left out: ticker `a b`"), "{remarks:?}");
+        assert!(
+            remarks[0].starts_with("document a b of the watchlist left out: ticker `a b`"),
+            "{remarks:?}"
+        );
     }
 }

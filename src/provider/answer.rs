@@ -31,7 +31,12 @@ struct Tally {
 }
 
 /// Reads all entries of an answer.
-pub fn harvest(envelope: &Envelope<'_>, dataset: Dataset, asked: &[Ticker], context: &Context<'_>) -> Harvest {
+pub fn harvest(
+    envelope: &Envelope<'_>,
+    dataset: Dataset,
+    asked: &[Ticker],
+    context: &Context<'_>,
+) -> Harvest {
     let mut harvest = Harvest::default();
     let mut tallies = BTreeMap::<Ticker, Tally>::new();
     for entry in envelope.data.iter().flatten() {
@@ -40,7 +45,12 @@ pub fn harvest(envelope: &Envelope<'_>, dataset: Dataset, asked: &[Ticker], cont
             Ok(entry) => take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies),
             Err(error) => {
                 let record = Json::String(entry.get().to_owned());
-                harvest.rejected.push(rejected(dataset, None, format!("entry cannot be read: {error}"), record));
+                harvest.rejected.push(rejected(
+                    dataset,
+                    None,
+                    format!("entry cannot be read: {error}"),
+                    record,
+                ));
             }
         }
     }
@@ -70,8 +80,12 @@ fn take_entry(
     }
     let ticker = match entry.get("ticker").map(|ticker| ticker.as_str().map(Ticker::parse)) {
         Some(Some(Ok(ticker))) => ticker,
-        Some(Some(Err(error))) => return harvest.rejected.push(rejected(dataset, None, error.to_string(), entry)),
-        _ => return harvest.rejected.push(rejected(dataset, None, "entry names no ticker".to_owned(), entry)),
+        Some(Some(Err(error))) => {
+            return harvest.rejected.push(rejected(dataset, None, error.to_string(), entry));
+        }
+        _ => {
+            return harvest.rejected.push(rejected(dataset, None, "entry names no ticker".to_owned(), entry));
+        }
     };
     if !asked.contains(&ticker) {
         harvest.remarks.push(format!("answer has an entry for {ticker}, which was not asked for"));
@@ -82,7 +96,9 @@ fn take_entry(
         return;
     }
     match entry.get_mut("data").map(Json::take) {
-        None | Some(Json::Null) => tally.errors.push("the provider's entry has no data and gives no reason".to_owned()),
+        None | Some(Json::Null) => {
+            tally.errors.push("the provider's entry has no data and gives no reason".to_owned())
+        }
         Some(data) => {
             let found = record::extract(dataset, Some(&ticker), data, context);
             tally.records += found.records.len();
@@ -99,7 +115,12 @@ fn absorb(found: record::Yield, harvest: &mut Harvest) {
 }
 
 /// Says of every ticker that was asked for what became of it.
-fn judge(envelope: &Envelope<'_>, asked: &[Ticker], tallies: &mut BTreeMap<Ticker, Tally>, harvest: &mut Harvest) {
+fn judge(
+    envelope: &Envelope<'_>,
+    asked: &[Ticker],
+    tallies: &mut BTreeMap<Ticker, Tally>,
+    harvest: &mut Harvest,
+) {
     let remarks = envelope.errors();
     let mut used = BTreeSet::new();
     for ticker in asked {
@@ -129,7 +150,9 @@ fn judge(envelope: &Envelope<'_>, asked: &[Ticker], tallies: &mut BTreeMap<Ticke
             harvest.failed.push((ticker.clone(), reasons.join("; ")));
         }
     }
-    harvest.remarks.extend(remarks.into_iter().enumerate().filter(|(at, _)| !used.contains(at)).map(|(_, remark)| remark));
+    harvest.remarks.extend(
+        remarks.into_iter().enumerate().filter(|(at, _)| !used.contains(at)).map(|(_, remark)| remark),
+    );
 }
 
 /// Whether a remark has the ticker as a word of its own.

@@ -23,7 +23,8 @@ const WORDS_CHARS_MAX: usize = 300;
 impl<'a> Envelope<'a> {
     /// Reads the body of a success; the error says what is wrong with its shape.
     pub fn parse(body: &'a [u8]) -> Result<Self, String> {
-        let envelope: Self = serde_json::from_slice(body).map_err(|error| format!("answer cannot be read: {error}"))?;
+        let envelope: Self =
+            serde_json::from_slice(body).map_err(|error| format!("answer cannot be read: {error}"))?;
         let status = envelope.status.as_deref().unwrap_or("missing");
         if status != "ok" && envelope.data.is_none() {
             let errors = envelope.errors().join("; ");
@@ -55,8 +56,14 @@ mod tests {
     fn the_shape_is_checked_and_the_fault_named() {
         for (body, expect) in [
             ("{", "answer cannot be read: EOF while parsing an object at line 1 column 1"),
-            (r#"{"status":"ok","data":{}}"#, "answer cannot be read: invalid type: map, expected a sequence at line 1 column 22"),
-            (r#"{"status":"error","data":null,"errors":["down","slow"]}"#, "answer has the status `error` and no data: down; slow"),
+            (
+                r#"{"status":"ok","data":{}}"#,
+                "answer cannot be read: invalid type: map, expected a sequence at line 1 column 22",
+            ),
+            (
+                r#"{"status":"error","data":null,"errors":["down","slow"]}"#,
+                "answer has the status `error` and no data: down; slow",
+            ),
         ] {
             assert_eq!(Envelope::parse(body.as_bytes()).unwrap_err(), expect);
         }
@@ -64,7 +71,8 @@ mod tests {
 
     #[test]
     fn an_entry_that_cannot_be_read_costs_only_itself() {
-        let envelope = Envelope::parse(br#"{"status":"ok","data":[null,{"ticker":"A","data":1e999}]}"#).unwrap();
+        let envelope =
+            Envelope::parse(br#"{"status":"ok","data":[null,{"ticker":"A","data":1e999}]}"#).unwrap();
         assert_eq!(envelope.data.unwrap().len(), 2);
     }
 

@@ -27,10 +27,15 @@ impl Body {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
-        let json: Json = serde_json::from_slice(body)
-            .map_err(|error| Problem::invalid(vec![FieldError::new("body", "", format!("is no valid JSON: {error}"))]))?;
+        let json: Json = serde_json::from_slice(body).map_err(|error| {
+            Problem::invalid(vec![FieldError::new("body", "", format!("is no valid JSON: {error}"))])
+        })?;
         let Json::Object(members) = json else {
-            return Err(Problem::invalid(vec![FieldError::new("body", excerpt(&json.to_string()), "must be a JSON object")]));
+            return Err(Problem::invalid(vec![FieldError::new(
+                "body",
+                excerpt(&json.to_string()),
+                "must be a JSON object",
+            )]));
         };
         let mut errors = Vec::new();
         let body = Self {
@@ -47,11 +52,19 @@ impl Body {
 /// The start of a value, for a message.
 pub(super) fn excerpt(text: &str) -> String {
     const CHARS_MAX: usize = 80;
-    if text.chars().count() <= CHARS_MAX { text.to_owned() } else { text.chars().take(CHARS_MAX).chain(['…']).collect() }
+    if text.chars().count() <= CHARS_MAX {
+        text.to_owned()
+    } else {
+        text.chars().take(CHARS_MAX).chain(['…']).collect()
+    }
 }
 
 /// A text field; null counts as missing.
-fn text<'a>(members: &'a Map<String, Json>, name: &'static str, errors: &mut Vec<FieldError>) -> Option<&'a str> {
+fn text<'a>(
+    members: &'a Map<String, Json>,
+    name: &'static str,
+    errors: &mut Vec<FieldError>,
+) -> Option<&'a str> {
     match members.get(name)? {
         Json::Null => None,
         Json::String(text) => Some(text),
@@ -105,8 +118,16 @@ fn tickers(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<
             Some(Ok(ticker)) if seen.insert(ticker.clone()) => tickers.push(ticker),
             Some(Ok(_)) => {}
             _ if errors.len() >= ERRORS_MAX => {}
-            Some(Err(error)) => errors.push(FieldError::new(format!("tickers[{at}]"), excerpt(&item.to_string()), error.to_string())),
-            None => errors.push(FieldError::new(format!("tickers[{at}]"), excerpt(&item.to_string()), "must be a text")),
+            Some(Err(error)) => errors.push(FieldError::new(
+                format!("tickers[{at}]"),
+                excerpt(&item.to_string()),
+                error.to_string(),
+            )),
+            None => errors.push(FieldError::new(
+                format!("tickers[{at}]"),
+                excerpt(&item.to_string()),
+                "must be a text",
+            )),
         }
     }
     Some(tickers)

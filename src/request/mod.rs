@@ -34,7 +34,12 @@ pub struct Trigger {
 }
 
 /// Reads a request to a job's own route.
-pub fn parse_job(job: &'static Job, headers: &HeaderMap, body: &[u8], world: &World) -> Result<Trigger, Problem> {
+pub fn parse_job(
+    job: &'static Job,
+    headers: &HeaderMap,
+    body: &[u8],
+    world: &World,
+) -> Result<Trigger, Problem> {
     let body = Body::parse(body)?;
     let mut errors = Vec::new();
     if let Some(name) = &body.job
@@ -58,7 +63,11 @@ pub fn parse_job(job: &'static Job, headers: &HeaderMap, body: &[u8], world: &Wo
 pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<Trigger, Problem> {
     let body = Body::parse(body)?;
     let Some(name) = &body.job else {
-        return Err(Problem::invalid(vec![FieldError::new("job", "", format!("is missing; known jobs: {}", job::catalogue::names()))]));
+        return Err(Problem::invalid(vec![FieldError::new(
+            "job",
+            "",
+            format!("is missing; known jobs: {}", job::catalogue::names()),
+        )]));
     };
     let job = job::find(name).ok_or_else(|| unknown_job(name))?;
     let scope = body.scope.unwrap_or(job.scope);
@@ -70,7 +79,11 @@ pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<T
 }
 
 fn unknown_job(name: &str) -> Problem {
-    Problem::unknown_job(&format!("unknown job `{}`; known jobs: {}", body::excerpt(name), job::catalogue::names()))
+    Problem::unknown_job(&format!(
+        "unknown job `{}`; known jobs: {}",
+        body::excerpt(name),
+        job::catalogue::names()
+    ))
 }
 
 fn trigger(
@@ -82,7 +95,9 @@ fn trigger(
     may_be_tick: bool,
 ) -> Result<Trigger, Problem> {
     let tickers = body.tickers.filter(|tickers| !tickers.is_empty());
-    if scope == Scope::None && let Some(tickers) = &tickers {
+    if scope == Scope::None
+        && let Some(tickers) = &tickers
+    {
         let message = format!("{} takes no tickers, but {} were given", job.name, tickers.len());
         return Err(Problem::invalid(vec![FieldError::new("tickers", "", message)]));
     }

@@ -16,7 +16,11 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    pub fn new(field: impl Into<Cow<'static, str>>, value: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn new(
+        field: impl Into<Cow<'static, str>>,
+        value: impl Into<String>,
+        message: impl Into<String>,
+    ) -> Self {
         Self { field: field.into(), value: value.into(), message: message.into() }
     }
 }
@@ -72,7 +76,12 @@ impl Problem {
 
     pub fn key_reused() -> Self {
         let detail = "the Idempotency-Key was used for a request with another body; use a new key";
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/key-reused", "The key belongs to another request", detail)
+        Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "/problems/key-reused",
+            "The key belongs to another request",
+            detail,
+        )
     }
 
     pub fn body_too_long(limit: usize) -> Self {
@@ -100,7 +109,8 @@ impl Problem {
 
     /// Something this service needs is missing; come again.
     pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
-        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "Not available now", detail);
+        let problem =
+            Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "Not available now", detail);
         Self { retry_after: Some(retry_after), ..problem }
     }
 
@@ -108,6 +118,9 @@ impl Problem {
         let errors = errors.iter().map(|error| FieldError::new("configuration", "", error)).collect();
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let detail = "the service is not configured; GET /health lists every mistake";
-        Self { errors, ..Self::new(status, "/problems/misconfigured", "The configuration is not valid", detail) }
+        Self {
+            errors,
+            ..Self::new(status, "/problems/misconfigured", "The configuration is not valid", detail)
+        }
     }
 }

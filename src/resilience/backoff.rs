@@ -54,7 +54,9 @@ mod tests {
 
     #[test]
     fn the_bound_doubles_up_to_the_maximum() {
-        for (attempt, bound_ms) in [(1, 500), (2, 1000), (3, 2000), (6, 16_000), (7, 20_000), (4_000_000, 20_000)] {
+        for (attempt, bound_ms) in
+            [(1, 500), (2, 1000), (3, 2000), (6, 16_000), (7, 20_000), (4_000_000, 20_000)]
+        {
             let bound = Duration::from_millis(bound_ms);
             let most = backoff().delay(attempt, u64::try_from(bound.as_micros()).unwrap() - 1);
             assert_eq!(most, bound - Duration::from_micros(1), "attempt {attempt}");

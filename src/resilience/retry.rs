@@ -105,7 +105,8 @@ mod tests {
     fn the_providers_own_wait_is_obeyed_when_longer() {
         let asked = Failure { retry_after: Some(Duration::from_secs(30)), ..failure(Class::RateLimited) };
         assert_eq!(check(asked), Decision::Retry { after: Duration::from_secs(30), pause: true });
-        let short = Failure { retry_after: Some(Duration::ZERO), jitter: 400_000, ..failure(Class::Unavailable) };
+        let short =
+            Failure { retry_after: Some(Duration::ZERO), jitter: 400_000, ..failure(Class::Unavailable) };
         assert_eq!(check(short), Decision::Retry { after: Duration::from_millis(400), pause: true });
     }
 

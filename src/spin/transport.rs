@@ -21,7 +21,8 @@ impl Transport for SpinTransport {
 async fn send(request: OutboundRequest) -> Result<InboundResponse, TransportError> {
     let timeout = request.timeout;
     let body_bytes_max = request.body_bytes_max;
-    let response = spin_sdk::http::send(into_http(request)?).await.map_err(|code| translate(code, timeout))?;
+    let response =
+        spin_sdk::http::send(into_http(request)?).await.map_err(|code| translate(code, timeout))?;
     read(response, timeout, body_bytes_max).await
 }
 
@@ -32,7 +33,9 @@ fn into_http(request: OutboundRequest) -> Result<http::Request<Full<Bytes>>, Tra
         .body(Full::new(request.body))
         .map_err(|error| TransportError::Connection(format!("the request is not valid: {error}")))?;
     *outgoing.headers_mut() = request.headers;
-    outgoing.extensions_mut().insert(RequestOptionsExtension(options(request.connect_timeout, request.timeout)));
+    outgoing
+        .extensions_mut()
+        .insert(RequestOptionsExtension(options(request.connect_timeout, request.timeout)));
     Ok(outgoing)
 }
 
@@ -47,7 +50,11 @@ fn options(connect: Duration, whole: Duration) -> RequestOptions {
 }
 
 /// Reads the body to its end; what arrived of one that breaks off is kept.
-async fn read(response: Response, timeout: Duration, limit: usize) -> Result<InboundResponse, TransportError> {
+async fn read(
+    response: Response,
+    timeout: Duration,
+    limit: usize,
+) -> Result<InboundResponse, TransportError> {
     let (head, mut body) = response.into_parts();
     let mut read = BytesMut::new();
     let partial = |read: BytesMut| {
@@ -85,9 +92,9 @@ fn translate(code: ErrorCode, timeout: Duration) -> TransportError {
         | ErrorCode::TlsProtocolError
         | ErrorCode::TlsCertificateError
         | ErrorCode::TlsAlertReceived(_) => TransportError::Connect(words),
-        ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
-            TransportError::Timeout(timeout)
-        }
+        ErrorCode::ConnectionReadTimeout
+        | ErrorCode::ConnectionWriteTimeout
+        | ErrorCode::HttpResponseTimeout => TransportError::Timeout(timeout),
         ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited => TransportError::Denied(words),
         ErrorCode::ConnectionTerminated
         | ErrorCode::HttpRequestLengthRequired

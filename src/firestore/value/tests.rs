@@ -13,12 +13,14 @@ fn value() -> impl Strategy<Value = Value> {
             .prop_map(|(s, us)| Value::Timestamp(DateTime::from_timestamp(s, us * 1000).unwrap())),
         any::<String>().prop_map(Value::String),
         any::<Vec<u8>>().prop_map(|bytes| Value::Bytes(bytes.into())),
-        (-90f64..90.0, -180f64..180.0).prop_map(|(latitude, longitude)| Value::GeoPoint { latitude, longitude }),
+        (-90f64..90.0, -180f64..180.0)
+            .prop_map(|(latitude, longitude)| Value::GeoPoint { latitude, longitude }),
     ];
     leaf.prop_recursive(4, 64, 8, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(|values| Value::Array { values }),
-            prop::collection::btree_map(any::<String>(), inner, 0..8).prop_map(|fields| Value::Map { fields }),
+            prop::collection::btree_map(any::<String>(), inner, 0..8)
+                .prop_map(|fields| Value::Map { fields }),
         ]
     })
 }

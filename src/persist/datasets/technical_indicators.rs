@@ -17,7 +17,5 @@ pub(super) static SCHEMA: Schema = Schema {
         // A whole time series of any shape: as a map its index entries alone could exceed a document's limit.
         optional("raw_data", Kind::Json),
     ],
-    id: |fields| {
-        format!("{}_{}_{}", text(fields, "ticker"), text(fields, "indicator"), text(fields, "date"))
-    },
+    id: |fields| format!("{}_{}_{}", text(fields, "ticker"), text(fields, "indicator"), text(fields, "date")),
 };

@@ -1,0 +1,151 @@
+use serde_json::json;
+
+use super::*;
+use crate::config::Config;
+
+/// The record built from an entry's data, as the fields it is stored with, or the reasons against it.
+fn build_one(dataset: Dataset, ticker: Option<&str>, data: Json) -> Result<(String, Fields), Vec<String>> {
+    let config = Config::parse(|name| match name {
+        "google_cloud_project" => Some("p".into()),
+        "firestore_emulator_host" => Some("127.0.0.1:1".into()),
+        _ => None,
+    })
+    .unwrap();
+    let context = Context {
+        collections: &config.collections,
+        source: "tiingo",
+        run_id: "r",
+        now: "2026-11-23T10:00:00Z".parse().unwrap(),
+    };
+    let ticker = ticker.map(|ticker| Ticker::parse(ticker).unwrap());
+    let mut found = extract(dataset, ticker.as_ref(), data, &context);
+    match (found.records.pop(), found.rejected.pop()) {
+        (Some(write), None) => Ok((write.document.to_string(), write.fields)),
+        (None, Some(rejected)) => Err(rejected.reasons),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn price() -> Json {
+    json!({"ticker": "AAPL", "date": "2026-11-20", "open": 1, "high": 2.5, "low": 1.0, "close": 2.0, "volume": 100})
+}
+
+fn with(mut record: Json, name: &str, value: Json) -> Json {
+    record[name] = value;
+    record
+}
+
+#[test]
+fn a_price_is_stored_with_its_numbers_kinds_and_its_origin() {
+    let (document, fields) = build_one(Dataset::DailyPrices, Some("AAPL"), json!([price()])).unwrap();
+    assert_eq!(document, "prices_daily/AAPL_2026-11-20");
+    assert_eq!(fields["open"], Value::Integer(1));
+    assert_eq!(fields["low"], Value::Double(1.0));
+    assert_eq!(fields["date"], Value::string("2026-11-20"));
+    assert_eq!(fields["ingested_at"], Value::string("2026-11-23T10:00:00.000Z"));
+    assert_eq!(fields["source"], Value::string("tiingo"));
+    assert_eq!(fields["schema_version"], Value::Integer(1));
+    assert_eq!(fields["run_id"], Value::string("r"));
+}
+
+#[test]
+fn what_the_provider_says_of_the_origin_is_kept() {
+    let record =
+        with(with(price(), "ingested_at", json!("2026-11-20T22:00:00Z")), "source", json!("tiingo-iex"));
+    let (_, fields) = build_one(Dataset::DailyPrices, Some("AAPL"), json!([record])).unwrap();
+    assert_eq!(fields["ingested_at"], Value::string("2026-11-20T22:00:00Z"));
+    assert_eq!(fields["source"], Value::string("tiingo-iex"));
+}
+
+#[test]
+fn every_broken_field_is_named_with_its_value() {
+    let record = json!({"ticker": "MSFT", "date": "2026-02-30", "open": "1", "high": null, "low": 1, "close": 1, "volume": 1});
+    let reasons = build_one(Dataset::DailyPrices, Some("AAPL"), json!([record])).unwrap_err();
+    let expect = [
+        "ticker is `MSFT` in an entry of `AAPL`",
+        "date must be a date such as 2026-01-31, not \"2026-02-30\"",
+        "open must be a number, not \"1\"",
+        "high is missing",
+    ];
+    assert_eq!(reasons, expect);
+}
+
+#[test]
+fn a_record_that_is_no_map_and_data_that_is_no_list_are_rejected() {
+    assert_eq!(
+        build_one(Dataset::DailyPrices, Some("A"), json!([null])).unwrap_err(),
+        ["the record is not a map"]
+    );
+    assert_eq!(build_one(Dataset::DailyPrices, Some("A"), json!({})).unwrap_err(), ["data is not a list"]);
+}
+
+#[test]
+fn fields_that_firestore_refuses_are_kept_as_text() {
+    let record = with(with(price(), "matrix", json!([[1]])), "__x__", json!(2));
+    let record = with(with(record, "", json!(3)), "note", json!("kept"));
+    let (_, fields) = build_one(Dataset::DailyPrices, Some("AAPL"), json!([record])).unwrap();
+    assert_eq!(fields["note"], Value::string("kept"));
+    let kept: Json = serde_json::from_str(fields[EXTRA_FIELD].as_str().unwrap()).unwrap();
+    assert_eq!(kept, json!({"matrix": [[1]], "__x__": 2, "": 3}));
+}
+
+#[test]
+fn a_record_too_big_for_a_document_is_rejected() {
+    let record = with(price(), "note", json!("x".repeat(1_100_000)));
+    let reasons = build_one(Dataset::DailyPrices, Some("AAPL"), json!([record])).unwrap_err();
+    assert!(reasons[0].starts_with("too big for a document: 110"), "{reasons:?}");
+}
+
+#[test]
+fn a_quote_is_named_by_its_own_time() {
+    let quote = json!({"current_price": 190.5, "timestamp": 1_700_000_000});
+    let (document, _) = build_one(Dataset::Quotes, Some("BRK/B"), quote.clone()).unwrap();
+    assert_eq!(document, "prices_intraday/BRK%2FB_2023-11-14T22:13:20Z");
+    let reasons = build_one(Dataset::Quotes, Some("X"), with(quote, "timestamp", json!(0))).unwrap_err();
+    assert_eq!(reasons, ["timestamp must be seconds since 1970, above zero, not 0"]);
+}
+
+#[test]
+fn articles_are_named_by_ticker_or_market() {
+    let finnhub = json!([{"article_id": "finnhub_7", "headline": "H"}]);
+    assert_eq!(build_one(Dataset::FinnhubNews, Some("A"), finnhub).unwrap().0, "news_articles/A_finnhub_7");
+    let polygon = json!([{"article_id": "polygon_a/b", "title": "T", "tickers": ["A"], "keywords": []}]);
+    assert_eq!(
+        build_one(Dataset::PolygonNews, Some("A"), polygon).unwrap().0,
+        "news_articles/A_polygon_a%2Fb"
+    );
+    let market = json!({"ticker": null, "article_id": "polygon_market_9", "title": "T"});
+    let (document, fields) = build_one(Dataset::MarketNews, None, market).unwrap();
+    assert_eq!(
+        (document.as_str(), &fields["ticker"]),
+        ("news_articles/market_polygon_market_9", &Value::NULL)
+    );
+}
+
+#[test]
+fn fundamentals_and_earnings_may_lack_numbers_but_not_their_date() {
+    let (document, fields) =
+        build_one(Dataset::Fundamentals, Some("A"), json!({"report_date": "2024-Q4", "pe_ratio": null}))
+            .unwrap();
+    assert_eq!((document.as_str(), &fields["pe_ratio"]), ("fundamentals/A_2024-Q4", &Value::NULL));
+    let reasons = build_one(Dataset::Earnings, Some("A"), json!([{"quarter": 1.5}])).unwrap_err();
+    assert_eq!(reasons, ["earnings_date is missing", "quarter must be a whole number, not 1.5"]);
+}
+
+#[test]
+fn an_indicators_date_and_value_are_found_one_level_down_or_at_the_top() {
+    let nested = json!({"RSI": {
+        "ticker": "A", "indicator": "RSI", "interval": "daily", "parameters": {"time_period": 14},
+        "data": {"date": "2026-11-20", "value": 55.5, "raw_data": {"a": [[1]]}},
+    }});
+    let (document, fields) = build_one(Dataset::TechnicalIndicators, Some("A"), nested).unwrap();
+    assert_eq!(document, "technical_indicators/A_RSI_2026-11-20");
+    assert_eq!(fields["value"], Value::Double(55.5));
+    assert_eq!(fields["raw_data"], Value::string(r#"{"a":[[1]]}"#));
+    assert_eq!(fields["parameters"], Value::map([("time_period", Value::Integer(14))]));
+
+    let top = json!({"MACD": {"date": "2026-11-20", "value": {"MACD": 1.5, "Signal": -1}}});
+    let (document, fields) = build_one(Dataset::TechnicalIndicators, Some("A"), top).unwrap();
+    assert_eq!(document, "technical_indicators/A_MACD_2026-11-20");
+    assert_eq!(fields["value"], Value::map([("MACD", Value::Double(1.5)), ("Signal", Value::Integer(-1))]));
+}

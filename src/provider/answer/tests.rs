@@ -1,0 +1,108 @@
+use serde_json::json;
+
+use super::*;
+use crate::config::Config;
+
+fn read(dataset: Dataset, asked: &[&str], body: &Json) -> Harvest {
+    let config = Config::parse(|name| match name {
+        "google_cloud_project" => Some("p".into()),
+        "firestore_emulator_host" => Some("127.0.0.1:1".into()),
+        _ => None,
+    })
+    .unwrap();
+    let context = Context {
+        collections: &config.collections,
+        source: "s",
+        run_id: "r",
+        now: chrono::DateTime::UNIX_EPOCH,
+    };
+    let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
+    let body = body.to_string();
+    let envelope = Envelope::parse(body.as_bytes()).unwrap();
+    harvest(&envelope, dataset, &asked, &context)
+}
+
+fn succeeded(harvest: &Harvest) -> Vec<&str> {
+    harvest.succeeded.iter().map(Ticker::as_str).collect()
+}
+
+fn failed(harvest: &Harvest) -> Vec<(&str, &str)> {
+    harvest.failed.iter().map(|(ticker, reason)| (ticker.as_str(), reason.as_str())).collect()
+}
+
+fn quote(ticker: &str) -> Json {
+    json!({"ticker": ticker, "data": {"current_price": 1.5, "timestamp": 1_700_000_000}})
+}
+
+#[test]
+fn every_ticker_asked_for_is_accounted_for() {
+    let body = json!({"status": "ok", "errors": ["Failed: D (unknown symbol)", "slow today"], "data": [
+        quote("A"),
+        {"ticker": "B", "error": "Invalid symbol", "data": null},
+        {"ticker": "C", "data": null},
+        null,
+        quote("Z"),
+    ]});
+    let harvest = read(Dataset::Quotes, &["A", "B", "C", "D", "E"], &body);
+    assert_eq!(succeeded(&harvest), ["A"]);
+    let expect = [
+        ("B", "Invalid symbol"),
+        ("C", "the provider's entry has no data and gives no reason"),
+        ("D", "Failed: D (unknown symbol)"),
+        ("E", "the provider's answer has no entry for it"),
+    ];
+    assert_eq!(failed(&harvest), expect);
+    assert_eq!(harvest.remarks, ["answer has an entry for Z, which was not asked for", "slow today"]);
+    assert_eq!(harvest.rejected[0].reasons, ["entry names no ticker"]);
+    assert_eq!(harvest.records.len(), 2);
+}
+
+#[test]
+fn a_ticker_without_news_has_succeeded() {
+    let body = json!({"status": "ok", "data": [{"ticker": "A", "data": [], "count": 0}]});
+    assert_eq!(succeeded(&read(Dataset::FinnhubNews, &["A"], &body)), ["A"]);
+}
+
+#[test]
+fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
+    let good = json!({"article_id": "f_1", "headline": "H"});
+    let body = json!({"status": "ok", "data": [
+        {"ticker": "A", "data": [good, {"headline": "no id"}]},
+        {"ticker": "B", "data": [{"headline": "no id"}]},
+    ]});
+    let harvest = read(Dataset::FinnhubNews, &["A", "B"], &body);
+    assert_eq!(succeeded(&harvest), ["A"]);
+    assert_eq!(failed(&harvest), [("B", "all 1 records break their schema")]);
+    assert_eq!((harvest.records.len(), harvest.rejected.len()), (1, 2));
+}
+
+#[test]
+fn a_failed_indicator_is_named_and_the_others_are_stored() {
+    let good = json!({"data": {"date": "2026-11-20", "value": 1.5}});
+    let body = json!({"status": "ok", "data": [
+        {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}}},
+    ]});
+    let harvest = read(Dataset::TechnicalIndicators, &["A"], &body);
+    assert_eq!(failed(&harvest), [("A", "SMA: limit reached")]);
+    assert_eq!(harvest.records.len(), 1);
+}
+
+#[test]
+fn market_news_needs_no_ticker() {
+    let body = json!({"status": "ok", "data": [
+        {"ticker": null, "article_id": "polygon_market_1", "title": "T"},
+        {"ticker": null, "error": "page 2 failed"},
+    ]});
+    let harvest = read(Dataset::MarketNews, &[], &body);
+    assert_eq!(
+        (harvest.records.len(), harvest.remarks.as_slice()),
+        (1, ["page 2 failed".to_owned()].as_slice())
+    );
+}
+
+#[test]
+fn a_remark_names_a_ticker_only_as_a_word() {
+    let ticker = Ticker::parse("F").unwrap();
+    assert!(names("Failed: F", &ticker) && names("F: not found.", &ticker));
+    assert!(!names("Failed: FB", &ticker) && !names("Failed: BRK-F", &ticker));
+}
