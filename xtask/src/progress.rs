@@ -4,12 +4,17 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{LineStyle, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How much of a failed command's output is shown: enough for its last error, not a whole build log.
 const TAIL_LINES: usize = 30;
+
+/// Lines above and below, and one under the header.
+const TABLE_STYLE: TableStyle = TableStyle::new()
+    .top_border(LineStyle::none().fill('─').junction('─'))
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .bottom_border(LineStyle::none().fill('─').junction('─'));
 
 /// Announces a step.
 pub fn step(message: &str) {
@@ -24,7 +29,7 @@ pub fn note(message: &str) {
 /// An empty table in the style of all commands.
 pub fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(header);
+    table.load_style(TABLE_STYLE).set_header(header);
     table
 }
 
