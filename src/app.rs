@@ -123,7 +123,9 @@ impl App {
                 None => {
                     let resolved = plan::resolve(&self.firestore, &self.config.collections, scope).await;
                     let (tickers, remarks) = resolved.map_err(storage)?;
-                    remarks.into_iter().for_each(|remark| state.remark(remark));
+                    for remark in remarks {
+                        state.remark(remark);
+                    }
                     tickers
                 }
             };

@@ -3,7 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{keys, parse_base_url};
+use url::Url;
+
+use super::keys;
 
 /// Reads settings and collects what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -100,7 +102,7 @@ impl<'a> Reader<'a> {
         let text = self.text(name);
         let mut origins = Vec::new();
         for origin in text.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
-            let valid = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
+            let valid = Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == origin);
             match http::HeaderValue::from_str(origin) {
                 Ok(value) if valid => origins.push(value),
                 _ => {
@@ -110,4 +112,20 @@ impl<'a> Reader<'a> {
         }
         Some(origins)
     }
+}
+
+/// Whether a text is an absolute http(s) URL with a host and without query, fragment or credentials.
+fn parse_base_url(text: &str) -> Result<String, String> {
+    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(format!("`{text}` must be an http or https URL"));
+    }
+    if url.query().is_some()
+        || url.fragment().is_some()
+        || !url.username().is_empty()
+        || url.password().is_some()
+    {
+        return Err("must have no query, fragment or credentials".to_owned());
+    }
+    Ok(url.as_str().trim_end_matches('/').to_owned())
 }

@@ -102,10 +102,10 @@ impl Firestore {
         }
         let mut url = self.url(&format!("/{}?pageSize={PAGE_SIZE}", encode_segment(collection)));
         for field in mask {
-            url.push_str(&format!("&mask.fieldPaths={}", encode_segment(field)));
+            url = format!("{url}&mask.fieldPaths={}", encode_segment(field));
         }
         if let Some(token) = from {
-            url.push_str(&format!("&pageToken={}", encode_segment(token)));
+            url = format!("{url}&pageToken={}", encode_segment(token));
         }
         let answer: Answer = self.read(Method::GET, url, Bytes::new()).await?;
         let documents = answer.documents.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;

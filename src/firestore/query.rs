@@ -1,5 +1,7 @@
 //! Structured queries, as far as the ledger needs them.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
 
@@ -26,20 +28,23 @@ impl Query<'_> {
                 json!({"fieldFilter": {"field": {"fieldPath": field}, "op": "EQUAL", "value": value}})
             })
             .collect();
-        let mut query = json!({
-            "from": [{"collectionId": self.collection}],
-            "orderBy": [
-                {"field": {"fieldPath": self.newest_by}, "direction": "DESCENDING"},
-                {"field": {"fieldPath": "__name__"}, "direction": "DESCENDING"},
-            ],
-            "limit": self.limit,
+        let filter = (!filters.is_empty())
+            .then(|| ("where", json!({"compositeFilter": {"op": "AND", "filters": filters}})));
+        let after = self.after.as_ref().map(|(value, name)| {
+            ("startAt", json!({"values": [value, {"referenceValue": name}], "before": false}))
         });
-        if !filters.is_empty() {
-            query["where"] = json!({"compositeFilter": {"op": "AND", "filters": filters}});
-        }
-        if let Some((value, name)) = &self.after {
-            query["startAt"] = json!({"values": [value, {"referenceValue": name}], "before": false});
-        }
+        let always = [
+            ("from", json!([{"collectionId": self.collection}])),
+            (
+                "orderBy",
+                json!([
+                    {"field": {"fieldPath": self.newest_by}, "direction": "DESCENDING"},
+                    {"field": {"fieldPath": "__name__"}, "direction": "DESCENDING"},
+                ]),
+            ),
+            ("limit", json!(self.limit)),
+        ];
+        let query: BTreeMap<_, _> = always.into_iter().chain(filter).chain(after).collect();
         Bytes::from(json!({"structuredQuery": query}).to_string())
     }
 }

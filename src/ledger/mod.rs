@@ -89,9 +89,10 @@ impl Ledger {
                     return Ok(Claim::Owned(Box::new(Owned { state: new, fence })));
                 }
                 Committed::Conflict => {
-                    match self.take_over(&new.run_id, Some(&new.request_digest), &owner).await? {
-                        Some(claim) => return Ok(claim),
-                        None => {}
+                    if let Some(claim) =
+                        self.take_over(&new.run_id, Some(&new.request_digest), &owner).await?
+                    {
+                        return Ok(claim);
                     }
                 }
             }

@@ -97,7 +97,7 @@ fn take_entry(
     }
     match entry.get_mut("data").map(Json::take) {
         None | Some(Json::Null) => {
-            tally.errors.push("the provider's entry has no data and gives no reason".to_owned())
+            tally.errors.push("the provider's entry has no data and gives no reason".to_owned());
         }
         Some(data) => {
             let found = record::extract(dataset, Some(&ticker), data, context);

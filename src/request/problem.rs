@@ -40,8 +40,6 @@ pub struct Problem {
     #[serde(skip)]
     pub retry_after: Option<Duration>,
 }
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn status_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u16(status.as_u16())
 }

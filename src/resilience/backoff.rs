@@ -59,7 +59,7 @@ mod tests {
         {
             let bound = Duration::from_millis(bound_ms);
             let most = backoff().delay(attempt, u64::try_from(bound.as_micros()).unwrap() - 1);
-            assert_eq!(most, bound - Duration::from_micros(1), "attempt {attempt}");
+            assert_eq!(most, bound.checked_sub(Duration::from_micros(1)).unwrap(), "attempt {attempt}");
         }
     }
 

@@ -22,7 +22,7 @@ async fn send(request: OutboundRequest) -> Result<InboundResponse, TransportErro
     let timeout = request.timeout;
     let body_bytes_max = request.body_bytes_max;
     let response =
-        spin_sdk::http::send(into_http(request)?).await.map_err(|code| translate(code, timeout))?;
+        spin_sdk::http::send(into_http(request)?).await.map_err(|code| translate(&code, timeout))?;
     read(response, timeout, body_bytes_max).await
 }
 
@@ -69,7 +69,7 @@ async fn read(
             // Trailers mean nothing to us.
             Ok(Err(_)) => {}
             Err(code) => {
-                let reason = translate(code, timeout).to_string();
+                let reason = translate(&code, timeout).to_string();
                 return Err(TransportError::BodyBroken { partial: partial(read), reason });
             }
         }
@@ -78,7 +78,7 @@ async fn read(
 }
 
 /// Every error of wasi:http 0.3, by what it means here.
-fn translate(code: ErrorCode, timeout: Duration) -> TransportError {
+fn translate(code: &ErrorCode, timeout: Duration) -> TransportError {
     let words = code.to_string();
     match code {
         ErrorCode::DnsTimeout

@@ -1,0 +1,90 @@
+//! The pieces of the configuration, one for each part of the system.
+
+use std::time::Duration;
+
+use super::Secret;
+use crate::resilience::backoff::Backoff;
+
+/// Who proves the caller of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InboundAuth {
+    /// This component verifies Google's ID token.
+    Oidc,
+    /// A platform in front has done so.
+    Platform,
+    /// Nobody: local use.
+    None,
+}
+
+/// Where Firestore is and how it is reached.
+#[derive(Clone, Debug)]
+pub struct FirestoreConfig {
+    /// `https://HOST/v1`, without a slash at the end.
+    pub endpoint: String,
+    /// `projects/{project}/databases/{database}`.
+    pub database: String,
+    pub credentials: Credentials,
+    pub timeout: Duration,
+    /// Writes a second; none against the emulator.
+    pub ramp: Option<RampConfig>,
+}
+
+/// As whom Firestore is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credentials {
+    /// The emulator's `Bearer owner`.
+    Emulator,
+    AccessToken(Secret),
+}
+
+/// How fast writes may grow against the cloud (Firestore's 500/50/5 rule).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RampConfig {
+    pub writes_per_second: u32,
+    pub step: Duration,
+}
+
+/// The names of all collections.
+#[derive(Clone, Debug)]
+pub struct Collections {
+    pub universe: String,
+    pub active: String,
+    pub prices_daily: String,
+    pub prices_intraday: String,
+    pub news: String,
+    pub fundamentals: String,
+    pub earnings: String,
+    pub indicators: String,
+    pub raw_logs: String,
+    pub rejected: String,
+    pub runs: String,
+    pub breakers: String,
+    pub statistics: String,
+}
+
+/// One provider's service.
+#[derive(Clone, Debug)]
+pub struct ProviderConfig {
+    /// Without a slash at the end.
+    pub base_url: String,
+    pub batch_size: usize,
+    pub max_concurrency: usize,
+}
+
+/// The bounds of one provider call.
+#[derive(Clone, Copy, Debug)]
+pub struct CallConfig {
+    pub connect_timeout: Duration,
+    pub timeout: Duration,
+    pub max_attempts: u32,
+    pub backoff: Backoff,
+}
+
+/// The bounds of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct RunConfig {
+    pub deadline: Duration,
+    pub lease: Duration,
+    pub retention: chrono::TimeDelta,
+    pub raw_log_retention: chrono::TimeDelta,
+}

@@ -1,0 +1,69 @@
+use super::*;
+
+pub(crate) fn state() -> RunState {
+    RunState {
+        run_id: "r".into(),
+        job: "tiingo-daily-prices".into(),
+        scope: "entire_watchlist".into(),
+        trigger: Trigger::Manual,
+        run_time: "2026-11-23T10:00:00Z".into(),
+        request_digest: String::new(),
+        tickers_given: None,
+        status: Status::Running,
+        attempt: 1,
+        created_at: DateTime::UNIX_EPOCH,
+        started_at: DateTime::UNIX_EPOCH,
+        ended_at: None,
+        duration_ms: 0,
+        planned: true,
+        tickers_requested: 3,
+        pending: vec![],
+        failed: vec![],
+        counts: Counts::default(),
+        remarks: vec![],
+        stopped: None,
+        counted_as: None,
+    }
+}
+
+pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
+    let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
+    Work { endpoint: endpoint.into(), tickers, reason: None }
+}
+
+pub(crate) fn failure(endpoint: &str, ticker: &str) -> Failure {
+    let ticker = Ticker::parse(ticker).ok();
+    Failure { ticker, endpoint: endpoint.into(), class: None, reason: "unknown symbol".into() }
+}
+
+#[test]
+fn a_ticker_counts_once_over_all_endpoints() {
+    let state = RunState {
+        pending: vec![work("/a", &["A"]), work("/b", &["A"])],
+        failed: vec![failure("/a", "B"), failure("/b", "B")],
+        ..state()
+    };
+    assert_eq!((state.tickers_processed(), state.tickers_failed(), state.tickers_pending()), (1, 1, 1));
+}
+
+#[test]
+fn the_status_follows_from_what_is_left() {
+    assert_eq!(state().judge(), Status::Succeeded);
+    assert_eq!(RunState { pending: vec![work("/a", &["A"])], ..state() }.judge(), Status::Failed);
+    assert_eq!(RunState { failed: vec![failure("/a", "A")], ..state() }.judge(), Status::Partial);
+    let all = ["A", "B", "C"].map(|ticker| failure("/a", ticker)).to_vec();
+    assert_eq!(RunState { failed: all, ..state() }.judge(), Status::Failed);
+    assert_eq!(RunState { planned: false, ..state() }.judge(), Status::Failed);
+    assert_eq!(RunState { tickers_requested: 0, ..state() }.judge(), Status::Succeeded);
+}
+
+#[test]
+fn resuming_takes_up_what_is_pending_and_else_what_failed() {
+    let mut run = RunState { pending: vec![work("/a", &["A"])], failed: vec![failure("/a", "B")], ..state() };
+    run.resume(DateTime::UNIX_EPOCH);
+    assert_eq!((run.pending.clone(), run.failed.len(), run.attempt), (vec![work("/a", &["A"])], 1, 2));
+
+    let mut run = RunState { failed: vec![failure("/a", "A"), failure("/a", "B")], ..state() };
+    run.resume(DateTime::UNIX_EPOCH);
+    assert_eq!((run.pending, run.failed), (vec![work("/a", &["A", "B"])], vec![]));
+}
