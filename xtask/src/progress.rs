@@ -4,11 +4,14 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use comfy_table::{LineStyle, Table, TableStyle};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// How much of a failed command's output is shown: enough for its last error, not a whole build log.
 const TAIL_LINES: usize = 30;
+
+/// Columns that a table may take: longer cells are wrapped.
+const TABLE_WIDTH: u16 = 110;
 
 /// Lines above and below, and one under the header.
 const TABLE_STYLE: TableStyle = TableStyle::new()
@@ -30,6 +33,7 @@ pub fn note(message: &str) {
 pub fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_style(TABLE_STYLE).set_header(header);
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(TABLE_WIDTH);
     table
 }
 

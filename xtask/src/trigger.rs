@@ -13,6 +13,9 @@ const ROUTE: &str = "/manual/trigger-job";
 /// Most elements of a list that are shown.
 const ELEMENTS_MAX: usize = 20;
 
+/// Stands for a null and for an empty list.
+const NOTHING: &str = "-";
+
 /// Posts the request, prints the answer, and fails on anything but a 2xx.
 pub async fn run(args: &TriggerArgs) -> Result<()> {
     let url = format!("{}{ROUTE}", args.url.trim_end_matches('/'));
@@ -73,6 +76,9 @@ fn flatten(path: &str, value: &Value, rows: &mut Vec<[String; 2]>) {
 }
 
 fn list(elements: &[Value]) -> String {
+    if elements.is_empty() {
+        return NOTHING.to_owned();
+    }
     let separator = if elements.iter().any(Value::is_object) { "\n" } else { ", " };
     let shown: Vec<_> = elements.iter().take(ELEMENTS_MAX).map(plain).collect();
     let more = match elements.len().saturating_sub(ELEMENTS_MAX) {
@@ -85,7 +91,7 @@ fn list(elements: &[Value]) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null => "-".to_owned(),
+        Value::Null => NOTHING.to_owned(),
         other => other.to_string(),
     }
 }

@@ -82,7 +82,7 @@ fn show(stack: &Stack) {
     table.add_row(["Firestore emulator", &stack.emulator.host()]);
     table.add_row(["project", &stack.project]);
     println!("{table}");
-    println!("\n  curl {url}/status");
+    println!("\n  curl {url}/jobs");
     println!("  cargo xtask trigger finnhub-quote-portfolio --url {url}");
     println!(
         "\nThe watchlist has {} symbols, {} of them active. Ctrl-C ends everything.",

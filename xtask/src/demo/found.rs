@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Result;
+use futures::future::try_join_all;
 use serde_json::Value;
-use sim::firestore::Db;
+use sim::firestore::{Db, Doc};
 
 use super::plan::Documents;
 
@@ -26,22 +27,26 @@ pub struct Found {
 }
 
 impl Found {
-    /// Reads the named collections, the raw logs and the ledger.
+    /// Reads the named collections, the raw logs and the ledger, all at once.
     pub async fn read(db: &Db, collections: impl Iterator<Item = &'static str>) -> Result<Self> {
-        let mut found = Self { rejected: db.count(REJECTED).await?, ..Self::default() };
-        for collection in collections {
-            let ids: BTreeSet<_> = db.ids(collection).await?.into_iter().collect();
-            found.documents.insert(collection, ids);
-        }
-        for log in db.list(RAW_LOGS).await? {
+        let documents = try_join_all(collections.map(|collection| async move {
+            let ids = db.ids(collection).await?.into_iter().collect();
+            anyhow::Ok((collection, ids))
+        }));
+        let (documents, logs, runs, rejected) = tokio::try_join!(
+            documents,
+            db.list_fields(RAW_LOGS, &["metadata.run_id"]),
+            db.list_fields(RUNS, &["status"]),
+            db.count(REJECTED),
+        )?;
+        let mut raw_logs = BTreeMap::new();
+        for log in logs {
             let run = log.fields.pointer("/metadata/run_id").and_then(Value::as_str).unwrap_or_default();
-            *found.raw_logs.entry(run.to_owned()).or_default() += 1;
+            *raw_logs.entry(run.to_owned()).or_default() += 1;
         }
-        for run in db.list(RUNS).await? {
-            let status = run.fields["status"].as_str().unwrap_or_default().to_owned();
-            found.runs.insert(run.id, status);
-        }
-        Ok(found)
+        let status = |run: &Doc| run.fields["status"].as_str().unwrap_or_default().to_owned();
+        let runs = runs.into_iter().map(|run| (run.id.clone(), status(&run))).collect();
+        Ok(Self { documents: documents.into_iter().collect(), raw_logs, runs, rejected })
     }
 
     /// How many of `wanted` are there.

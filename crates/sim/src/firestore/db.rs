@@ -49,7 +49,41 @@ impl Db {
 
     /// All documents of a collection, by id.
     pub async fn list(&self, collection: &str) -> Result<Vec<Doc>> {
-        self.list_fields(collection, &[]).await
+        let mut docs = Vec::new();
+        let mut token = String::new();
+        loop {
+            let mut url = self.url(&format!("{}/{collection}", self.root))?;
+            url.query_pairs_mut()
+                .append_pair("pageSize", &PAGE_SIZE.to_string())
+                .append_pair("pageToken", &token);
+            let page = checked(self.client.get(url).send().await?).await?;
+            for doc in page["documents"].as_array().into_iter().flatten() {
+                docs.push(Doc::parse(doc)?);
+            }
+            match page["nextPageToken"].as_str() {
+                Some(next) if !next.is_empty() => next.clone_into(&mut token),
+                _ => return Ok(docs),
+            }
+        }
+    }
+
+    /// All documents of a collection, by id, with these fields only.
+    ///
+    /// One query, since the emulator goes through the whole collection for every page of a list.
+    pub async fn list_fields(&self, collection: &str, fields: &[&str]) -> Result<Vec<Doc>> {
+        let (parent, id) = self.parent_and_id(collection);
+        let fields: Vec<Value> = fields.iter().map(|field| json!({"fieldPath": field})).collect();
+        let query =
+            json!({"structuredQuery": {"select": {"fields": fields}, "from": [{"collectionId": id}]}});
+        let answer = self.post(&format!("{parent}:runQuery"), &query).await?;
+        // An empty collection is answered with one element that has no document.
+        answer
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|row| row.get("document"))
+            .map(Doc::parse)
+            .collect()
     }
 
     /// The ids of all documents of a collection, without the cost of their content.
@@ -69,10 +103,7 @@ impl Db {
 
     /// Number of documents in a collection, counted by Firestore.
     pub async fn count(&self, collection: &str) -> Result<usize> {
-        let (parent, id) = match collection.rsplit_once('/') {
-            Some((parent, id)) => (format!("{}/{parent}", self.root), id),
-            None => (self.root.clone(), collection),
-        };
+        let (parent, id) = self.parent_and_id(collection);
         let query = json!({"structuredAggregationQuery": {
             "aggregations": [{"alias": "count", "count": {}}],
             "structuredQuery": {"from": [{"collectionId": id}]},
@@ -119,23 +150,10 @@ impl Db {
         checked(self.client.delete(url).send().await?).await.map(drop)
     }
 
-    async fn list_fields(&self, collection: &str, mask: &[&str]) -> Result<Vec<Doc>> {
-        let mut docs = Vec::new();
-        let mut token = String::new();
-        loop {
-            let mut url = self.url(&format!("{}/{collection}", self.root))?;
-            url.query_pairs_mut()
-                .append_pair("pageSize", &PAGE_SIZE.to_string())
-                .append_pair("pageToken", &token)
-                .extend_pairs(mask.iter().map(|field| ("mask.fieldPaths", *field)));
-            let page = checked(self.client.get(url).send().await?).await?;
-            for doc in page["documents"].as_array().into_iter().flatten() {
-                docs.push(Doc::parse(doc)?);
-            }
-            match page["nextPageToken"].as_str() {
-                Some(next) if !next.is_empty() => next.clone_into(&mut token),
-                _ => return Ok(docs),
-            }
+    fn parent_and_id<'a>(&self, collection: &'a str) -> (String, &'a str) {
+        match collection.rsplit_once('/') {
+            Some((parent, id)) => (format!("{}/{parent}", self.root), id),
+            None => (self.root.clone(), collection),
         }
     }
 
