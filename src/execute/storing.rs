@@ -1,6 +1,6 @@
 //! What is on its way into Firestore, and for whom.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use crate::firestore::bulk::GroupId;
 use crate::job::Ticker;
@@ -22,7 +22,7 @@ pub(super) struct Group {
 #[derive(Debug, Default)]
 pub(super) struct Storing {
     next: GroupId,
-    open: HashMap<GroupId, Group>,
+    open: BTreeMap<GroupId, Group>,
 }
 
 impl Storing {

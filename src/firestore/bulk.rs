@@ -7,7 +7,7 @@
 
 mod landing;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -58,7 +58,7 @@ pub struct BulkWriter {
     waiting_bytes: usize,
     flights: FuturesUnordered<BoxFuture<'static, Flight>>,
     busy: HashSet<DocumentPath>,
-    open: HashMap<GroupId, (usize, Settled)>,
+    open: BTreeMap<GroupId, (usize, Settled)>,
     settled: VecDeque<Settled>,
 }
 
@@ -88,7 +88,7 @@ impl BulkWriter {
             waiting_bytes: 0,
             flights: FuturesUnordered::new(),
             busy: HashSet::new(),
-            open: HashMap::new(),
+            open: BTreeMap::new(),
             settled: VecDeque::new(),
         }
     }
@@ -146,7 +146,7 @@ impl BulkWriter {
         self.busy.clear();
         self.waiting_bytes = 0;
         let mut told: Vec<_> = self.settled.drain(..).collect();
-        for (group, (mut left, mut outcome)) in self.open.drain() {
+        for (group, (mut left, mut outcome)) in std::mem::take(&mut self.open) {
             for item in rest.extract_if(.., |item| item.group == group) {
                 left -= 1;
                 outcome.failed.push((item.write, reason.to_owned()));
