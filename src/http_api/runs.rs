@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -35,7 +36,17 @@ struct RunList {
     next_page_token: Option<String>,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>, Query(query): Query<ListQuery>) -> Response {
+pub(super) async fn list(
+    State(app): State<Arc<App>>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Response {
+    let query = match query {
+        Ok(Query(query)) => query,
+        Err(rejection) => {
+            let error = FieldError::new("query", "", rejection.body_text());
+            return Problem::invalid(vec![error]).into_response();
+        }
+    };
     let filter = match filter(&query) {
         Ok(filter) => filter,
         Err(problem) => return problem.into_response(),

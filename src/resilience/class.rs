@@ -19,7 +19,7 @@ pub enum Class {
     RateLimited,
     /// The provider does not accept us: 401, 403.
     Unauthorized,
-    /// The provider does not accept this batch: 400, 413, 422.
+    /// This batch cannot be answered: 400, 413, 422, or an answer beyond the limit.
     BadBatch,
     /// Any other refusal.
     Refused,
@@ -59,7 +59,9 @@ impl Class {
             TransportError::Connect(_) | TransportError::Connection(_) => Self::Connect,
             TransportError::Timeout(_) => Self::Timeout,
             TransportError::Denied(_) => Self::Unauthorized,
-            TransportError::BodyBroken { .. } | TransportError::BodyTooLong { .. } => Self::Malformed,
+            TransportError::BodyBroken { .. } => Self::Malformed,
+            // The batch asks for more than one answer may be; its halves will not.
+            TransportError::BodyTooLong { .. } => Self::BadBatch,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use spin_sdk::http::Response;
 use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
@@ -32,7 +33,12 @@ fn into_http(request: OutboundRequest) -> Result<http::Request<Full<Bytes>>, Tra
         .uri(request.url)
         .body(Full::new(request.body))
         .map_err(|error| TransportError::Connection(format!("the request is not valid: {error}")))?;
+    // Without its length the body would go out in chunks, which not every server takes.
+    let length = http::HeaderValue::from(outgoing.body().size_hint().exact().unwrap_or_default());
     *outgoing.headers_mut() = request.headers;
+    if *outgoing.method() != http::Method::GET {
+        outgoing.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+    }
     outgoing
         .extensions_mut()
         .insert(RequestOptionsExtension(options(request.connect_timeout, request.timeout)));

@@ -5,73 +5,92 @@ use crate::firestore::{Code, FirestoreError};
 
 /// Tries of one write in all.
 const ATTEMPTS_MAX: u32 = 8;
+/// Throttling ends slowest: its waits start where others arrive after this many doublings.
+const EXHAUSTED_STEPS: u32 = 3;
+
+/// What a failure says of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prospect {
+    /// The same write may succeed later in this run.
+    Later { throttled: bool },
+    /// Firestore will never take this write.
+    Never,
+    /// Nothing can be written until somebody acts: no permission, no such database.
+    NotNow,
+}
+
+fn prospect(error: &FirestoreError) -> Prospect {
+    match error.code() {
+        _ if error.is_retryable() => {
+            Prospect::Later { throttled: error.code() == Some(Code::ResourceExhausted) }
+        }
+        // Also a request that is too long as a whole, which has no canonical status.
+        Some(Code::InvalidArgument | Code::OutOfRange | Code::Unknown) => Prospect::Never,
+        _ => Prospect::NotNow,
+    }
+}
 
 impl BulkWriter {
     pub(super) fn land(&mut self, flight: Flight) {
         for item in &flight.items {
             self.busy.remove(&item.write.document);
         }
-        match flight.answer {
-            Ok(statuses) => {
-                for (item, status) in flight.items.into_iter().zip(statuses) {
-                    match status {
-                        None => self.settle(item, |outcome, item| {
-                            *outcome
-                                .written
-                                .entry(item.write.document.collection().to_owned())
-                                .or_default() += 1;
-                        }),
-                        Some((code, message)) => {
-                            let reason = format!("{}: {message}", code.name());
-                            self.retry_or_give_up(
-                                item,
-                                code.is_retryable(),
-                                code == Code::ResourceExhausted,
-                                &reason,
-                            );
-                        }
-                    }
+        let statuses = match flight.answer {
+            Ok(statuses) => statuses,
+            Err(error) => return self.land_failed(flight.items, &error),
+        };
+        for (item, status) in flight.items.into_iter().zip(statuses) {
+            match status {
+                None => self.settle(item, |outcome, item| {
+                    let collection = item.write.document.collection().to_owned();
+                    *outcome.written.entry(collection).or_default() += 1;
+                }),
+                Some((code, message)) => {
+                    let error = FirestoreError::Status { code, message };
+                    self.retry_or_give_up(item, prospect(&error), &error);
                 }
             }
-            Err(error) => self.land_refused(flight.items, &error),
         }
     }
 
-    /// A whole request failed: one write may be the cause, so it comes back in halves.
-    fn land_refused(&mut self, items: Vec<Item>, error: &FirestoreError) {
-        let exhausted = error.code() == Some(Code::ResourceExhausted);
-        let suspicious = exhausted || !error.is_retryable();
-        let alone = items.len() == 1;
+    /// A whole request failed. One write may be the cause, or all together are too many bytes: so they
+    /// come back in halves, down to single writes.
+    fn land_failed(&mut self, items: Vec<Item>, error: &FirestoreError) {
+        let prospect = prospect(error);
+        let halve =
+            matches!(prospect, Prospect::Never | Prospect::Later { throttled: true }) && items.len() > 1;
         let company_max = (items.len() / 2).max(1);
-        let reason = error.to_string();
         for mut item in items {
-            if suspicious && !alone {
+            if halve {
                 item.company_max = company_max;
-                if !error.is_retryable() {
-                    self.waiting_bytes += item.write.json.len();
-                    self.ready.push_back(item);
-                    continue;
-                }
             }
-            self.retry_or_give_up(item, error.is_retryable(), exhausted, &reason);
+            if halve && prospect == Prospect::Never {
+                self.waiting_bytes += item.write.json.len();
+                self.ready.push_back(item);
+            } else {
+                self.retry_or_give_up(item, prospect, error);
+            }
         }
     }
 
-    fn retry_or_give_up(&mut self, mut item: Item, retryable: bool, exhausted: bool, reason: &str) {
-        if !retryable {
-            self.settle(item, |outcome, item| outcome.refused.push((item.write, reason.to_owned())));
-        } else if item.attempt >= ATTEMPTS_MAX {
-            self.settle(item, |outcome, item| outcome.failed.push((item.write, reason.to_owned())));
-        } else {
-            // Throttling ends slowest: its waits start where others arrive after three doublings.
-            let step = item.attempt + if exhausted { 3 } else { 0 };
-            let delay = self.backoff.delay(step, self.world.entropy.next_u64());
-            item.attempt += 1;
-            if let Some((_, outcome)) = self.open.get_mut(&item.group) {
-                outcome.retries += 1;
+    fn retry_or_give_up(&mut self, mut item: Item, prospect: Prospect, error: &FirestoreError) {
+        match prospect {
+            Prospect::Never => {
+                self.settle(item, |outcome, item| outcome.refused.push((item.write, error.to_string())));
             }
-            self.waiting_bytes += item.write.json.len();
-            self.delayed.push((self.world.clock.instant() + delay, item));
+            Prospect::Later { throttled } if item.attempt < ATTEMPTS_MAX => {
+                let step = item.attempt + if throttled { EXHAUSTED_STEPS } else { 0 };
+                let delay = self.backoff.delay(step, self.world.entropy.next_u64());
+                item.attempt += 1;
+                if let Some((_, outcome)) = self.open.get_mut(&item.group) {
+                    outcome.retries += 1;
+                }
+                self.waiting_bytes += item.write.json.len();
+                self.delayed.push((self.world.clock.instant() + delay, item));
+            }
+            Prospect::Later { .. } | Prospect::NotNow => {
+                self.settle(item, |outcome, item| outcome.failed.push((item.write, error.to_string())));
+            }
         }
     }
 
@@ -84,6 +103,30 @@ impl BulkWriter {
             && let Some((_, outcome)) = self.open.remove(&group)
         {
             self.settled.push_back(outcome);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ports::TransportError;
+
+    #[test]
+    fn a_failure_says_whether_the_write_may_ever_succeed() {
+        let status = |code| FirestoreError::Status { code, message: String::new() };
+        let table = [
+            (status(Code::Unavailable), Prospect::Later { throttled: false }),
+            (status(Code::ResourceExhausted), Prospect::Later { throttled: true }),
+            (TransportError::Connect(String::new()).into(), Prospect::Later { throttled: false }),
+            (status(Code::InvalidArgument), Prospect::Never),
+            (status(Code::PermissionDenied), Prospect::NotNow),
+            (status(Code::Unauthenticated), Prospect::NotNow),
+            (status(Code::NotFound), Prospect::NotNow),
+            (TransportError::Denied(String::new()).into(), Prospect::NotNow),
+        ];
+        for (error, expect) in table {
+            assert_eq!(prospect(&error), expect, "{error}");
         }
     }
 }
