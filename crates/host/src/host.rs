@@ -119,7 +119,11 @@ impl Host {
     pub async fn start(mut self) -> anyhow::Result<RunningHost> {
         let (app, pooling) = self.configure()?;
         let engine = engine::engine()?;
-        let component = engine::load(&engine, &app.wasm, self.cache.as_deref())?;
+        let component = {
+            let (engine, wasm, cache) = (engine.clone(), app.wasm.clone(), self.cache.take());
+            // Compiling takes seconds, in which other hosts of this process go on serving.
+            tokio::task::spawn_blocking(move || engine::load(&engine, &wasm, cache.as_deref())).await??
+        };
         let mut linker = Linker::new(&engine);
         guest::link(&mut linker)?;
         let component = linker

@@ -71,16 +71,23 @@ fn environment() -> impl Iterator<Item = (String, String)> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let Command::Serve(options) = Cli::parse().command;
-    match serve(options).await {
+    match run(options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("host: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(options: Serve) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let result = runtime.block_on(serve(options));
+    // Not waiting for its threads: a component in an endless loop would keep one for ever.
+    runtime.shutdown_background();
+    result
 }
 
 async fn serve(options: Serve) -> anyhow::Result<()> {
