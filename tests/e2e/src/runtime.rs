@@ -1,0 +1,51 @@
+//! What runs the component. `cargo xtask test` builds it and says which runtime to take.
+
+use std::path::{Path, PathBuf};
+
+use sim::orchestrator::{Builder, Orchestrator, Runtime};
+
+/// Names the runtime: `host` (also where it is not set) or `spin`.
+const RUNTIME: &str = "E2E_RUNTIME";
+
+/// The repository's root.
+pub fn root() -> &'static Path {
+    // Cargo sets it to tests/e2e, which is two levels down.
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies in the workspace")
+}
+
+/// The built component, as `spin.toml` names it.
+pub fn component() -> PathBuf {
+    root().join("target/wasm32-wasip2/release/orchestrator.wasm")
+}
+
+/// The project's manifest.
+pub fn manifest() -> PathBuf {
+    root().join("spin.toml")
+}
+
+/// Prepares to run the built component.
+pub fn builder() -> Builder {
+    builder_for(&manifest())
+}
+
+/// Prepares to run the application that another manifest describes.
+pub fn builder_for(manifest: &Path) -> Builder {
+    require(&component(), "the component");
+    match std::env::var(RUNTIME).as_deref() {
+        Ok("spin") => Orchestrator::builder(Runtime::Spin { bin: "spin".into() }, manifest),
+        Ok("host") | Err(_) => {
+            let bin = root().join("target/debug/host");
+            require(&bin, "the host");
+            Orchestrator::builder(Runtime::Host { bin }, manifest).cache(root().join("target/host-cache"))
+        }
+        Ok(other) => panic!("{RUNTIME} is `{other}`: set it to host or spin"),
+    }
+}
+
+fn require(file: &Path, what: &str) {
+    assert!(
+        file.exists(),
+        "{what} is not built: {} is missing; run `cargo xtask test`, which builds it",
+        file.display()
+    );
+}

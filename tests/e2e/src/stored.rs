@@ -1,0 +1,150 @@
+//! What is in Firestore, held against what must be there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::{DateTime, Utc};
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+use sim::endpoint::Endpoint;
+use sim::firestore::{Db, Doc};
+use sim::providers::{Call, Outcome};
+use sim::scheduler::Job;
+use sim::stack::Stack;
+
+/// Collection of the raw logs.
+pub const RAW_LOGS: &str = "api_usage_logs";
+/// Collection of the records that could not be stored as such.
+pub const REJECTED: &str = "rejected_records";
+/// Collection of the run ledger.
+pub const RUNS: &str = "ingestion_runs";
+/// Collection of the statistics.
+pub const STATISTICS: &str = "ingestion_statistics";
+
+/// A collection that must be readable.
+pub async fn list(db: &Db, collection: &str) -> Vec<Doc> {
+    db.list(collection).await.unwrap_or_else(|error| panic!("{collection}: {error:#}"))
+}
+
+/// The number of documents in a collection that must be readable.
+pub async fn count(db: &Db, collection: &str) -> usize {
+    db.count(collection).await.unwrap_or_else(|error| panic!("{collection}: {error:#}"))
+}
+
+/// The collections that the orchestrator has written records to.
+pub async fn datasets(db: &Db) -> BTreeSet<String> {
+    let known: BTreeSet<_> = Endpoint::ALL.map(Endpoint::collection).into();
+    let found = db.collections().await.expect("the collections");
+    found.into_iter().filter(|name| known.contains(name.as_str())).collect()
+}
+
+/// Every document of a run must be there as the provider sent it, and no other.
+pub async fn assert_exactly(stack: &Stack, job: &Job, run_time: DateTime<Utc>, run_id: &str) {
+    assert_found(stack, &expected(stack, job, run_time, run_id)).await;
+}
+
+/// The documents of a faultless run, by collection and id.
+pub fn expected(
+    stack: &Stack,
+    job: &Job,
+    run_time: DateTime<Utc>,
+    run_id: &str,
+) -> BTreeMap<(&'static str, String), Value> {
+    let documents = stack.expected(job, run_time).into_iter();
+    documents.map(|(place, record)| (place, as_stored(record, run_id))).collect()
+}
+
+/// All datasets must hold exactly these documents.
+pub async fn assert_found(stack: &Stack, expected: &BTreeMap<(&'static str, String), Value>) {
+    let mut expected = expected.clone();
+    for collection in datasets(&stack.db).await {
+        for doc in list(&stack.db, &collection).await {
+            let place = Endpoint::ALL.map(Endpoint::collection).into_iter().find(|name| *name == collection);
+            let key = (place.expect("a dataset"), doc.id.clone());
+            let record = expected.remove(&key).unwrap_or_else(|| panic!("nobody sent {key:?}"));
+            assert_eq!(doc.fields, record, "{key:?}");
+        }
+    }
+    let missing: Vec<_> = expected.keys().take(5).collect();
+    assert!(missing.is_empty(), "{} documents are missing, among them {missing:?}", expected.len());
+}
+
+/// A provider's record as the orchestrator must store it.
+pub fn as_stored(mut record: Value, run_id: &str) -> Value {
+    let fields = record.as_object_mut().expect("a record");
+    // An indicator's date and value lie one level down; all records are flat in Firestore.
+    if let Some(Value::Object(inner)) = fields.remove("data") {
+        fields.extend(inner);
+    }
+    if let Some(series) = fields.get_mut("raw_data") {
+        *series = json!(series.to_string());
+    }
+    fields.insert("schema_version".to_owned(), json!(1));
+    fields.insert("run_id".to_owned(), json!(run_id));
+    record
+}
+
+/// Every call that the providers noted must have its raw log, and every raw log its call.
+///
+/// A call without an answer must be logged without a status. Where the journal has the body, the log must have the
+/// same one; of an answer that broke off, what arrived.
+pub async fn assert_raw_logs(stack: &Stack) {
+    let mut calls: Vec<_> = stack.providers.all().iter().flat_map(|p| p.journal().calls()).collect();
+    for log in list(&stack.db, RAW_LOGS).await {
+        let kept = payload(&stack.db, RAW_LOGS, &log, "response").await;
+        let place = calls.iter().position(|call| is_log_of(&log, call) && is_body_of(&kept, &log, call));
+        let Some(place) = place else { panic!("no call has the raw log {}: {:#}", log.id, log.fields) };
+        calls.swap_remove(place);
+    }
+    assert!(calls.is_empty(), "{} calls have no raw log, the first of them is {:?}", calls.len(), calls[0]);
+}
+
+fn is_body_of(kept: &[u8], log: &Doc, call: &Call) -> bool {
+    let response = &log.fields["response"];
+    match &call.response {
+        None => true,
+        Some(_) if response["status_code"].is_null() => kept.is_empty(),
+        Some(body) if response["error_flag"] == true => body.starts_with(kept),
+        Some(body) => body == kept,
+    }
+}
+
+fn is_log_of(log: &Doc, call: &Call) -> bool {
+    let (request, response, metadata) =
+        (&log.fields["request"], &log.fields["response"], &log.fields["metadata"]);
+    let status = match call.outcome {
+        Outcome::Answered(status) => json!(status),
+        Outcome::Pending | Outcome::Reset | Outcome::Abandoned => Value::Null,
+    };
+    let url = request["url"].as_str().unwrap_or_default();
+    url.starts_with("http://127.0.0.1:")
+        && url.ends_with(&call.path)
+        && request["params"] == call.body
+        && metadata["source"] == call.service.name()
+        && metadata["tickers_requested"] == json!(call.tickers)
+        && response["latency_ms"].is_u64()
+        // An answer may come too late for the caller: then it is none.
+        && (response["status_code"] == status || response["status_code"].is_null())
+}
+
+/// The bytes of a payload that `field` of a document describes, joined from its parts where it has some.
+pub async fn payload(db: &Db, collection: &str, doc: &Doc, field: &str) -> Vec<u8> {
+    let described = &doc.fields[field];
+    if described["encoding"] == "text" {
+        return described["data"].as_str().expect("a text").as_bytes().to_vec();
+    }
+    assert_eq!(described["encoding"], "gzip_parts", "{:#}", doc.fields);
+    let parts = list(db, &format!("{collection}/{}/parts", doc.id)).await;
+    assert_eq!(json!(parts.len()), described["parts"], "{}", doc.id);
+    let mut packed = Vec::new();
+    for (number, part) in parts.iter().enumerate() {
+        assert_eq!(part.id, format!("{number:04}"));
+        packed.extend(STANDARD.decode(part.fields["data"].as_str().expect("bytes")).expect("base64"));
+    }
+    let mut whole = Vec::new();
+    GzDecoder::new(packed.as_slice()).read_to_end(&mut whole).expect("a whole gzip stream");
+    assert_eq!(json!(whole.len()), described["data_bytes"], "{}", doc.id);
+    whole
+}
