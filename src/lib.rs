@@ -27,6 +27,8 @@
 //! REST layer), [`run`] (what is known of a run), [`job`] (the catalogue), [`config`], [`ports`] (the
 //! world as the domain sees it: transport, clocks, entropy), [`telemetry`].
 
+// clippy.toml names what the core may not call, and what to do instead.
+#![warn(clippy::disallowed_methods)]
 #![cfg_attr(
     not(test),
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)

@@ -51,19 +51,29 @@ fn rust_files_are_short() {
 
 #[test]
 fn the_core_does_not_know_spin() {
-    check("names spin_sdk outside src/spin/: only the adapter may, or the core builds for wasm alone", |file| {
-        let is_core = file.is_rust() && file.path.starts_with("src/") && !file.path.starts_with("src/spin");
-        if is_core { lines_with(file, |code| code.contains("spin_sdk")) } else { Vec::new() }
-    });
+    check(
+        "names spin_sdk outside src/spin/: only the adapter may, or the core builds for wasm alone",
+        |file| {
+            let is_core =
+                file.is_rust() && file.path.starts_with("src/") && !file.path.starts_with("src/spin");
+            if is_core { lines_with(file, |code| code.contains("spin_sdk")) } else { Vec::new() }
+        },
+    );
 }
 
 #[test]
 fn the_core_does_not_panic() {
     check("may panic: a trap ends every request of the instance; return an error", |file| {
-        if !file.is_rust() || !file.path.starts_with("src/") || file.is_test() || is_listed(PANICS_ALLOWED, file) {
+        if !file.is_rust()
+            || !file.path.starts_with("src/")
+            || file.is_test()
+            || is_listed(PANICS_ALLOWED, file)
+        {
             return Vec::new();
         }
-        lines_with(file, |code| [".unwrap()", ".expect(", "panic!(", "unreachable!("].iter().any(|word| code.contains(word)))
+        lines_with(file, |code| {
+            [".unwrap()", ".expect(", "panic!(", "unreachable!("].iter().any(|word| code.contains(word))
+        })
     });
 }
 
@@ -76,7 +86,12 @@ fn nothing_names_a_registry_or_a_machine() {
             return Vec::new();
         }
         let found = |line: &str| names.iter().any(|name| contains_name(line, name));
-        file.text.lines().enumerate().filter(|(_, line)| found(line)).map(|(index, line)| (index + 1, line.to_owned())).collect()
+        file.text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| found(line))
+            .map(|(index, line)| (index + 1, line.to_owned()))
+            .collect()
     });
 }
 

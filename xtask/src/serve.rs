@@ -18,7 +18,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let mut settings = environment::settings(get);
     if let Some((name, value)) = environment::local_authentication(get) {
         progress::note(&format!(
-            "{name}={value}, since a Firestore emulator is set; set it otherwise to change that"
+            "{name}={value}, since a Firestore emulator is set; SPIN_VARIABLE_INBOUND_AUTH overrides it"
         ));
         settings.push((name, value));
     }

@@ -29,7 +29,8 @@ pub fn root() -> &'static Path {
 
 /// Every text file except what builds and tools leave behind; needs no git.
 pub fn tracked_files() -> Vec<File> {
-    let ignored: Vec<_> = read(&root().join(".gitignore")).lines().map(|line| line.trim_matches('/').to_owned()).collect();
+    let ignored: Vec<_> =
+        read(&root().join(".gitignore")).lines().map(|line| line.trim_matches('/').to_owned()).collect();
     let mut files = Vec::new();
     collect(root(), &ignored, &mut files);
     assert!(files.len() > 20, "found only {} files below {}", files.len(), root().display());
@@ -37,7 +38,8 @@ pub fn tracked_files() -> Vec<File> {
 }
 
 fn collect(folder: &Path, ignored: &[String], files: &mut Vec<File>) {
-    let entries = folder.read_dir().unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()));
+    let entries =
+        folder.read_dir().unwrap_or_else(|error| panic!("cannot read {}: {error}", folder.display()));
     for entry in entries {
         let path = entry.expect("an entry").path();
         let below = path.strip_prefix(root()).expect("below the root").to_string_lossy().replace('\\', "/");

@@ -41,14 +41,21 @@ fn split<'a>(text: &'a str, name: &str) -> (&'a str, &'a str, &'a str) {
 }
 
 fn jobs_table() -> String {
-    let mut table = format!("| job | route (POST) | scope | calls | schedule, {SCHEDULE_TIME_ZONE} | what it does |\n");
+    let mut table =
+        format!("| job | route (POST) | scope | calls | schedule, {SCHEDULE_TIME_ZONE} | what it does |\n");
     table.push_str("|---|---|---|---|---|---|\n");
     for job in CATALOGUE {
         let paths: Vec<_> = job.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.path)).collect();
         let _ = writeln!(
             table,
             "| {} | `{}` | {} | {} {} | `{}` | {} |",
-            job.name, job.route, job.scope, job.provider.name(), paths.join(", "), job.schedule, job.summary
+            job.name,
+            job.route,
+            job.scope,
+            job.provider.name(),
+            paths.join(", "),
+            job.schedule,
+            job.summary
         );
     }
     table

@@ -13,7 +13,10 @@ fn manifest() -> Table {
 
 fn table<'a>(table: &'a Table, path: &[&str]) -> &'a Table {
     path.iter().fold(table, |table, name| {
-        table.get(*name).and_then(Value::as_table).unwrap_or_else(|| panic!("spin.toml has no [{}]", path.join(".")))
+        table
+            .get(*name)
+            .and_then(Value::as_table)
+            .unwrap_or_else(|| panic!("spin.toml has no [{}]", path.join(".")))
     })
 }
 
@@ -37,8 +40,10 @@ fn spin_toml_declares_exactly_the_settings() {
 fn the_component_is_given_every_setting() {
     let manifest = manifest();
     let given = table(&manifest, &["component", "orchestrator", "variables"]);
-    let expected: Table =
-        KEYS.iter().map(|key| (key.name.to_owned(), Value::String(format!("{{{{ {} }}}}", key.name)))).collect();
+    let expected: Table = KEYS
+        .iter()
+        .map(|key| (key.name.to_owned(), Value::String(format!("{{{{ {} }}}}", key.name))))
+        .collect();
     assert_eq!(given, &expected, "spin.toml [component.orchestrator.variables]");
 }
 
