@@ -1,7 +1,10 @@
 //! The whole way of a job's request: claim, plan, execute, close, report.
 
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+use futures::future::{Either, select};
 
 use crate::breakers::Breakers;
 use crate::config::Config;
@@ -12,7 +15,7 @@ use crate::firestore::{Firestore, FirestoreError};
 use crate::job::{Job, Scope};
 use crate::ledger::{Claim, Ledger, Owned, SaveError};
 use crate::plan;
-use crate::ports::{Instant, World};
+use crate::ports::{Instant, TransportError, World};
 use crate::report::RunReport;
 use crate::request::Trigger;
 use crate::resilience::backoff::Backoff;
@@ -67,19 +70,35 @@ impl App {
     /// Runs a job for a trigger, unless somebody else does or it is done.
     pub async fn run(&self, trigger: Trigger) -> Answer {
         let start = self.world.clock.instant();
-        match self.ledger.claim(trigger.into_state(self.world.clock.now())).await {
-            Ok(claim) => self.answer(claim, start).await,
-            Err(error) => Answer::Unavailable(error),
-        }
+        let work = async {
+            match self.ledger.claim(trigger.into_state(self.world.clock.now())).await {
+                Ok(claim) => self.answer(claim, start).await,
+                Err(error) => Answer::Unavailable(error),
+            }
+        };
+        self.by_deadline(work).await.unwrap_or_else(|late| late)
     }
 
     /// Goes on with a run that is known; none where it is not.
     pub async fn resume(&self, run_id: &str) -> Option<Answer> {
         let start = self.world.clock.instant();
-        match self.ledger.resume(run_id).await {
-            Ok(Some(claim)) => Some(self.answer(claim, start).await),
-            Ok(None) => None,
-            Err(error) => Some(Answer::Unavailable(error)),
+        let work = async {
+            match self.ledger.resume(run_id).await {
+                Ok(Some(claim)) => Some(self.answer(claim, start).await),
+                Ok(None) => None,
+                Err(error) => Some(Answer::Unavailable(error)),
+            }
+        };
+        self.by_deadline(work).await.unwrap_or_else(Some)
+    }
+
+    /// Ends what hangs on Firestore when the request's time is up, as if the instance had died: the run is
+    /// taken up again when its lease has ended. Everything else ends in time by itself.
+    async fn by_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Answer> {
+        let deadline = self.config.run.deadline;
+        match select(pin!(work), self.world.clock.sleep(deadline)).await {
+            Either::Left((done, _)) => Ok(done),
+            Either::Right(_) => Err(Answer::Unavailable(TransportError::Timeout(deadline).into())),
         }
     }
 

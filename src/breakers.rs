@@ -88,7 +88,13 @@ impl Breakers {
         if !self.is_stale(provider, self.inner.world.clock.instant()) {
             return Ok(());
         }
-        self.reload(provider).await
+        let reloaded = self.reload(provider).await;
+        if reloaded.is_err() {
+            // Out of reach: the copy is trusted a little longer, or nothing could be called at all.
+            let now = self.inner.world.clock.instant();
+            self.with(provider, |cell| cell.read_at = Some(now));
+        }
+        reloaded
     }
 
     /// Opens the breaker: at once for this instance, then for all.

@@ -22,6 +22,10 @@ impl Execution<'_> {
                 self.stop = Some(stop);
                 return;
             }
+            if self.must_ask(now) {
+                self.breaker_turn = Some(self.refresh());
+                return;
+            }
             if self.must_probe() {
                 self.breaker_turn = Some(self.claim_probe());
                 return;
@@ -50,6 +54,19 @@ impl Execution<'_> {
             && self.breaker_turn.is_none()
             && self.writer.waiting_bytes() < WAITING_BYTES_MAX
             && self.app.breakers.paused(self.run.provider(), now).is_zero()
+    }
+
+    /// Whether what this instance knows of the breaker is too old to call by.
+    fn must_ask(&self, now: Instant) -> bool {
+        !self.probing && self.breaker_turn.is_none() && self.app.breakers.is_stale(self.run.provider(), now)
+    }
+
+    fn refresh(&self) -> BoxFuture<'static, Result<Turn, FirestoreError>> {
+        let (breakers, provider) = (self.app.breakers.clone(), self.run.provider());
+        Box::pin(async move {
+            breakers.refresh(provider).await?;
+            Ok(Turn::Refreshed)
+        })
     }
 
     /// Whether the breaker's time is up and nobody has tried the provider yet.

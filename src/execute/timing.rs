@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Execution, Saving, Stop, Turn};
+use super::{Execution, Saving, Stop};
 use crate::ports::{BoxFuture, Instant};
 
 /// Least time between two checkpoints.
@@ -24,13 +24,6 @@ impl Execution<'_> {
             let paused = self.app.breakers.paused(provider, now);
             let queued = self.queue.wait(now).unwrap_or_default();
             waits.extend([paused, queued].into_iter().filter(|wait| !wait.is_zero()));
-            if self.breaker_turn.is_none() && !self.probing && self.app.breakers.is_stale(provider, now) {
-                let breakers = self.app.breakers.clone();
-                self.breaker_turn = Some(Box::pin(async move {
-                    breakers.refresh(provider).await?;
-                    Ok(Turn::Refreshed)
-                }));
-            }
         }
         let wait = waits.into_iter().min().unwrap_or(CHECKPOINT_INTERVAL);
         self.app.world.clock.sleep(wait.max(SLEEP_MIN))

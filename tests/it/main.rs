@@ -1,3 +1,6 @@
-//! Native tests of the component: house rules, and the flow on virtual time.
+//! Tests of the component that need no wasm: house rules, Firestore's behaviour, simulation.
 
+mod firestore;
+mod simulation;
 mod tidy;
+mod world;

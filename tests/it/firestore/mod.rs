@@ -1,0 +1,170 @@
+//! Firestore in memory: the part of its REST interface that the component uses, as the emulator answers it,
+//! with the cloud's limits on top where the emulator has none.
+//!
+//! The conformance suite (`tests/it/conformance`) holds it to the real emulator.
+
+mod limits;
+mod read;
+mod refusal;
+mod value;
+mod write;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
+use http::{Method, StatusCode};
+use serde_json::{Map, Value as Json, json};
+
+pub(crate) use refusal::Refusal;
+
+/// The fields of a document, in their typed JSON form.
+pub(crate) type Fields = Map<String, Json>;
+
+/// Most bytes of one request (the emulator's limit; the cloud's is 10 MiB).
+const REQUEST_BYTES_MAX: usize = 4 << 20;
+
+/// A document as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) fields: Fields,
+    pub(crate) create_time: DateTime<Utc>,
+    pub(crate) update_time: DateTime<Utc>,
+}
+
+/// One change of one document.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    /// The document's path below the database's root.
+    pub(crate) path: String,
+    pub(crate) fields: Fields,
+    pub(crate) update_time: DateTime<Utc>,
+}
+
+/// All documents of all databases, by full name.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    documents: BTreeMap<String, Stored>,
+    last_time: DateTime<Utc>,
+    /// What the requests have changed since this was last taken.
+    changes: Vec<Change>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Json,
+}
+
+impl Store {
+    /// Carries out a request to `path` (`/v1/projects/…`, with its query) at the true time `now`.
+    pub(crate) fn handle(&mut self, now: DateTime<Utc>, method: &Method, path: &str, body: &[u8]) -> Reply {
+        match self.route(now, method, path, body) {
+            Ok(body) => Reply { status: StatusCode::OK, body },
+            Err(refusal) => refusal.into_reply(),
+        }
+    }
+
+    /// What has been changed since the last time somebody asked.
+    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    /// All documents of a collection (a path below the root), by id.
+    pub(crate) fn collection<'a>(
+        &'a self,
+        database: &str,
+        collection: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a Stored)> + use<'a> {
+        let prefix = format!("{database}/documents/{collection}/");
+        let start = prefix.clone();
+        self.documents
+            .range(start..)
+            .map_while(move |(name, stored)| Some((name.strip_prefix(&prefix)?, stored)))
+            .filter(|(id, _)| !id.contains('/'))
+    }
+
+    /// Every document, by full name.
+    pub(crate) fn documents(&self) -> &BTreeMap<String, Stored> {
+        &self.documents
+    }
+
+    fn route(
+        &mut self,
+        now: DateTime<Utc>,
+        method: &Method,
+        path: &str,
+        body: &[u8],
+    ) -> Result<Json, Refusal> {
+        if body.len() > REQUEST_BYTES_MAX {
+            let words = format!("gRPC message exceeds maximum size {REQUEST_BYTES_MAX}: {}", body.len());
+            return Err(Refusal::new("RESOURCE_EXHAUSTED", words));
+        }
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let segments: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
+        let names: Vec<&str> = segments.iter().map(String::as_str).collect();
+        let ["v1", "projects", project, "databases", database, rest @ ..] = names.as_slice() else {
+            return Err(Refusal::not_found("no such path"));
+        };
+        let database = format!("projects/{project}/databases/{database}");
+        match (method, rest) {
+            (&Method::POST, ["documents:commit"]) => self.commit(now, &database, &parse(body)?),
+            (&Method::POST, ["documents:batchWrite"]) => self.batch_write(now, &database, &parse(body)?),
+            (&Method::POST, ["documents:runQuery"]) => self.run_query(now, &database, &parse(body)?),
+            (&Method::GET, ["documents", collection]) => {
+                self.list(&database, collection, &read::Listing::parse(query)?)
+            }
+            (&Method::GET, ["documents", path @ ..]) if path.len() % 2 == 0 => {
+                self.get(&format!("{database}/documents/{}", path.join("/")))
+            }
+            _ => Err(Refusal::not_found("no such method")),
+        }
+    }
+
+    /// A time for a change: later than every earlier one, in microseconds.
+    fn tick(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
+        self.last_time = now.trunc_subsecs(6).max(self.last_time + TimeDelta::microseconds(1));
+        self.last_time
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Json, Refusal> {
+    serde_json::from_slice(body).map_err(|error| Refusal::invalid(format!("cannot parse: {error}")))
+}
+
+/// Undoes percent-encoding; what is not valid stays as it is.
+fn decode(segment: &str) -> String {
+    let bytes = segment.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let hex = (bytes[at] == b'%').then(|| segment.get(at + 1..at + 3)).flatten();
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(bytes[at]);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn rfc3339(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+fn to_json(name: &str, stored: &Stored, fields: &Fields) -> Json {
+    let mut document = json!({
+        "name": name,
+        "createTime": rfc3339(stored.create_time),
+        "updateTime": rfc3339(stored.update_time),
+    });
+    if !fields.is_empty() {
+        document["fields"] = Json::Object(fields.clone());
+    }
+    document
+}

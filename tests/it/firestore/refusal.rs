@@ -1,0 +1,58 @@
+//! Errors in the form of Google's APIs.
+
+use http::StatusCode;
+use serde_json::{Value as Json, json};
+
+use super::Reply;
+
+/// Why a request or a single write is not carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    status: &'static str,
+    message: String,
+}
+
+/// Canonical name, its number and the HTTP status that stands for it.
+const STATUSES: [(&str, i64, u16); 8] = [
+    ("INVALID_ARGUMENT", 3, 400),
+    ("DEADLINE_EXCEEDED", 4, 504),
+    ("NOT_FOUND", 5, 404),
+    ("ALREADY_EXISTS", 6, 409),
+    ("RESOURCE_EXHAUSTED", 8, 429),
+    ("FAILED_PRECONDITION", 9, 400),
+    ("ABORTED", 10, 409),
+    ("UNAVAILABLE", 14, 503),
+];
+
+impl Refusal {
+    /// `status` is one of the canonical names.
+    pub(crate) fn new(status: &'static str, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+
+    pub(super) fn invalid(message: impl Into<String>) -> Self {
+        Self::new("INVALID_ARGUMENT", message)
+    }
+
+    pub(super) fn not_found(message: impl Into<String>) -> Self {
+        Self::new("NOT_FOUND", message)
+    }
+
+    fn numbers(&self) -> (i64, u16) {
+        let found = STATUSES.iter().find(|(name, ..)| *name == self.status);
+        found.map_or((13, 500), |(_, code, http)| (*code, *http))
+    }
+
+    /// The answer to a request that is refused as a whole.
+    pub(crate) fn into_reply(self) -> Reply {
+        let (_, http) = self.numbers();
+        let status = StatusCode::from_u16(http).expect("a valid status");
+        let body = json!({"error": {"code": http, "message": self.message, "status": self.status}});
+        Reply { status, body }
+    }
+
+    /// The status of a single write in the answer to a `batchWrite`.
+    pub(crate) fn into_write_status(self) -> Json {
+        json!({"code": self.numbers().0, "message": self.message})
+    }
+}

@@ -1,0 +1,118 @@
+//! Watches every provider call: none through a breaker that its instance knows to be open, none on
+//! knowledge that is too old.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use http::Method;
+use orchestrator::breakers::FRESH;
+use orchestrator::ports::{InboundResponse, OutboundRequest, TransportError};
+use serde_json::Value as Json;
+
+use super::instance::Identity;
+use super::provider::Fetch;
+use super::stage::Stage;
+
+/// What an instance has last been told of a breaker.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    at: Duration,
+    position: String,
+    until: Option<DateTime<Utc>>,
+    prober: Option<String>,
+    /// Whether it has asked again since, in vain.
+    refresh_failed: bool,
+}
+
+const COLLECTION: &str = "ingestion_breakers";
+
+/// Takes in what an answer of Firestore says of a breaker.
+pub(super) fn learn(
+    stage: &Stage,
+    from: &Identity,
+    request: &OutboundRequest,
+    answer: &Result<InboundResponse, TransportError>,
+) {
+    let Some((provider, fields)) = told(request, answer) else { return };
+    let now = stage.now();
+    let mut journal = stage.journal();
+    let key = (from.owner, provider);
+    match fields {
+        Told::Failed => {
+            if let Some(known) = journal.breakers.get_mut(&key) {
+                known.refresh_failed = true;
+            }
+        }
+        Told::Fields(fields) => {
+            let text = |path: &str| fields.pointer(path).and_then(Json::as_str).map(str::to_owned);
+            let until = text("/until/timestampValue").and_then(|time| time.parse().ok());
+            let known = Known {
+                at: now,
+                position: text("/position/stringValue").unwrap_or_else(|| "closed".to_owned()),
+                until,
+                prober: text("/prober/stringValue"),
+                refresh_failed: false,
+            };
+            journal.breakers.insert(key, known);
+        }
+    }
+}
+
+enum Told {
+    Fields(Json),
+    Failed,
+}
+
+/// The provider whose breaker an exchange was about, and what was told.
+fn told(
+    request: &OutboundRequest,
+    answer: &Result<InboundResponse, TransportError>,
+) -> Option<(String, Told)> {
+    let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
+    if request.method == Method::GET {
+        let (_, provider) = request.url.split_once(&format!("/{COLLECTION}/"))?;
+        let told = match (status, answer) {
+            (Some(200), Ok(answer)) => {
+                let document: Json = serde_json::from_slice(&answer.body).expect("Firestore answers JSON");
+                Told::Fields(document["fields"].clone())
+            }
+            (Some(404), _) => Told::Fields(Json::Null),
+            _ => Told::Failed,
+        };
+        return Some((provider.to_owned(), told));
+    }
+    if !request.url.ends_with(":commit") || status != Some(200) {
+        return None;
+    }
+    let body: Json = serde_json::from_slice(&request.body).expect("the component sends JSON");
+    let update = body.pointer("/writes/0/update")?;
+    let (_, provider) = update["name"].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
+    Some((provider.to_owned(), Told::Fields(update["fields"].clone())))
+}
+
+/// Checks that an instance may make a call, by what it knows itself.
+pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
+    let service = fetch.endpoint.service().name();
+    let known = stage.journal().breakers.get(&(from.owner, service.to_owned())).cloned();
+    let Some(known) = known else {
+        return stage.accuse(format!("{} calls {service} and has never read its breaker", from.name()));
+    };
+    let run =
+        stage.scenario.ticks.iter().find(|tick| tick.job.name == fetch.job && tick.time() == fetch.run_time);
+    let is_prober = run.is_some_and(|run| known.prober == Some(run.run_id()));
+    if known.position != "closed" && !is_prober {
+        let until = known.until.map(|until| (until - from.clock(stage)).num_milliseconds());
+        let position = &known.position;
+        stage.accuse(format!(
+            "{} calls {service} through a breaker that it knows to be {position} for {until:?} ms",
+            from.name()
+        ));
+    }
+    let age = stage.now() - known.at;
+    if age > FRESH && !known.refresh_failed && !is_prober {
+        stage.accuse(format!(
+            "{} calls {service} on knowledge of its breaker that is {age:?} old",
+            from.name()
+        ));
+    }
+}

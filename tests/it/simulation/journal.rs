@@ -1,0 +1,128 @@
+//! What is known of a world's story, beyond what the component says of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use orchestrator::ports::{InboundResponse, TransportError};
+
+use super::instance::Answered;
+use super::provider::Fetch;
+use crate::world::executor::{Owner, TaskId};
+
+/// All notes of one world.
+#[derive(Default)]
+pub(super) struct Journal {
+    story: Vec<String>,
+    pub(super) violations: Vec<String>,
+    owners: Owner,
+    pub(super) calls: Vec<Call>,
+    pub(super) requests: BTreeMap<TaskId, Handled>,
+    /// Who owns which entry of the ledger, by path.
+    pub(super) ledger: BTreeMap<String, super::ledger_watch::View>,
+    /// What an instance knows of a provider's breaker.
+    pub(super) breakers: BTreeMap<(Owner, String), super::breaker_watch::Known>,
+}
+
+/// One call of a provider.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) owner: Owner,
+    /// The request that made it.
+    pub(super) request: TaskId,
+    pub(super) fetch: Fetch,
+    /// None until the instance has heard of its end.
+    pub(super) end: Option<End>,
+}
+
+/// How a call ended, as its caller saw it.
+#[derive(Clone, Debug)]
+pub(super) struct End {
+    /// None where no answer came.
+    pub(super) status: Option<u16>,
+    pub(super) body: Bytes,
+}
+
+/// A request that an instance took.
+#[derive(Clone, Debug)]
+pub(super) struct Handled {
+    pub(super) owner: Owner,
+    pub(super) ending: Option<Ending>,
+}
+
+/// How a request ended.
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    Answered(Answered),
+    /// The caller hung up, and that ended it.
+    Abandoned,
+    /// The instance died.
+    Died,
+}
+
+impl Journal {
+    pub(super) fn tell(&mut self, now: Duration, what: &str) {
+        self.story.push(format!("{:>12.6} {what}", now.as_secs_f64()));
+    }
+
+    pub(super) fn accuse(&mut self, now: Duration, what: &str) {
+        self.tell(now, &format!("VIOLATION {what}"));
+        self.violations.push(what.to_owned());
+    }
+
+    /// What happened, a line each.
+    pub(super) fn story(&self) -> &[String] {
+        &self.story
+    }
+
+    pub(super) fn next_owner(&mut self) -> Owner {
+        self.owners += 1;
+        self.owners
+    }
+
+    pub(super) fn begin_call(&mut self, owner: Owner, request: TaskId, fetch: &Fetch) -> usize {
+        self.calls.push(Call { owner, request, fetch: fetch.clone(), end: None });
+        self.calls.len() - 1
+    }
+
+    pub(super) fn end_call(&mut self, call: usize, answer: &Result<InboundResponse, TransportError>) {
+        let arrived = match answer {
+            Ok(answer) => Some(answer),
+            Err(error) => error.partial(),
+        };
+        self.calls[call].end = Some(End {
+            status: arrived.map(|answer| answer.status.as_u16()),
+            body: arrived.map(|answer| answer.body.clone()).unwrap_or_default(),
+        });
+    }
+
+    pub(super) fn begin_request(&mut self, task: TaskId, owner: Owner) {
+        self.requests.insert(task, Handled { owner, ending: None });
+    }
+
+    pub(super) fn end_request(&mut self, task: TaskId, answered: &Answered) {
+        self.close_request(task, Ending::Answered(answered.clone()));
+    }
+
+    pub(super) fn abandon_request(&mut self, task: TaskId) {
+        self.close_request(task, Ending::Abandoned);
+    }
+
+    /// Closes everything that an instance was working on when it died.
+    pub(super) fn bury(&mut self, owner: Owner) {
+        let open = self.requests.values_mut().filter(|request| request.owner == owner);
+        for request in open.filter(|request| request.ending.is_none()) {
+            request.ending = Some(Ending::Died);
+        }
+    }
+
+    pub(super) fn is_open(&self, task: TaskId) -> bool {
+        self.requests.get(&task).is_some_and(|request| request.ending.is_none())
+    }
+
+    fn close_request(&mut self, task: TaskId, ending: Ending) {
+        if let Some(request) = self.requests.get_mut(&task).filter(|request| request.ending.is_none()) {
+            request.ending = Some(ending);
+        }
+    }
+}

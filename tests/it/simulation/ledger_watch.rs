@@ -1,0 +1,69 @@
+//! Watches every write of the ledger: an entry has one owner at a time, and changes hands only when it may.
+
+use chrono::{DateTime, Utc};
+use orchestrator::ledger::entry::Entry;
+use orchestrator::run::{RunState, Status};
+
+use super::instance::Identity;
+use super::stage::Stage;
+use crate::firestore::{Change, Fields};
+
+/// An entry after its latest write.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    owner: String,
+    lease_expires_at: DateTime<Utc>,
+    state: RunState,
+}
+
+/// Reads an entry as the component would.
+pub(super) fn entry(fields: &Fields) -> Entry {
+    let typed = serde_json::from_value(fields.clone().into()).expect("fields are values");
+    Entry::from_fields(&typed).expect("the ledger's entries can be read")
+}
+
+/// Checks what a request of `from` has changed in the ledger.
+pub(super) fn check_changes(stage: &Stage, from: &Identity, changes: &[Change]) {
+    for change in changes {
+        if change.path.starts_with("ingestion_runs/") {
+            let entry = entry(&change.fields);
+            let new =
+                View { owner: entry.owner, lease_expires_at: entry.lease_expires_at, state: entry.state };
+            let old = stage.journal().ledger.insert(change.path.clone(), new.clone());
+            stage.tell(format!(
+                "{} writes {}: {} attempt {}, {} pending",
+                from.name(),
+                change.path,
+                new.state.status.name(),
+                new.state.attempt,
+                new.state.tickers_pending()
+            ));
+            if let Some(fault) = fault(old.as_ref(), &new, from.clock(stage)) {
+                stage.accuse(format!("{} wrote {}: {fault}", from.name(), change.path));
+            }
+        }
+    }
+}
+
+/// What is wrong with a write that turns `old` into `new`, by the writer's own clock.
+fn fault(old: Option<&View>, new: &View, now: DateTime<Utc>) -> Option<String> {
+    let Some(old) = old else {
+        let first = new.state.attempt == 1 && new.state.status == Status::Running;
+        return (!first).then(|| "the first write is no claim".to_owned());
+    };
+    if old.state.status.is_finished() {
+        return Some(format!("it was finished already, as {}", old.state.status.name()));
+    }
+    if new.owner == old.owner {
+        let same = new.state.attempt == old.state.attempt && old.state.status == Status::Running;
+        return (!same).then(|| "its owner had closed it already".to_owned());
+    }
+    if new.state.attempt != old.state.attempt + 1 {
+        return Some(format!("attempt {} after attempt {}", new.state.attempt, old.state.attempt));
+    }
+    if old.state.status == Status::Running && now < old.lease_expires_at {
+        let left = old.lease_expires_at - now;
+        return Some(format!("taken over {} ms before the lease ended", left.num_milliseconds()));
+    }
+    None
+}

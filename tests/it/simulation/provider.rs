@@ -1,0 +1,134 @@
+//! The provider services: what they answer, in good times and in bad.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use orchestrator::ports::{InboundResponse, TransportError};
+use serde_json::{Value as Json, json};
+use sim::data::{Spec, entries, moment};
+use sim::endpoint::Endpoint;
+
+use super::scenario::{Poison, Scenario};
+use super::storm::{Fault, RetryAfter};
+use crate::world::clock::civil;
+use crate::world::dice::Dice;
+
+/// One request to a service.
+#[derive(Clone, Debug)]
+pub(super) struct Fetch {
+    pub(super) endpoint: Endpoint,
+    pub(super) job: String,
+    pub(super) tickers: Vec<String>,
+    pub(super) run_time: String,
+}
+
+impl Fetch {
+    pub(super) fn parse(endpoint: Endpoint, body: &[u8]) -> Self {
+        let body: Json = serde_json::from_slice(body).expect("the component sends JSON");
+        let text = |name: &str| body[name].as_str().expect("the contract's fields").to_owned();
+        let tickers = body["tickers"].as_array().expect("a list of tickers").iter();
+        Self {
+            endpoint,
+            job: text("job_id"),
+            tickers: tickers.map(|ticker| ticker.as_str().expect("a text").to_owned()).collect(),
+            run_time: text("run_time"),
+        }
+    }
+}
+
+/// What the services' records are made from.
+pub(super) fn spec(scenario: &Scenario) -> Spec {
+    Spec { seed: 1, records_per_ticker: scenario.records_per_ticker, market_articles: 3 }
+}
+
+/// The answer to a request that has arrived.
+pub(super) fn answer(
+    scenario: &Scenario,
+    fetch: &Fetch,
+    fault: Option<Fault>,
+    now: Duration,
+    dice: &Dice,
+) -> Result<InboundResponse, TransportError> {
+    let poison = |kind| fetch.tickers.iter().find(|ticker| scenario.poison_of(ticker, now) == Some(kind));
+    if let Some(ticker) = poison(Poison::Rejected) {
+        return Ok(refusal(422, &format!("bad symbol {ticker}"), RetryAfter::Nothing, now));
+    }
+    if let Some(ticker) = poison(Poison::Crash) {
+        return Ok(refusal(500, &format!("crashed at {ticker}"), RetryAfter::Nothing, now));
+    }
+    match fault {
+        Some(Fault::Status(code, asked)) => Ok(refusal(code, "simulated refusal", asked, now)),
+        Some(Fault::Garbage) => Ok(response(200, "<html>{\"status\": \"ok\"")),
+        Some(Fault::WrongShape) => Ok(response(200, "{\"results\": {\"T1\": [1, 2]}}")),
+        Some(Fault::Truncated) => {
+            let whole = response(200, envelope(scenario, fetch, None, now, dice).to_string());
+            let body = whole.body.slice(..whole.body.len() / 2);
+            let partial = Box::new(InboundResponse { body, ..whole });
+            Err(TransportError::BodyBroken { partial, reason: "simulated end".to_owned() })
+        }
+        fault => Ok(response(200, envelope(scenario, fetch, fault, now, dice).to_string())),
+    }
+}
+
+fn response(status: u16, body: impl Into<Bytes>) -> InboundResponse {
+    let status = StatusCode::from_u16(status).expect("a valid status");
+    InboundResponse { status, headers: HeaderMap::new(), body: body.into() }
+}
+
+fn refusal(status: u16, detail: &str, asked: RetryAfter, now: Duration) -> InboundResponse {
+    let mut response = response(status, json!({"detail": detail}).to_string());
+    let value = match asked {
+        RetryAfter::Nothing => return response,
+        RetryAfter::Seconds(seconds) => seconds.to_string(),
+        RetryAfter::Date(seconds) => {
+            let at = civil(now) + chrono::TimeDelta::seconds(i64::try_from(seconds).expect("small"));
+            at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+        }
+    };
+    let value = HeaderValue::from_str(&value).expect("a valid header");
+    response.headers.insert(header::RETRY_AFTER, value);
+    response
+}
+
+fn envelope(scenario: &Scenario, fetch: &Fetch, fault: Option<Fault>, now: Duration, dice: &Dice) -> Json {
+    let at = moment(Some(&fetch.run_time));
+    let mut entries = entries(&spec(scenario), fetch.endpoint, &fetch.tickers, at);
+    let mut errors = Vec::new();
+    entries.retain_mut(|entry| {
+        let ticker = entry["ticker"].as_str().unwrap_or_default().to_owned();
+        // An article of the market that the service leaves out is nobody's loss: only a broken one can be told.
+        let is_article = fetch.endpoint == Endpoint::PolygonMarket;
+        let hit = dice.chance(40) && (!is_article || fault == Some(Fault::BadRecords));
+        let poisoned = scenario.poison_of(&ticker, now) == Some(Poison::Error);
+        match fault {
+            Some(Fault::MissingEntries) if hit => return false,
+            Some(Fault::BadRecords) if hit => spoil(fetch.endpoint, entry),
+            Some(Fault::TickerErrors) if hit => fail(entry, &mut errors),
+            _ if poisoned => fail(entry, &mut errors),
+            _ => {}
+        }
+        true
+    });
+    let errors = if errors.is_empty() { Json::Null } else { json!(errors) };
+    json!({"status": "ok", "fetched": entries.len(), "data": entries, "errors": errors, "duration_ms": 5})
+}
+
+fn fail(entry: &mut Json, errors: &mut Vec<String>) {
+    errors.push(format!("Failed: {}", entry["ticker"].as_str().unwrap_or_default()));
+    *entry = json!({"ticker": entry["ticker"], "error": "no data for this symbol", "data": null});
+}
+
+/// Adds a record that breaks its schema, or breaks the only one.
+fn spoil(endpoint: Endpoint, entry: &mut Json) {
+    match (endpoint, &mut entry["data"]) {
+        (Endpoint::PolygonMarket, _) => {
+            entry["article_id"] = json!(7);
+        }
+        (Endpoint::AlphavantageIndicators, Json::Object(indicators)) => {
+            indicators.insert("BROKEN".to_owned(), json!({"data": {"date": "never"}}));
+        }
+        (_, Json::Array(records)) => records.push(json!({"broken": [[1]]})),
+        (_, data) => *data = json!({"broken": true}),
+    }
+}

@@ -1,0 +1,62 @@
+//! One seed, from its beginning to the last check.
+
+use futures::future::join_all;
+use serde_json::json;
+use sim::firestore::to_typed;
+
+use super::instance::Slots;
+use super::scenario::Scenario;
+use super::stage::Stage;
+use super::{invariants, scheduler};
+use crate::world::clock::civil;
+use crate::world::dice::Dice;
+use crate::world::executor::Executor;
+
+/// What came of a seed.
+pub(super) struct Outcome {
+    pub(super) seed: u64,
+    pub(super) story: Vec<String>,
+    pub(super) violations: Vec<String>,
+}
+
+/// Plays a seed.
+pub(super) fn seed(seed: u64) -> Outcome {
+    let dice = Dice::new(seed);
+    let scenario = Scenario::draw(&dice.split());
+    let mut executor = Executor::new(dice.split());
+    let stage = Stage::new(executor.handle(), dice.split(), scenario);
+    stage.tell(format!("{:#?}", stage.scenario));
+    seed_watchlist(&stage);
+    if let Err(problem) = executor.run(play(stage.clone())) {
+        stage.accuse(problem);
+    }
+    let journal = stage.journal();
+    Outcome { seed, story: journal.story().to_vec(), violations: journal.violations.clone() }
+}
+
+async fn play(stage: Stage) {
+    let slots = Slots::start(&stage);
+    let ticks = stage.scenario.ticks.clone();
+    let plays = ticks.into_iter().map(|tick| scheduler::play(stage.clone(), slots.clone(), tick));
+    join_all(plays).await;
+    invariants::check(&stage, &slots).await;
+}
+
+/// Writes the watchlist into the store.
+fn seed_watchlist(stage: &Stage) {
+    let documents = format!("{}/documents", stage.database);
+    let write = |collection: &str, ticker: &String| {
+        let id = orchestrator::firestore::DocumentPath::new(collection, ticker);
+        let fields = json!({"symbol": to_typed(&json!(ticker)), "isActive": to_typed(&json!(true))});
+        json!({"update": {"name": format!("{documents}/{id}"), "fields": fields}})
+    };
+    let scenario = &stage.scenario;
+    let universe = scenario.tickers.iter().map(|ticker| write("react_universeSymbols", ticker));
+    let active = scenario.active().map(|ticker| write("react_activeSymbols", ticker));
+    let writes: Vec<_> = universe.chain(active).collect();
+    let body = json!({"writes": writes}).to_string();
+    let path = format!("/v1/{documents}:batchWrite");
+    let reply = stage.store().handle(civil(stage.now()), &http::Method::POST, &path, body.as_bytes());
+    assert!(reply.status.is_success(), "the watchlist is stored: {}", reply.body);
+    stage.store().take_changes();
+}

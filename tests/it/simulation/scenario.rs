@@ -1,0 +1,191 @@
+//! What a seed stands for: settings, tickers, ticks, and everything that goes wrong.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use orchestrator::config::Config;
+use orchestrator::job::{CATALOGUE, Job, Provider, Scope};
+
+use super::storm::Storm;
+use crate::world::clock::civil;
+use crate::world::dice::Dice;
+
+/// A whole scenario.
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) settings: BTreeMap<String, String>,
+    pub(super) instances: usize,
+    /// Symbols of the watchlist; the odd ones are active positions.
+    pub(super) tickers: Vec<String>,
+    pub(super) ticks: Vec<Tick>,
+    pub(super) storms: Vec<Storm>,
+    /// Tickers that break every batch they are in.
+    pub(super) poison: BTreeMap<String, Poison>,
+    /// Whether poison outlasts the storms.
+    pub(super) poison_stays: bool,
+    /// When everything works again.
+    pub(super) calm_at: Duration,
+    /// Share of instances that are started to die, in percent.
+    pub(super) mortality: u64,
+    /// How far a civil clock may be wrong, in milliseconds.
+    pub(super) skew_ms: u64,
+    pub(super) records_per_ticker: usize,
+}
+
+/// One tick of the scheduler, or one request by hand under a key.
+#[derive(Clone, Debug)]
+pub(super) struct Tick {
+    pub(super) job: &'static Job,
+    pub(super) at: Duration,
+    /// An idempotency key, where it is no tick.
+    pub(super) key: Option<String>,
+    pub(super) run_time: DateTime<Utc>,
+    /// Tickers in the place of the scope's.
+    pub(super) tickers: Option<Vec<String>>,
+    /// Further deliveries, after the first.
+    pub(super) duplicates: Vec<Duration>,
+    /// How long the caller waits for an answer.
+    pub(super) patience: Duration,
+    /// Whether the request goes on when the caller has hung up.
+    pub(super) outlives_caller: bool,
+}
+
+/// What a poisonous ticker does to its batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Poison {
+    /// 422 for the whole batch.
+    Rejected,
+    /// 500 for the whole batch.
+    Crash,
+    /// An error in its entry.
+    Error,
+}
+
+impl Tick {
+    /// The document of the ledger.
+    pub(super) fn run_id(&self) -> String {
+        match &self.key {
+            Some(key) => format!("{}_key_{key}", self.job.name),
+            None => format!("{}_{}", self.job.name, self.time()),
+        }
+    }
+
+    /// The time the providers are asked for, as the component writes it.
+    pub(super) fn time(&self) -> String {
+        self.run_time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+    }
+}
+
+impl Scenario {
+    pub(super) fn draw(dice: &Dice) -> Self {
+        let size = if dice.chance(50) { dice.between(1, 8) } else { dice.between(9, 60) };
+        let tickers: Vec<String> = (0..size).map(symbol).collect();
+        let calm_at = Duration::from_secs(dice.between(30, 1_800));
+        let ticks = (0..dice.between(1, 3)).map(|number| tick(dice, &tickers, calm_at, number)).collect();
+        let storms = (0..dice.between(0, 6)).map(|_| Storm::draw(dice, calm_at)).collect();
+        let poisoned = if dice.chance(30) { dice.between(1, 3) } else { 0 };
+        let kinds = [Poison::Rejected, Poison::Crash, Poison::Error];
+        let poison = (0..poisoned).map(|_| (tickers[dice.below(tickers.len())].clone(), dice.pick(&kinds)));
+        Self {
+            poison: poison.collect(),
+            settings: settings(dice),
+            instances: usize::try_from(dice.between(1, 3)).expect("small"),
+            tickers,
+            ticks,
+            storms,
+            poison_stays: dice.chance(50),
+            calm_at,
+            mortality: dice.pick(&[0, 0, 30, 60, 90]),
+            skew_ms: dice.pick(&[0, 100, 5_000, 20_000]),
+            records_per_ticker: usize::try_from(dice.between(1, 3)).expect("small"),
+        }
+    }
+
+    pub(super) fn config(&self) -> Config {
+        Config::parse(|name| self.settings.get(name).cloned()).expect("the drawn settings are valid")
+    }
+
+    /// The tickers that a tick's run covers.
+    pub(super) fn plan(&self, tick: &Tick) -> Vec<String> {
+        if let Some(tickers) = &tick.tickers {
+            return tickers.clone();
+        }
+        match tick.job.scope {
+            Scope::None => Vec::new(),
+            Scope::EntireWatchlist => self.tickers.clone(),
+            Scope::ActiveSymbols => self.active().cloned().collect(),
+            Scope::Indices => ["SPY", "QQQ", "IWM", "DIA"].map(str::to_owned).to_vec(),
+        }
+    }
+
+    pub(super) fn active(&self) -> impl Iterator<Item = &String> {
+        self.tickers.iter().step_by(2)
+    }
+
+    /// Whether a ticker breaks its batch at this time.
+    pub(super) fn poison_of(&self, ticker: &str, now: Duration) -> Option<Poison> {
+        // A provider that crashes for ever cannot be told from one that is down: such runs would stay open.
+        let stays = |poison: &Poison| self.poison_stays && *poison != Poison::Crash;
+        self.poison.get(ticker).copied().filter(|poison| stays(poison) || now < self.calm_at)
+    }
+}
+
+/// Symbols with what symbols have; some need escaping in a document's name.
+fn symbol(number: u64) -> String {
+    match number % 9 {
+        7 => format!("B{number}/A"),
+        8 => format!("^X{number}"),
+        _ => format!("T{number}"),
+    }
+}
+
+fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick {
+    let at = Duration::from_secs(dice.between(0, calm_at.as_secs() / 2));
+    let job = &CATALOGUE[dice.below(CATALOGUE.len())];
+    let given = job.scope != Scope::None && dice.chance(25);
+    let some = |dice: &Dice| tickers.iter().take(1 + dice.below(tickers.len())).cloned().collect();
+    // Ticks of one job lie apart, so that each has a time of its own.
+    let late = Duration::from_secs(dice.pick(&[0, 0, 1, 40]));
+    Tick {
+        job,
+        at: at + late,
+        key: dice.chance(30).then(|| format!("key-{number}")),
+        run_time: civil(at) + chrono::TimeDelta::milliseconds(i64::try_from(number).expect("small")),
+        tickers: given.then(|| some(dice)),
+        duplicates: (0..dice.pick(&[0, 0, 1, 1, 5])).map(|_| dice.millis(0, 60_000)).collect(),
+        patience: Duration::from_secs(dice.pick(&[15, 180, 1_800])),
+        outlives_caller: dice.chance(50),
+    }
+}
+
+fn settings(dice: &Dice) -> BTreeMap<String, String> {
+    let mut settings = BTreeMap::new();
+    let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
+    set("google_cloud_project", "world".into());
+    set("inbound_auth", "platform".into());
+    if dice.chance(70) {
+        set("firestore_emulator_host", "firestore.test:8080".into());
+    } else {
+        // As the cloud: with the ramp on new writes.
+        set("gcp_access_token", "token".into());
+        set("firestore_ramp_writes_per_second", dice.pick(&[20, 500]).to_string());
+    }
+    for provider in Provider::ALL {
+        let name = provider.name();
+        set(&format!("{name}_service_url"), format!("http://{name}.test"));
+        set(&format!("batch_size_{name}"), dice.pick(&[1, 2, 3, 5, 50]).to_string());
+        set(&format!("max_concurrency_{name}"), dice.between(1, 4).to_string());
+    }
+    set("job_deadline_seconds", dice.pick(&[10, 30, 120, 840]).to_string());
+    set("lease_seconds", dice.pick(&[5, 15, 60]).to_string());
+    set("service_timeout_seconds", dice.pick(&[5, 30, 300]).to_string());
+    set("firestore_timeout_seconds", dice.pick(&[2, 10, 60]).to_string());
+    set("retry_max_attempts", dice.between(1, 5).to_string());
+    set("retry_max_ms", dice.pick(&[1_000, 20_000]).to_string());
+    set("breaker_window", "20".into());
+    set("breaker_min_calls", dice.pick(&[3, 10]).to_string());
+    set("breaker_open_seconds", dice.pick(&[5, 60]).to_string());
+    set("breaker_open_max_seconds", dice.pick(&[60, 600]).to_string());
+    settings
+}

@@ -1,0 +1,85 @@
+//! Cloud Scheduler: every tick until somebody says 2xx, some of them twice.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use chrono::SecondsFormat;
+use http::{Request, StatusCode, header};
+use serde_json::json;
+
+use super::instance::{Answered, Slots};
+use super::scenario::Tick;
+use super::stage::Stage;
+use crate::world::executor::WORLD;
+
+/// Time after the last storm in which everything must have come to rest.
+const REST_LIMIT: Duration = Duration::from_secs(6 * 3600);
+const BACKOFF_MIN: Duration = Duration::from_secs(5);
+const BACKOFF_MAX: Duration = Duration::from_secs(120);
+
+/// The request of a tick; the same at every delivery.
+pub(super) fn request(tick: &Tick) -> Request<Body> {
+    let mut body = json!({"job": tick.job.name, "scope": tick.job.scope.name()});
+    if let Some(tickers) = &tick.tickers {
+        body["tickers"] = json!(tickers);
+    }
+    let request = Request::post(tick.job.route).header(header::CONTENT_TYPE, "application/octet-stream");
+    let request = match &tick.key {
+        Some(key) => {
+            body["run_time"] = json!(tick.time());
+            request.header("idempotency-key", key)
+        }
+        None => {
+            let time = tick.run_time.to_rfc3339_opts(SecondsFormat::Millis, true);
+            request.header("x-cloudscheduler", "true").header("x-cloudscheduler-scheduletime", time)
+        }
+    };
+    request.body(Body::from(body.to_string())).expect("a valid request")
+}
+
+/// Delivers a tick until it is answered with 2xx; none where that does not come.
+pub(super) async fn play(stage: Stage, slots: Slots, tick: Tick) -> Option<Answered> {
+    wait_until(&stage, tick.at).await;
+    for after in &tick.duplicates {
+        stage.handle.spawn(WORLD, repeat(stage.clone(), slots.clone(), tick.clone(), *after));
+    }
+    let mut backoff = BACKOFF_MIN;
+    let limit = stage.scenario.calm_at + REST_LIMIT;
+    while stage.now() < limit {
+        let answered = deliver(&stage, &slots, &tick).await;
+        if let Some(answered) = answered.filter(|answered| is_end(&stage, answered)) {
+            return Some(answered);
+        }
+        stage.handle.sleep(backoff + stage.dice.millis(0, 1_000)).await;
+        backoff = (backoff * 2).min(BACKOFF_MAX);
+    }
+    stage.accuse(format!("the run {} does not come to rest", tick.run_id()));
+    None
+}
+
+/// Whether nothing is left to do. A run of which nothing succeeds is tried again and again; it may rest only
+/// when nothing is left that could change.
+fn is_end(stage: &Stage, answered: &Answered) -> bool {
+    let nothing_succeeds = answered.status == StatusCode::BAD_GATEWAY && stage.is_calm();
+    answered.status.is_success() || nothing_succeeds
+}
+
+/// A second delivery of a tick, which nobody waits for.
+async fn repeat(stage: Stage, slots: Slots, tick: Tick, after: Duration) {
+    stage.handle.sleep(after).await;
+    deliver(&stage, &slots, &tick).await;
+}
+
+async fn deliver(stage: &Stage, slots: &Slots, tick: &Tick) -> Option<Answered> {
+    let answered = slots.deliver(stage, request(tick), tick.patience, tick.outlives_caller).await;
+    let words = answered.as_ref().map_or_else(
+        || "nothing".to_owned(),
+        |answered| format!("{} {}", answered.status.as_u16(), answered.body["message"]),
+    );
+    stage.tell(format!("the caller of {} hears {words}", tick.run_id()));
+    answered
+}
+
+async fn wait_until(stage: &Stage, at: Duration) {
+    stage.handle.sleep(at.saturating_sub(stage.now())).await;
+}

@@ -1,0 +1,72 @@
+//! What everybody on the stage shares: the store, the clockwork, the dice, the journal.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::journal::Journal;
+use super::scenario::Scenario;
+use super::storm::{Fault, Target};
+use crate::firestore::Store;
+use crate::world::dice::Dice;
+use crate::world::executor::Handle;
+
+/// One world of a scenario; cheap to clone.
+#[derive(Clone)]
+pub(super) struct Stage {
+    pub(super) handle: Handle,
+    pub(super) dice: Dice,
+    pub(super) scenario: Arc<Scenario>,
+    /// `projects/P/databases/D`.
+    pub(super) database: Arc<str>,
+    store: Arc<Mutex<Store>>,
+    journal: Arc<Mutex<Journal>>,
+}
+
+impl Stage {
+    pub(super) fn new(handle: Handle, dice: Dice, scenario: Scenario) -> Self {
+        let database = scenario.config().firestore.database.into();
+        Self {
+            handle,
+            dice,
+            scenario: Arc::new(scenario),
+            database,
+            store: Arc::default(),
+            journal: Arc::default(),
+        }
+    }
+
+    pub(super) fn now(&self) -> Duration {
+        self.handle.now()
+    }
+
+    pub(super) fn store(&self) -> MutexGuard<'_, Store> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what happened, for the one who reads the story of a seed.
+    pub(super) fn tell(&self, what: impl AsRef<str>) {
+        let now = self.now();
+        self.journal().tell(now, what.as_ref());
+    }
+
+    /// Notes a breach of an invariant.
+    pub(super) fn accuse(&self, what: impl AsRef<str>) {
+        let now = self.now();
+        self.journal().accuse(now, what.as_ref());
+    }
+
+    /// What goes wrong with a request to this party now.
+    pub(super) fn fault(&self, target: Target) -> Option<Fault> {
+        let now = self.now();
+        self.scenario.storms.iter().find_map(|storm| storm.strike(&self.dice, target, now))
+    }
+
+    /// Whether the time of trouble is over.
+    pub(super) fn is_calm(&self) -> bool {
+        self.now() >= self.scenario.calm_at
+    }
+}
