@@ -5,6 +5,7 @@
 mod db;
 mod emulator;
 mod install;
+pub mod proxy;
 mod value;
 
 pub use db::{Db, Doc, unique_project};

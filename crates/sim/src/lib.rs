@@ -10,7 +10,7 @@
 //! - [`orchestrator`] runs the built component as a process, on this project's host or on Spin.
 //! - [`providers`] are the four provider services on real sockets, with scripted faults and a journal.
 //! - [`data`] computes what they answer, and so what must be stored; [`endpoint`] names paths and collections.
-//! - [`firestore`] runs the real emulator and reads it back with a client of its own.
+//! - [`firestore`] runs the real emulator, reads it back with a client of its own, and can stand in its way.
 //! - [`watchlist`] is the configuration that the orchestrator reads its tickers from.
 //! - [`stack`] puts all of them together.
 //!
@@ -29,6 +29,7 @@ mod ports;
 mod process;
 pub mod providers;
 pub mod scheduler;
+mod server;
 pub mod stack;
 pub mod watchlist;
 

@@ -7,7 +7,6 @@ mod handler;
 mod journal;
 mod request;
 mod script;
-mod server;
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,11 +16,11 @@ use anyhow::{Context, Result};
 
 use crate::data::Spec;
 use crate::endpoint::Service;
+use crate::server::Server;
 pub use defects::Defect;
 pub use faults::{Fault, RetryAfter};
 pub use journal::{Call, Journal, Outcome};
 use script::Script;
-use server::Server;
 
 /// Where the services listen on 127.0.0.1; 0 lets the system choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use futures::stream;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{Response, StatusCode};
-use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use serde_json::{Value, json};
@@ -18,13 +17,12 @@ use super::request::Fetch;
 use super::{Defect, defects};
 use crate::data::{self, Spec, filler};
 use crate::endpoint::Endpoint;
+use crate::server::Body;
 
 /// Pieces in which a slow body is sent.
 const SLOW_PIECES: usize = 10;
 /// Time for the first half of a truncated body to reach the caller before the connection breaks.
 const TRUNCATION_PAUSE: Duration = Duration::from_millis(20);
-
-pub(super) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// An answer before it is sent.
 #[derive(Debug)]

@@ -1,7 +1,6 @@
 //! The way of one request through a service.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
@@ -11,29 +10,23 @@ use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Body};
+use super::answer::Answer;
 use super::faults::Effect;
 use super::request::Fetch;
 use super::{Call, Outcome, Shared, lock};
 use crate::endpoint::Endpoint;
+use crate::server::{Body, Handler, Reset};
 
 /// Largest body that a service reads: far more than any list of tickers.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
 
-/// The connection is to be reset in place of an answer.
-#[derive(Debug)]
-pub(super) struct Reset;
-
-impl fmt::Display for Reset {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("scripted reset of the connection")
+impl Handler for Shared {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
+        answer(self, request).await
     }
 }
 
-impl std::error::Error for Reset {}
-
-/// Answers one request, or asks for a reset.
-pub(super) async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
+async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
     let start = Instant::now();
     let (head, body) = request.into_parts();
     let _in_flight = (head.method == Method::POST).then(|| shared.enter());

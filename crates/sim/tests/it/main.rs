@@ -7,5 +7,6 @@
 mod firestore;
 mod orchestrator;
 mod providers;
+mod proxy;
 mod stack;
 mod wire;

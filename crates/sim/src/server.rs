@@ -1,5 +1,6 @@
-//! The sockets of one service: an accept loop of its own, so that a connection can really be reset.
+//! The sockets of one simulated service: an accept loop of its own, so that a connection can really be reset.
 
+use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
 use std::pin::Pin;
@@ -8,6 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -15,35 +20,58 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{Shared, handler};
 use crate::ports::free_port;
 
 /// How long a stopped service's port may take to become free again.
 const BIND_LIMIT: Duration = Duration::from_secs(2);
 
+/// The body of an answer; an error breaks the connection in its middle.
+pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// What answers the requests of a service.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// Answers one request, or asks for a reset.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Response<Body>, Reset>> + Send;
+}
+
+/// The connection is to be reset in place of an answer.
+#[derive(Debug)]
+pub(crate) struct Reset;
+
+impl fmt::Display for Reset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("scripted reset of the connection")
+    }
+}
+
+impl std::error::Error for Reset {}
+
 /// A running service. Dropped, it stops.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     port: u16,
     stop: Arc<Notify>,
     accepting: JoinHandle<()>,
 }
 
 impl Server {
-    pub(super) async fn start(port: u16, shared: Arc<Shared>) -> io::Result<Self> {
+    pub(crate) async fn start(port: u16, handler: Arc<impl Handler>) -> io::Result<Self> {
         let listener = bind(if port == 0 { free_port()? } else { port }).await?;
         let port = listener.local_addr()?.port();
         let stop = Arc::new(Notify::new());
-        let accepting = tokio::spawn(accept(listener, shared, Arc::clone(&stop)));
+        let accepting = tokio::spawn(accept(listener, handler, Arc::clone(&stop)));
         Ok(Self { port, stop, accepting })
     }
 
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Returns when the port is closed and all connections are broken.
-    pub(super) async fn stop(mut self) {
+    pub(crate) async fn stop(mut self) {
         self.stop.notify_one();
         // The only error is a panic of the accept loop, and then everything is closed too.
         let _closed = (&mut self.accepting).await;
@@ -69,7 +97,7 @@ async fn bind(port: u16) -> io::Result<TcpListener> {
 }
 
 /// The connections live in the set, so they end with this future, however it ends.
-async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Arc<Notify>) {
+async fn accept(listener: TcpListener, handler: Arc<impl Handler>, stop: Arc<Notify>) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
@@ -78,7 +106,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Arc<Notify>) {
             () = stop.notified() => break,
         };
         match accepted {
-            Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&shared)))),
+            Ok((stream, _)) => drop(connections.spawn(serve(stream, Arc::clone(&handler)))),
             // Out of file descriptors, most likely: wait for connections to end.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
@@ -87,15 +115,15 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>, stop: Arc<Notify>) {
     connections.shutdown().await;
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve(stream: TcpStream, handler: Arc<impl Handler>) {
     // Without it, small answers can wait 40 ms for the peer's acknowledgement.
     let _unsupported = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
     let wire = Wire { stream, reset: Arc::clone(&reset) };
     let service = service_fn(|request| {
-        let (shared, reset) = (Arc::clone(&shared), Arc::clone(&reset));
+        let (handler, reset) = (Arc::clone(&handler), Arc::clone(&reset));
         async move {
-            let answer = handler::answer(&shared, request).await;
+            let answer = handler.answer(request).await;
             answer.inspect_err(|_| reset.store(true, Ordering::Relaxed))
         }
     });
