@@ -92,7 +92,10 @@ pub fn as_stored(mut record: Value, run_id: &str) -> Value {
 /// same one; of an answer that broke off, what arrived.
 pub async fn assert_raw_logs(stack: &Stack) {
     let mut calls: Vec<_> = stack.providers.all().iter().flat_map(|p| p.journal().calls()).collect();
-    for log in list(&stack.db, RAW_LOGS).await {
+    let mut logs = list(&stack.db, RAW_LOGS).await;
+    // Those that name a status first: they fit fewer calls.
+    logs.sort_by_key(|log| log.fields["response"]["status_code"].is_null());
+    for log in logs {
         let kept = payload(&stack.db, RAW_LOGS, &log, "response").await;
         let place = calls.iter().position(|call| is_log_of(&log, call) && is_body_of(&kept, &log, call));
         let Some(place) = place else { panic!("no call has the raw log {}: {:#}", log.id, log.fields) };
@@ -127,6 +130,25 @@ fn is_log_of(log: &Doc, call: &Call) -> bool {
         && response["latency_ms"].is_u64()
         // An answer may come too late for the caller: then it is none.
         && (response["status_code"] == status || response["status_code"].is_null())
+}
+
+/// The statistics of each job must be those of its runs in the ledger.
+pub async fn assert_statistics(db: &Db) {
+    let mut expected = BTreeMap::<String, [u64; 4]>::new();
+    for run in list(db, RUNS).await {
+        let counts = expected.entry(run.fields["job"].as_str().expect("a job").to_owned()).or_default();
+        let one = match run.fields["status"].as_str() {
+            Some("succeeded") => [1, 1, 0, 0],
+            Some("partial") => [1, 1, 1, 0],
+            Some("failed") => [1, 0, 0, 1],
+            other => panic!("the run {} is {other:?}", run.id),
+        };
+        *counts = std::array::from_fn(|place| counts[place] + one[place]);
+    }
+    let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
+    let stored = list(db, STATISTICS).await.into_iter();
+    let stored = stored.map(|doc| (doc.id, names.map(|name| doc.fields[name].as_u64().unwrap_or(u64::MAX))));
+    assert_eq!(stored.collect::<BTreeMap<_, _>>(), expected, "by job: {names:?}");
 }
 
 /// The bytes of a payload that `field` of a document describes, joined from its parts where it has some.

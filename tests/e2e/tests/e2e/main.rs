@@ -3,11 +3,20 @@
 //! Every test has its own instance, its own providers and its own database in one shared emulator.
 
 mod batches;
+mod breaker;
+mod deadline;
 mod defects;
+mod faults;
+mod firestore_down;
+mod instances;
 mod jobs;
+mod ledger;
 mod logging;
 mod outbound;
+mod payloads;
+mod poison;
 mod records;
 mod requests;
+mod runs;
 mod service;
 mod tickers;

@@ -1,0 +1,93 @@
+//! A ticker that makes its whole batch fail.
+
+use std::time::Duration;
+
+use e2e::stored::{assert_raw_logs, assert_statistics, count};
+use e2e::system::{expect, start, tick};
+use serde_json::json;
+use sim::providers::Fault;
+use sim::scheduler::Reply;
+use sim::watchlist::Watchlist;
+
+const PRICES: &str = "tiingo-daily-prices";
+
+fn tickers() -> Vec<String> {
+    (0..100).map(|number| format!("T{number:03}")).collect()
+}
+
+fn assert_alone(reply: &Reply, ticker: &str, words: &str) {
+    let data = &reply.body["data"];
+    assert_eq!((&reply.body["status"], &data["tickers_processed"]), (&json!("partial"), &json!(99)));
+    let failed = data["tickers_failed"].as_array().expect("a list");
+    assert_eq!(failed.len(), 1, "{failed:#?}");
+    assert_eq!((&failed[0]["ticker"], &failed[0]["reason"]), (&json!(ticker), &json!(words)));
+}
+
+#[tokio::test]
+async fn a_ticker_that_is_refused_fails_alone() {
+    let stack = start(Watchlist::new(0, 0), &[]).await;
+    stack.providers.tiingo().fault(Fault::status(422).detail("no such symbol").ticker("T077"));
+    let reply = expect(&stack.orchestrator, &tick(PRICES).tickers(tickers()), 200).await;
+    assert_alone(&reply, "T077", "422: no such symbol");
+    // Two batches; 50 tickers have at most six halvings, each of two calls.
+    let calls = stack.providers.tiingo().journal().count();
+    assert!(calls <= 2 + 6 * 2, "{calls} calls");
+    assert_eq!(count(&stack.db, "prices_daily").await, 99 * 5);
+    assert_raw_logs(&stack).await;
+    assert_statistics(&stack.db).await;
+}
+
+#[tokio::test]
+async fn a_ticker_that_breaks_the_provider_fails_alone() {
+    let settings = [("breaker_min_calls", "1000"), ("breaker_window", "1000")];
+    let stack = start(Watchlist::new(0, 0), &settings).await;
+    stack.providers.tiingo().fault(Fault::status(500).detail("crashed").ticker("T077"));
+    let reply = expect(&stack.orchestrator, &tick(PRICES).tickers(tickers()), 200).await;
+    assert_alone(&reply, "T077", "500: crashed");
+    // Two batches, three repetitions of one; then six halvings, of which one half is tried twice.
+    let calls = stack.providers.tiingo().journal().count();
+    assert!(calls <= 2 + 3 + 6 * 3, "{calls} calls");
+    assert_eq!(count(&stack.db, "prices_daily").await, 99 * 5);
+    assert_raw_logs(&stack).await;
+}
+
+#[tokio::test]
+async fn several_such_tickers_cost_a_bounded_number_of_calls() {
+    let stack = start(Watchlist::new(0, 0), &[]).await;
+    let poison: Vec<String> = tickers().into_iter().step_by(7).collect();
+    for ticker in &poison {
+        stack.providers.tiingo().fault(Fault::status(422).ticker(ticker));
+    }
+    let reply = expect(&stack.orchestrator, &tick(PRICES).tickers(tickers()), 200).await;
+    let calls = stack.providers.tiingo().journal().count();
+    assert!(calls <= 2 + 64 + 2, "splitting has a bound: {calls} calls");
+    let data = &reply.body["data"];
+    let failed = data["tickers_failed"].as_array().expect("a list");
+    assert!(failed.len() >= poison.len());
+    assert_eq!(data["tickers_processed"].as_u64().map(|done| done + failed.len() as u64), Some(100));
+    assert_raw_logs(&stack).await;
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_not_asked_for_halves() {
+    let stack = start(Watchlist::new(0, 0), &[("retry_max_attempts", "2")]).await;
+    stack.providers.tiingo().fault(Fault::status(503));
+    let reply = expect(&stack.orchestrator, &tick(PRICES).tickers(tickers()), 503).await;
+    assert_eq!(reply.body["data"]["tickers_pending"], 100);
+    let calls = stack.providers.tiingo().journal().calls();
+    assert!(calls.iter().all(|call| call.tickers.len() == 50));
+    assert_eq!(calls.len(), 4);
+}
+
+#[tokio::test]
+async fn with_the_usual_breaker_too_the_run_comes_to_its_end() {
+    let stack =
+        start(Watchlist::new(0, 0), &[("breaker_open_seconds", "1"), ("breaker_open_max_seconds", "1")])
+            .await;
+    stack.providers.tiingo().fault(Fault::status(500).detail("crashed").ticker("T077"));
+    let tick = tick(PRICES).tickers(tickers());
+    let replies = tick.deliver(stack.orchestrator.url(), 15, Duration::from_millis(1_100)).await;
+    let last = replies.last().expect("an attempt").as_ref().expect("an answer");
+    assert_eq!(last.status, 200, "after {} requests: {:#}", replies.len(), last.body);
+    assert_alone(last, "T077", "500: crashed");
+}
