@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 
+use crate::auth::Authenticator;
 use crate::breakers::Breakers;
 use crate::config::Config;
 use crate::execute::{Executed, Stop, execute};
 use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError};
+use crate::google::Google;
 use crate::job::{Job, Scope};
 use crate::ledger::{Claim, Ledger, Owned, SaveError};
 use crate::plan;
@@ -29,6 +31,8 @@ pub struct App {
     pub firestore: Firestore,
     pub ledger: Ledger,
     pub breakers: Breakers,
+    pub google: Arc<Google>,
+    pub auth: Authenticator,
     ramp: Option<Arc<Mutex<Ramp>>>,
 }
 
@@ -54,7 +58,10 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 
 impl App {
     pub fn new(config: Config, world: World) -> Self {
-        let firestore = Firestore::new(config.firestore.clone(), world.clone(), config.call.backoff);
+        let google = Arc::new(Google::new(world.clone(), config.google.clone(), config.credentials.clone()));
+        let auth = Authenticator::new(world.clone(), config.auth.clone());
+        let backoff = config.call.backoff;
+        let firestore = Firestore::new(config.firestore.clone(), google.clone(), world.clone(), backoff);
         let collections = config.collections.clone();
         let ledger = Ledger::new(firestore.clone(), world.clone(), collections, config.run);
         let breakers = Breakers::new(
@@ -64,7 +71,7 @@ impl App {
             config.breaker,
         );
         let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
-        Self { config, world, firestore, ledger, breakers, ramp }
+        Self { config, world, firestore, ledger, breakers, google, auth, ramp }
     }
 
     /// Runs a job for a trigger, unless somebody else does or it is done.

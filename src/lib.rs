@@ -40,6 +40,7 @@ pub mod breakers;
 pub mod config;
 pub mod execute;
 pub mod firestore;
+pub mod google;
 pub mod http_api;
 pub mod job;
 pub mod ledger;

@@ -14,7 +14,8 @@ use crate::job::Provider;
 use crate::resilience::breaker::BreakerConfig;
 use read::Reader;
 pub use types::{
-    CallConfig, Collections, Credentials, FirestoreConfig, InboundAuth, ProviderConfig, RampConfig, RunConfig,
+    AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig, InboundAuth,
+    ProviderConfig, RampConfig, RunConfig,
 };
 
 /// A value that must never be shown: it prints as `[redacted]`.
@@ -42,7 +43,9 @@ impl fmt::Debug for Secret {
 #[derive(Debug)]
 pub struct Config {
     pub log_level: tracing::Level,
-    pub inbound_auth: InboundAuth,
+    pub auth: AuthConfig,
+    pub google: GoogleConfig,
+    pub credentials: Credentials,
     pub cors_allow_origins: Vec<http::HeaderValue>,
     pub firestore: FirestoreConfig,
     pub collections: Collections,
@@ -97,18 +100,10 @@ impl Config {
                 ("debug", tracing::Level::DEBUG),
             ],
         );
-        let inbound_auth = r.choice(
-            "inbound_auth",
-            &[("oidc", InboundAuth::Oidc), ("platform", InboundAuth::Platform), ("none", InboundAuth::None)],
-        );
-        let allowed = r.choice("allow_unauthenticated", &[("true", true), ("false", false)]);
         let emulator = !r.text("firestore_emulator_host").is_empty();
-        if inbound_auth == Some(InboundAuth::None) && !emulator && allowed == Some(false) {
-            r.error::<()>(
-                "inbound_auth",
-                "`none` needs firestore_emulator_host or allow_unauthenticated = true",
-            );
-        }
+        let auth = parts::auth(r, emulator);
+        let google = parts::google(r);
+        let credentials = parts::credentials(r, emulator);
         let cors_allow_origins = r.origins("cors_allow_origins");
         let firestore = parts::firestore(r);
         let collections = parts::collections(r);
@@ -119,7 +114,9 @@ impl Config {
         let [Some(tiingo), Some(finnhub), Some(polygon), Some(alphavantage)] = providers else { return None };
         Some(Self {
             log_level: log_level?,
-            inbound_auth: inbound_auth?,
+            auth: auth?,
+            google: google?,
+            credentials: credentials?,
             cors_allow_origins: cors_allow_origins?,
             firestore: firestore?,
             collections: collections?,
@@ -130,3 +127,6 @@ impl Config {
         })
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,12 +1,15 @@
 //! Reading each piece of the configuration. A piece reads all its settings before it gives up, so that
 //! all mistakes are told together.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::read::Reader;
 use super::{
-    CallConfig, Collections, Credentials, FirestoreConfig, ProviderConfig, RampConfig, RunConfig, Secret,
+    AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig, InboundAuth,
+    ProviderConfig, RampConfig, RunConfig, Secret,
 };
+use crate::google::assertion::ServiceAccountKey;
 use crate::job::Provider;
 use crate::resilience::backoff::Backoff;
 use crate::resilience::breaker::BreakerConfig;
@@ -20,7 +23,6 @@ pub(super) fn firestore(r: &mut Reader<'_>) -> Option<FirestoreConfig> {
     } else {
         r.authority("firestore_emulator_host").map(|host| format!("http://{host}/v1"))
     };
-    let credentials = credentials_of(r, !emulator.is_empty());
     let timeout = r.seconds("firestore_timeout_seconds", 1..=300);
     let writes_per_second = r.integer("firestore_ramp_writes_per_second", 1..=100_000);
     let step_minutes = r.integer("firestore_ramp_minutes", 1..=60);
@@ -31,29 +33,89 @@ pub(super) fn firestore(r: &mut Reader<'_>) -> Option<FirestoreConfig> {
     Some(FirestoreConfig {
         endpoint: endpoint?,
         database: format!("projects/{}/databases/{}", project?, database?),
-        credentials: credentials?,
         timeout: timeout?,
         ramp: emulator.is_empty().then_some(ramp),
     })
 }
 
-fn credentials_of(r: &mut Reader<'_>, emulator: bool) -> Option<Credentials> {
-    let token = r.text("gcp_access_token");
-    let mode = r.choice(
-        "gcp_credentials",
-        &[("auto", "auto"), ("emulator", "emulator"), ("access_token", "access_token")],
-    )?;
-    match mode {
-        "emulator" | "auto" if emulator => Some(Credentials::Emulator),
-        "emulator" => r.error("gcp_credentials", "`emulator` needs firestore_emulator_host"),
-        _ if token.is_empty() => {
-            r.error("gcp_access_token", "is empty: Firestore cannot be called without it")
-        }
-        _ if token.chars().any(|c| !c.is_ascii_graphic()) => {
-            r.error("gcp_access_token", "has characters that a header cannot carry")
-        }
-        _ => Some(Credentials::AccessToken(Secret::new(token))),
+/// Who may call.
+pub(super) fn auth(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
+    let inbound = r.choice(
+        "inbound_auth",
+        &[("oidc", InboundAuth::Oidc), ("platform", InboundAuth::Platform), ("none", InboundAuth::None)],
+    );
+    let allowed = r.choice("allow_unauthenticated", &[("true", true), ("false", false)]);
+    let scheduler_accounts: BTreeSet<_> = r.list("scheduler_service_account").into_iter().collect();
+    let audiences = r.list("oidc_audience");
+    let operator_token = Some(r.text("operator_token")).filter(|token| !token.is_empty());
+    let certs_url = r.base_url("google_certs_url");
+    if inbound == Some(InboundAuth::None) && !emulator && allowed == Some(false) {
+        r.error::<()>("inbound_auth", "`none` needs firestore_emulator_host or allow_unauthenticated = true");
     }
+    if inbound == Some(InboundAuth::Oidc) && scheduler_accounts.is_empty() {
+        r.error::<()>("scheduler_service_account", "is empty: with inbound_auth = oidc nobody could call");
+    }
+    if operator_token.as_ref().is_some_and(|token| token.len() < OPERATOR_TOKEN_BYTES_MIN) {
+        r.error::<()>("operator_token", &format!("is shorter than {OPERATOR_TOKEN_BYTES_MIN} characters"));
+    }
+    Some(AuthConfig {
+        inbound: inbound?,
+        scheduler_accounts,
+        audiences,
+        operator_token: operator_token.map(Secret::new),
+        certs_url: format!("{}/oauth2/v3/certs", certs_url?),
+    })
+}
+
+/// A shorter token could be guessed.
+const OPERATOR_TOKEN_BYTES_MIN: usize = 16;
+
+pub(super) fn google(r: &mut Reader<'_>) -> Option<GoogleConfig> {
+    let oauth_url = r.base_url("google_oauth_url");
+    let metadata_url = r.base_url("google_metadata_url");
+    Some(GoogleConfig { oauth_url: oauth_url?, metadata_url: metadata_url? })
+}
+
+/// As whom Firestore is called: as told, or by the first setting that says something.
+pub(super) fn credentials(r: &mut Reader<'_>, emulator: bool) -> Option<Credentials> {
+    let modes =
+        ["auto", "emulator", "access_token", "service_account_key", "metadata"].map(|mode| (mode, mode));
+    let token = r.text("gcp_access_token");
+    let key = r.text("gcp_service_account_key");
+    match r.choice("gcp_credentials", &modes)? {
+        "auto" | "emulator" if emulator => Some(Credentials::Emulator),
+        "emulator" => r.error("gcp_credentials", "`emulator` needs firestore_emulator_host"),
+        "auto" if !token.is_empty() => access_token(r, token),
+        "auto" if !key.is_empty() => service_account_key(r, &key),
+        "access_token" => access_token(r, token),
+        "service_account_key" => service_account_key(r, &key),
+        _ => Some(Credentials::Metadata),
+    }
+}
+
+fn access_token(r: &mut Reader<'_>, token: String) -> Option<Credentials> {
+    if token.is_empty() {
+        return r.error("gcp_access_token", "is empty: Firestore cannot be called without it");
+    }
+    if token.chars().any(|c| !c.is_ascii_graphic()) {
+        return r.error("gcp_access_token", "has characters that a header cannot carry");
+    }
+    Some(Credentials::AccessToken(Secret::new(token)))
+}
+
+fn service_account_key(r: &mut Reader<'_>, json: &str) -> Option<Credentials> {
+    let key = match ServiceAccountKey::parse(json) {
+        Ok(key) => key,
+        Err(reason) => return r.error("gcp_service_account_key", &reason),
+    };
+    // The runtime allows calls to the configured endpoint only.
+    let endpoint = format!("{}/token", r.base_url("google_oauth_url")?);
+    if key.token_uri != endpoint {
+        let message =
+            format!("has the token_uri {}, but google_oauth_url stands for {endpoint}", key.token_uri);
+        return r.error("gcp_service_account_key", &message);
+    }
+    Some(Credentials::ServiceAccountKey(Box::new(key)))
 }
 
 pub(super) fn collections(r: &mut Reader<'_>) -> Option<Collections> {
@@ -117,6 +179,7 @@ pub(super) fn provider(r: &mut Reader<'_>, provider: Provider) -> Option<Provide
 }
 
 pub(super) fn call(r: &mut Reader<'_>) -> Option<CallConfig> {
+    let id_token = r.choice("provider_auth", &[("none", false), ("id_token", true)]);
     let connect_timeout = r.milliseconds("service_connect_timeout_ms", 100..=60_000);
     let timeout = r.seconds("service_timeout_seconds", 1..=1800);
     let max_attempts = r.integer("retry_max_attempts", 1..=10);
@@ -127,6 +190,7 @@ pub(super) fn call(r: &mut Reader<'_>) -> Option<CallConfig> {
         Err(error) => r.error("retry_max_ms", &error.to_string()),
     };
     Some(CallConfig {
+        id_token: id_token?,
         connect_timeout: connect_timeout?,
         timeout: timeout?,
         max_attempts: u32::try_from(max_attempts?).ok()?,

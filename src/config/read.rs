@@ -38,6 +38,12 @@ impl<'a> Reader<'a> {
         (self.lookup)(name).unwrap_or_else(|| key.default.to_owned()).trim().to_owned()
     }
 
+    /// A list, comma separated; empty items do not count.
+    pub(super) fn list(&mut self, name: &str) -> Vec<String> {
+        let text = self.text(name);
+        text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()
+    }
+
     pub(super) fn integer(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let text = self.text(name);
         match text.parse::<u64>() {

@@ -1,8 +1,10 @@
 //! The pieces of the configuration, one for each part of the system.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::Secret;
+use crate::google::assertion::ServiceAccountKey;
 use crate::resilience::backoff::Backoff;
 
 /// Who proves the caller of a request.
@@ -16,6 +18,26 @@ pub enum InboundAuth {
     None,
 }
 
+/// How callers prove who they are.
+#[derive(Clone, Debug)]
+pub struct AuthConfig {
+    pub inbound: InboundAuth,
+    /// E-mails of the service accounts that may call.
+    pub scheduler_accounts: BTreeSet<String>,
+    /// Audiences that are ours; none means the request's own URL.
+    pub audiences: Vec<String>,
+    pub operator_token: Option<Secret>,
+    /// Where Google's keys are.
+    pub certs_url: String,
+}
+
+/// Where Google's tokens come from; base URLs.
+#[derive(Clone, Debug)]
+pub struct GoogleConfig {
+    pub oauth_url: String,
+    pub metadata_url: String,
+}
+
 /// Where Firestore is and how it is reached.
 #[derive(Clone, Debug)]
 pub struct FirestoreConfig {
@@ -23,7 +45,6 @@ pub struct FirestoreConfig {
     pub endpoint: String,
     /// `projects/{project}/databases/{database}`.
     pub database: String,
-    pub credentials: Credentials,
     pub timeout: Duration,
     /// Writes a second; none against the emulator.
     pub ramp: Option<RampConfig>,
@@ -35,6 +56,21 @@ pub enum Credentials {
     /// The emulator's `Bearer owner`.
     Emulator,
     AccessToken(Secret),
+    ServiceAccountKey(Box<ServiceAccountKey>),
+    /// The metadata server of Cloud Run or GKE.
+    Metadata,
+}
+
+impl Credentials {
+    /// The name in settings and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Emulator => "emulator",
+            Self::AccessToken(_) => "access_token",
+            Self::ServiceAccountKey(_) => "service_account_key",
+            Self::Metadata => "metadata",
+        }
+    }
 }
 
 /// How fast writes may grow against the cloud (Firestore's 500/50/5 rule).
@@ -74,6 +110,8 @@ pub struct ProviderConfig {
 /// The bounds of one provider call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallConfig {
+    /// Whether each call carries an ID token for its service.
+    pub id_token: bool,
     pub connect_timeout: Duration,
     pub timeout: Duration,
     pub max_attempts: u32,

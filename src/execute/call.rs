@@ -5,14 +5,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
+use http::header::AUTHORIZATION;
 
 use super::queue::Batch;
 use crate::app::App;
 use crate::firestore::Write;
+use crate::google::Google;
 use crate::job::{Job, Provider, Scope, Ticker};
 use crate::persist::raw_log::RawLog;
 use crate::persist::record::Context;
-use crate::ports::{BoxFuture, InboundResponse, TransportError};
+use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError, World};
 use crate::provider::Call;
 use crate::provider::answer::{Harvest, harvest};
 use crate::provider::envelope::{Envelope, failure_words};
@@ -63,18 +65,34 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
         run_time: &run.run_time,
     };
     let request = call.request(&app.config);
-    let (timeout, world) = (request.timeout, app.world.clone());
+    let (world, google) = (app.world.clone(), app.google.clone());
+    let audience = app.config.call.id_token.then(|| app.config.provider(run.provider()).base_url.clone());
     Box::pin(async move {
         let requested_at = world.clock.now();
         let start = world.clock.instant();
-        // The transport has time-outs of its own; this one holds whatever it does.
-        let answer = world.transport.send(request);
-        let answer = match futures::future::select(answer, world.clock.sleep(timeout)).await {
-            futures::future::Either::Left((answer, _)) => answer,
-            futures::future::Either::Right(_) => Err(TransportError::Timeout(timeout)),
-        };
+        let answer = exchange(&world, &google, audience.as_deref(), request).await;
         Called { number, batch, requested_at, latency: world.clock.instant().since(start), answer }
     })
+}
+
+/// Sends a request, with an ID token where the provider wants one, within its time.
+async fn exchange(
+    world: &World,
+    google: &Google,
+    audience: Option<&str>,
+    mut request: OutboundRequest,
+) -> Result<InboundResponse, TransportError> {
+    if let Some(audience) = audience {
+        let token = google.identity_token(audience).await;
+        let token = token.map_err(|error| TransportError::Connect(format!("no ID token: {error}")))?;
+        request.headers.insert(AUTHORIZATION, token.header());
+    }
+    let timeout = request.timeout;
+    // The transport has time-outs of its own; this one holds whatever it does.
+    match futures::future::select(world.transport.send(request), world.clock.sleep(timeout)).await {
+        futures::future::Either::Left((answer, _)) => answer,
+        futures::future::Either::Right(_) => Err(TransportError::Timeout(timeout)),
+    }
 }
 
 impl Called {

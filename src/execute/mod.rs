@@ -75,6 +75,8 @@ struct Execution<'a> {
     /// The one call that tries whether the provider is back.
     probing: bool,
     answered: u64,
+    /// Whether this attempt has asked for a new ID token already.
+    token_renewed: bool,
     call_number: u64,
     last_save: Instant,
     lease_until: Instant,
@@ -143,6 +145,7 @@ impl<'a> Execution<'a> {
             breaker_turn: None,
             probing: false,
             answered: 0,
+            token_renewed: false,
             call_number: 0,
             last_save: now,
             lease_until: start + app.config.run.lease,

@@ -120,6 +120,12 @@ impl Execution<'_> {
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
             Decision::Postpone => self.put_off.push(batch.into_work(Some(fault.words))),
+            // The ID token may have lost its worth early; a new one is tried once in a run.
+            Decision::Stop if self.app.config.call.id_token && !self.token_renewed => {
+                self.token_renewed = true;
+                self.app.google.reject_identity(&self.app.config.provider(self.run.provider()).base_url);
+                self.queue.retry(batch, now);
+            }
             Decision::Stop => {
                 self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
                 self.put_off.push(batch.into_work(Some(fault.words)));
@@ -227,6 +233,8 @@ impl Execution<'_> {
             reason = Some("the request's time was used up before all was stored".to_owned());
         }
         if let Some(reason) = reason {
+            // The reason to stop may be another, and a raw log alone puts no work off: it must be told all the same.
+            self.state.remark(format!("attempt {}: not all could be stored: {reason}", self.run.run_attempt));
             self.put_off.extend(group.work.map(|work| Work { reason: Some(reason.clone()), ..work }));
             return Some(Stop::Storage { reason });
         }

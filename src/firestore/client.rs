@@ -15,7 +15,8 @@ use super::path::{DocumentPath, encode_segment};
 use super::query::Query;
 use super::value::{Fields, Value};
 use super::write::{EncodedWrite, Write};
-use crate::config::{Credentials, FirestoreConfig};
+use crate::config::FirestoreConfig;
+use crate::google::{Google, Token};
 use crate::ports::{OutboundRequest, World};
 use crate::resilience::backoff::Backoff;
 
@@ -35,6 +36,7 @@ pub struct Firestore {
 
 struct Inner {
     config: FirestoreConfig,
+    google: Arc<Google>,
     world: World,
     backoff: Backoff,
 }
@@ -62,8 +64,8 @@ pub struct Page {
 }
 
 impl Firestore {
-    pub fn new(config: FirestoreConfig, world: World, backoff: Backoff) -> Self {
-        Self { inner: Arc::new(Inner { config, world, backoff }) }
+    pub fn new(config: FirestoreConfig, google: Arc<Google>, world: World, backoff: Backoff) -> Self {
+        Self { inner: Arc::new(Inner { config, google, world, backoff }) }
     }
 
     /// `projects/P/databases/D`, as encoded writes name it.
@@ -199,16 +201,38 @@ impl Firestore {
         self.inner.world.clock.sleep(delay).await;
     }
 
+    /// One request; a token that is not accepted is renewed once.
     async fn send<T: DeserializeOwned>(
         &self,
         method: Method,
         url: String,
         body: Bytes,
     ) -> Result<T, FirestoreError> {
+        let token = self.inner.google.access_token().await?;
+        match self.send_as(&token, method.clone(), url.clone(), body.clone()).await {
+            Err(error) if error.code() == Some(Code::Unauthenticated) => {
+                self.inner.google.reject_access(&token);
+                let token = self.inner.google.access_token().await?;
+                self.send_as(&token, method, url, body).await
+            }
+            result => result,
+        }
+    }
+
+    async fn send_as<T: DeserializeOwned>(
+        &self,
+        token: &Token,
+        method: Method,
+        url: String,
+        body: Bytes,
+    ) -> Result<T, FirestoreError> {
+        let mut headers =
+            HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        headers.insert(AUTHORIZATION, token.header());
         let request = OutboundRequest {
             method,
             url,
-            headers: self.headers(),
+            headers,
             body,
             connect_timeout: CONNECT_TIMEOUT,
             timeout: self.inner.config.timeout,
@@ -219,21 +243,6 @@ impl Firestore {
             return Err(FirestoreError::from_answer(answer.status, &answer.body));
         }
         serde_json::from_slice(&answer.body).map_err(|error| FirestoreError::Protocol(error.to_string()))
-    }
-
-    fn headers(&self) -> HeaderMap {
-        let token = match &self.inner.config.credentials {
-            Credentials::Emulator => "owner",
-            Credentials::AccessToken(token) => token.expose(),
-        };
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        // The configuration holds no token that a header cannot carry.
-        if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {token}")) {
-            value.set_sensitive(true);
-            headers.insert(AUTHORIZATION, value);
-        }
-        headers
     }
 
     fn url(&self, rest: &str) -> String {

@@ -4,6 +4,7 @@
 use http::StatusCode;
 use serde::Deserialize;
 
+use crate::google::TokenError;
 use crate::ports::TransportError;
 
 /// A canonical status other than OK.
@@ -100,6 +101,9 @@ pub enum FirestoreError {
     Transport(#[from] TransportError),
     #[error("firestore answered {}: {message}", .code.name())]
     Status { code: Code, message: String },
+    /// There is no token to call with.
+    #[error("firestore cannot be called: {0}")]
+    Token(#[from] TokenError),
     #[error("firestore's answer cannot be read: {0}")]
     Protocol(String),
 }
@@ -142,15 +146,15 @@ impl FirestoreError {
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Status { code, .. } => Some(*code),
-            Self::Transport(_) | Self::Protocol(_) => None,
+            Self::Transport(_) | Self::Protocol(_) | Self::Token(_) => None,
         }
     }
 
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Denied(_)) => false,
-            Self::Transport(_) | Self::Protocol(_) => true,
+            Self::Transport(TransportError::Denied(_)) | Self::Token(TokenError::Refused(_)) => false,
+            Self::Transport(_) | Self::Protocol(_) | Self::Token(TokenError::Endpoint(_)) => true,
             Self::Status { code, .. } => code.is_retryable(),
         }
     }
@@ -158,7 +162,7 @@ impl FirestoreError {
     /// Whether the request may have been carried out all the same.
     pub fn is_ambiguous(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Connect(_) | TransportError::Denied(_)) => false,
+            Self::Transport(TransportError::Connect(_) | TransportError::Denied(_)) | Self::Token(_) => false,
             Self::Transport(_) | Self::Protocol(_) => true,
             Self::Status { code, .. } => {
                 matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Internal | Code::Unknown)

@@ -18,7 +18,6 @@ use http::{HeaderMap, Method, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use crate::app::App;
-use crate::auth::authenticate;
 use crate::config::ConfigErrors;
 use crate::job::{CATALOGUE, Job};
 use crate::request::problem::Problem;
@@ -58,8 +57,9 @@ fn open_routes() -> Router<Arc<App>> {
 }
 
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    match authenticate(app.config.inbound_auth) {
-        Ok(()) => next.run(request).await,
+    let (head, body) = request.into_parts();
+    match app.auth.authenticate(&head).await {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
         Err(problem) => problem.into_response(),
     }
 }

@@ -17,7 +17,7 @@ const INDEX_SECTOR: &str = "Index";
 pub struct Symbols {
     active: BTreeSet<Ticker>,
     active_indices: BTreeSet<Ticker>,
-    has_index: bool,
+    inactive: BTreeSet<Ticker>,
     remarks: Vec<String>,
 }
 
@@ -33,17 +33,23 @@ impl Symbols {
                 return self.remarks.push(format!("document {id} of the watchlist left out: {error}"));
             }
         };
+        if fields.get("isActive").and_then(Value::as_bool) == Some(false) {
+            self.inactive.insert(ticker);
+            return;
+        }
         let is_index = INDEX_SYMBOLS.contains(&ticker.as_str())
             || text("sector") == Some(INDEX_SECTOR)
             || text("industry") == Some(INDEX_SECTOR);
-        self.has_index |= is_index;
-        if fields.get("isActive").and_then(Value::as_bool) == Some(false) {
-            return;
-        }
         if is_index {
             self.active_indices.insert(ticker.clone());
         }
         self.active.insert(ticker);
+    }
+
+    /// The well-known indices, less those that the universe switches off.
+    fn default_indices(&self) -> Vec<Ticker> {
+        let known = DEFAULT_INDICES.iter().filter_map(|symbol| Ticker::parse(symbol).ok());
+        known.filter(|ticker| !self.inactive.contains(ticker)).collect()
     }
 
     /// The tickers of a scope, sorted, each once; and what is odd about the documents.
@@ -51,10 +57,8 @@ impl Symbols {
         let tickers = match scope {
             Scope::None => Vec::new(),
             Scope::EntireWatchlist | Scope::ActiveSymbols => self.active.into_iter().collect(),
-            Scope::Indices if self.has_index => self.active_indices.into_iter().collect(),
-            Scope::Indices => {
-                DEFAULT_INDICES.iter().filter_map(|symbol| Ticker::parse(symbol).ok()).collect()
-            }
+            Scope::Indices if self.active_indices.is_empty() => self.default_indices(),
+            Scope::Indices => self.active_indices.into_iter().collect(),
         };
         (tickers, self.remarks)
     }
@@ -97,7 +101,7 @@ mod tests {
             ("SPY", fields([("isActive", Value::Boolean(false))])),
         ];
         check(&documents, Scope::ActiveSymbols, &["B", "C"]);
-        check(&documents, Scope::Indices, &[]);
+        check(&documents, Scope::Indices, &["QQQ", "IWM", "DIA"]);
     }
 
     #[test]

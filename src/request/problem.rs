@@ -105,6 +105,10 @@ impl Problem {
         Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "The caller is not known", detail)
     }
 
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "The caller is not allowed", detail)
+    }
+
     /// Something this service needs is missing; come again.
     pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
         let problem =

@@ -3,8 +3,10 @@
 mod transport;
 mod world;
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use anyhow::Context as _;
 use axum::Router;
 use axum::body::Body;
 use spin_sdk::http::{IntoResponse, Request};
@@ -12,8 +14,8 @@ use spin_sdk::http_service;
 use tower::ServiceExt as _;
 
 use crate::app::App;
-use crate::config::Config;
 use crate::config::keys::KEYS;
+use crate::config::{Config, ConfigErrors};
 use crate::http_api;
 use crate::telemetry::JsonLog;
 
@@ -38,30 +40,37 @@ async fn handle(request: Request) -> impl IntoResponse {
 
 /// Reads all settings and builds the routes, or routes that say what is wrong with the settings.
 async fn start() -> Router {
-    let mut values = std::collections::HashMap::new();
-    let mut errors = Vec::new();
-    for key in KEYS {
-        match spin_sdk::variables::get(key.name).await {
-            Ok(value) => drop(values.insert(key.name, value)),
-            Err(error) => errors.push(format!("{} cannot be read: {error}", key.name)),
-        }
-    }
     let world = world::world();
-    let config = Config::parse(|name| values.get(name).cloned());
+    let config = settings().await.and_then(|values| Ok(Config::parse(|name| values.get(name).cloned())?));
     let level = config.as_ref().map_or(tracing::Level::INFO, |config| config.log_level);
     let log = JsonLog::new(level, world.clock.clone(), Box::new(|line| eprintln!("{line}")));
     // Fails where a request that arrived together was faster: then the log is set up already.
     let _ = tracing::subscriber::set_global_default(log);
     match config {
-        Ok(config) if errors.is_empty() => {
-            tracing::info!(inbound_auth = ?config.inbound_auth, firestore = config.firestore.endpoint, "instance starts");
+        Ok(config) => {
+            tracing::info!(
+                inbound_auth = ?config.auth.inbound,
+                credentials = config.credentials.name(),
+                firestore = config.firestore.endpoint,
+                "instance starts"
+            );
             http_api::router(Arc::new(App::new(config, world)))
         }
-        config => {
-            let mut all = config.err().unwrap_or_else(|| crate::config::ConfigErrors(Vec::new()));
-            all.0.append(&mut errors);
-            tracing::error!(errors = ?all.0, "the configuration is not valid");
-            http_api::misconfigured(all)
+        Err(error) => {
+            tracing::error!(error = format!("{error:#}"), "the service cannot start");
+            // Either the settings are wrong, each in its own way, or they could not be read at all.
+            let errors = error.downcast().unwrap_or_else(|error| ConfigErrors(vec![format!("{error:#}")]));
+            http_api::misconfigured(errors)
         }
     }
+}
+
+/// The text of every setting.
+async fn settings() -> anyhow::Result<HashMap<&'static str, String>> {
+    let mut values = HashMap::new();
+    for key in KEYS {
+        let value = spin_sdk::variables::get(key.name).await;
+        values.insert(key.name, value.with_context(|| format!("{} cannot be read", key.name))?);
+    }
+    Ok(values)
 }

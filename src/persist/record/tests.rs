@@ -1,16 +1,10 @@
 use serde_json::json;
 
 use super::*;
-use crate::config::Config;
 
 /// The record built from an entry's data, as the fields it is stored with, or the reasons against it.
 fn build_one(dataset: Dataset, ticker: Option<&str>, data: Json) -> Result<(String, Fields), Vec<String>> {
-    let config = Config::parse(|name| match name {
-        "google_cloud_project" => Some("p".into()),
-        "firestore_emulator_host" => Some("127.0.0.1:1".into()),
-        _ => None,
-    })
-    .unwrap();
+    let config = crate::config::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "tiingo",

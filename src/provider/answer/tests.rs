@@ -1,15 +1,9 @@
 use serde_json::json;
 
 use super::*;
-use crate::config::Config;
 
 fn read(dataset: Dataset, asked: &[&str], body: &Json) -> Harvest {
-    let config = Config::parse(|name| match name {
-        "google_cloud_project" => Some("p".into()),
-        "firestore_emulator_host" => Some("127.0.0.1:1".into()),
-        _ => None,
-    })
-    .unwrap();
+    let config = crate::config::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "s",

@@ -1,0 +1,162 @@
+//! Who may call: decided by the headers alone, before the body is read.
+
+pub mod claims;
+pub mod keys;
+
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
+use subtle::ConstantTimeEq as _;
+
+use crate::config::{AuthConfig, InboundAuth};
+use crate::ports::World;
+use crate::request::problem::Problem;
+use claims::{Claims, Denial, Expected, check};
+use keys::KeySet;
+
+/// Longest token that is looked at, in bytes; Google's are below 2 KiB.
+const TOKEN_BYTES_MAX: usize = 8 << 10;
+
+/// Decides over callers.
+pub struct Authenticator {
+    world: World,
+    config: AuthConfig,
+    keys: KeySet,
+}
+
+/// Why a request is turned away. What the caller is told depends on the class alone; the log knows more.
+#[derive(Debug, PartialEq, Eq)]
+enum Refusal {
+    NoToken,
+    BadToken(String),
+    WrongCaller(Denial),
+    /// Google's keys cannot be had.
+    NoKeys(String),
+}
+
+impl Authenticator {
+    pub fn new(world: World, config: AuthConfig) -> Self {
+        Self { world, config, keys: KeySet::default() }
+    }
+
+    /// Lets a request pass or says why not.
+    pub async fn authenticate(&self, request: &Parts) -> Result<(), Problem> {
+        match self.config.inbound {
+            // A platform in front has proven the caller, or nobody needs to.
+            InboundAuth::Platform | InboundAuth::None => Ok(()),
+            InboundAuth::Oidc => self.verify(request).await.map_err(|refusal| refusal.tell(request)),
+        }
+    }
+
+    async fn verify(&self, request: &Parts) -> Result<(), Refusal> {
+        let token = bearer(&request.headers)?;
+        if let Some(operator) = &self.config.operator_token
+            && bool::from(operator.expose().as_bytes().ct_eq(token.as_bytes()))
+        {
+            return Ok(());
+        }
+        let claims = self.verify_signature(token).await?;
+        let own;
+        let audiences = if self.config.audiences.is_empty() {
+            own = own_urls(request);
+            &own
+        } else {
+            &self.config.audiences
+        };
+        let expected = Expected { audiences, emails: &self.config.scheduler_accounts };
+        match check(&claims, &expected, self.world.clock.now()) {
+            Ok(_) => Ok(()),
+            Err(denial) if denial.is_wrong_caller() => Err(Refusal::WrongCaller(denial)),
+            Err(denial) => Err(Refusal::BadToken(denial.to_string())),
+        }
+    }
+
+    async fn verify_signature(&self, token: &str) -> Result<Claims, Refusal> {
+        let bad = |error: jsonwebtoken::errors::Error| Refusal::BadToken(error.to_string());
+        let header = decode_header(token).map_err(bad)?;
+        if header.alg != Algorithm::RS256 {
+            return Err(Refusal::BadToken(format!("algorithm is {:?}, not RS256", header.alg)));
+        }
+        let id = header.kid.ok_or_else(|| Refusal::BadToken("no key id".to_owned()))?;
+        let found =
+            self.keys.find(&self.world, &self.config.certs_url, &id).await.map_err(Refusal::NoKeys)?;
+        let key = found.ok_or_else(|| Refusal::BadToken("unknown key id".to_owned()))?;
+        // Only the signature is the library's: the claims are held to our own clock and rules.
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        decode::<Claims>(token, &key, &validation).map(|data| data.claims).map_err(bad)
+    }
+}
+
+/// The one bearer token of a request.
+fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (values.next(), values.next()) else {
+        return match headers.contains_key(AUTHORIZATION) {
+            true => Err(Refusal::BadToken("several Authorization headers".to_owned())),
+            false => Err(Refusal::NoToken),
+        };
+    };
+    let text = value.to_str().map_err(|_| Refusal::BadToken("no ASCII".to_owned()))?;
+    let (scheme, token) = text.split_once(' ').ok_or(Refusal::NoToken)?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::NoToken);
+    }
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refusal::BadToken(format!(
+            "token too long: {} bytes, limit {TOKEN_BYTES_MAX}",
+            token.len()
+        )));
+    }
+    Ok(token.trim())
+}
+
+/// The request's own URL, as Cloud Scheduler takes it for the audience unless told otherwise. A front
+/// that ends TLS leaves us with http, so both schemes count.
+fn own_urls(request: &Parts) -> Vec<String> {
+    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    let Some(host) = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)) else {
+        return Vec::new();
+    };
+    let path = request.uri.path();
+    ["https", "http"].map(|scheme| format!("{scheme}://{host}{path}")).to_vec()
+}
+
+impl Refusal {
+    fn tell(&self, request: &Parts) -> Problem {
+        let path = request.uri.path();
+        match self {
+            Self::NoToken => {
+                tracing::info!(http.path = path, "request without a token refused");
+                Problem::unauthorized(
+                    "a bearer token is needed: an ID token of the scheduler's service account, or the operator's token",
+                )
+            }
+            Self::BadToken(reason) => {
+                tracing::warn!(http.path = path, reason, "request with a bad token refused");
+                Problem::unauthorized("the bearer token is not valid")
+            }
+            Self::WrongCaller(denial) => {
+                tracing::warn!(http.path = path, reason = %denial, "request of a wrong caller refused");
+                Problem::forbidden("the caller may not use this service")
+            }
+            Self::NoKeys(reason) => {
+                tracing::error!(
+                    http.path = path,
+                    reason,
+                    "no caller can be verified: Google's keys are out of reach"
+                );
+                Problem::unavailable("the caller cannot be verified now", std::time::Duration::from_secs(10))
+            }
+        }
+    }
+}
+
+/// What tells a caller that a token is needed (RFC 6750, section 3).
+pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"orchestrator\"");
+
+#[cfg(test)]
+mod tests;

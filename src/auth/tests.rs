@@ -1,0 +1,241 @@
+//! A table of hostile tokens, against the real verification with keys served by a virtual endpoint.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
+use http::{HeaderValue, Request, StatusCode};
+use jsonwebtoken::{EncodingKey, Header, encode};
+use serde_json::{Value as Json, json};
+
+use super::*;
+use crate::ports::{
+    BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
+};
+
+const NOW: i64 = 1_800_000_000;
+const CALLER: &str = "scheduler@p.iam.gserviceaccount.com";
+const OPERATOR: &str = "operator-token-0123456789";
+/// Two RSA keys made for these tests alone.
+const KEY: &str = include_str!("testdata/key.pem");
+const OTHER_KEY: &str = include_str!("testdata/other_key.pem");
+const MODULUS: &str = include_str!("testdata/modulus.txt");
+
+/// Serves the key set, or fails.
+#[derive(Default)]
+struct Endpoint {
+    fetches: AtomicU32,
+    down: std::sync::atomic::AtomicBool,
+}
+
+impl Transport for Endpoint {
+    fn send(&self, _: OutboundRequest) -> BoxFuture<'static, Result<InboundResponse, TransportError>> {
+        self.fetches.fetch_add(1, Ordering::Relaxed);
+        let down = self.down.load(Ordering::Relaxed);
+        Box::pin(async move {
+            if down {
+                return Err(TransportError::Connect("refused".into()));
+            }
+            let keys = json!({"keys": [{"kid": "k1", "kty": "RSA", "alg": "RS256", "n": MODULUS.trim(), "e": "AQAB"}]});
+            let headers =
+                HeaderMap::from_iter([(http::header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"))]);
+            Ok(InboundResponse { status: StatusCode::OK, headers, body: Bytes::from(keys.to_string()) })
+        })
+    }
+}
+
+/// A clock that stands still until it is set.
+#[derive(Default)]
+struct Still {
+    seconds: AtomicU32,
+}
+
+impl Clock for Still {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(NOW + i64::from(self.seconds.load(Ordering::Relaxed)), 0).unwrap()
+    }
+
+    fn instant(&self) -> Instant {
+        Instant::from_origin(Duration::from_secs(u64::from(self.seconds.load(Ordering::Relaxed))))
+    }
+
+    fn sleep(&self, _: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+struct Zero;
+
+impl Entropy for Zero {
+    fn next_u64(&self) -> u64 {
+        0
+    }
+}
+
+struct Setup {
+    endpoint: Arc<Endpoint>,
+    clock: Arc<Still>,
+    auth: Authenticator,
+}
+
+fn setup(audiences: &[&str]) -> Setup {
+    let (endpoint, clock) = (Arc::new(Endpoint::default()), Arc::new(Still::default()));
+    let world = World { transport: endpoint.clone(), clock: clock.clone(), entropy: Arc::new(Zero) };
+    let config = AuthConfig {
+        inbound: InboundAuth::Oidc,
+        scheduler_accounts: BTreeSet::from([CALLER.to_owned()]),
+        audiences: audiences.iter().map(ToString::to_string).collect(),
+        operator_token: Some(crate::config::Secret::new(OPERATOR.to_owned())),
+        certs_url: "https://certs".into(),
+    };
+    Setup { endpoint, clock, auth: Authenticator::new(world, config) }
+}
+
+impl Setup {
+    /// The status of the refusal; none where the request passes.
+    fn ask(&self, headers: &[&str]) -> Option<u16> {
+        let mut request = Request::get("/tiingo/daily-prices").header("host", "us.example");
+        for header in headers {
+            request = request.header("authorization", *header);
+        }
+        let (head, ()) = request.body(()).unwrap().into_parts();
+        let answer = self.auth.authenticate(&head).now_or_never().expect("nothing waits");
+        answer.err().map(|problem| problem.status.as_u16())
+    }
+
+    fn ask_bearer(&self, token: &str) -> Option<u16> {
+        self.ask(&[&format!("Bearer {token}")])
+    }
+}
+
+fn claims() -> Json {
+    json!({
+        "iss": "https://accounts.google.com", "aud": "https://us.example/tiingo/daily-prices",
+        "iat": NOW, "exp": NOW + 3600, "email": CALLER, "email_verified": true,
+    })
+}
+
+fn with(name: &str, value: Json) -> Json {
+    let mut claims = claims();
+    claims[name] = value;
+    claims
+}
+
+fn signed(claims: &Json) -> String {
+    signed_by(claims, "k1", KEY)
+}
+
+fn signed_by(claims: &Json, kid: &str, key: &str) -> String {
+    let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::RS256) };
+    encode(&header, claims, &EncodingKey::from_rsa_pem(key.as_bytes()).unwrap()).unwrap()
+}
+
+/// A token with any header and any signature.
+fn forged(header: &Json, signature: &[u8]) -> String {
+    let part = |json: &Json| URL_SAFE_NO_PAD.encode(json.to_string());
+    format!("{}.{}.{}", part(header), part(&claims()), URL_SAFE_NO_PAD.encode(signature))
+}
+
+#[test]
+fn the_schedulers_token_and_the_operators_pass() {
+    let setup = setup(&[]);
+    assert_eq!(setup.ask_bearer(&signed(&claims())), None);
+    assert_eq!(setup.ask(&[&format!("bearer {OPERATOR}")]), None);
+    assert_eq!(setup.endpoint.fetches.load(Ordering::Relaxed), 1, "the keys are fetched once");
+}
+
+#[test]
+fn hostile_tokens_are_refused() {
+    let good = signed(&claims());
+    let hs256 = {
+        let header = Header { kid: Some("k1".into()), ..Header::new(Algorithm::HS256) };
+        encode(&header, &claims(), &EncodingKey::from_secret(MODULUS.trim().as_bytes())).unwrap()
+    };
+    let mut missing_exp = claims();
+    missing_exp.as_object_mut().unwrap().remove("exp");
+    let tampered = {
+        let mut parts: Vec<_> = good.split('.').collect();
+        let other = URL_SAFE_NO_PAD.encode(with("email", json!("evil@p.iam")).to_string());
+        parts[1] = &other;
+        parts.join(".")
+    };
+    let table = [
+        ("alg none", forged(&json!({"alg": "none", "kid": "k1"}), b"")),
+        ("HS256 with the public key", hs256),
+        ("wrong key", signed_by(&claims(), "k1", OTHER_KEY)),
+        ("unknown kid", signed_by(&claims(), "k2", KEY)),
+        ("no kid", forged(&json!({"alg": "RS256"}), b"x")),
+        ("no signature", forged(&json!({"alg": "RS256", "kid": "k1"}), b"")),
+        ("tampered claims", tampered),
+        ("expired", signed(&with("exp", json!(NOW - 61)))),
+        ("not yet valid", signed(&with("nbf", json!(NOW + 120)))),
+        ("exp is a text", signed(&with("exp", json!((NOW + 3600).to_string())))),
+        ("no exp", signed(&missing_exp)),
+        ("wrong audience", signed(&with("aud", json!("https://other.example")))),
+        ("wrong issuer", signed(&with("iss", json!("https://evil.example")))),
+        ("garbage", "garbage".into()),
+        ("empty", String::new()),
+        ("dots", "..".into()),
+        ("huge", "a".repeat(TOKEN_BYTES_MAX + 1)),
+        ("nearly the operator's", OPERATOR[1..].into()),
+    ];
+    let setup = setup(&[]);
+    for (name, token) in table {
+        assert_eq!(setup.ask_bearer(&token), Some(401), "{name}");
+    }
+}
+
+#[test]
+fn a_good_token_of_somebody_else_is_forbidden() {
+    let setup = setup(&[]);
+    assert_eq!(setup.ask_bearer(&signed(&with("email", json!("other@p.iam")))), Some(403));
+    assert_eq!(setup.ask_bearer(&signed(&with("email_verified", json!(false)))), Some(403));
+}
+
+#[test]
+fn no_token_or_two_are_refused_without_asking_google() {
+    let setup = setup(&[]);
+    let good = format!("Bearer {}", signed(&claims()));
+    for headers in [&[][..], &["Basic dTpw"], &["Bearer"], &[&good, &good]] {
+        assert_eq!(setup.ask(headers), Some(401), "{headers:?}");
+    }
+    assert_eq!(setup.endpoint.fetches.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_configured_audience_replaces_the_requests_url() {
+    let setup = setup(&["https://orchestrator"]);
+    assert_eq!(setup.ask_bearer(&signed(&with("aud", json!("https://orchestrator")))), None);
+    assert_eq!(setup.ask_bearer(&signed(&claims())), Some(401));
+}
+
+#[test]
+fn unknown_key_ids_cannot_make_us_hammer_the_endpoint() {
+    let setup = setup(&[]);
+    for _ in 0..5 {
+        assert_eq!(setup.ask_bearer(&signed_by(&claims(), "k2", KEY)), Some(401));
+    }
+    assert_eq!(setup.endpoint.fetches.load(Ordering::Relaxed), 2);
+}
+
+#[test]
+fn the_last_good_keys_serve_while_the_endpoint_is_down() {
+    let setup = setup(&[]);
+    assert_eq!(setup.ask_bearer(&signed(&claims())), None);
+    setup.endpoint.down.store(true, Ordering::Relaxed);
+    setup.clock.seconds.store(120, Ordering::Relaxed);
+    assert_eq!(setup.ask_bearer(&signed(&claims())), None);
+}
+
+#[test]
+fn without_keys_nobody_is_let_in() {
+    let setup = setup(&[]);
+    setup.endpoint.down.store(true, Ordering::Relaxed);
+    assert_eq!(setup.ask_bearer(&signed(&claims())), Some(503));
+}

@@ -1,0 +1,98 @@
+use super::*;
+
+/// The configuration for the emulator, with some settings changed.
+pub(crate) fn parse(settings: &[(&str, &str)]) -> Result<Config, ConfigErrors> {
+    let local = [
+        ("google_cloud_project", "p"),
+        ("firestore_emulator_host", "127.0.0.1:8080"),
+        ("inbound_auth", "none"),
+    ];
+    Config::parse(|name| {
+        let mut all = settings.iter().chain(&local);
+        all.find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    })
+}
+
+fn errors(settings: &[(&str, &str)]) -> Vec<String> {
+    parse(settings).map(drop).unwrap_err().0
+}
+
+#[test]
+fn the_defaults_with_an_emulator_are_valid() {
+    let config = parse(&[]).unwrap();
+    assert_eq!(config.firestore.endpoint, "http://127.0.0.1:8080/v1");
+    assert_eq!(config.firestore.database, "projects/p/databases/(default)");
+    assert_eq!((config.credentials, config.firestore.ramp), (Credentials::Emulator, None));
+    assert_eq!(config.providers.map(|provider| provider.batch_size), [50, 50, 5, 2]);
+}
+
+#[test]
+fn all_mistakes_are_told_together() {
+    let settings = [
+        ("google_cloud_project", ""),
+        ("tiingo_service_url", "localhost:8001"),
+        ("batch_size_polygon", "0"),
+        ("log_level", "loud"),
+        ("retry_max_ms", "100"),
+        ("breaker_min_calls", "30"),
+        ("cors_allow_origins", "https://a.example/path"),
+    ];
+    let expect = [
+        "log_level must be one of error, warn, warning, info, debug, not `loud`",
+        "cors_allow_origins `https://a.example/path` is no origin such as https://example.com",
+        "google_cloud_project is empty",
+        "tiingo_service_url `localhost:8001` must be an http or https URL",
+        "batch_size_polygon must be a whole number from 1 to 1000, not `0`",
+        "retry_max_ms is less than the first wait: 100 ms, first 500 ms",
+        "breaker_min_calls 30 is more than breaker_window, 20",
+    ];
+    assert_eq!(errors(&settings), expect);
+}
+
+#[test]
+fn the_cloud_is_the_default_and_fails_closed() {
+    let cloud = [("firestore_emulator_host", ""), ("inbound_auth", "oidc")];
+    assert_eq!(
+        errors(&cloud),
+        ["scheduler_service_account is empty: with inbound_auth = oidc nobody could call"]
+    );
+    let open = [("firestore_emulator_host", "")];
+    assert_eq!(
+        errors(&open),
+        ["inbound_auth `none` needs firestore_emulator_host or allow_unauthenticated = true"]
+    );
+    let config = parse(&[("firestore_emulator_host", ""), ("allow_unauthenticated", "true")]).unwrap();
+    assert_eq!(config.firestore.endpoint, "https://firestore.googleapis.com/v1");
+    assert!(config.firestore.ramp.is_some());
+}
+
+#[test]
+fn credentials_are_found_in_their_order() {
+    let with = |settings: &[(&str, &str)]| {
+        let cloud = [("firestore_emulator_host", ""), ("inbound_auth", "platform")];
+        parse(&[&cloud, settings].concat()).map(|config| config.credentials.name()).map_err(|errors| errors.0)
+    };
+    assert_eq!(with(&[]), Ok("metadata"));
+    assert_eq!(with(&[("gcp_access_token", "t")]), Ok("access_token"));
+    assert_eq!(with(&[("gcp_access_token", "t"), ("gcp_credentials", "metadata")]), Ok("metadata"));
+    let emulator = with(&[("gcp_credentials", "emulator")]).unwrap_err();
+    assert_eq!(emulator, ["gcp_credentials `emulator` needs firestore_emulator_host"]);
+}
+
+#[test]
+fn a_bad_key_is_named_without_what_is_in_it() {
+    let with =
+        |key: &str| errors(&[("gcp_credentials", "service_account_key"), ("gcp_service_account_key", key)]);
+    assert_eq!(with("{\"s3cret\""), ["gcp_service_account_key is no JSON key file (line 1, column 9)"]);
+    assert_eq!(
+        with(r#"{"private_key": "-----BEGIN s3cret", "client_email": "a", "token_uri": "b"}"#),
+        ["gcp_service_account_key has a `private_key` that is no RSA key in PEM"]
+    );
+}
+
+#[test]
+fn a_secret_never_shows() {
+    let config = parse(&[("gcp_credentials", "access_token"), ("gcp_access_token", "s3cret")]).unwrap();
+    let text = format!("{config:?}");
+    assert!(text.contains("[redacted]") && !text.contains("s3cret"), "{text}");
+}

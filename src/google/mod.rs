@@ -1,0 +1,134 @@
+//! Google's tokens: as whom we call Firestore and the providers.
+//!
+//! An access token for Firestore comes from where [`Credentials`] say; an ID token for a provider's
+//! audience from the metadata server or the service-account key. Tokens are kept until shortly before
+//! they expire, and one request fetches for all that wait.
+
+pub mod assertion;
+pub mod cached;
+mod fetch;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::HeaderValue;
+
+use crate::config::{Credentials, GoogleConfig, Secret};
+use crate::ports::World;
+use cached::{Cached, Lifetime};
+
+/// A token is renewed this long before it expires, or at a tenth of its life if that is shorter.
+const RENEW_BEFORE_MAX: Duration = Duration::from_secs(300);
+/// The life of a token whose end is not told: the shortest that Google gives.
+const LIFE_UNKNOWN: Duration = Duration::from_secs(300);
+
+/// A token and its end.
+#[derive(Debug)]
+pub struct Token {
+    pub secret: Secret,
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Token {
+    /// The value of the header Authorization.
+    pub fn header(&self) -> HeaderValue {
+        // What a header cannot carry is no token; the call will be refused, as it must.
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.secret.expose()))
+            .unwrap_or(HeaderValue::from_static("Bearer"));
+        value.set_sensitive(true);
+        value
+    }
+}
+
+/// Why there is no token. The words say who must act and never hold key material.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TokenError {
+    /// Worth another try.
+    #[error("the token endpoint {0}")]
+    Endpoint(String),
+    /// An operator must act.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Gives tokens; shared by all requests of an instance.
+pub struct Google {
+    world: World,
+    config: GoogleConfig,
+    credentials: Credentials,
+    access: Cached<Token, TokenError>,
+    identity: Mutex<BTreeMap<String, Arc<Cached<Token, TokenError>>>>,
+}
+
+impl Google {
+    pub fn new(world: World, config: GoogleConfig, credentials: Credentials) -> Self {
+        Self { world, config, credentials, access: Cached::default(), identity: Mutex::default() }
+    }
+
+    /// The token for Firestore.
+    pub async fn access_token(&self) -> Result<Arc<Token>, TokenError> {
+        self.access.get(&self.world, || self.fetch_access_token()).await
+    }
+
+    /// The ID token for an audience.
+    pub async fn identity_token(&self, audience: &str) -> Result<Arc<Token>, TokenError> {
+        let cached = {
+            let mut tokens = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+            tokens.entry(audience.to_owned()).or_default().clone()
+        };
+        cached.get(&self.world, || self.fetch_identity_token(audience)).await
+    }
+
+    /// Forgets a token that was not accepted, unless a newer one has taken its place.
+    pub fn reject_access(&self, token: &Arc<Token>) {
+        self.access.reject(token);
+    }
+
+    /// Forgets the ID token for an audience.
+    pub fn reject_identity(&self, audience: &str) {
+        self.identity.lock().unwrap_or_else(PoisonError::into_inner).remove(audience);
+    }
+
+    async fn fetch_access_token(&self) -> Result<(Token, Lifetime), TokenError> {
+        let token = match &self.credentials {
+            Credentials::Emulator => {
+                Token { secret: Secret::new("owner".to_owned()), expires_at: DateTime::<Utc>::MAX_UTC }
+            }
+            Credentials::AccessToken(secret) => {
+                Token { secret: secret.clone(), expires_at: DateTime::<Utc>::MAX_UTC }
+            }
+            Credentials::ServiceAccountKey(key) => {
+                fetch::access_by_key(&self.world, &self.config, key).await?
+            }
+            Credentials::Metadata => fetch::access_by_metadata(&self.world, &self.config).await?,
+        };
+        Ok(self.with_lifetime(token))
+    }
+
+    async fn fetch_identity_token(&self, audience: &str) -> Result<(Token, Lifetime), TokenError> {
+        let token = match &self.credentials {
+            Credentials::ServiceAccountKey(key) => {
+                fetch::identity_by_key(&self.world, &self.config, key, audience).await?
+            }
+            // With a fixed token for Firestore the platform is still the one to ask who we are.
+            Credentials::Emulator | Credentials::AccessToken(_) | Credentials::Metadata => {
+                fetch::identity_by_metadata(&self.world, &self.config, audience).await?
+            }
+        };
+        Ok(self.with_lifetime(token))
+    }
+
+    fn with_lifetime(&self, token: Token) -> (Token, Lifetime) {
+        let life = (token.expires_at - self.world.clock.now()).to_std().unwrap_or(Duration::ZERO);
+        let fresh = life.saturating_sub((life / 10).min(RENEW_BEFORE_MAX));
+        (token, Lifetime { fresh, usable: life })
+    }
+}
+
+/// The end of a token that lives for so many seconds from now.
+fn expiry(now: DateTime<Utc>, seconds: Option<u64>) -> DateTime<Utc> {
+    let life = seconds.map_or(LIFE_UNKNOWN, Duration::from_secs);
+    now.checked_add_signed(TimeDelta::from_std(life).unwrap_or(TimeDelta::hours(1))).unwrap_or(now)
+}
