@@ -37,7 +37,6 @@ pub(crate) struct Change {
     /// The document's path below the database's root.
     pub(crate) path: String,
     pub(crate) fields: Fields,
-    pub(crate) update_time: DateTime<Utc>,
 }
 
 /// All documents of all databases, by full name.

@@ -101,11 +101,7 @@ impl Store {
         };
         let create_time = stored.map_or(time, |stored| stored.create_time);
         let path = name.strip_prefix(database).and_then(|rest| rest.strip_prefix("/documents/"));
-        self.changes.push(Change {
-            path: path.unwrap_or(name).to_owned(),
-            fields: fields.clone(),
-            update_time,
-        });
+        self.changes.push(Change { path: path.unwrap_or(name).to_owned(), fields: fields.clone() });
         self.documents.insert(name.to_owned(), Stored { fields, create_time, update_time });
         let mut result = json!({"updateTime": rfc3339(update_time)});
         if !transformed.is_empty() {

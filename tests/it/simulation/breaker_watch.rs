@@ -97,9 +97,8 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
     let Some(known) = known else {
         return stage.accuse(format!("{} calls {service} and has never read its breaker", from.name()));
     };
-    let run =
-        stage.scenario.ticks.iter().find(|tick| tick.job.name == fetch.job && tick.time() == fetch.run_time);
-    let is_prober = run.is_some_and(|run| known.prober == Some(run.run_id()));
+    let run = stage.scenario.run_of(fetch);
+    let is_prober = run.zip(known.prober.as_ref()).is_some_and(|(run, prober)| run.is_done_by(prober));
     if known.position != "closed" && !is_prober {
         let until = known.until.map(|until| (until - from.clock(stage)).num_milliseconds());
         let position = &known.position;

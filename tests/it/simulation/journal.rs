@@ -27,7 +27,6 @@ pub(super) struct Journal {
 /// One call of a provider.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
-    pub(super) owner: Owner,
     /// The request that made it.
     pub(super) request: TaskId,
     pub(super) fetch: Fetch,
@@ -80,8 +79,8 @@ impl Journal {
         self.owners
     }
 
-    pub(super) fn begin_call(&mut self, owner: Owner, request: TaskId, fetch: &Fetch) -> usize {
-        self.calls.push(Call { owner, request, fetch: fetch.clone(), end: None });
+    pub(super) fn begin_call(&mut self, request: TaskId, fetch: &Fetch) -> usize {
+        self.calls.push(Call { request, fetch: fetch.clone(), end: None });
         self.calls.len() - 1
     }
 
@@ -118,6 +117,10 @@ impl Journal {
 
     pub(super) fn is_open(&self, task: TaskId) -> bool {
         self.requests.get(&task).is_some_and(|request| request.ending.is_none())
+    }
+
+    pub(super) fn has_open_requests(&self) -> bool {
+        self.requests.values().any(|request| request.ending.is_none())
     }
 
     fn close_request(&mut self, task: TaskId, ending: Ending) {

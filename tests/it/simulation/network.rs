@@ -54,7 +54,7 @@ impl Transport for Wire {
                 }
                 Route::Provider(fetch) => {
                     breaker_watch::check_call(&stage, &from, &fetch);
-                    let call = stage.journal().begin_call(from.owner, stage.handle.current(), &fetch);
+                    let call = stage.journal().begin_call(stage.handle.current(), &fetch);
                     stage.handle.spawn(WORLD, to_provider(stage.clone(), fetch, sender));
                     Some(call)
                 }

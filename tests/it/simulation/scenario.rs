@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use orchestrator::config::Config;
 use orchestrator::job::{CATALOGUE, Job, Provider, Scope};
 
+use super::provider::Fetch;
 use super::storm::Storm;
 use crate::world::clock::civil;
 use crate::world::dice::Dice;
@@ -63,6 +64,14 @@ pub(super) enum Poison {
 }
 
 impl Tick {
+    /// The key under which a run's work is done again.
+    pub(super) const AGAIN: &str = "again";
+
+    /// Whether a run of that id does the work of this tick.
+    pub(super) fn is_done_by(&self, run_id: &str) -> bool {
+        run_id == self.run_id() || run_id == format!("{}_key_{}", self.job.name, Self::AGAIN)
+    }
+
     /// The document of the ledger.
     pub(super) fn run_id(&self) -> String {
         match &self.key {
@@ -104,6 +113,11 @@ impl Scenario {
 
     pub(super) fn config(&self) -> Config {
         Config::parse(|name| self.settings.get(name).cloned()).expect("the drawn settings are valid")
+    }
+
+    /// The tick for whose run a provider is called.
+    pub(super) fn run_of(&self, fetch: &Fetch) -> Option<&Tick> {
+        self.ticks.iter().find(|tick| tick.job.name == fetch.job && tick.time() == fetch.run_time)
     }
 
     /// The tickers that a tick's run covers.

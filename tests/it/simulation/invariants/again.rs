@@ -1,0 +1,112 @@
+//! Doing it again changes nothing: the same tick is told the stored report, a new run writes the same documents.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, StatusCode};
+use serde_json::{Value as Json, json};
+use sim::firestore::to_plain;
+
+use super::ended_run;
+use crate::firestore::{Fields, Stored};
+use crate::simulation::instance::{Answered, Slots};
+use crate::simulation::scenario::Tick;
+use crate::simulation::scheduler;
+use crate::simulation::stage::Stage;
+
+/// Deliveries of one request before it counts as unanswered; between them lies a minute.
+const DELIVERIES_MAX: usize = 200;
+const PAUSE: Duration = Duration::from_secs(60);
+const RECORDS: [&str; 6] = [
+    "prices_daily",
+    "prices_intraday",
+    "news_articles",
+    "fundamentals",
+    "earnings_calendar",
+    "technical_indicators",
+];
+
+pub(super) async fn check(stage: &Stage, slots: &Slots) {
+    for tick in &stage.scenario.ticks {
+        if ended_run(stage, tick).is_some_and(|run| run.status.is_finished()) {
+            repeat_tick(stage, slots, tick).await;
+        }
+    }
+    let tick = &stage.scenario.ticks[0];
+    if ended_run(stage, tick).is_some_and(|run| run.status.is_finished()) {
+        repeat_work(stage, slots, tick).await;
+    }
+}
+
+async fn repeat_tick(stage: &Stage, slots: &Slots, tick: &Tick) {
+    let before = stage.store().documents().clone();
+    let answered = ask(stage, slots, || scheduler::request(tick)).await;
+    let told = answered.is_some_and(|answered| answered.body["duplicate"] == true);
+    if !told {
+        stage.accuse(format!("{} is not told its stored report", tick.run_id()));
+    }
+    if before != *stage.store().documents() {
+        stage.accuse(format!("{} was delivered again, and something has changed", tick.run_id()));
+    }
+}
+
+async fn repeat_work(stage: &Stage, slots: &Slots, tick: &Tick) {
+    let before = records(stage);
+    let answered = ask(stage, slots, || by_hand(stage, tick)).await;
+    if answered.is_none() {
+        return stage.accuse(format!("the work of {} cannot be done again", tick.run_id()));
+    }
+    let after = records(stage);
+    for (name, stored) in &before {
+        let same = after.get(name).is_some_and(|now| without_run(&now.fields) == without_run(&stored.fields));
+        let is_of_run = to_plain(stored.fields.get("run_id").unwrap_or(&Json::Null)) == tick.run_id();
+        if is_of_run && !same {
+            stage.accuse(format!("the work of {} was done again, and {name} has changed", tick.run_id()));
+        }
+    }
+    let failed =
+        ended_run(stage, tick).is_some_and(|run| !run.failed.is_empty() || run.counts.records_rejected > 0);
+    if after.len() > before.len() && !failed {
+        let more = after.len() - before.len();
+        stage.accuse(format!("the work of {} was done again, and {more} documents are new", tick.run_id()));
+    }
+}
+
+/// The same work under a key of its own.
+fn by_hand(stage: &Stage, tick: &Tick) -> Request<Body> {
+    let mut body = json!({"job": tick.job.name, "run_time": tick.time()});
+    let plan = stage.scenario.plan(tick);
+    if !plan.is_empty() {
+        body["tickers"] = json!(plan);
+    }
+    let request = Request::post("/manual/trigger-job").header("idempotency-key", Tick::AGAIN);
+    request.body(Body::from(body.to_string())).expect("a valid request")
+}
+
+/// Delivers a request until it is answered with 2xx, or none of it works for good.
+async fn ask(stage: &Stage, slots: &Slots, request: impl Fn() -> Request<Body>) -> Option<Answered> {
+    let patience = Duration::from_secs(3600);
+    for _ in 0..DELIVERIES_MAX {
+        let answered = slots.deliver(stage, request(), patience, true).await;
+        let is_end = |status: StatusCode| status.is_success() || status == StatusCode::BAD_GATEWAY;
+        if let Some(answered) = answered.filter(|answered| is_end(answered.status)) {
+            return Some(answered);
+        }
+        stage.handle.sleep(PAUSE).await;
+    }
+    None
+}
+
+fn records(stage: &Stage) -> BTreeMap<String, Stored> {
+    let store = stage.store();
+    let of_collection = |name: &&str| {
+        let documents = store.collection(&stage.database, name);
+        documents.map(|(id, stored)| (format!("{name}/{id}"), stored.clone())).collect::<Vec<_>>()
+    };
+    RECORDS.iter().flat_map(|name| of_collection(&name)).collect()
+}
+
+fn without_run(fields: &Fields) -> Fields {
+    fields.iter().filter(|(name, _)| *name != "run_id").map(|(k, v)| (k.clone(), v.clone())).collect()
+}

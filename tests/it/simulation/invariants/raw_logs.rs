@@ -1,0 +1,85 @@
+//! Every call of a provider has its raw log, with what came back, and no raw log is of a call that was not.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+use sim::firestore::to_plain;
+
+use crate::firestore::Fields;
+use crate::simulation::journal::{Call, Ending};
+use crate::simulation::stage::Stage;
+
+/// What tells one call from another: run, endpoint, tickers, status and body of the answer.
+type Key = (String, String, String, Option<i64>, String);
+
+/// Calls with the same key: those that must have a log, those that may have one, and the logs.
+#[derive(Default)]
+struct Tally {
+    must: usize,
+    may: usize,
+    logs: usize,
+}
+
+pub(super) fn check(stage: &Stage) {
+    let mut tallies = BTreeMap::<Key, Tally>::new();
+    let calls = stage.journal().calls.clone();
+    for call in &calls {
+        let Some(key) = key_of_call(stage, call) else { continue };
+        let tally = tallies.entry(key).or_default();
+        if must_be_logged(stage, call) { tally.must += 1 } else { tally.may += 1 }
+    }
+    for (_, document) in stage.store().collection(&stage.database, "api_usage_logs") {
+        tallies.entry(key_of_log(&document.fields)).or_default().logs += 1;
+    }
+    for ((run, endpoint, tickers, status, _), tally) in &tallies {
+        let Tally { must, may, logs } = tally;
+        if logs < must || *logs > must + may {
+            stage.accuse(format!(
+                "{run}: {must} calls of {endpoint} for {tickers} ended with {status:?} and {may} may have; \
+                 raw logs: {logs}"
+            ));
+        }
+    }
+}
+
+/// None for a call whose end nobody has heard of.
+fn key_of_call(stage: &Stage, call: &Call) -> Option<Key> {
+    let end = call.end.as_ref()?;
+    let run = stage.scenario.run_of(&call.fetch)?;
+    // What broke off inside a character is no text, and kept in parts.
+    let body = std::str::from_utf8(&end.body).unwrap_or_default().to_owned();
+    let endpoint = call.fetch.endpoint.path().to_owned();
+    Some((run.run_id(), endpoint, call.fetch.tickers.join(","), end.status.map(i64::from), body))
+}
+
+fn key_of_log(fields: &Fields) -> Key {
+    let fields = Json::Object(fields.clone());
+    let plain = |path: &str| to_plain(fields.pointer(path).unwrap_or(&Json::Null));
+    let text = |path: &str| plain(path).as_str().unwrap_or_default().to_owned();
+    let metadata = |name: &str| format!("/metadata/mapValue/fields/{name}");
+    let response = |name: &str| format!("/response/mapValue/fields/{name}");
+    let tickers = plain(&metadata("tickers_requested"));
+    let tickers: Vec<_> = tickers.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    let status = plain(&response("status_code")).as_i64();
+    (
+        text(&metadata("run_id")),
+        text(&metadata("api_name")),
+        tickers.join(","),
+        status,
+        text(&response("data")),
+    )
+}
+
+/// Not if the instance died, nor if the answer to its caller said that there was no time or no way to store all.
+fn must_be_logged(stage: &Stage, call: &Call) -> bool {
+    let journal = stage.journal();
+    let ending = journal.requests.get(&call.request).and_then(|request| request.ending.as_ref());
+    let Some(Ending::Answered(answered)) = ending else { return false };
+    let message = answered.body["message"].as_str().unwrap_or_default();
+    let excuses = ["could be stored", "time of this request is used up", "lease could not be renewed", "running: "];
+    let admitted = format!("attempt {}: not all could be stored", answered.body["data"]["attempt"]);
+    let mut remarks = answered.body["data"]["remarks"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    !answered.body["data"].is_null()
+        && !excuses.iter().any(|words| message.contains(words))
+        && !remarks.any(|remark| remark.starts_with(&admitted))
+}
