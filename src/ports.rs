@@ -103,6 +103,9 @@ pub enum TransportError {
     /// The head arrived, the body broke off; what arrived of it is kept for the raw log.
     #[error("answer broke off after {} bytes: {reason}", .partial.body.len())]
     BodyBroken { partial: Box<InboundResponse>, reason: String },
+    /// As before, but for want of time.
+    #[error("no whole answer within {} s: {} bytes of it arrived", .limit.as_secs_f64(), .partial.body.len())]
+    BodyLate { partial: Box<InboundResponse>, limit: Duration },
     #[error("answer longer than the limit of {limit} bytes")]
     BodyTooLong { partial: Box<InboundResponse>, limit: usize },
 }
@@ -111,7 +114,9 @@ impl TransportError {
     /// What arrived before the failure.
     pub fn partial(&self) -> Option<&InboundResponse> {
         match self {
-            Self::BodyBroken { partial, .. } | Self::BodyTooLong { partial, .. } => Some(partial),
+            Self::BodyBroken { partial, .. }
+            | Self::BodyLate { partial, .. }
+            | Self::BodyTooLong { partial, .. } => Some(partial),
             _ => None,
         }
     }

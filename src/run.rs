@@ -73,6 +73,13 @@ pub struct Work {
     /// Why it was put off, if it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    /// How many attempts of the run have put it off because the provider failed on it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tries: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A ticker that failed for good at one endpoint.
@@ -205,6 +212,7 @@ impl RunState {
                     endpoint: failure.endpoint,
                     tickers: Vec::from_iter(failure.ticker),
                     reason: None,
+                    tries: 0,
                 };
                 self.pending.push(work);
             }
@@ -218,11 +226,14 @@ impl RunState {
     }
 }
 
-/// One piece of work for each endpoint, in the order in which the endpoints appear.
+/// Joins work that has the same endpoint and the same past, in the order in which it appears.
 pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
-        match merged.iter_mut().find(|into| into.endpoint == work.endpoint && into.reason == work.reason) {
+        let same = |into: &&mut Work| {
+            (&into.endpoint, &into.reason, into.tries) == (&work.endpoint, &work.reason, work.tries)
+        };
+        match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),
             None => merged.push(work),
         }

@@ -95,10 +95,9 @@ impl Authenticator {
 fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
-        return match headers.contains_key(AUTHORIZATION) {
-            true => Err(Refusal::BadToken("several Authorization headers".to_owned())),
-            false => Err(Refusal::NoToken),
-        };
+        let several = headers.contains_key(AUTHORIZATION);
+        let bad = || Refusal::BadToken("several Authorization headers".to_owned());
+        return Err(if several { bad() } else { Refusal::NoToken });
     };
     let text = value.to_str().map_err(|_| Refusal::BadToken("no ASCII".to_owned()))?;
     let (scheme, token) = text.split_once(' ').ok_or(Refusal::NoToken)?;

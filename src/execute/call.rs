@@ -75,6 +75,9 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
     })
 }
 
+/// Time beyond a call's limit that the transport has to keep it itself, and to say what arrived.
+const TRANSPORT_SLACK: Duration = Duration::from_millis(500);
+
 /// Sends a request, with an ID token where the provider wants one, within its time.
 async fn exchange(
     world: &World,
@@ -89,7 +92,9 @@ async fn exchange(
     }
     let timeout = request.timeout;
     // The transport has time-outs of its own; this one holds whatever it does.
-    match futures::future::select(world.transport.send(request), world.clock.sleep(timeout)).await {
+    match futures::future::select(world.transport.send(request), world.clock.sleep(timeout + TRANSPORT_SLACK))
+        .await
+    {
         futures::future::Either::Left((answer, _)) => answer,
         futures::future::Either::Right(_) => Err(TransportError::Timeout(timeout)),
     }

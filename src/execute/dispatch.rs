@@ -34,6 +34,11 @@ impl Execution<'_> {
                 return;
             }
             let Some(mut batch) = self.queue.next(now) else { return };
+            if self.probing {
+                // One ticker is enough to learn whether the provider is back; which one is left to chance,
+                // so that a poisonous one does not keep the breaker open for ever.
+                self.queue.shrink(&mut batch, self.app.world.entropy.next_u64());
+            }
             if batch.attempt == 0 {
                 batch.answered_before = self.answered;
             } else {

@@ -19,11 +19,29 @@ pub struct Batch {
     pub attempts_max: u32,
     /// How many calls the provider had answered when it was first tried.
     pub answered_before: u64,
+    /// How many attempts of the run have put it off because the provider failed on it.
+    pub tries: u32,
+    /// Whether it is a piece of a batch that failed: then the batch, not the provider, may be the cause.
+    pub suspect: bool,
 }
 
 impl Batch {
+    /// A batch without tickers that was never tried.
+    fn new(endpoint: &'static str, attempts_max: u32) -> Self {
+        Self {
+            endpoint,
+            tickers: Vec::new(),
+            attempt: 0,
+            attempts_max,
+            answered_before: 0,
+            tries: 0,
+            suspect: false,
+        }
+    }
+
+    /// What is left to do of it.
     pub fn into_work(self, reason: Option<String>) -> Work {
-        Work { endpoint: self.endpoint.to_owned(), tickers: self.tickers, reason }
+        Work { endpoint: self.endpoint.to_owned(), tickers: self.tickers, reason, tries: self.tries }
     }
 }
 
@@ -41,22 +59,24 @@ const SPLIT_CALLS_MIN: usize = 64;
 
 impl Queue {
     /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
-    /// short has whole tickers rather than one endpoint done. Splitting may cost as many calls again.
+    /// short has whole tickers rather than one endpoint done. Work that was put off before comes in
+    /// smaller batches each time, down to single tickers: if some of them are the cause, the others must
+    /// not wait for ever. Splitting may cost as many calls again.
     pub fn new(pending: &[Work], endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
         let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
         for work in pending {
             let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
             let batch = |tickers: &[Ticker]| Batch {
-                endpoint,
                 tickers: tickers.to_vec(),
-                attempt: 0,
-                attempts_max,
-                answered_before: 0,
+                tries: work.tries,
+                suspect: work.tries > 0,
+                ..Batch::new(endpoint, attempts_max)
             };
+            let size = size.checked_shr(work.tries).unwrap_or_default().max(1);
             lanes.push(if work.tickers.is_empty() {
                 VecDeque::from([batch(&[])])
             } else {
-                work.tickers.chunks(size.max(1)).map(batch).collect()
+                work.tickers.chunks(size).map(batch).collect()
             });
         }
         let mut ready = VecDeque::new();
@@ -106,7 +126,18 @@ impl Queue {
         let right = batch.tickers.split_off(batch.tickers.len() / 2);
         self.split_calls = self.split_calls.saturating_sub(2);
         for tickers in [right, batch.tickers] {
-            self.ready.push_front(Batch { tickers, attempt: 0, attempts_max, ..batch_of(batch.endpoint) });
+            let half = Batch::new(batch.endpoint, attempts_max);
+            self.ready.push_front(Batch { tickers, tries: batch.tries, suspect: true, ..half });
+        }
+    }
+
+    /// Leaves one ticker in a batch, any one, and queues the others.
+    pub fn shrink(&mut self, batch: &mut Batch, jitter: u64) {
+        let count = batch.tickers.len().max(1) as u64;
+        if count > 1 {
+            let one = batch.tickers.swap_remove(usize::try_from(jitter % count).unwrap_or_default());
+            let rest = Batch { tickers: std::mem::replace(&mut batch.tickers, vec![one]), ..batch.clone() };
+            self.ready.push_front(rest);
         }
     }
 
@@ -119,10 +150,6 @@ impl Queue {
     pub fn drain(&mut self) -> impl Iterator<Item = Batch> {
         self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, batch)| batch))
     }
-}
-
-fn batch_of(endpoint: &'static str) -> Batch {
-    Batch { endpoint, tickers: Vec::new(), attempt: 0, attempts_max: 0, answered_before: 0 }
 }
 
 #[cfg(test)]
@@ -176,9 +203,28 @@ mod tests {
         assert_eq!(names(&queue.next(at(0)).unwrap()), "/a B,C");
         let mut splits = 1;
         while queue.may_split() {
-            queue.split(Batch { tickers: work("/a", &["A", "B"]).tickers, ..batch_of("/a") }, 2);
+            queue.split(Batch { tickers: work("/a", &["A", "B"]).tickers, ..Batch::new("/a", 4) }, 2);
             splits += 1;
         }
         assert_eq!(splits, SPLIT_CALLS_MIN / 2);
+    }
+
+    #[test]
+    fn work_that_was_put_off_comes_in_smaller_batches() {
+        let put_off = |tries| Work { tries, ..work("/a", &["A", "B", "C", "D"]) };
+        let sizes = |tries| {
+            let mut queue = queue(&[put_off(tries)], 4);
+            std::iter::from_fn(|| queue.next(at(0))).map(|batch| batch.tickers.len()).collect::<Vec<_>>()
+        };
+        assert_eq!((sizes(0), sizes(1), sizes(2), sizes(40)), (vec![4], vec![2, 2], vec![1; 4], vec![1; 4]));
+    }
+
+    #[test]
+    fn a_probe_takes_one_ticker_and_leaves_the_others() {
+        let mut queue = queue(&[work("/a", &["A", "B", "C"])], 3);
+        let mut batch = queue.next(at(0)).unwrap();
+        queue.shrink(&mut batch, 4);
+        assert_eq!(names(&batch), "/a B");
+        assert_eq!(names(&queue.next(at(0)).unwrap()), "/a A,C");
     }
 }

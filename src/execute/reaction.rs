@@ -1,6 +1,7 @@
 //! What the loop does about an event.
 
 use super::call::{Called, Fault};
+use super::queue::Batch;
 use super::storing::Group;
 use super::{Execution, Stop, Turn};
 use crate::config::Collections;
@@ -11,8 +12,12 @@ use crate::ledger::{Fence, SaveError};
 use crate::persist::rejected::{self, Origin};
 use crate::ports::Instant;
 use crate::provider::answer::Harvest;
+use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::{Failure, Work};
+
+/// Attempts of a run in which a single ticker may be put off.
+const TRIES_MAX: u32 = 5;
 
 /// Calls that a half of a batch may have when the whole one was tried often enough already.
 const SPLIT_ATTEMPTS_MAX: u32 = 2;
@@ -22,7 +27,8 @@ impl Execution<'_> {
         self.calling.retain(|(number, _)| *number != called.number);
         let read = called.read(self.app, &self.run);
         self.log_call(&called, &read);
-        self.tell_breaker(&read);
+        let probed = self.probing;
+        self.tell_breaker(&called, &read);
         let raw_log = called.raw_log(self.app, &self.run, &read);
         match read {
             Ok(harvest) => {
@@ -32,7 +38,7 @@ impl Execution<'_> {
             Err(fault) => {
                 let group = self.storing.open(Group::default());
                 self.push(group, &raw_log);
-                self.on_fault(called, fault);
+                self.on_fault(called.batch, fault, probed);
             }
         }
     }
@@ -86,25 +92,25 @@ impl Execution<'_> {
         self.writer.push(group, writes.iter().map(|write| write.encode(database)).collect());
     }
 
-    fn on_fault(&mut self, called: Called, fault: Fault) {
-        let batch = called.batch;
+    fn on_fault(&mut self, batch: Batch, fault: Fault, probed: bool) {
         let now = self.app.world.clock.instant();
         if self.stop.is_some() {
             return self.put_off.push(batch.into_work(Some(fault.words)));
         }
-        let decision = decide(
-            &Failed {
-                class: fault.class,
-                attempt: batch.attempt,
-                attempts_max: batch.attempts_max,
-                tickers: batch.tickers.len(),
-                retry_after: fault.retry_after,
-                provider_answers_others: self.answered > batch.answered_before,
-                may_split: self.queue.may_split(),
-                jitter: self.app.world.entropy.next_u64(),
-            },
-            &self.app.config.call.backoff,
-        );
+        if probed && fault.class.is_provider_failure() {
+            return self.postpone(batch, fault);
+        }
+        let failure = Failed {
+            class: fault.class,
+            attempt: batch.attempt,
+            attempts_max: batch.attempts_max,
+            tickers: batch.tickers.len(),
+            retry_after: fault.retry_after,
+            provider_answers_others: self.answered > batch.answered_before,
+            may_split: self.queue.may_split(),
+            jitter: self.app.world.entropy.next_u64(),
+        };
+        let decision = decide(&failure, &self.app.config.call.backoff);
         match decision {
             Decision::Retry { after, pause } => {
                 if pause {
@@ -119,7 +125,7 @@ impl Execution<'_> {
                 self.queue.split(batch, attempts_max);
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
-            Decision::Postpone => self.put_off.push(batch.into_work(Some(fault.words))),
+            Decision::Postpone => self.postpone(batch, fault),
             // The ID token may have lost its worth early; a new one is tried once in a run.
             Decision::Stop if self.app.config.call.id_token && !self.token_renewed => {
                 self.token_renewed = true;
@@ -130,6 +136,18 @@ impl Execution<'_> {
                 self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
                 self.put_off.push(batch.into_work(Some(fault.words)));
             }
+        }
+    }
+
+    /// Leaves a batch to the next attempt. A single ticker on which the provider has failed in attempt
+    /// after attempt of a run that it answered otherwise has failed for good.
+    fn postpone(&mut self, mut batch: Batch, fault: Fault) {
+        batch.tries += 1;
+        let alone = batch.tickers.len() == 1 && self.state.counts.batches > 0;
+        if alone && batch.tries >= TRIES_MAX && fault.class != Class::RateLimited {
+            self.fail(&batch.tickers, batch.endpoint, &fault);
+        } else {
+            self.put_off.push(batch.into_work(Some(fault.words)));
         }
     }
 
@@ -148,10 +166,13 @@ impl Execution<'_> {
     }
 
     /// Notes how a call ended and changes the breaker's position where that is due.
-    fn tell_breaker(&mut self, read: &Result<Harvest, Fault>) {
+    fn tell_breaker(&mut self, called: &Called, read: &Result<Harvest, Fault>) {
         let provider = self.run.provider();
         let fault = read.as_ref().err().filter(|fault| fault.class.is_provider_failure());
-        let opens = self.app.breakers.record(provider, fault.is_some());
+        // While the provider answers others, a piece of a failed batch fails by itself: counted, the search
+        // for one poisonous ticker would close the provider to all jobs.
+        let counts = fault.is_none() || !called.batch.suspect || self.answered == 0;
+        let opens = counts && self.app.breakers.record(provider, fault.is_some());
         let breakers = self.app.breakers.clone();
         match fault {
             Some(fault) if opens || self.probing => {

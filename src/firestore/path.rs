@@ -48,11 +48,6 @@ impl DocumentPath {
     pub fn stored_bytes(&self) -> usize {
         self.path.len() + 1 + 16
     }
-
-    /// The path in a URL: each segment percent-encoded, as `:` would start a custom method.
-    pub fn to_url_path(&self) -> String {
-        self.path.split('/').map(encode_segment).collect::<Vec<_>>().join("/")
-    }
 }
 
 impl fmt::Display for DocumentPath {
@@ -132,9 +127,8 @@ mod tests {
     }
 
     #[test]
-    fn urls_encode_what_would_be_read_otherwise() {
-        let path = DocumentPath::new("c", "A/B:x y");
-        assert_eq!(path.to_url_path(), "c/A%252FB%3Ax%20y");
+    fn urls_encode_all_but_unreserved_characters() {
+        assert_eq!(encode_segment("A/B:x y%é-._~"), "A%2FB%3Ax%20y%25%C3%A9-._~");
     }
 
     #[test]

@@ -57,7 +57,7 @@ impl Class {
     pub fn of_transport(error: &TransportError) -> Self {
         match error {
             TransportError::Connect(_) | TransportError::Connection(_) => Self::Connect,
-            TransportError::Timeout(_) => Self::Timeout,
+            TransportError::Timeout(_) | TransportError::BodyLate { .. } => Self::Timeout,
             TransportError::Denied(_) => Self::Unauthorized,
             TransportError::BodyBroken { .. } => Self::Malformed,
             // The batch asks for more than one answer may be; its halves will not.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures::future::{Either, select};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full};
 use spin_sdk::http::Response;
@@ -22,9 +23,14 @@ impl Transport for SpinTransport {
 async fn send(request: OutboundRequest) -> Result<InboundResponse, TransportError> {
     let timeout = request.timeout;
     let body_bytes_max = request.body_bytes_max;
-    let response =
-        spin_sdk::http::send(into_http(request)?).await.map_err(|code| translate(&code, timeout))?;
-    read(response, timeout, body_bytes_max).await
+    // One clock for head and body; the caller's own limit is a little longer than this.
+    let late = Box::pin(spin_sdk::time::sleep(timeout));
+    let sent = Box::pin(spin_sdk::http::send(into_http(request)?));
+    match select(sent, late).await {
+        Either::Left((Ok(response), late)) => read(response, late, timeout, body_bytes_max).await,
+        Either::Left((Err(code), _)) => Err(translate(&code, timeout)),
+        Either::Right(_) => Err(TransportError::Timeout(timeout)),
+    }
 }
 
 fn into_http(request: OutboundRequest) -> Result<http::Request<Full<Bytes>>, TransportError> {
@@ -55,32 +61,44 @@ fn options(connect: Duration, whole: Duration) -> RequestOptions {
     options
 }
 
-/// Reads the body to its end; what arrived of one that breaks off is kept.
+/// Reads the body to its end; what arrived of one that breaks off or comes too slowly is kept.
 async fn read(
     response: Response,
+    mut late: impl Future<Output = ()> + Unpin,
     timeout: Duration,
     limit: usize,
 ) -> Result<InboundResponse, TransportError> {
     let (head, mut body) = response.into_parts();
     let mut read = BytesMut::new();
-    let partial = |read: BytesMut| {
-        Box::new(InboundResponse { status: head.status, headers: head.headers.clone(), body: read.freeze() })
+    let arrived = |read: BytesMut| InboundResponse {
+        status: head.status,
+        headers: head.headers.clone(),
+        body: read.freeze(),
     };
-    while let Some(frame) = body.frame().await {
-        match frame.map(http_body::Frame::into_data) {
-            Ok(Ok(data)) if read.len() + data.len() > limit => {
-                return Err(TransportError::BodyTooLong { partial: partial(read), limit });
+    loop {
+        let frame = match select(body.frame(), late).await {
+            Either::Left((frame, still)) => {
+                late = still;
+                frame
             }
-            Ok(Ok(data)) => read.extend_from_slice(&data),
+            Either::Right(_) => {
+                return Err(TransportError::BodyLate { partial: Box::new(arrived(read)), limit: timeout });
+            }
+        };
+        match frame.map(|frame| frame.map(http_body::Frame::into_data)) {
+            None => return Ok(arrived(read)),
+            Some(Ok(Ok(data))) if read.len() + data.len() > limit => {
+                return Err(TransportError::BodyTooLong { partial: Box::new(arrived(read)), limit });
+            }
+            Some(Ok(Ok(data))) => read.extend_from_slice(&data),
             // Trailers mean nothing to us.
-            Ok(Err(_)) => {}
-            Err(code) => {
+            Some(Ok(Err(_))) => {}
+            Some(Err(code)) => {
                 let reason = translate(&code, timeout).to_string();
-                return Err(TransportError::BodyBroken { partial: partial(read), reason });
+                return Err(TransportError::BodyBroken { partial: Box::new(arrived(read)), reason });
             }
         }
     }
-    Ok(InboundResponse { status: head.status, headers: head.headers, body: read.freeze() })
 }
 
 /// Every error of wasi:http 0.3, by what it means here.
