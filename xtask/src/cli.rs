@@ -32,6 +32,8 @@ pub enum Command {
     Test(TestArgs),
     /// Check all that a change must pass: formatting, lints, tests, dependencies
     Ci,
+    /// Play seeded worlds full of faults against the component, in virtual time
+    Simulate(SimulateArgs),
     /// Start the whole system and keep it running until Ctrl-C
     Up(UpArgs),
     /// Start the component alone, configured by the environment
@@ -72,6 +74,22 @@ pub struct TestArgs {
     /// What runs the component in the end-to-end tests
     #[arg(long, value_enum, default_value_t)]
     pub runtime: Runtime,
+}
+
+#[derive(Debug, Args)]
+pub struct SimulateArgs {
+    /// Number of worlds [default: 2000; for each mutant 400]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: Option<u64>,
+    /// The first seed
+    #[arg(long, value_name = "SEED", default_value_t = 1)]
+    pub from: u64,
+    /// Play this seed alone and tell its story
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from", "mutants"])]
+    pub seed: Option<u64>,
+    /// Break the component in many ways, one at a time, and expect the worlds to notice each
+    #[arg(long, conflicts_with = "from")]
+    pub mutants: bool,
 }
 
 #[derive(Debug, Args)]

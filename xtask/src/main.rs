@@ -12,6 +12,7 @@ mod progress;
 mod runtime;
 mod serve;
 mod setup;
+mod simulate;
 mod spin;
 mod system;
 mod test;
@@ -35,6 +36,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci => ci::run(),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Trigger(args) => wait(trigger::run(&args)),
     };
     match outcome {

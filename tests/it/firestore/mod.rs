@@ -109,12 +109,10 @@ impl Store {
         match (method, rest) {
             (&Method::POST, ["documents:commit"]) => self.commit(now, &database, &parse(body)?),
             (&Method::POST, ["documents:batchWrite"]) => self.batch_write(now, &database, &parse(body)?),
+            (&Method::POST, ["documents:batchGet"]) => Ok(self.batch_get(now, &parse(body)?)),
             (&Method::POST, ["documents:runQuery"]) => self.run_query(now, &database, &parse(body)?),
             (&Method::GET, ["documents", collection]) => {
                 self.list(&database, collection, &read::Listing::parse(query)?)
-            }
-            (&Method::GET, ["documents", path @ ..]) if path.len() % 2 == 0 => {
-                self.get(&format!("{database}/documents/{}", path.join("/")))
             }
             _ => Err(Refusal::not_found("no such method")),
         }

@@ -10,6 +10,8 @@ use super::{Fields, Refusal, Store, Stored, decode, rfc3339, to_json};
 
 /// Documents in a page that asks for none in particular.
 const PAGE_SIZE_DEFAULT: usize = 20;
+/// Most documents in a page, whatever is asked for.
+const PAGE_SIZE_MAX: usize = 300;
 
 /// What a listing asks for.
 #[derive(Debug, Default)]
@@ -36,11 +38,15 @@ impl Listing {
 }
 
 impl Store {
-    pub(super) fn get(&self, name: &str) -> Result<Json, Refusal> {
-        match self.documents.get(name) {
-            Some(stored) => Ok(to_json(name, stored, &stored.fields)),
-            None => Err(Refusal::not_found(format!("Document ({name}) not found."))),
-        }
+    /// The documents that are named, each found or missing.
+    pub(super) fn batch_get(&self, now: DateTime<Utc>, body: &Json) -> Json {
+        let read_time = rfc3339(now);
+        let names = body["documents"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let row = |name: &str| match self.documents.get(name) {
+            Some(stored) => json!({"found": to_json(name, stored, &stored.fields), "readTime": read_time}),
+            None => json!({"missing": name, "readTime": read_time}),
+        };
+        names.map(row).collect()
     }
 
     pub(super) fn list(&self, database: &str, collection: &str, listing: &Listing) -> Result<Json, Refusal> {
@@ -50,7 +56,7 @@ impl Store {
             Some(Some(id)) => Some(id),
             Some(None) => return Err(Refusal::new("UNKNOWN", "invalid page token")),
         };
-        let size = listing.page_size.unwrap_or(PAGE_SIZE_DEFAULT);
+        let size = listing.page_size.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
         let found: Vec<_> = self
             .collection(database, collection)
             .filter(|(id, _)| after.is_none_or(|after| *id > after))

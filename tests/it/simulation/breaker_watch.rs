@@ -4,7 +4,6 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use http::Method;
 use orchestrator::breakers::FRESH;
 use orchestrator::ports::{InboundResponse, OutboundRequest, TransportError};
 use serde_json::Value as Json;
@@ -68,23 +67,21 @@ fn told(
     request: &OutboundRequest,
     answer: &Result<InboundResponse, TransportError>,
 ) -> Option<(String, Told)> {
-    let status = answer.as_ref().ok().map(|answer| answer.status.as_u16());
-    if request.method == Method::GET {
-        let (_, provider) = request.url.split_once(&format!("/{COLLECTION}/"))?;
-        let told = match (status, answer) {
-            (Some(200), Ok(answer)) => {
-                let document: Json = serde_json::from_slice(&answer.body).expect("Firestore answers JSON");
-                Told::Fields(document["fields"].clone())
-            }
-            (Some(404), _) => Told::Fields(Json::Null),
-            _ => Told::Failed,
-        };
+    let sent = || serde_json::from_slice::<Json>(&request.body).expect("the component sends JSON");
+    if request.url.ends_with(":batchGet") {
+        let body = sent();
+        let (_, provider) = body["documents"][0].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
+        let answered = answer.as_ref().ok().filter(|answer| answer.status.is_success());
+        let told = answered.map_or(Told::Failed, |answer| {
+            let rows: Json = serde_json::from_slice(&answer.body).expect("Firestore answers JSON");
+            Told::Fields(rows[0]["found"]["fields"].clone())
+        });
         return Some((provider.to_owned(), told));
     }
-    if !request.url.ends_with(":commit") || status != Some(200) {
+    if !request.url.ends_with(":commit") || !answer.as_ref().is_ok_and(|answer| answer.status.is_success()) {
         return None;
     }
-    let body: Json = serde_json::from_slice(&request.body).expect("the component sends JSON");
+    let body = sent();
     let update = body.pointer("/writes/0/update")?;
     let (_, provider) = update["name"].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
     Some((provider.to_owned(), Told::Fields(update["fields"].clone())))

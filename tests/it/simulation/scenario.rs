@@ -96,7 +96,7 @@ impl Scenario {
         let poisoned = if dice.chance(30) { dice.between(1, 3) } else { 0 };
         let kinds = [Poison::Rejected, Poison::Crash, Poison::Error];
         let poison = (0..poisoned).map(|_| (tickers[dice.below(tickers.len())].clone(), dice.pick(&kinds)));
-        Self {
+        let mut scenario = Self {
             poison: poison.collect(),
             settings: settings(dice),
             instances: usize::try_from(dice.between(1, 3)).expect("small"),
@@ -108,7 +108,13 @@ impl Scenario {
             mortality: dice.pick(&[0, 0, 30, 60, 90]),
             skew_ms: dice.pick(&[0, 100, 5_000, 20_000]),
             records_per_ticker: usize::try_from(dice.between(1, 3)).expect("small"),
-        }
+        };
+        // A provider that fails for every ticker of a run cannot be told from one that is down.
+        scenario.poison_stays &= scenario.ticks.iter().all(|tick| {
+            let plan = scenario.plan(tick);
+            plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
+        });
+        scenario
     }
 
     pub(super) fn config(&self) -> Config {
@@ -139,9 +145,7 @@ impl Scenario {
 
     /// Whether a ticker breaks its batch at this time.
     pub(super) fn poison_of(&self, ticker: &str, now: Duration) -> Option<Poison> {
-        // A provider that crashes for ever cannot be told from one that is down: such runs would stay open.
-        let stays = |poison: &Poison| self.poison_stays && *poison != Poison::Crash;
-        self.poison.get(ticker).copied().filter(|poison| stays(poison) || now < self.calm_at)
+        self.poison.get(ticker).copied().filter(|_| self.poison_stays || now < self.calm_at)
     }
 }
 

@@ -76,9 +76,11 @@ fn must_be_logged(stage: &Stage, call: &Call) -> bool {
     let ending = journal.requests.get(&call.request).and_then(|request| request.ending.as_ref());
     let Some(Ending::Answered(answered)) = ending else { return false };
     let message = answered.body["message"].as_str().unwrap_or_default();
-    let excuses = ["could be stored", "time of this request is used up", "lease could not be renewed", "running: "];
+    let excuses =
+        ["could be stored", "time of this request is used up", "lease could not be renewed", "running: "];
     let admitted = format!("attempt {}: not all could be stored", answered.body["data"]["attempt"]);
-    let mut remarks = answered.body["data"]["remarks"].as_array().into_iter().flatten().filter_map(Json::as_str);
+    let mut remarks =
+        answered.body["data"]["remarks"].as_array().into_iter().flatten().filter_map(Json::as_str);
     !answered.body["data"].is_null()
         && !excuses.iter().any(|words| message.contains(words))
         && !remarks.any(|remark| remark.starts_with(&admitted))

@@ -1,0 +1,50 @@
+//! Listings, a page at a time.
+
+use orchestrator::firestore::value::fields;
+use orchestrator::firestore::{Firestore, Value, Write};
+
+use super::{number, path, write};
+
+pub(super) async fn a_collection_of_many_pages_is_read_in_the_order_of_its_ids(db: Firestore) {
+    const COUNT: usize = 1_203;
+    let ids: Vec<String> = (0..COUNT).map(|n| format!("{:04}", n * 7 % COUNT)).collect();
+    for chunk in ids.chunks(500) {
+        let writes: Vec<_> = chunk.iter().map(|id| write(id, 1).encode(db.database())).collect();
+        let statuses = db.batch_write(&writes).await.expect("answered");
+        assert!(statuses.iter().all(Option::is_none));
+    }
+    let (mut read, mut pages, mut from) = (Vec::new(), 0, None);
+    loop {
+        let page = db.list("things", &[], from.as_deref()).await.expect("read");
+        read.extend(page.documents.into_iter().map(|document| document.id));
+        pages += 1;
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    let mut expected = ids;
+    expected.sort();
+    // How many documents a page has is up to Firestore, whatever is asked for.
+    assert!(pages > 1);
+    assert_eq!(read, expected);
+}
+
+pub(super) async fn only_the_fields_of_the_mask_are_told(db: Firestore) {
+    let all = fields([("number", Value::Integer(1)), ("other", Value::NULL)]);
+    db.commit(&[Write::overwrite(path("a"), all)]).await.expect("written");
+    let page = db.list("things", &["number", "missing"], None).await.expect("read");
+    assert_eq!(page.documents[0].fields, number(1));
+}
+
+pub(super) async fn an_empty_collection_has_no_documents(db: Firestore) {
+    let page = db.list("things", &[], None).await.expect("read");
+    assert!(page.documents.is_empty() && page.next.is_none());
+}
+
+pub(super) async fn documents_below_documents_are_not_listed(db: Firestore) {
+    let child = Write::overwrite(path("a").child("parts", "0"), number(1));
+    db.commit(&[write("a", 1), child, write("b", 1)]).await.expect("written");
+    let page = db.list("things", &[], None).await.expect("read");
+    assert_eq!(page.documents.iter().map(|document| document.id.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+}

@@ -1,0 +1,47 @@
+//! `cargo xtask simulate`: seeded worlds full of faults, and proof that they notice a broken component.
+
+mod mutants;
+mod patch;
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::cli::SimulateArgs;
+use crate::{build, progress};
+
+/// Seeds that a mutant must not survive, unless the command line says otherwise.
+const SEEDS_OF_A_MUTANT: u64 = 400;
+/// Seeds of a hunt.
+const SEEDS: u64 = 2_000;
+const TEST: &str = "simulation::invariants_hold_for_every_seed";
+
+pub fn run(args: &SimulateArgs) -> Result<()> {
+    if args.mutants {
+        return mutants::run(args.seeds.unwrap_or(SEEDS_OF_A_MUTANT));
+    }
+    let mut command = test(build::cargo("test"));
+    match args.seed {
+        Some(seed) => {
+            progress::step(&format!("the story of seed {seed}"));
+            command.env("SIMULATION_SEED", seed.to_string());
+        }
+        None => {
+            let seeds = args.seeds.unwrap_or(SEEDS);
+            progress::step(&format!("{seeds} seeds from {}", args.from));
+            set_seeds(&mut command, args.from, seeds);
+        }
+    }
+    progress::run(&mut command)
+}
+
+/// Runs the simulation alone and shows what it says.
+fn test(mut cargo: Command) -> Command {
+    cargo.args(["--package", "orchestrator", "--test", "it", "--", "--exact", "--nocapture", TEST]);
+    cargo.env("RUST_BACKTRACE", "0");
+    cargo
+}
+
+fn set_seeds(command: &mut Command, from: u64, seeds: u64) {
+    command.env("SIMULATION_FROM", from.to_string()).env("SIMULATION_SEEDS", seeds.to_string());
+}

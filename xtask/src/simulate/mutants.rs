@@ -1,0 +1,108 @@
+//! Breaks the component in many ways, one at a time, and expects the simulation to notice each.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::patch::{MUTANTS, Mutant};
+use super::{set_seeds, test};
+use crate::{build, progress, workspace};
+
+/// What became of a mutant.
+enum Fate {
+    /// The seed that noticed it, and what it said.
+    Caught { seed: String, words: String },
+    Survived,
+}
+
+/// Tries every mutant on `seeds` seeds and prints a table; an error where one survives.
+pub(super) fn run(seeds: u64) -> Result<()> {
+    let tree = workspace::target_dir().join("mutants");
+    copy(workspace::root(), &tree)?;
+    let mut table = progress::table(["mutant", "file", "caught by seed", "as"]);
+    let mut survivors = Vec::new();
+    for mutant in MUTANTS {
+        progress::step(mutant.name);
+        match judge(mutant, &tree, seeds)? {
+            Fate::Caught { seed, words } => {
+                table.add_row([mutant.name, mutant.file, &seed, &words]);
+            }
+            Fate::Survived => {
+                survivors.push(mutant.name);
+                table.add_row([mutant.name, mutant.file, "none", "SURVIVED"]);
+            }
+        }
+    }
+    println!("{table}");
+    ensure!(survivors.is_empty(), "{seeds} seeds do not notice: {}", survivors.join("; "));
+    Ok(())
+}
+
+/// Builds a mutant and plays its seeds; the sources are as before afterwards.
+fn judge(mutant: &Mutant, tree: &Path, seeds: u64) -> Result<Fate> {
+    let path = tree.join(mutant.file);
+    let whole = fs::read_to_string(&path).with_context(|| format!("no {}", mutant.file))?;
+    let places = whole.matches(mutant.old).count();
+    ensure!(places == 1, "the text of `{}` occurs {places} times in {}: update it", mutant.name, mutant.file);
+    fs::write(&path, whole.replacen(mutant.old, mutant.new, 1))?;
+    let fate = play(tree, seeds);
+    fs::write(&path, whole)?;
+    fate
+}
+
+fn play(tree: &Path, seeds: u64) -> Result<Fate> {
+    let cargo = || {
+        let mut command = build::cargo("test");
+        command.current_dir(tree).env("CARGO_TERM_COLOR", "never");
+        command
+    };
+    let mut compile = cargo();
+    compile.args(["--quiet", "--package", "orchestrator", "--test", "it", "--no-run"]);
+    progress::capture(&mut compile)?;
+    let mut command = test(cargo());
+    set_seeds(&mut command, 1, seeds);
+    command.env("SIMULATION_FAILURES", "1");
+    let output = command.output().with_context(|| format!("cannot start `{}`", progress::show(&command)))?;
+    if output.status.success() {
+        return Ok(Fate::Survived);
+    }
+    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let mut lines = text.lines().skip_while(|line| !line.starts_with("seed ") || !line.ends_with(" breaks:"));
+    match (lines.next().and_then(|line| line.split(' ').nth(1)), lines.next()) {
+        (Some(seed), Some(words)) => Ok(Fate::Caught { seed: seed.to_owned(), words: words.trim().to_owned() }),
+        _ => bail!("the simulation failed without naming a seed:\n{text}"),
+    }
+}
+
+/// Copies the sources. Files that are the same stay untouched, so that cargo builds only what has changed.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let target: PathBuf = to.join(path.file_name().context("a file has a name")?);
+        // Every build directory carries this tag, whatever its name.
+        if path.ends_with(".git") || path.join("CACHEDIR.TAG").exists() {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &target)?;
+        } else if fs::read(&target).ok() != Some(fs::read(&path)?) {
+            fs::copy(&path, &target)?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mutant_still_fits_the_sources() {
+        for mutant in MUTANTS {
+            let text = fs::read_to_string(workspace::root().join(mutant.file)).unwrap_or_default();
+            assert_eq!(text.matches(mutant.old).count(), 1, "{}: {}", mutant.file, mutant.name);
+        }
+    }
+}

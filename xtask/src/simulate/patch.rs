@@ -1,0 +1,92 @@
+//! The mutants: one small mistake each, of the kind that people make.
+
+/// A change of one place in the sources.
+pub(super) struct Mutant {
+    /// What is broken.
+    pub(super) name: &'static str,
+    pub(super) file: &'static str,
+    /// Must occur exactly once.
+    pub(super) old: &'static str,
+    pub(super) new: &'static str,
+}
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "a claim does not ask whether the run exists",
+        file: "src/ledger/mod.rs",
+        old: "let create = self.write(&entry, Precondition::Missing);",
+        new: "let create = Write { precondition: None, ..self.write(&entry, Precondition::Missing) };",
+    },
+    Mutant {
+        name: "a checkpoint does not ask who owns the run",
+        file: "src/ledger/mod.rs",
+        old: "vec![self.write(&entry, Precondition::UnchangedSince(fence.update_time))];",
+        new: "vec![Write { precondition: None, ..self.write(&entry, Precondition::UnchangedSince(fence.update_time)) }];",
+    },
+    Mutant {
+        name: "a take-over does not wait for the lease",
+        file: "src/ledger/verdict.rs",
+        old: "Status::Running if lease_left.is_zero() => Verdict::Free,",
+        new: "Status::Running if lease_left >= Duration::ZERO => Verdict::Free,",
+    },
+    Mutant {
+        name: "a closing commit whose answer was lost is repeated",
+        file: "src/ledger/mod.rs",
+        old: "if closing && stored.state.status == status {",
+        new: "if closing && stored.state.status == status && stored.owner.is_empty() {",
+    },
+    Mutant {
+        name: "statistics change outside the closing commit",
+        file: "src/ledger/mod.rs",
+        old: "self.save(fence, state.clone(), vec![statistics]).await?;",
+        new: "self.save(fence, state.clone(), Vec::new()).await?;\n        self.commit(&[statistics]).await?;",
+    },
+    Mutant {
+        name: "a request waits for Firestore beyond its deadline",
+        file: "src/app.rs",
+        old: "let deadline = self.config.run.deadline;",
+        new: "let deadline = self.config.run.deadline * 10;",
+    },
+    Mutant {
+        name: "tickers that an answer reports as failed are forgotten",
+        file: "src/execute/reaction.rs",
+        old: "self.state.failed.extend(group.failed.into_iter().map(failure));",
+        new: "drop(group.failed.into_iter().map(failure));",
+    },
+    Mutant {
+        name: "a batch counts as done before its documents are stored",
+        file: "src/execute/mod.rs",
+        old: "calling.chain(self.storing.open_work()).chain(queued)",
+        new: "calling.chain(queued)",
+    },
+    Mutant {
+        name: "batches that wait for their retry are not pending",
+        file: "src/execute/queue.rs",
+        old: "self.ready.iter().chain(self.delayed.iter().map(|(_, batch)| batch))",
+        new: "self.ready.iter()",
+    },
+    Mutant {
+        name: "writes that failed too often count as settled",
+        file: "src/firestore/bulk.rs",
+        old: "self.settle(item, |outcome, item| outcome.failed.push((item.write, reason.to_owned())));",
+        new: "self.settle(item, |_, _| {});",
+    },
+    Mutant {
+        name: "an open breaker lets calls pass",
+        file: "src/breakers.rs",
+        old: "self.with(provider, |cell| cell.shared.admit(now))",
+        new: "self.with(provider, |cell| if cell.shared.admit(now) == Admission::Probe { Admission::Probe } else { Admission::Pass })",
+    },
+    Mutant {
+        name: "the breaker's state is never read again",
+        file: "src/execute/dispatch.rs",
+        old: "!self.probing && self.breaker_turn.is_none() && self.app.breakers.is_stale(self.run.provider(), now)",
+        new: "self.probing && self.app.breakers.is_stale(self.run.provider(), now)",
+    },
+    Mutant {
+        name: "calls that fail have no raw log",
+        file: "src/execute/reaction.rs",
+        old: "self.push(group, &raw_log);",
+        new: "self.push(group, &raw_log[..0]);",
+    },
+];
