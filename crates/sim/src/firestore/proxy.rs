@@ -3,8 +3,9 @@
 //! What it lets through is carried out by the real emulator. It tells requests apart by their address and body, as
 //! an observer of the wire would.
 
+mod fault;
+
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -13,113 +14,13 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use reqwest::Client;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::Emulator;
 use crate::client::client;
 use crate::server::{Body, Handler, Reset, Server};
-
-/// What happens to a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Effect {
-    /// It is not carried out, and answered with this status.
-    Status(u16),
-    /// It is carried out, but nobody learns of it: the connection breaks in place of the answer.
-    LoseAnswer,
-    /// It is not carried out: the connection breaks.
-    Reset,
-    /// It is carried out this much later.
-    Delay(Duration),
-}
-
-/// One fault of a proxy's script: without further conditions it meets every request, for ever.
-#[derive(Debug, Clone)]
-pub struct Fault {
-    effect: Effect,
-    operation: Option<&'static str>,
-    containing: Option<String>,
-    lacking: Option<String>,
-    after: u64,
-    times: u64,
-}
-
-impl Fault {
-    /// An error of Firestore in place of the work.
-    pub fn status(code: u16) -> Self {
-        Self::new(Effect::Status(code))
-    }
-
-    /// The work is done, but its answer is lost.
-    pub fn lose_answer() -> Self {
-        Self::new(Effect::LoseAnswer)
-    }
-
-    /// The connection breaks before the work is done.
-    pub fn reset() -> Self {
-        Self::new(Effect::Reset)
-    }
-
-    /// The work is done this much later.
-    pub fn delay(delay: Duration) -> Self {
-        Self::new(Effect::Delay(delay))
-    }
-
-    /// Only requests whose address ends so: `:commit`, `:batchWrite`, `:runQuery`, `/documents/collection`.
-    #[must_use]
-    pub fn operation(mut self, end: &'static str) -> Self {
-        self.operation = Some(end);
-        self
-    }
-
-    /// Only requests whose body contains this text.
-    #[must_use]
-    pub fn containing(mut self, text: impl Into<String>) -> Self {
-        self.containing = Some(text.into());
-        self
-    }
-
-    /// Only requests whose body does not contain this text.
-    #[must_use]
-    pub fn lacking(mut self, text: impl Into<String>) -> Self {
-        self.lacking = Some(text.into());
-        self
-    }
-
-    /// Spares the first `count` requests that meet the other conditions.
-    #[must_use]
-    pub fn after(mut self, count: u64) -> Self {
-        self.after = count;
-        self
-    }
-
-    /// Strikes `count` times and is spent.
-    #[must_use]
-    pub fn times(mut self, count: u64) -> Self {
-        self.times = count;
-        self
-    }
-
-    fn new(effect: Effect) -> Self {
-        Self { effect, operation: None, containing: None, lacking: None, after: 0, times: u64::MAX }
-    }
-
-    /// Whether it strikes this request; counts the requests that it concerns.
-    fn strikes(&mut self, path: &str, body: &str) -> bool {
-        let concerned = self.operation.is_none_or(|end| path.ends_with(end))
-            && self.containing.as_ref().is_none_or(|text| body.contains(text))
-            && self.lacking.as_ref().is_none_or(|text| !body.contains(text));
-        if !concerned {
-            return false;
-        }
-        if self.after > 0 {
-            self.after -= 1;
-            return false;
-        }
-        let strikes = self.times > 0;
-        self.times = self.times.saturating_sub(1);
-        strikes
-    }
-}
+use fault::Effect;
+pub use fault::Fault;
 
 /// A running proxy. Dropped, it stops.
 #[derive(Debug)]
@@ -199,6 +100,41 @@ impl Shared {
         let body = answer.bytes().await.map_err(|_| Reset)?;
         Ok(respond(status, body))
     }
+
+    /// Carries out the writes without the text; the answer has a status for each, as if Firestore had refused the others.
+    async fn forward_partly(
+        &self,
+        head: &http::request::Parts,
+        body: &[u8],
+        code: i64,
+        text: &str,
+    ) -> Result<Response<Body>, Reset> {
+        let request: Value = serde_json::from_slice(body).map_err(|_| Reset)?;
+        let writes = request["writes"].as_array().ok_or(Reset)?;
+        let refused = |write: &Value| write.to_string().contains(text);
+        let rest: Vec<_> = writes.iter().filter(|write| !refused(write)).collect();
+        let mut statuses = Vec::new();
+        if !rest.is_empty() {
+            let answer = self.forward(head, Bytes::from(json!({"writes": rest}).to_string())).await?;
+            let answer = answer.into_body().collect().await.map_err(|_| Reset)?.to_bytes();
+            let answer: Value = serde_json::from_slice(&answer).map_err(|_| Reset)?;
+            statuses.clone_from(answer["status"].as_array().ok_or(Reset)?);
+        }
+        let mut statuses = statuses.into_iter();
+        let status: Vec<Value> = writes
+            .iter()
+            .map(|write| {
+                if refused(write) {
+                    json!({"code": code, "message": format!("simulated code {code}")})
+                } else {
+                    statuses.next().unwrap_or_default()
+                }
+            })
+            .collect();
+        let results = vec![json!({}); writes.len()];
+        let body = json!({"writeResults": results, "status": status}).to_string();
+        Ok(respond(StatusCode::OK, Bytes::from(body)))
+    }
 }
 
 impl Handler for Shared {
@@ -217,6 +153,7 @@ impl Handler for Shared {
                 tokio::time::sleep(delay).await;
                 self.forward(&head, body).await
             }
+            Some(Effect::RefuseWrites { code, text }) => self.forward_partly(&head, &body, code, text).await,
         }
     }
 }

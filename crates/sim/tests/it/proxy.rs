@@ -50,3 +50,13 @@ async fn a_lost_answer_hides_work_that_was_done() {
     through.list("things").await.expect_err("no answer");
     assert_eq!(through.list("things").await.expect("spent").len(), 2);
 }
+
+#[tokio::test]
+async fn single_writes_of_a_batch_can_be_refused() {
+    let (proxy, through, direct) = both().await;
+    proxy.fault(Fault::refuse_writes(14, "things/b").times(1));
+    let error = through.seed([doc("a"), doc("b"), doc("c")].concat()).await.expect_err("one is refused");
+    assert!(error.to_string().contains("simulated code 14"), "{error}");
+    assert_eq!(direct.ids("things").await.expect("listed"), ["a", "c"]);
+    through.seed(doc("b")).await.expect("spent");
+}

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use e2e::runtime::builder;
-use e2e::stored::{RUNS, STATISTICS, assert_exactly, assert_raw_logs, assert_statistics, count, list};
+use e2e::stored::{
+    REJECTED, RUNS, STATISTICS, assert_exactly, assert_raw_logs, assert_statistics, count, list, payload,
+};
 use e2e::system::{PATIENCE, at, expect, job, retry_after, send, start_with, tick};
 use serde_json::json;
 use sim::firestore::Emulator;
@@ -80,7 +82,7 @@ async fn reads_are_repeated_while_firestore_is_busy() {
     for code in [429, 503] {
         survives(Fault::status(code).operation("/documents/react_activeSymbols").times(2)).await;
     }
-    survives(Fault::reset().operation("/ingestion_breakers/finnhub").times(1)).await;
+    survives(Fault::reset().containing("ingestion_breakers/finnhub").times(1)).await;
 }
 
 #[tokio::test]
@@ -88,6 +90,30 @@ async fn writes_are_repeated_while_firestore_is_busy() {
     for code in [409, 429, 500, 503] {
         survives(Fault::status(code).operation(":batchWrite").times(2)).await;
     }
+}
+
+#[tokio::test]
+async fn single_writes_are_repeated_by_their_own_status() {
+    // ABORTED, INTERNAL, UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED.
+    for code in [10, 13, 14, 4, 8] {
+        survives(Fault::refuse_writes(code, "prices_intraday/MSFT").times(2)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_document_that_firestore_refuses_for_good_is_kept_as_rejected() {
+    let (proxy, stack) = behind_proxy(Watchlist::new(10, 5), &[]).await;
+    proxy.fault(Fault::refuse_writes(3, "documents/prices_intraday/MSFT"));
+    let reply = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
+    let data = &reply.body["data"];
+    assert_eq!((&reply.body["status"], &data["records_rejected"]), (&json!("partial"), &json!(1)));
+    assert_eq!(data["records_stored"], 4);
+    assert_eq!(proxy.struck(), 1, "what can never succeed is not repeated");
+    assert_eq!(count(&stack.db, "prices_intraday").await, 4);
+    let rejected = list(&stack.db, REJECTED).await.remove(0);
+    assert!(rejected.fields["reasons"].to_string().contains("simulated code 3"), "{:#}", rejected.fields);
+    let record = payload(&stack.db, REJECTED, &rejected, "record").await;
+    assert!(String::from_utf8(record).expect("JSON").contains("current_price"));
 }
 
 #[tokio::test]

@@ -110,8 +110,8 @@ async fn a_key_with_any_visible_character_names_a_run_that_can_be_shown() {
     let told = send(&stack.orchestrator, &request).await;
     assert_eq!(told.status, 200, "{:#}", told.body);
     let run_id = told.body["data"]["run_id"].as_str().expect("an id");
-    let encoded: String = run_id.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let shown = get(&stack.orchestrator, &format!("/runs/{encoded}")).await;
+    let encoded: Vec<_> = run_id.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let shown = get(&stack.orchestrator, &format!("/runs/{}", encoded.concat())).await;
     assert_eq!((shown.status, &shown.body), (200, &told.body));
     assert_eq!(shown.body["data"]["run_status"], json!("succeeded"));
 }
