@@ -93,8 +93,11 @@ impl Execution<'_> {
             return Some(Stop::Deadline);
         }
         let provider = self.run.provider();
+        // While the breaker is being turned, what it says is about to change: after a successful probe it still
+        // reads half-open until it is closed, and the prober must not stop for that.
         if let Admission::Refuse { retry_after } = self.app.breakers.admit(provider)
             && !self.probing
+            && self.breaker_turn.is_none()
         {
             let reason = self.app.breakers.state(provider).reason.unwrap_or_default();
             return Some(Stop::Breaker { retry_after, reason });

@@ -70,8 +70,16 @@ async fn after_its_time_one_probe_closes_it() {
     tiingo.journal().clear();
     tiingo.set_latency(Duration::from_millis(50), Duration::ZERO);
     let replies = tick(PRICES).deliver(stack.orchestrator.url(), 20, Duration::from_millis(300)).await;
-    let last = replies.last().expect("an attempt").as_ref().expect("an answer");
+    let replies: Vec<_> = replies.into_iter().map(|reply| reply.expect("an answer")).collect();
+    let (last, refused) = replies.split_last().expect("an attempt");
     assert_eq!((last.status, &last.body["status"]), (200, &json!("ok")), "{:#}", last.body);
+    for reply in refused {
+        assert_eq!(
+            reply.body["data"]["calls"], 4,
+            "the request that probes goes on to the end: {:#}",
+            reply.body
+        );
+    }
     let calls = tiingo.journal().calls();
     assert_eq!(calls.len(), 12);
     let probe_ended = calls[0].received + calls[0].latency.expect("answered");
