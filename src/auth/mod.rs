@@ -10,6 +10,7 @@ use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use subtle::ConstantTimeEq as _;
 
 use crate::config::{AuthConfig, InboundAuth};
+use crate::google::rs256;
 use crate::ports::World;
 use crate::request::problem::Problem;
 use claims::{Claims, Denial, Expected, check};
@@ -37,6 +38,7 @@ enum Refusal {
 
 impl Authenticator {
     pub fn new(world: World, config: AuthConfig) -> Self {
+        rs256::install();
         Self { world, config, keys: KeySet::default() }
     }
 

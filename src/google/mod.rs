@@ -7,6 +7,7 @@
 pub mod assertion;
 pub mod cached;
 mod fetch;
+pub mod rs256;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -64,6 +65,7 @@ pub struct Google {
 
 impl Google {
     pub fn new(world: World, config: GoogleConfig, credentials: Credentials) -> Self {
+        rs256::install();
         Self { world, config, credentials, access: Cached::default(), identity: Mutex::default() }
     }
 
