@@ -90,9 +90,9 @@ impl Breakers {
         }
         let reloaded = self.reload(provider).await;
         if reloaded.is_err() {
-            // Out of reach: the copy is trusted a little longer, or nothing could be called at all.
+            // Out of reach: a copy that there is is trusted a little longer, or nothing could be called at all.
             let now = self.inner.world.clock.instant();
-            self.with(provider, |cell| cell.read_at = Some(now));
+            self.with(provider, |cell| cell.read_at = cell.read_at.and(Some(now)));
         }
         reloaded
     }

@@ -78,7 +78,7 @@ pub struct TestArgs {
 
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// Number of worlds [default: 2000; for each mutant 400]
+    /// Number of worlds [default: 2000; for each mutant 1000]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
     /// The first seed

@@ -11,7 +11,7 @@ use crate::cli::SimulateArgs;
 use crate::{build, progress};
 
 /// Seeds that a mutant must not survive, unless the command line says otherwise.
-const SEEDS_OF_A_MUTANT: u64 = 400;
+const SEEDS_OF_A_MUTANT: u64 = 1_000;
 /// Seeds of a hunt.
 const SEEDS: u64 = 2_000;
 const TEST: &str = "simulation::invariants_hold_for_every_seed";

@@ -40,7 +40,10 @@ pub(super) async fn every_kind_of_value_comes_back(db: Firestore) {
 pub(super) async fn every_id_comes_back(db: Firestore) {
     let long = "x".repeat(1_500);
     let too_long = "ü".repeat(2_000);
-    let ids = ["a b", "a/b", "a%2Fb", "50%", ".", "..", "__x__", "a:b", "^GSPC", "日本", "", "?#&=+", &long, &too_long];
+    let ids = [
+        "a b", "a/b", "a%2Fb", "50%", ".", "..", "__x__", "a:b", "^GSPC", "日本", "", "?#&=+", &long,
+        &too_long,
+    ];
     for (at, id) in (0..).zip(ids) {
         db.commit(&[write(id, at)]).await.unwrap_or_else(|error| panic!("{id}: {error}"));
     }

@@ -104,7 +104,7 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
             from.name()
         ));
     }
-    let age = stage.now() - known.at;
+    let age = stage.now().saturating_sub(known.at);
     if age > FRESH && !known.refresh_failed && !is_prober {
         stage.accuse(format!(
             "{} calls {service} on knowledge of its breaker that is {age:?} old",

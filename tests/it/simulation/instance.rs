@@ -42,10 +42,13 @@ impl Identity {
     }
 }
 
-/// Where instances run; empty while one is down.
+/// The instance in each slot, if it is up, and the way in.
+type Running = Vec<Option<(Identity, Router)>>;
+
+/// Where instances run.
 #[derive(Clone, Default)]
 pub(super) struct Slots {
-    running: Arc<Mutex<Vec<Option<(Identity, Router)>>>>,
+    running: Arc<Mutex<Running>>,
 }
 
 /// An answer to a request for a run.
@@ -67,7 +70,7 @@ impl Slots {
         slots
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Option<(Identity, Router)>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -163,7 +166,7 @@ async fn watch_deadline(stage: Stage, identity: Identity, task: u64, start: Dura
     let deadline = stage.scenario.config().run.deadline;
     stage.handle.sleep(deadline + DEADLINE_SLACK).await;
     if !stage.handle.is_dead(identity.owner) && stage.journal().is_open(task) {
-        let waited = stage.now() - start;
+        let waited = stage.now().saturating_sub(start);
         stage.accuse(format!("{} has not answered request {task} within {waited:?}", identity.name()));
     }
 }

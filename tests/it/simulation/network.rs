@@ -195,9 +195,12 @@ fn write_some(stage: &Stage, request: &OutboundRequest, path: &str) -> Reply {
     }
     let mut carried = reply.body["status"].as_array().cloned().unwrap_or_default().into_iter();
     let code = stage.dice.pick(&["UNAVAILABLE", "ABORTED", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"]);
-    let status = |refused| match refused {
-        true => Refusal::new(code, "simulated").into_write_status(),
-        false => carried.next().expect("a status for each write"),
+    let status = |refused| {
+        if refused {
+            Refusal::new(code, "simulated").into_write_status()
+        } else {
+            carried.next().expect("a status for each write")
+        }
     };
     reply.body["status"] = refused.into_iter().map(status).collect();
     reply

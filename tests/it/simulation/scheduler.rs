@@ -37,6 +37,12 @@ pub(super) fn request(tick: &Tick) -> Request<Body> {
     request.body(Body::from(body.to_string())).expect("a valid request")
 }
 
+/// The request of an operator who wants the rest of a tick's run done.
+fn resume(tick: &Tick) -> Request<Body> {
+    let request = Request::post(format!("/runs/{}/resume", tick.run_id()));
+    request.body(Body::empty()).expect("a valid request")
+}
+
 /// Delivers a tick until it is answered with 2xx; none where that does not come.
 pub(super) async fn play(stage: Stage, slots: Slots, tick: Tick) -> Option<Answered> {
     wait_until(&stage, tick.at).await;
@@ -46,7 +52,7 @@ pub(super) async fn play(stage: Stage, slots: Slots, tick: Tick) -> Option<Answe
     let mut backoff = BACKOFF_MIN;
     let limit = stage.scenario.calm_at + REST_LIMIT;
     while stage.now() < limit {
-        let answered = deliver(&stage, &slots, &tick).await;
+        let answered = deliver(&stage, &slots, &tick, request(&tick)).await;
         if let Some(answered) = answered.filter(|answered| is_end(&stage, answered)) {
             return Some(answered);
         }
@@ -64,14 +70,15 @@ fn is_end(stage: &Stage, answered: &Answered) -> bool {
     answered.status.is_success() || nothing_succeeds
 }
 
-/// A second delivery of a tick, which nobody waits for.
+/// A second delivery of a tick, or an operator who resumes its run; nobody waits for the outcome.
 async fn repeat(stage: Stage, slots: Slots, tick: Tick, after: Duration) {
     stage.handle.sleep(after).await;
-    deliver(&stage, &slots, &tick).await;
+    let request = if stage.dice.chance(30) { resume(&tick) } else { request(&tick) };
+    deliver(&stage, &slots, &tick, request).await;
 }
 
-async fn deliver(stage: &Stage, slots: &Slots, tick: &Tick) -> Option<Answered> {
-    let answered = slots.deliver(stage, request(tick), tick.patience, tick.outlives_caller).await;
+async fn deliver(stage: &Stage, slots: &Slots, tick: &Tick, request: Request<Body>) -> Option<Answered> {
+    let answered = slots.deliver(stage, request, tick.patience, tick.outlives_caller).await;
     let words = answered.as_ref().map_or_else(
         || "nothing".to_owned(),
         |answered| format!("{} {}", answered.status.as_u16(), answered.body["message"]),

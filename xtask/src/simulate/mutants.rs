@@ -12,7 +12,10 @@ use crate::{build, progress, workspace};
 /// What became of a mutant.
 enum Fate {
     /// The seed that noticed it, and what it said.
-    Caught { seed: String, words: String },
+    Caught {
+        seed: String,
+        words: String,
+    },
     Survived,
 }
 
@@ -67,10 +70,13 @@ fn play(tree: &Path, seeds: u64) -> Result<Fate> {
     if output.status.success() {
         return Ok(Fate::Survived);
     }
-    let text = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    let text =
+        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     let mut lines = text.lines().skip_while(|line| !line.starts_with("seed ") || !line.ends_with(" breaks:"));
     match (lines.next().and_then(|line| line.split(' ').nth(1)), lines.next()) {
-        (Some(seed), Some(words)) => Ok(Fate::Caught { seed: seed.to_owned(), words: words.trim().to_owned() }),
+        (Some(seed), Some(words)) => {
+            Ok(Fate::Caught { seed: seed.to_owned(), words: words.trim().to_owned() })
+        }
         _ => bail!("the simulation failed without naming a seed:\n{text}"),
     }
 }

@@ -67,8 +67,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "writes that failed too often count as settled",
-        file: "src/firestore/bulk.rs",
-        old: "self.settle(item, |outcome, item| outcome.failed.push((item.write, reason.to_owned())));",
+        file: "src/firestore/bulk/landing.rs",
+        old: "self.settle(item, |outcome, item| outcome.failed.push((item.write, error.to_string())));",
         new: "self.settle(item, |_, _| {});",
     },
     Mutant {

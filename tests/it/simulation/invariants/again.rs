@@ -100,11 +100,11 @@ async fn ask(stage: &Stage, slots: &Slots, request: impl Fn() -> Request<Body>) 
 
 fn records(stage: &Stage) -> BTreeMap<String, Stored> {
     let store = stage.store();
-    let of_collection = |name: &&str| {
+    let of_collection = |name: &&'static str| {
         let documents = store.collection(&stage.database, name);
         documents.map(|(id, stored)| (format!("{name}/{id}"), stored.clone())).collect::<Vec<_>>()
     };
-    RECORDS.iter().flat_map(|name| of_collection(&name)).collect()
+    RECORDS.iter().flat_map(of_collection).collect()
 }
 
 fn without_run(fields: &Fields) -> Fields {

@@ -34,6 +34,7 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
 }
 
 async fn come_to_rest(stage: &Stage) {
+    stage.handle.sleep(stage.scenario.calm_at.saturating_sub(stage.now())).await;
     loop {
         stage.handle.sleep(SETTLING).await;
         if !stage.journal().has_open_requests() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use orchestrator::firestore::DocumentPath;
+use orchestrator::job::Ticker;
 use orchestrator::run::{RunState, Status};
 use serde_json::Value as Json;
 use sim::data::{documents, moment};
@@ -63,7 +64,7 @@ fn check_endpoint(
         .failed
         .iter()
         .filter(|failure| failure.endpoint == endpoint.path())
-        .filter_map(|failure| failure.ticker.as_ref().map(|ticker| ticker.as_str()))
+        .filter_map(|failure| failure.ticker.as_ref().map(Ticker::as_str))
         .collect();
     let done: Vec<String> = plan.iter().filter(|ticker| !failed.contains(ticker.as_str())).cloned().collect();
     if endpoint == Endpoint::PolygonMarket && !run.failed.is_empty() {
