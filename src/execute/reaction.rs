@@ -143,8 +143,13 @@ impl Execution<'_> {
     /// after attempt of a run that it answered otherwise has failed for good.
     fn postpone(&mut self, mut batch: Batch, fault: Fault) {
         batch.tries += 1;
-        let alone = batch.tickers.len() == 1 && self.state.counts.batches > 0;
-        if alone && batch.tries >= TRIES_MAX && fault.class != Class::RateLimited {
+        // A ticker that was refused proves as well that the provider is up.
+        let answers = self.state.counts.batches > 0 || !self.state.failed.is_empty();
+        if answers
+            && batch.tickers.len() == 1
+            && batch.tries >= TRIES_MAX
+            && fault.class != Class::RateLimited
+        {
             self.fail(&batch.tickers, batch.endpoint, &fault);
         } else {
             self.put_off.push(batch.into_work(Some(fault.words)));
