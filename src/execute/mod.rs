@@ -8,6 +8,7 @@ mod call;
 mod dispatch;
 pub mod queue;
 mod reaction;
+mod settling;
 mod storing;
 mod timing;
 
