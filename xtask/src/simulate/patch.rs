@@ -49,7 +49,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "tickers that an answer reports as failed are forgotten",
-        file: "src/execute/reaction.rs",
+        file: "src/execute/settling.rs",
         old: "self.state.failed.extend(group.failed.into_iter().map(failure));",
         new: "drop(group.failed.into_iter().map(failure));",
     },
