@@ -31,21 +31,13 @@ pub(crate) struct Stored {
     pub(crate) update_time: DateTime<Utc>,
 }
 
-/// One change of one document.
-#[derive(Clone, Debug)]
-pub(crate) struct Change {
-    /// The document's path below the database's root.
-    pub(crate) path: String,
-    pub(crate) fields: Fields,
-}
-
 /// All documents of all databases, by full name.
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     documents: BTreeMap<String, Stored>,
     last_time: DateTime<Utc>,
-    /// What the requests have changed since this was last taken.
-    changes: Vec<Change>,
+    /// Paths of the documents that were written since this was last taken.
+    written: Vec<String>,
 }
 
 /// An answer.
@@ -64,9 +56,9 @@ impl Store {
         }
     }
 
-    /// What has been changed since the last time somebody asked.
-    pub(crate) fn take_changes(&mut self) -> Vec<Change> {
-        std::mem::take(&mut self.changes)
+    /// The paths, below the root, of what has been written since the last time somebody asked.
+    pub(crate) fn take_written(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.written)
     }
 
     /// All documents of a collection (a path below the root), by id.

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::limits::{WRITES_MAX, check_document, check_fields, check_name};
 use super::value::add;
-use super::{Change, Fields, Refusal, Store, Stored, rfc3339};
+use super::{Fields, Refusal, Store, Stored, rfc3339};
 
 impl Store {
     pub(super) fn commit(
@@ -24,7 +24,7 @@ impl Store {
             .iter()
             .map(|write| (name_of(write).to_owned(), self.documents.get(name_of(write)).cloned()))
             .collect();
-        let changes = self.changes.len();
+        let written = self.written.len();
         let time = self.tick(now);
         let mut results = Vec::new();
         for write in &writes {
@@ -32,7 +32,7 @@ impl Store {
                 Ok(result) => results.push(result),
                 Err(refusal) => {
                     self.restore(before);
-                    self.changes.truncate(changes);
+                    self.written.truncate(written);
                     return Err(refusal);
                 }
             }
@@ -101,7 +101,7 @@ impl Store {
         };
         let create_time = stored.map_or(time, |stored| stored.create_time);
         let path = name.strip_prefix(database).and_then(|rest| rest.strip_prefix("/documents/"));
-        self.changes.push(Change { path: path.unwrap_or(name).to_owned(), fields: fields.clone() });
+        self.written.push(path.unwrap_or(name).to_owned());
         self.documents.insert(name.to_owned(), Stored { fields, create_time, update_time });
         let mut result = json!({"updateTime": rfc3339(update_time)});
         if !transformed.is_empty() {

@@ -6,7 +6,7 @@ use orchestrator::run::{RunState, Status};
 
 use super::instance::Identity;
 use super::stage::Stage;
-use crate::firestore::{Change, Fields};
+use crate::firestore::Fields;
 
 /// An entry after its latest write.
 #[derive(Clone, Debug)]
@@ -22,25 +22,22 @@ pub(super) fn entry(fields: &Fields) -> Entry {
     Entry::from_fields(&typed).expect("the ledger's entries can be read")
 }
 
-/// Checks what a request of `from` has changed in the ledger.
-pub(super) fn check_changes(stage: &Stage, from: &Identity, changes: &[Change]) {
-    for change in changes {
-        if change.path.starts_with("ingestion_runs/") {
-            let entry = entry(&change.fields);
-            let new =
-                View { owner: entry.owner, lease_expires_at: entry.lease_expires_at, state: entry.state };
-            let old = stage.journal().ledger.insert(change.path.clone(), new.clone());
-            stage.tell(format!(
-                "{} writes {}: {} attempt {}, {} pending",
-                from.name(),
-                change.path,
-                new.state.status.name(),
-                new.state.attempt,
-                new.state.tickers_pending()
-            ));
-            if let Some(fault) = fault(old.as_ref(), &new, from.clock(stage)) {
-                stage.accuse(format!("{} wrote {}: {fault}", from.name(), change.path));
-            }
+/// Checks what a request of `from` has written to the ledger.
+pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) {
+    for path in written.iter().filter(|path| path.starts_with("ingestion_runs/")) {
+        let name = format!("{}/documents/{path}", stage.database);
+        let entry = entry(&stage.store().documents()[&name].fields);
+        let new = View { owner: entry.owner, lease_expires_at: entry.lease_expires_at, state: entry.state };
+        let old = stage.journal().ledger.insert(path.clone(), new.clone());
+        stage.tell(format!(
+            "{} writes {path}: {} attempt {}, {} pending",
+            from.name(),
+            new.state.status.name(),
+            new.state.attempt,
+            new.state.tickers_pending()
+        ));
+        if let Some(fault) = fault(old.as_ref(), &new, from.clock(stage)) {
+            stage.accuse(format!("{} wrote {path}: {fault}", from.name()));
         }
     }
 }

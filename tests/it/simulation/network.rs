@@ -174,8 +174,8 @@ fn carry_out(
     } else {
         stage.store().handle(now, &request.method, path, &request.body)
     };
-    let changes = stage.store().take_changes();
-    ledger_watch::check_changes(stage, from, &changes);
+    let written = stage.store().take_written();
+    ledger_watch::check_written(stage, from, &written);
     reply
 }
 

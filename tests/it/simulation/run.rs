@@ -58,5 +58,5 @@ fn seed_watchlist(stage: &Stage) {
     let path = format!("/v1/{documents}:batchWrite");
     let reply = stage.store().handle(civil(stage.now()), &http::Method::POST, &path, body.as_bytes());
     assert!(reply.status.is_success(), "the watchlist is stored: {}", reply.body);
-    stage.store().take_changes();
+    stage.store().take_written();
 }
