@@ -105,14 +105,27 @@ pub(super) async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<Strin
     app.resume(&run_id).await.map_or_else(|| no_run(&run_id), IntoResponse::into_response)
 }
 
+/// Every provider's breaker, as all instances share it.
+pub(super) async fn breakers(State(app): State<Arc<App>>) -> Response {
+    let refreshed = Provider::ALL.map(|provider| app.breakers.refresh(provider));
+    if let Err(error) = futures::future::try_join_all(refreshed).await {
+        return unavailable(error);
+    }
+    let breakers = Provider::ALL.map(|provider| breaker(&app, provider));
+    Json(json!({"breakers": breakers})).into_response()
+}
+
+fn breaker(app: &App, provider: Provider) -> serde_json::Value {
+    json!({"provider": provider.name(), "breaker": app.breakers.state(provider)})
+}
+
 pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
     let Some(provider) = Provider::parse(&name) else {
         let known = Provider::ALL.map(Provider::name).join(", ");
         return Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response();
     };
     match app.breakers.reset(provider).await {
-        Ok(()) => Json(json!({"provider": provider.name(), "breaker": app.breakers.state(provider)}))
-            .into_response(),
+        Ok(()) => Json(breaker(&app, provider)).into_response(),
         Err(error) => unavailable(error),
     }
 }

@@ -117,6 +117,11 @@ async fn an_operator_can_close_it() {
     let stack = system("600").await;
     opened(&stack).await;
     stack.providers.tiingo().clear();
+    let shown = get(&stack.orchestrator, "/breakers").await;
+    let positions: Vec<_> = shown.body["breakers"].as_array().unwrap().iter().collect();
+    assert_eq!(positions[0]["provider"], "tiingo", "{:#}", shown.body);
+    assert_eq!(positions[0]["breaker"]["position"], "open", "{:#}", shown.body);
+    assert!(positions[1..].iter().all(|other| other["breaker"]["position"] == "closed"), "{:#}", shown.body);
     let reply = post(&stack.orchestrator, "/breakers/tiingo/reset").await;
     assert_eq!(
         (reply.status, &reply.body["breaker"]["position"]),

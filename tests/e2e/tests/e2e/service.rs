@@ -1,6 +1,6 @@
 //! What the service tells about itself.
 
-use e2e::runtime::builder;
+use e2e::runtime::{builder, component};
 use e2e::system::{expect, get, start, start_with, tick};
 use serde_json::{Value, json};
 use sim::endpoint::Endpoint;
@@ -75,4 +75,11 @@ async fn the_catalogue_is_that_of_cloud_scheduler() {
             assert_eq!(row[field], value, "{}: {field}", job.name);
         }
     }
+}
+
+#[test]
+fn the_component_is_at_most_two_mebibytes() {
+    const BYTES_MAX: u64 = 2 << 20;
+    let bytes = std::fs::metadata(component()).expect("the component is built").len();
+    assert!(bytes <= BYTES_MAX, "{bytes} bytes, limit {BYTES_MAX}: see [profile.release] in Cargo.toml");
 }
