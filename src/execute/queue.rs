@@ -19,6 +19,8 @@ pub struct Batch {
     pub attempts_max: u32,
     /// How many calls the provider had answered when it was first tried.
     pub answered_before: u64,
+    /// The same of the batch it is a piece of.
+    pub whole_answered_before: Option<u64>,
     /// How many attempts of the run have put it off because the provider failed on it.
     pub tries: u32,
     /// Whether it is a piece of a batch that failed: then the batch, not the provider, may be the cause.
@@ -34,6 +36,7 @@ impl Batch {
             attempt: 0,
             attempts_max,
             answered_before: 0,
+            whole_answered_before: None,
             tries: 0,
             suspect: false,
         }
@@ -121,13 +124,17 @@ impl Queue {
         self.split_calls >= 2
     }
 
-    /// Queues the halves of a batch; each may be tried `attempts_max` times.
-    pub fn split(&mut self, mut batch: Batch, attempts_max: u32) {
+    /// Queues the halves of a batch; each may be tried `attempts_max` times, a single ticker, which may be
+    /// given up after that, `alone_max` times.
+    pub fn split(&mut self, mut batch: Batch, attempts_max: u32, alone_max: u32) {
         let right = batch.tickers.split_off(batch.tickers.len() / 2);
         self.split_calls = self.split_calls.saturating_sub(2);
+        let whole_answered_before = batch.whole_answered_before.or(Some(batch.answered_before));
         for tickers in [right, batch.tickers] {
+            let attempts_max = if tickers.len() == 1 { alone_max } else { attempts_max };
             let half = Batch::new(batch.endpoint, attempts_max);
-            self.ready.push_front(Batch { tickers, tries: batch.tries, suspect: true, ..half });
+            let tries = batch.tries;
+            self.ready.push_front(Batch { tickers, tries, suspect: true, whole_answered_before, ..half });
         }
     }
 
@@ -198,12 +205,12 @@ mod tests {
     fn halves_come_next_and_splitting_is_bounded() {
         let mut queue = queue(&[work("/a", &["A", "B", "C"]), work("/b", &["D"])], 3);
         let batch = queue.next(at(0)).unwrap();
-        queue.split(batch, 2);
+        queue.split(batch, 2, 4);
         assert_eq!(names(&queue.next(at(0)).unwrap()), "/a A");
         assert_eq!(names(&queue.next(at(0)).unwrap()), "/a B,C");
         let mut splits = 1;
         while queue.may_split() {
-            queue.split(Batch { tickers: work("/a", &["A", "B"]).tickers, ..Batch::new("/a", 4) }, 2);
+            queue.split(Batch { tickers: work("/a", &["A", "B"]).tickers, ..Batch::new("/a", 4) }, 2, 4);
             splits += 1;
         }
         assert_eq!(splits, SPLIT_CALLS_MIN / 2);

@@ -104,7 +104,9 @@ impl Execution<'_> {
             attempts_max: batch.attempts_max,
             tickers: batch.tickers.len(),
             retry_after: fault.retry_after,
-            provider_answers_others: self.answered > batch.answered_before,
+            provider_answers_others: self.answered
+                > batch.whole_answered_before.unwrap_or(batch.answered_before),
+            is_proven: batch.suspect && self.answered > batch.answered_before,
             may_split: self.queue.may_split(),
             jitter: self.app.world.entropy.next_u64(),
         };
@@ -120,7 +122,7 @@ impl Execution<'_> {
                 let exhausted = batch.attempt >= batch.attempts_max.min(SPLIT_ATTEMPTS_MAX);
                 let attempts_max =
                     if exhausted { SPLIT_ATTEMPTS_MAX.min(batch.attempts_max) } else { batch.attempts_max };
-                self.queue.split(batch, attempts_max);
+                self.queue.split(batch, attempts_max, self.app.config.call.max_attempts);
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
             Decision::Postpone => self.postpone(batch, fault),

@@ -16,8 +16,12 @@ pub struct Failure {
     pub tickers: usize,
     /// What the provider asked for.
     pub retry_after: Option<Duration>,
-    /// Whether the provider answered another batch of this run since this one was first tried.
+    /// Whether the provider answered another batch of this run since this one, or the one it is a piece
+    /// of, was first tried.
     pub provider_answers_others: bool,
+    /// Whether it failed before, as a piece of a batch or in an earlier attempt, and the provider answered
+    /// another since its own first try: then it is the cause, not bad luck and not an outage.
+    pub is_proven: bool,
     /// Whether the run may still spend calls on splitting.
     pub may_split: bool,
     /// Any random number.
@@ -52,6 +56,12 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
         Class::BadBatch => Decision::Fail,
         Class::RateLimited if failure.attempt < failure.attempts_max => retry(failure, backoff, true),
         Class::RateLimited => Decision::Postpone,
+        // Before a single ticker may be given up as the cause, it has all its tries.
+        Class::Malformed
+            if failure.is_proven && failure.tickers == 1 && failure.attempt < failure.attempts_max =>
+        {
+            retry(failure, backoff, false)
+        }
         Class::Malformed if failure.attempt < failure.attempts_max.min(MALFORMED_ATTEMPTS_MAX) => {
             retry(failure, backoff, false)
         }
@@ -60,7 +70,7 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
         }
         // Exhausted. Where the provider answers others, something in this batch is the cause.
         _ if failure.provider_answers_others && splittable => Decision::Split,
-        _ if failure.provider_answers_others && failure.tickers == 1 => Decision::Fail,
+        _ if failure.is_proven && failure.tickers == 1 => Decision::Fail,
         _ => Decision::Postpone,
     }
 }
@@ -84,6 +94,7 @@ mod tests {
             tickers: 50,
             retry_after: None,
             provider_answers_others: false,
+            is_proven: false,
             may_split: true,
             jitter: 7,
         }
@@ -123,14 +134,19 @@ mod tests {
         assert_eq!(check(exhausted), Decision::Postpone);
         let alone = Failure { provider_answers_others: true, ..exhausted };
         assert_eq!(check(alone), Decision::Split);
-        assert_eq!(check(Failure { tickers: 1, ..alone }), Decision::Fail);
+        assert_eq!(check(Failure { tickers: 1, ..alone }), Decision::Postpone, "may be bad luck");
+        assert_eq!(check(Failure { tickers: 1, is_proven: true, ..alone }), Decision::Fail);
         assert_eq!(check(Failure { may_split: false, ..alone }), Decision::Postpone);
     }
 
     #[test]
     fn an_unreadable_answer_is_asked_for_once_more() {
         assert!(matches!(check(failure(Class::Malformed)), Decision::Retry { .. }));
-        assert_eq!(check(Failure { attempt: 2, ..failure(Class::Malformed) }), Decision::Postpone);
+        let again = Failure { attempt: 2, ..failure(Class::Malformed) };
+        assert_eq!(check(again), Decision::Postpone);
+        let proven = Failure { tickers: 1, is_proven: true, ..again };
+        assert!(matches!(check(proven), Decision::Retry { .. }));
+        assert_eq!(check(Failure { attempt: 4, ..proven }), Decision::Fail);
     }
 
     #[test]
