@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::future::{Either, select};
 use http::{HeaderMap, Method, StatusCode};
 
 /// A boxed future; `Send`, because the router's handlers must be.
@@ -128,4 +129,19 @@ pub struct World {
     pub transport: Arc<dyn Transport>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+}
+
+/// Time beyond a request's limit that the transport has to keep it itself, and to say what arrived.
+const TRANSPORT_SLACK: Duration = Duration::from_millis(500);
+
+impl World {
+    /// Sends a request and holds it to its own limit, whatever the transport does.
+    pub async fn send(&self, request: OutboundRequest) -> Result<InboundResponse, TransportError> {
+        let timeout = request.timeout;
+        let late = self.clock.sleep(timeout + TRANSPORT_SLACK);
+        match select(self.transport.send(request), late).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => Err(TransportError::Timeout(timeout)),
+        }
+    }
 }

@@ -76,11 +76,7 @@ async fn fetch(world: &World, url: &str) -> Result<(Keys, Lifetime), String> {
         timeout: TIMEOUT,
         body_bytes_max: ANSWER_BYTES_MAX,
     };
-    let answer =
-        match futures::future::select(world.transport.send(request), world.clock.sleep(TIMEOUT)).await {
-            futures::future::Either::Left((answer, _)) => answer.map_err(|error| error.to_string())?,
-            futures::future::Either::Right(_) => return Err("no answer in time".to_owned()),
-        };
+    let answer = world.send(request).await.map_err(|error| error.to_string())?;
     if !answer.status.is_success() {
         return Err(format!("answered {}", answer.status.as_u16()));
     }

@@ -75,9 +75,6 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
     })
 }
 
-/// Time beyond a call's limit that the transport has to keep it itself, and to say what arrived.
-const TRANSPORT_SLACK: Duration = Duration::from_millis(500);
-
 /// Sends a request, with an ID token where the provider wants one, within its time.
 async fn exchange(
     world: &World,
@@ -90,14 +87,7 @@ async fn exchange(
         let token = token.map_err(|error| TransportError::Connect(format!("no ID token: {error}")))?;
         request.headers.insert(AUTHORIZATION, token.header());
     }
-    let timeout = request.timeout;
-    // The transport has time-outs of its own; this one holds whatever it does.
-    match futures::future::select(world.transport.send(request), world.clock.sleep(timeout + TRANSPORT_SLACK))
-        .await
-    {
-        futures::future::Either::Left((answer, _)) => answer,
-        futures::future::Either::Right(_) => Err(TransportError::Timeout(timeout)),
-    }
+    world.send(request).await
 }
 
 impl Called {

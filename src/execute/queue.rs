@@ -103,11 +103,6 @@ impl Queue {
         }
     }
 
-    /// Puts back a batch that was taken too early.
-    pub fn put_back(&mut self, batch: Batch) {
-        self.ready.push_front(batch);
-    }
-
     /// Time until a batch is due; none where the queue is empty.
     pub fn wait(&self, now: Instant) -> Option<Duration> {
         if !self.ready.is_empty() {
@@ -151,11 +146,6 @@ impl Queue {
     /// All that waits.
     pub fn iter(&self) -> impl Iterator<Item = &Batch> {
         self.ready.iter().chain(self.delayed.iter().map(|(_, batch)| batch))
-    }
-
-    /// Takes out all that waits.
-    pub fn drain(&mut self) -> impl Iterator<Item = Batch> {
-        self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, batch)| batch))
     }
 }
 

@@ -120,15 +120,8 @@ async fn send(
         timeout: TIMEOUT,
         body_bytes_max: ANSWER_BYTES_MAX,
     };
-    let answer = world.transport.send(request);
-    let answer = match futures::future::select(answer, world.clock.sleep(TIMEOUT)).await {
-        futures::future::Either::Left((answer, _)) => {
-            answer.map_err(|error| TokenError::Endpoint(format!("is out of reach: {error}")))?
-        }
-        futures::future::Either::Right(_) => {
-            return Err(TokenError::Endpoint("did not answer in time".to_owned()));
-        }
-    };
+    let answer = world.send(request).await;
+    let answer = answer.map_err(|error| TokenError::Endpoint(format!("is out of reach: {error}")))?;
     match answer.status.as_u16() {
         200 => Ok(answer.body),
         status @ (408 | 429 | 500..=599) => Err(TokenError::Endpoint(format!("answered {status}"))),
