@@ -1,9 +1,11 @@
 //! The whole way of a job's request: claim, plan, execute, close, report.
 
 use std::pin::pin;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::future::{Either, select};
 
 use crate::auth::Authenticator;
@@ -15,7 +17,7 @@ use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
 use crate::job::{Job, Scope};
-use crate::ledger::{Claim, Ledger, Owned, SaveError};
+use crate::ledger::{Claim, Ledger, Owned, SaveError, new_uuid};
 use crate::plan;
 use crate::ports::{Instant, TransportError, World};
 use crate::report::RunReport;
@@ -33,7 +35,22 @@ pub struct App {
     pub breakers: Breakers,
     pub google: Arc<Google>,
     pub auth: Authenticator,
+    pub instance: Instance,
     ramp: Option<Arc<Mutex<Ramp>>>,
+}
+
+/// This instance, as far as it knows itself.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    pub id: String,
+    pub started_at: DateTime<Utc>,
+    pub requests_in_flight: Arc<AtomicUsize>,
+}
+
+impl Instance {
+    pub fn new(world: &World) -> Self {
+        Self { id: new_uuid(world), started_at: world.clock.now(), requests_in_flight: Arc::default() }
+    }
 }
 
 /// What a request for a run is told.
@@ -57,7 +74,7 @@ const RETRY_LATER: Duration = Duration::from_secs(30);
 const RETRY_SOON: Duration = Duration::from_secs(1);
 
 impl App {
-    pub fn new(config: Config, world: World) -> Self {
+    pub fn new(config: Config, world: World, instance: Instance) -> Self {
         let google = Arc::new(Google::new(world.clone(), config.google.clone(), config.credentials.clone()));
         let auth = Authenticator::new(world.clone(), config.auth.clone());
         let backoff = config.call.backoff;
@@ -71,7 +88,7 @@ impl App {
             config.breaker,
         );
         let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
-        Self { config, world, firestore, ledger, breakers, google, auth, ramp }
+        Self { config, world, firestore, ledger, breakers, google, auth, instance, ramp }
     }
 
     /// Runs a job for a trigger, unless somebody else does or it is done.

@@ -1,4 +1,4 @@
-//! What the domain asks of the world: send a request, read the clocks, sleep, roll dice.
+//! What the domain asks of the world: send a request, read the clocks, sleep, roll dice, look at its memory.
 //!
 //! The Spin adapter answers with the real world, tests with a virtual one. Nothing else in the
 //! domain touches the outside.
@@ -13,6 +13,9 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::future::{Either, select};
 use http::{HeaderMap, Method, StatusCode};
+
+use crate::telemetry::context;
+use crate::telemetry::trace::TRACEPARENT;
 
 /// A boxed future; `Send`, because the router's handlers must be.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -60,6 +63,19 @@ pub trait Clock: Send + Sync {
 /// Random numbers.
 pub trait Entropy: Send + Sync {
     fn next_u64(&self) -> u64;
+}
+
+/// What an instance is allowed to know of its machine.
+pub trait Machine: Send + Sync {
+    /// Bytes of memory that this instance has taken; none where that cannot be known.
+    fn memory_bytes(&self) -> Option<u64>;
+}
+
+/// A machine that tells nothing.
+impl Machine for () {
+    fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// HTTP to the outside.
@@ -129,14 +145,19 @@ pub struct World {
     pub transport: Arc<dyn Transport>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    pub machine: Arc<dyn Machine>,
 }
 
 /// Time beyond a request's limit that the transport has to keep it itself, and to say what arrived.
 const TRANSPORT_SLACK: Duration = Duration::from_millis(500);
 
 impl World {
-    /// Sends a request and holds it to its own limit, whatever the transport does.
-    pub async fn send(&self, request: OutboundRequest) -> Result<InboundResponse, TransportError> {
+    /// Sends a request as a span of the current trace, and holds it to its own limit, whatever the
+    /// transport does.
+    pub async fn send(&self, mut request: OutboundRequest) -> Result<InboundResponse, TransportError> {
+        if let Some(context) = context::current() {
+            request.headers.insert(TRACEPARENT, context.trace.child(&*self.entropy).header());
+        }
         let timeout = request.timeout;
         let late = self.clock.sleep(timeout + TRANSPORT_SLACK);
         match select(self.transport.send(request), late).await {

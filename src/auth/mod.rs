@@ -1,11 +1,11 @@
 //! Who may call: decided by the headers alone, before the body is read.
 
 pub mod claims;
+mod credentials;
 pub mod keys;
 
-use http::header::AUTHORIZATION;
+use http::HeaderValue;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use subtle::ConstantTimeEq as _;
 
@@ -14,10 +14,8 @@ use crate::google::rs256;
 use crate::ports::World;
 use crate::request::problem::Problem;
 use claims::{Claims, Denial, Expected, check};
+use credentials::{Presented, credentials, is_foreign_page};
 use keys::KeySet;
-
-/// Longest token that is looked at, in bytes; Google's are below 2 KiB.
-const TOKEN_BYTES_MAX: usize = 8 << 10;
 
 /// Decides over callers.
 pub struct Authenticator {
@@ -32,6 +30,8 @@ enum Refusal {
     NoToken,
     BadToken(String),
     WrongCaller(Denial),
+    /// The operator's browser, but not our page in it.
+    ForeignPage,
     /// Google's keys cannot be had.
     NoKeys(String),
 }
@@ -52,12 +52,15 @@ impl Authenticator {
     }
 
     async fn verify(&self, request: &Parts) -> Result<(), Refusal> {
-        let token = bearer(&request.headers)?;
-        if let Some(operator) = &self.config.operator_token
-            && bool::from(operator.expose().as_bytes().ct_eq(token.as_bytes()))
-        {
-            return Ok(());
-        }
+        let token = match credentials(&request.headers)? {
+            Presented::Bearer(token) if self.is_operator(token) => return Ok(()),
+            Presented::Bearer(token) => token,
+            Presented::Basic(password) if !self.is_operator(&password) => {
+                return Err(Refusal::BadToken("wrong password".to_owned()));
+            }
+            Presented::Basic(_) if is_foreign_page(request) => return Err(Refusal::ForeignPage),
+            Presented::Basic(_) => return Ok(()),
+        };
         let claims = self.verify_signature(token).await?;
         let own;
         let audiences = if self.config.audiences.is_empty() {
@@ -72,6 +75,11 @@ impl Authenticator {
             Err(denial) if denial.is_wrong_caller() => Err(Refusal::WrongCaller(denial)),
             Err(denial) => Err(Refusal::BadToken(denial.to_string())),
         }
+    }
+
+    fn is_operator(&self, token: &str) -> bool {
+        let operator = self.config.operator_token.as_ref();
+        operator.is_some_and(|operator| operator.expose().as_bytes().ct_eq(token.as_bytes()).into())
     }
 
     async fn verify_signature(&self, token: &str) -> Result<Claims, Refusal> {
@@ -93,35 +101,16 @@ impl Authenticator {
     }
 }
 
-/// The one bearer token of a request.
-fn bearer(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let (Some(value), None) = (values.next(), values.next()) else {
-        let several = headers.contains_key(AUTHORIZATION);
-        let bad = || Refusal::BadToken("several Authorization headers".to_owned());
-        return Err(if several { bad() } else { Refusal::NoToken });
-    };
-    let text = value.to_str().map_err(|_| Refusal::BadToken("no ASCII".to_owned()))?;
-    let (scheme, token) = text.split_once(' ').ok_or(Refusal::NoToken)?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::NoToken);
-    }
-    if token.len() > TOKEN_BYTES_MAX {
-        return Err(Refusal::BadToken(format!(
-            "token too long: {} bytes, limit {TOKEN_BYTES_MAX}",
-            token.len()
-        )));
-    }
-    Ok(token.trim())
+/// The host that the caller asked for.
+fn host_of(request: &Parts) -> Option<&str> {
+    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str))
 }
 
 /// The request's own URL, as Cloud Scheduler takes it for the audience unless told otherwise. A front
 /// that ends TLS leaves us with http, so both schemes count.
 fn own_urls(request: &Parts) -> Vec<String> {
-    let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
-    let Some(host) = host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str)) else {
-        return Vec::new();
-    };
+    let Some(host) = host_of(request) else { return Vec::new() };
     let path = request.uri.path();
     ["https", "http"].map(|scheme| format!("{scheme}://{host}{path}")).to_vec()
 }
@@ -144,6 +133,10 @@ impl Refusal {
                 tracing::warn!(http.path = path, reason = %denial, "request of a wrong caller refused");
                 Problem::forbidden("the caller may not use this service")
             }
+            Self::ForeignPage => {
+                tracing::warn!(http.path = path, "a page of another origin used the operator's password");
+                Problem::forbidden("a page of another origin may not use the operator's password")
+            }
             Self::NoKeys(reason) => {
                 tracing::error!(
                     http.path = path,
@@ -156,8 +149,11 @@ impl Refusal {
     }
 }
 
-/// What tells a caller that a token is needed (RFC 6750, section 3).
-pub const CHALLENGE: HeaderValue = HeaderValue::from_static("Bearer realm=\"orchestrator\"");
+/// What tells a caller that a token is needed (RFC 6750, section 3; RFC 7617 for browsers).
+pub const CHALLENGES: [HeaderValue; 2] = [
+    HeaderValue::from_static("Bearer realm=\"orchestrator\""),
+    HeaderValue::from_static("Basic realm=\"orchestrator: any name, the operator's token as password\""),
+];
 
 #[cfg(test)]
 mod tests;

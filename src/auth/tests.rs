@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::FutureExt as _;
-use http::{HeaderValue, Request, StatusCode};
-use jsonwebtoken::{EncodingKey, Header, encode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use jsonwebtoken::{Header, encode};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
+use super::credentials::TOKEN_BYTES_MAX;
 use super::*;
 use crate::ports::{
     BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
@@ -87,7 +88,12 @@ struct Setup {
 
 fn setup(audiences: &[&str]) -> Setup {
     let (endpoint, clock) = (Arc::new(Endpoint::default()), Arc::new(Still::default()));
-    let world = World { transport: endpoint.clone(), clock: clock.clone(), entropy: Arc::new(Zero) };
+    let world = World {
+        transport: endpoint.clone(),
+        clock: clock.clone(),
+        entropy: Arc::new(Zero),
+        machine: Arc::new(()),
+    };
     let config = AuthConfig {
         inbound: InboundAuth::Oidc,
         scheduler_accounts: BTreeSet::from([CALLER.to_owned()]),
@@ -101,9 +107,15 @@ fn setup(audiences: &[&str]) -> Setup {
 impl Setup {
     /// The status of the refusal; none where the request passes.
     fn ask(&self, headers: &[&str]) -> Option<u16> {
-        let mut request = Request::get("/tiingo/daily-prices").header("host", "us.example");
-        for header in headers {
-            request = request.header("authorization", *header);
+        let headers: Vec<_> = headers.iter().map(|value| ("authorization", *value)).collect();
+        self.ask_with("GET", &headers)
+    }
+
+    fn ask_with(&self, method: &str, headers: &[(&str, &str)]) -> Option<u16> {
+        let mut request =
+            Request::builder().method(method).uri("/tiingo/daily-prices").header("host", "us.example");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let answer = self.auth.authenticate(&head).now_or_never().expect("nothing waits");
@@ -134,7 +146,7 @@ fn signed(claims: &Json) -> String {
 
 fn signed_by(claims: &Json, kid: &str, key: &str) -> String {
     let header = Header { kid: Some(kid.to_owned()), ..Header::new(Algorithm::RS256) };
-    encode(&header, claims, &EncodingKey::from_rsa_pem(key.as_bytes()).unwrap()).unwrap()
+    encode(&header, claims, &rs256::signing_key(key).unwrap()).unwrap()
 }
 
 /// A token with any header and any signature.
@@ -218,6 +230,29 @@ fn no_token_or_two_are_refused_without_asking_google() {
         assert_eq!(setup.ask(headers), Some(401), "{headers:?}");
     }
     assert_eq!(setup.endpoint.fetches.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_browser_may_use_the_operators_token_as_password_from_our_own_pages_only() {
+    let setup = setup(&[]);
+    let basic = format!("Basic {}", STANDARD.encode(format!("anybody:{OPERATOR}")));
+    let ask = |method, headers: &[(&str, &str)]| {
+        setup.ask_with(method, &[&[("authorization", basic.as_str())], headers].concat())
+    };
+    assert_eq!(ask("GET", &[("sec-fetch-site", "cross-site")]), None, "reading tells another page nothing");
+    for (headers, expect) in [
+        (&[][..], None),
+        (&[("sec-fetch-site", "same-origin")], None),
+        (&[("sec-fetch-site", "cross-site")], Some(403)),
+        (&[("sec-fetch-site", "same-site"), ("origin", "https://us.example")], Some(403)),
+        (&[("origin", "https://us.example")], None),
+        (&[("origin", "https://evil.example")], Some(403)),
+        (&[("origin", "null")], Some(403)),
+    ] {
+        assert_eq!(ask("POST", headers), expect, "{headers:?}");
+    }
+    let wrong = format!("Basic {}", STANDARD.encode("anybody:wrong"));
+    assert_eq!(setup.ask(&[&wrong]), Some(401));
 }
 
 #[test]

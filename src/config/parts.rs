@@ -30,9 +30,11 @@ pub(super) fn firestore(r: &mut Reader<'_>) -> Option<FirestoreConfig> {
         writes_per_second: u32::try_from(writes_per_second?).ok()?,
         step: Duration::from_secs(60 * step_minutes?),
     };
+    let project = project?;
     Some(FirestoreConfig {
         endpoint: endpoint?,
-        database: format!("projects/{}/databases/{}", project?, database?),
+        database: format!("projects/{project}/databases/{}", database?),
+        project,
         timeout: timeout?,
         ramp: emulator.is_empty().then_some(ramp),
     })

@@ -43,6 +43,7 @@ pub struct GoogleConfig {
 pub struct FirestoreConfig {
     /// `https://HOST/v1`, without a slash at the end.
     pub endpoint: String,
+    pub project: String,
     /// `projects/{project}/databases/{database}`.
     pub database: String,
     pub timeout: Duration,

@@ -241,7 +241,7 @@ impl Firestore {
             timeout: self.inner.config.timeout,
             body_bytes_max: ANSWER_BYTES_MAX,
         };
-        let answer = self.inner.world.transport.send(request).await?;
+        let answer = self.inner.world.send(request).await?;
         if !answer.status.is_success() {
             return Err(FirestoreError::from_answer(answer.status, &answer.body));
         }

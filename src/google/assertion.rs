@@ -7,6 +7,8 @@ use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use serde::{Deserialize, Serialize};
 
+use super::rs256;
+
 /// What Firestore's REST API needs.
 const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
 /// The longest life that Google allows, in seconds.
@@ -64,8 +66,8 @@ impl ServiceAccountKey {
         })?;
         let missing = |name: &str| format!("has no `{name}`: it must be the JSON key of a service account");
         let pem = file.private_key.ok_or_else(|| missing("private_key"))?;
-        let key = EncodingKey::from_rsa_pem(pem.as_bytes())
-            .map_err(|_| "has a `private_key` that is no RSA key in PEM".to_owned())?;
+        let key = rs256::signing_key(&pem)
+            .ok_or_else(|| "has a `private_key` that is no RSA key in PEM".to_owned())?;
         Ok(Self {
             client_email: file.client_email.ok_or_else(|| missing("client_email"))?,
             token_uri: file.token_uri.ok_or_else(|| missing("token_uri"))?,

@@ -5,8 +5,9 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
-use rsa::pkcs1::DecodeRsaPrivateKey as _;
+use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _};
 use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
+use rsa::pkcs8::DecodePrivateKey as _;
 use rsa::signature::SignatureEncoding as _;
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
@@ -21,6 +22,12 @@ static PROVIDER: CryptoProvider = CryptoProvider {
 pub fn install() {
     // Fails where it is installed already.
     let _ = PROVIDER.install_default();
+}
+
+/// Reads a private key in PEM, of either form in which keys are handed out (PKCS #8 and PKCS #1).
+pub fn signing_key(pem: &str) -> Option<EncodingKey> {
+    let key = RsaPrivateKey::from_pkcs8_pem(pem).or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem)).ok()?;
+    Some(EncodingKey::from_rsa_der(key.to_pkcs1_der().ok()?.as_bytes()))
 }
 
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {

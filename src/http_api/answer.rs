@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::app::Answer;
-use crate::auth::CHALLENGE;
+use crate::auth::CHALLENGES;
 use crate::report::retry_after_seconds;
 use crate::request::problem::Problem;
 
@@ -22,7 +22,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(&self)).into_response();
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(http::header::WWW_AUTHENTICATE, CHALLENGE);
+            for challenge in CHALLENGES {
+                response.headers_mut().append(http::header::WWW_AUTHENTICATE, challenge);
+            }
         }
         with_retry_after(response, wait)
     }

@@ -1,6 +1,7 @@
 //! The HTTP interface: the catalogue's routes and the operators' routes.
 
 mod answer;
+mod boundary;
 mod jobs;
 mod runs;
 
@@ -20,8 +21,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use crate::app::App;
 use crate::config::ConfigErrors;
 use crate::job::{CATALOGUE, Job};
+use crate::ports::World;
 use crate::request::problem::Problem;
 use crate::request::{BODY_BYTES_MAX, parse_job, parse_manual};
+use boundary::Boundary;
 
 /// Longest wait for a request's body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,15 +45,24 @@ pub fn router(app: Arc<App>) -> Router {
         protected = protected.route(job.route, post(run));
     }
     let protected = protected.route_layer(middleware::from_fn_with_state(app.clone(), guard));
-    open_routes().merge(protected).method_not_allowed_fallback(wrong_method).with_state(app)
+    let boundary = Boundary { world: app.world.clone(), in_flight: app.instance.requests_in_flight.clone() };
+    let cors = boundary::cors(&app.config.cors_allow_origins);
+    let routes = open_routes().merge(protected).method_not_allowed_fallback(wrong_method).with_state(app);
+    let routes = match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(middleware::from_fn_with_state(boundary, boundary::cross))
 }
 
 /// All routes of a service whose configuration is not valid: they say so.
-pub fn misconfigured(errors: ConfigErrors) -> Router {
+pub fn misconfigured(errors: ConfigErrors, world: World) -> Router {
+    let boundary = Boundary { world, in_flight: Arc::default() };
     let health = errors.clone();
     Router::new()
         .route("/health", get(move || async move { answer::unhealthy(&health.0) }))
         .fallback(move || async move { Problem::misconfigured(&errors.0).into_response() })
+        .layer(middleware::from_fn_with_state(boundary, boundary::cross))
 }
 
 fn open_routes() -> Router<Arc<App>> {

@@ -13,11 +13,11 @@ use spin_sdk::http::{IntoResponse, Request};
 use spin_sdk::http_service;
 use tower::ServiceExt as _;
 
-use crate::app::App;
+use crate::app::{App, Instance};
 use crate::config::keys::KEYS;
 use crate::config::{Config, ConfigErrors};
 use crate::http_api;
-use crate::telemetry::JsonLog;
+use crate::telemetry::{JsonLog, Origin};
 
 /// The routes, made at the instance's first request and shared by all that follow.
 static ROUTER: OnceLock<Router> = OnceLock::new();
@@ -43,7 +43,12 @@ async fn start() -> Router {
     let world = world::world();
     let config = settings().await.and_then(|values| Ok(Config::parse(|name| values.get(name).cloned())?));
     let level = config.as_ref().map_or(tracing::Level::INFO, |config| config.log_level);
-    let log = JsonLog::new(level, world.clock.clone(), Box::new(|line| eprintln!("{line}")));
+    let instance = Instance::new(&world);
+    let origin = Origin {
+        project: config.as_ref().map(|config| config.firestore.project.clone()).unwrap_or_default(),
+        instance: instance.id.clone(),
+    };
+    let log = JsonLog::new(level, world.clock.clone(), origin, Box::new(|line| eprintln!("{line}")));
     // Fails where a request that arrived together was faster: then the log is set up already.
     let _ = tracing::subscriber::set_global_default(log);
     match config {
@@ -54,13 +59,13 @@ async fn start() -> Router {
                 firestore = config.firestore.endpoint,
                 "instance starts"
             );
-            http_api::router(Arc::new(App::new(config, world)))
+            http_api::router(Arc::new(App::new(config, world, instance)))
         }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the service cannot start");
             // Either the settings are wrong, each in its own way, or they could not be read at all.
             let errors = error.downcast().unwrap_or_else(|error| ConfigErrors(vec![format!("{error:#}")]));
-            http_api::misconfigured(errors)
+            http_api::misconfigured(errors, world)
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::transport::SpinTransport;
-use crate::ports::{BoxFuture, Clock, Entropy, Instant, World};
+use crate::ports::{BoxFuture, Clock, Entropy, Instant, Machine, World};
 
 // Spin's SDK wraps neither the clocks nor the random numbers.
 mod bindings {
@@ -17,7 +17,12 @@ use bindings::wasi::clocks0_3_0::{monotonic_clock, system_clock};
 use bindings::wasi::random0_3_0::random;
 
 pub(super) fn world() -> World {
-    World { transport: Arc::new(SpinTransport), clock: Arc::new(WasiClock), entropy: Arc::new(WasiEntropy) }
+    World {
+        transport: Arc::new(SpinTransport),
+        clock: Arc::new(WasiClock),
+        entropy: Arc::new(WasiEntropy),
+        machine: Arc::new(WasmMachine),
+    }
 }
 
 struct WasiClock;
@@ -42,5 +47,14 @@ struct WasiEntropy;
 impl Entropy for WasiEntropy {
     fn next_u64(&self) -> u64 {
         random::get_random_u64()
+    }
+}
+
+struct WasmMachine;
+
+impl Machine for WasmMachine {
+    fn memory_bytes(&self) -> Option<u64> {
+        const PAGE_BYTES: u64 = 64 << 10;
+        u64::try_from(core::arch::wasm32::memory_size(0)).ok()?.checked_mul(PAGE_BYTES)
     }
 }

@@ -1,10 +1,14 @@
-//! Structured logs: one JSON object a line, in the form that Cloud Logging reads.
+//! Structured logs: one JSON object a line, in the form that Cloud Logging reads
+//! (<https://cloud.google.com/logging/docs/structured-logging>).
+
+pub mod context;
+pub mod trace;
 
 use std::fmt::{Debug, Write as _};
 use std::sync::Arc;
 
 use chrono::SecondsFormat;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -14,17 +18,51 @@ use crate::ports::Clock;
 /// Takes finished lines.
 pub type Sink = Box<dyn Fn(&str) + Send + Sync>;
 
-/// Writes every event as one line; spans are not used.
+/// Writes every event as one line, with the request and the run that it belongs to; spans are not used.
 pub struct JsonLog {
     level: Level,
     clock: Arc<dyn Clock>,
+    origin: Origin,
     sink: Sink,
 }
 
+/// Who writes the log.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The Google Cloud project that holds the traces.
+    pub project: String,
+    /// This instance's name.
+    pub instance: String,
+}
+
+/// The prefix of fields that Cloud Logging wants in an object of their own.
+const HTTP_REQUEST: &str = "httpRequest.";
+
 impl JsonLog {
     /// Logs events of `level` and above.
-    pub fn new(level: Level, clock: Arc<dyn Clock>, sink: Sink) -> Self {
-        Self { level, clock, sink }
+    pub fn new(level: Level, clock: Arc<dyn Clock>, origin: Origin, sink: Sink) -> Self {
+        Self { level, clock, origin, sink }
+    }
+
+    /// The fields that every line has, and those of the request that is being worked on.
+    fn start(&self, level: Level) -> Fields {
+        let mut fields = Map::new();
+        fields.insert("time".into(), self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, true).into());
+        fields.insert("severity".into(), severity(level).into());
+        let labels = json!({"instance": self.origin.instance, "version": env!("CARGO_PKG_VERSION")});
+        fields.insert("logging.googleapis.com/labels".into(), labels);
+        if let Some(request) = context::current() {
+            let trace = format!("projects/{}/traces/{}", self.origin.project, request.trace.trace_id());
+            fields.insert("logging.googleapis.com/trace".into(), trace.into());
+            fields.insert("logging.googleapis.com/spanId".into(), request.trace.span_id().into());
+            fields.insert("logging.googleapis.com/trace_sampled".into(), request.trace.sampled.into());
+            fields.insert("request.id".into(), request.request_id.clone().into());
+            if let Some(run) = request.run() {
+                fields.insert("job.name".into(), run.job.clone().into());
+                fields.insert("run.id".into(), run.run_id.clone().into());
+            }
+        }
+        Fields(fields)
     }
 }
 
@@ -36,9 +74,7 @@ impl Subscriber for JsonLog {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields(Map::new());
-        fields.0.insert("time".into(), self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, true).into());
-        fields.0.insert("severity".into(), severity(*event.metadata().level()).into());
+        let mut fields = self.start(*event.metadata().level());
         event.record(&mut fields);
         (self.sink)(&Json::Object(fields.0).to_string());
     }
@@ -69,32 +105,48 @@ fn severity(level: Level) -> &'static str {
 /// Collects the fields of an event.
 struct Fields(Map<String, Json>);
 
+impl Fields {
+    fn insert(&mut self, field: &Field, value: Json) {
+        match field.name().strip_prefix(HTTP_REQUEST) {
+            None => {
+                self.0.insert(field.name().into(), value);
+            }
+            Some(name) => {
+                let request = self.0.entry("httpRequest").or_insert_with(|| json!({}));
+                if let Json::Object(request) = request {
+                    request.insert(name.into(), value);
+                }
+            }
+        }
+    }
+}
+
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value.into());
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value.into());
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value.into());
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value.into());
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.0.insert(field.name().into(), value.into());
+        self.insert(field, value.into());
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = String::new();
         // Writing to a text fails only where the value's own formatting does.
         let _ = write!(text, "{value:?}");
-        self.0.insert(field.name().into(), text.into());
+        self.insert(field, text.into());
     }
 }
 
@@ -104,10 +156,23 @@ mod tests {
 
     use chrono::{DateTime, Utc};
 
+    use futures::FutureExt as _;
+    use http::{HeaderMap, HeaderValue};
+
     use super::*;
     use crate::ports::{BoxFuture, Instant};
+    use crate::telemetry::context::RequestContext;
+    use crate::telemetry::trace::TraceContext;
 
     struct Noon;
+
+    struct Ones;
+
+    impl crate::ports::Entropy for Ones {
+        fn next_u64(&self) -> u64 {
+            1
+        }
+    }
 
     impl Clock for Noon {
         fn now(&self) -> DateTime<Utc> {
@@ -128,11 +193,33 @@ mod tests {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let into = lines.clone();
         let sink: Sink = Box::new(move |line| into.lock().unwrap().push(line.to_owned()));
-        tracing::subscriber::with_default(JsonLog::new(Level::INFO, Arc::new(Noon), sink), || {
+        let origin = Origin { project: "p".into(), instance: "i".into() };
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let headers = HeaderMap::from_iter([(trace::TRACEPARENT, HeaderValue::from_static(trace))]);
+        let trace = TraceContext::of_request(&headers, &Ones);
+        let request = Arc::new(RequestContext::new("q".into(), trace));
+        tracing::subscriber::with_default(JsonLog::new(Level::INFO, Arc::new(Noon), origin, sink), || {
             tracing::warn!(run.id = "r", duration_ms = 5, error = %"a \"b\"", "went wrong");
             tracing::debug!("not asked for");
+            let work = context::within(request, async {
+                context::works_on("j", "r");
+                tracing::info!(httpRequest.status = 200, httpRequest.latency = "0.1s", "answered");
+            });
+            work.now_or_never().unwrap();
         });
-        let expect = r#"{"duration_ms":5,"error":"a \"b\"","message":"went wrong","run.id":"r","severity":"WARNING","time":"2026-11-23T12:00:00.000000Z"}"#;
-        assert_eq!(*lines.lock().unwrap(), [expect]);
+        let common = r#""time":"2026-11-23T12:00:00.000000Z"}"#;
+        let labels = format!(
+            r#""logging.googleapis.com/labels":{{"instance":"i","version":"{}"}}"#,
+            env!("CARGO_PKG_VERSION")
+        );
+        let expect = [
+            format!(
+                r#"{{"duration_ms":5,"error":"a \"b\"",{labels},"message":"went wrong","run.id":"r","severity":"WARNING",{common}"#
+            ),
+            format!(
+                r#"{{"httpRequest":{{"latency":"0.1s","status":200}},"job.name":"j",{labels},"logging.googleapis.com/spanId":"0000000000000001","logging.googleapis.com/trace":"projects/p/traces/0af7651916cd43dd8448eb211c80319c","logging.googleapis.com/trace_sampled":true,"message":"answered","request.id":"q","run.id":"r","severity":"INFO",{common}"#
+            ),
+        ];
+        assert_eq!(*lines.lock().unwrap(), expect);
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant as RealInstant, SystemTime};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use orchestrator::app::App;
+use orchestrator::app::{App, Instance};
 use orchestrator::config::Config;
 use orchestrator::firestore::Firestore;
 use orchestrator::ports::{
@@ -27,6 +27,7 @@ pub(super) fn in_memory<F: Future<Output = ()> + Send + 'static>(case: fn(Firest
         transport: Arc::new(Direct { handle: handle.clone(), store: Arc::default() }),
         clock: Arc::new(VirtualClock::new(handle, chrono::TimeDelta::zero(), Duration::ZERO)),
         entropy: Arc::new(dice),
+        machine: Arc::new(()),
     };
     executor.run(case(client("memory.test:1", "conformance", world))).expect("the case ends");
 }
@@ -38,6 +39,7 @@ pub(super) async fn emulator() -> Firestore {
         transport: Arc::new(Http(reqwest::Client::new())),
         clock: Arc::new(RealClock(RealInstant::now())),
         entropy: Arc::new(Dice::new(1)),
+        machine: Arc::new(()),
     };
     client(&emulator.host(), &unique_project(), world)
 }
@@ -49,7 +51,8 @@ fn client(host: &str, project: &str, world: World) -> Firestore {
         "inbound_auth" => Some("platform".to_owned()),
         _ => None,
     };
-    App::new(Config::parse(setting).expect("valid settings"), world).firestore
+    let instance = Instance::new(&world);
+    App::new(Config::parse(setting).expect("valid settings"), world, instance).firestore
 }
 
 /// Hands requests straight to the store.

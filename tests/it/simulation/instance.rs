@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::channel::oneshot;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use orchestrator::app::App;
+use orchestrator::app::{App, Instance};
 use orchestrator::http_api::router;
 use orchestrator::ports::World;
 use serde_json::Value as Json;
@@ -104,8 +104,9 @@ impl Slots {
             transport: Arc::new(Wire { stage: stage.clone(), from: identity.clone() }),
             clock: Arc::new(VirtualClock::new(stage.handle.clone(), identity.skew, origin)),
             entropy: Arc::new(dice.split()),
+            machine: Arc::new(()),
         };
-        let app = Arc::new(App::new(stage.scenario.config(), world));
+        let app = Arc::new(App::new(stage.scenario.config(), world.clone(), Instance::new(&world)));
         self.lock()[slot] = Some((identity.clone(), router(app)));
         identity
     }
