@@ -1,5 +1,6 @@
 //! The whole way of a job's request: claim, plan, execute, close, report.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
@@ -10,21 +11,27 @@ use futures::future::{Either, select};
 
 use crate::auth::Authenticator;
 use crate::breakers::Breakers;
+use crate::cached::Cached;
 use crate::config::Config;
-use crate::execute::{Executed, Stop, execute};
+use crate::connections::ConnectionBook;
+use crate::execute::stop::{RETRY_LATER, RETRY_SOON, Stop};
+use crate::execute::{Executed, execute};
 use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
 use crate::job::{Job, Scope};
 use crate::ledger::{Claim, Ledger, Owned, SaveError, new_uuid};
+use crate::ops::snapshot::Snapshot;
+use crate::ops::status::StatusReport;
 use crate::plan;
-use crate::ports::{Instant, TransportError, World};
+use crate::ports::{Instant, TransportError, World, millis};
 use crate::report::RunReport;
 use crate::request::Trigger;
 use crate::resilience::backoff::Backoff;
 use crate::resilience::breaker::Admission;
 use crate::run::{RunState, Status};
+use crate::telemetry::context;
 
 /// Everything an instance has; all that must outlive it is in Firestore.
 pub struct App {
@@ -35,7 +42,10 @@ pub struct App {
     pub breakers: Breakers,
     pub google: Arc<Google>,
     pub auth: Authenticator,
+    pub connections: Arc<ConnectionBook>,
     pub instance: Instance,
+    pub snapshot: Cached<Snapshot, FirestoreError>,
+    pub status: Cached<StatusReport, Infallible>,
     ramp: Option<Arc<Mutex<Ramp>>>,
 }
 
@@ -68,11 +78,6 @@ pub enum Answer {
     Unavailable(FirestoreError),
 }
 
-/// When to come again while Firestore or the provider's permission is missing.
-const RETRY_LATER: Duration = Duration::from_secs(30);
-/// When to come again for the rest of a run.
-const RETRY_SOON: Duration = Duration::from_secs(1);
-
 impl App {
     pub fn new(config: Config, world: World, instance: Instance) -> Self {
         let google = Arc::new(Google::new(world.clone(), config.google.clone(), config.credentials.clone()));
@@ -88,12 +93,26 @@ impl App {
             config.breaker,
         );
         let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
-        Self { config, world, firestore, ledger, breakers, google, auth, instance, ramp }
+        Self {
+            config,
+            world,
+            firestore,
+            ledger,
+            breakers,
+            google,
+            auth,
+            connections: Arc::default(),
+            instance,
+            snapshot: Cached::default(),
+            status: Cached::default(),
+            ramp,
+        }
     }
 
     /// Runs a job for a trigger, unless somebody else does or it is done.
     pub async fn run(&self, trigger: Trigger) -> Answer {
         let start = self.world.clock.instant();
+        context::works_on(trigger.job.name, &trigger.run_id);
         let work = async {
             match self.ledger.claim(trigger.into_state(self.world.clock.now())).await {
                 Ok(claim) => self.answer(claim, start).await,
@@ -128,7 +147,10 @@ impl App {
 
     async fn answer(&self, claim: Claim, start: Instant) -> Answer {
         match claim {
-            Claim::Owned(owned) => self.work(*owned, start).await,
+            Claim::Owned(owned) => {
+                context::works_on(&owned.state.job, &owned.state.run_id);
+                self.work(*owned, start).await
+            }
             Claim::Running { state, retry_after } => running(&state, retry_after),
             Claim::Finished(state) => Answer::Finished(Box::new(RunReport::new(&state).duplicate())),
             Claim::Different => Answer::Different,
@@ -137,6 +159,10 @@ impl App {
 
     /// Does what an owned run has left to do and ends its attempt.
     async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
+        if let Some(request) = context::current() {
+            owned.state.trace_id = Some(request.trace.trace_id());
+        }
+        owned.state.resources.steps_ms.claim = self.millis_since(start);
         // A stored run names a job and a scope that this version may not know any more.
         let known = crate::job::find(&owned.state.job).zip(Scope::parse(&owned.state.scope));
         let executed = match known {
@@ -145,7 +171,12 @@ impl App {
                 Executed { state: owned.state, fence: owned.fence, stop: Some(Stop::Ledger { reason }) }
             }
             Some((job, scope)) => match self.prepare(job, scope, &mut owned.state).await {
-                Ok(()) => execute(self, job, scope, owned, start).await,
+                Ok(()) => {
+                    let began = self.world.clock.instant();
+                    let mut executed = execute(self, job, scope, owned, start).await;
+                    executed.state.resources.steps_ms.execute = self.millis_since(began);
+                    executed
+                }
                 Err(stop) => Executed { state: owned.state, fence: owned.fence, stop: Some(stop) },
             },
         };
@@ -154,6 +185,7 @@ impl App {
 
     /// Makes sure that the provider may be called and that the tickers are known.
     async fn prepare(&self, job: &'static Job, scope: Scope, state: &mut RunState) -> Result<(), Stop> {
+        let start = self.world.clock.instant();
         let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
         self.breakers.refresh(job.provider).await.map_err(storage)?;
         if let Admission::Refuse { retry_after } = self.breakers.admit(job.provider) {
@@ -176,6 +208,7 @@ impl App {
             state.tickers_requested = tickers.len();
             state.planned = true;
         }
+        state.resources.steps_ms.plan = self.millis_since(start);
         Ok(())
     }
 
@@ -188,12 +221,13 @@ impl App {
         state.stopped = stop.as_ref().map(Stop::words);
         state.status = state.judge();
         state.ended_at = Some(self.world.clock.now());
-        let elapsed = self.world.clock.instant().since(start);
-        state.duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+        state.duration_ms = self.millis_since(start);
+        self.take_stock(&mut state);
+        let closing = self.world.clock.instant();
         let closed = if lost { Err(SaveError::Lost) } else { self.ledger.close(fence, state.clone()).await };
         match closed {
             Ok(state) => {
-                log_run(&state);
+                log_run(&state, self.millis_since(closing));
                 let report = Box::new(RunReport::new(&state));
                 let retry_after = (!report.http_status().is_success())
                     .then(|| stop.as_ref().map_or(RETRY_SOON, Stop::retry_after));
@@ -205,6 +239,18 @@ impl App {
             }
             Err(SaveError::Firestore(error)) => Answer::Unavailable(error),
         }
+    }
+
+    fn millis_since(&self, start: Instant) -> u64 {
+        millis(self.world.clock.instant().since(start))
+    }
+
+    /// Notes what the attempt has used so far.
+    fn take_stock(&self, state: &mut RunState) {
+        if let Some(request) = context::current() {
+            (state.resources.bytes_in, state.resources.bytes_out) = request.traffic.bytes();
+        }
+        state.resources.memory_bytes = self.world.machine.memory_bytes();
     }
 
     /// A writer for one run; all writers of the instance share the limit on new writes.
@@ -219,38 +265,9 @@ fn running(state: &RunState, retry_after: Duration) -> Answer {
     Answer::Running { report: Box::new(RunReport::new(&state)), retry_after }
 }
 
-impl Stop {
-    /// Why, for people.
-    fn words(&self) -> String {
-        match self {
-            Self::Deadline => "the time of this request is used up".to_owned(),
-            Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
-            Self::Paused { retry_after } => {
-                format!(
-                    "the provider asks to wait {} s, longer than this request lasts",
-                    retry_after.as_secs()
-                )
-            }
-            Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
-            Self::Storage { reason } => format!("not all could be stored: {reason}"),
-            Self::Ledger { reason } => reason.clone(),
-            Self::Lost => "another instance has taken the run over".to_owned(),
-        }
-    }
-
-    fn retry_after(&self) -> Duration {
-        match self {
-            Self::Deadline => RETRY_SOON,
-            Self::Breaker { retry_after, .. } | Self::Paused { retry_after } => *retry_after,
-            Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => {
-                RETRY_LATER
-            }
-        }
-    }
-}
-
 /// The one line that a run leaves in the log.
-fn log_run(state: &RunState) {
+fn log_run(state: &RunState, close_ms: u64) {
+    let used = &state.resources;
     tracing::info!(
         job.name = state.job,
         run.id = state.run_id,
@@ -261,10 +278,19 @@ fn log_run(state: &RunState) {
         tickers.failed = state.tickers_failed(),
         tickers.pending = state.tickers_pending(),
         records.stored = state.counts.records_stored(),
-        records.rejected = state.counts.records_rejected,
+        records.rejected = state.counts.records_rejected(),
         provider.calls = state.counts.calls,
         provider.retries = state.counts.retries,
         duration_ms = state.duration_ms,
+        steps_ms.claim = used.steps_ms.claim,
+        steps_ms.plan = used.steps_ms.plan,
+        steps_ms.execute = used.steps_ms.execute,
+        steps_ms.close = close_ms,
+        waits_ms.retry = used.waits_ms.retry,
+        waits_ms.limit = used.waits_ms.limit,
+        bytes_in = used.bytes_in,
+        bytes_out = used.bytes_out,
+        memory_bytes = used.memory_bytes.unwrap_or_default(),
         stopped = state.stopped.as_deref().unwrap_or_default(),
         "run ended"
     );

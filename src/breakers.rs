@@ -4,6 +4,7 @@
 //! under the precondition that nobody else has changed it; so of all instances one opens, one probes,
 //! one closes. In between the instance acts on its copy, at most [`FRESH`] old.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,9 @@ use crate::resilience::breaker::{Admission, BreakerConfig, Position, Shared, Win
 
 /// How long a copy of the shared state is trusted.
 pub const FRESH: Duration = Duration::from_secs(5);
+
+/// The family of counters of transitions, `transitions/open`.
+const TRANSITIONS: &str = "transitions/";
 
 /// All breakers; cheap to clone.
 #[derive(Clone)]
@@ -153,7 +157,9 @@ impl Breakers {
         let known = self.with(provider, |cell| cell.update_time);
         let precondition = known.map_or(Precondition::Missing, Precondition::UnchangedSince);
         let fields = to_fields(provider, &shared, self.inner.world.clock.now());
-        let write = Write::overwrite(self.document(provider), fields).only_if(precondition);
+        let transition = (format!("{TRANSITIONS}{}", shared.position.name()), Value::Integer(1));
+        let write = Write { increments: vec![transition], ..Write::merge(self.document(provider), fields) };
+        let write = write.only_if(precondition);
         match self.inner.firestore.commit(&[write]).await {
             Ok(times) => {
                 let read_at = self.inner.world.clock.instant();
@@ -188,7 +194,8 @@ impl Breakers {
         Ok(())
     }
 
-    fn document(&self, provider: Provider) -> DocumentPath {
+    /// Where a provider's breaker is stored.
+    pub fn document(&self, provider: Provider) -> DocumentPath {
         DocumentPath::new(&self.inner.collection, provider.name())
     }
 
@@ -205,15 +212,10 @@ impl Breakers {
 }
 
 fn to_fields(provider: Provider, shared: &Shared, now: DateTime<Utc>) -> Fields {
-    let position = match shared.position {
-        Position::Closed => "closed",
-        Position::Open => "open",
-        Position::HalfOpen => "half_open",
-    };
     let text = |text: &Option<String>| text.as_ref().map_or(Value::NULL, Value::string);
     fields([
         ("provider", Value::string(provider.name())),
-        ("position", Value::string(position)),
+        ("position", Value::string(shared.position.name())),
         ("until", shared.until.map_or(Value::NULL, Value::Timestamp)),
         ("openings", Value::Integer(shared.openings.into())),
         ("prober", text(&shared.prober)),
@@ -222,12 +224,32 @@ fn to_fields(provider: Provider, shared: &Shared, now: DateTime<Utc>) -> Fields 
     ])
 }
 
+/// A breaker as Firestore has it.
+#[derive(Clone, Debug, Default)]
+pub struct StoredBreaker {
+    pub shared: Shared,
+    pub changed_at: Option<DateTime<Utc>>,
+    /// How often it came into each position.
+    pub transitions: BTreeMap<&'static str, u64>,
+}
+
+impl StoredBreaker {
+    pub fn from_document(document: &Document) -> Self {
+        let count = |position: Position| {
+            let count = document.fields.get(&format!("{TRANSITIONS}{}", position.name()))?.as_i64()?;
+            Some((position.name(), u64::try_from(count).ok()?))
+        };
+        Self {
+            shared: from_document(document),
+            changed_at: document.fields.get("changed_at").and_then(Value::as_timestamp),
+            transitions: Position::ALL.into_iter().filter_map(count).collect(),
+        }
+    }
+}
+
 fn from_document(document: &Document) -> Shared {
-    let position = match document.text("position") {
-        Some("open") => Position::Open,
-        Some("half_open") => Position::HalfOpen,
-        _ => Position::Closed,
-    };
+    let name = document.text("position").unwrap_or_default();
+    let position = Position::ALL.into_iter().find(|position| position.name() == name).unwrap_or_default();
     let openings = document.fields.get("openings").and_then(Value::as_i64).unwrap_or_default();
     Shared {
         position,

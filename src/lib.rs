@@ -37,13 +37,16 @@
 pub mod app;
 pub mod auth;
 pub mod breakers;
+pub mod cached;
 pub mod config;
+pub mod connections;
 pub mod execute;
 pub mod firestore;
 pub mod google;
 pub mod http_api;
 pub mod job;
 pub mod ledger;
+pub mod ops;
 pub mod persist;
 pub mod plan;
 pub mod ports;

@@ -51,6 +51,11 @@ impl Sub<Duration> for Instant {
     }
 }
 
+/// A length in whole milliseconds, as logs and documents tell it.
+pub fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// The clocks.
 pub trait Clock: Send + Sync {
     /// Civil time, for documents and logs; may jump.
@@ -155,14 +160,21 @@ impl World {
     /// Sends a request as a span of the current trace, and holds it to its own limit, whatever the
     /// transport does.
     pub async fn send(&self, mut request: OutboundRequest) -> Result<InboundResponse, TransportError> {
-        if let Some(context) = context::current() {
+        let context = context::current();
+        if let Some(context) = &context {
             request.headers.insert(TRACEPARENT, context.trace.child(&*self.entropy).header());
+            context.traffic.sent(request.body.len());
         }
         let timeout = request.timeout;
         let late = self.clock.sleep(timeout + TRANSPORT_SLACK);
-        match select(self.transport.send(request), late).await {
+        let answer = match select(self.transport.send(request), late).await {
             Either::Left((answer, _)) => answer,
             Either::Right(_) => Err(TransportError::Timeout(timeout)),
+        };
+        let arrived = answer.as_ref().map_or_else(TransportError::partial, Some);
+        if let (Some(context), Some(arrived)) = (&context, arrived) {
+            context.traffic.received(arrived.body.len());
         }
+        answer
     }
 }

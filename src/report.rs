@@ -8,7 +8,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::job;
-use crate::run::{Failure, RunState, Status, Work};
+use crate::run::{Failure, Resources, RunState, Status, Work};
 
 /// The answer's `status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct RunData {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ended_at: Option<String>,
     pub duration_ms: u64,
+    /// The trace of the latest attempt, 32 hex digits.
+    pub trace_id: Option<String>,
+    pub resources: Resources,
 }
 
 impl RunReport {
@@ -93,7 +96,7 @@ impl RunReport {
                 tickers_pending: state.tickers_pending(),
                 pending: state.pending.clone(),
                 records_stored: counts.records_stored(),
-                records_rejected: counts.records_rejected,
+                records_rejected: counts.records_rejected(),
                 collections: counts.collections.clone(),
                 raw_logs: counts.raw_logs,
                 batches: counts.batches,
@@ -105,6 +108,8 @@ impl RunReport {
                 started_at: rfc3339(state.started_at),
                 ended_at: state.ended_at.map(rfc3339),
                 duration_ms: state.duration_ms,
+                trace_id: state.trace_id.clone(),
+                resources: state.resources.clone(),
             },
         }
     }
@@ -168,7 +173,7 @@ fn message(state: &RunState) -> String {
         Status::Partial => format!(
             "{done}; {} tickers failed, {} records rejected",
             state.tickers_failed(),
-            state.counts.records_rejected
+            state.counts.records_rejected()
         ),
         Status::Succeeded => done,
     }

@@ -3,15 +3,21 @@
 //! [`RunState`] is all that is known of it. The ledger stores it, a later request goes on from it, and
 //! the report is made of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod counts;
+pub mod resources;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::job::Ticker;
 use crate::resilience::class::Class;
+pub use counts::Counts;
+pub use resources::Resources;
 
 /// How a run stands.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -95,29 +101,6 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// What a run did, over all its attempts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Records stored, by collection.
-    pub collections: BTreeMap<String, u64>,
-    pub records_rejected: u64,
-    pub raw_logs: u64,
-    /// Batches that were answered and stored.
-    pub batches: u64,
-    /// Provider calls, retries included.
-    pub calls: u64,
-    /// Provider calls beyond the first of their batch.
-    pub retries: u64,
-    /// Tries of Firestore writes beyond the first.
-    pub write_retries: u64,
-}
-
-impl Counts {
-    pub fn records_stored(&self) -> u64 {
-        self.collections.values().sum()
-    }
-}
-
 /// Most remarks kept of a run.
 pub const REMARKS_MAX: usize = 50;
 
@@ -151,8 +134,22 @@ pub struct RunState {
     pub remarks: Vec<String>,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
-    /// The status under which the statistics count this run, once they do.
-    pub counted_as: Option<Status>,
+    /// The trace of the latest attempt, 32 hex digits.
+    #[serde(default)]
+    pub trace_id: Option<String>,
+    #[serde(default)]
+    pub resources: Resources,
+    /// What the statistics know of this run, once they know it.
+    #[serde(default)]
+    pub counted: Option<Box<Counted>>,
+}
+
+/// What the statistics know of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    pub status: Status,
+    pub counts: Counts,
+    pub tickers_failed: usize,
 }
 
 impl RunState {
@@ -196,7 +193,7 @@ impl RunState {
     pub fn judge(&self) -> Status {
         if self.has_pending() || self.stopped.is_some() || self.all_failed() {
             Status::Failed
-        } else if !self.failed.is_empty() || self.counts.records_rejected > 0 {
+        } else if !self.failed.is_empty() || self.counts.records_rejected() > 0 {
             Status::Partial
         } else {
             Status::Succeeded
@@ -223,6 +220,7 @@ impl RunState {
         self.started_at = now;
         self.ended_at = None;
         self.stopped = None;
+        self.resources = Resources::default();
     }
 }
 

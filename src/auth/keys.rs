@@ -8,7 +8,7 @@ use http::{HeaderMap, Method};
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 
-use crate::google::cached::{Cached, Lifetime};
+use crate::cached::{Cached, Lifetime};
 use crate::ports::{Instant, OutboundRequest, World};
 
 const TIMEOUT: Duration = Duration::from_secs(10);

@@ -14,8 +14,8 @@ use crate::job::Provider;
 use crate::resilience::breaker::BreakerConfig;
 use read::Reader;
 pub use types::{
-    AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig, InboundAuth,
-    ProviderConfig, RampConfig, RunConfig,
+    AlertConfig, AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig,
+    InboundAuth, PerJob, ProviderConfig, RampConfig, RunConfig,
 };
 
 /// A value that must never be shown: it prints as `[redacted]`.
@@ -53,6 +53,7 @@ pub struct Config {
     pub call: CallConfig,
     pub breaker: BreakerConfig,
     pub run: RunConfig,
+    pub alerts: AlertConfig,
 }
 
 /// Every mistake of a configuration.
@@ -111,6 +112,7 @@ impl Config {
         let call = parts::call(r);
         let breaker = parts::breaker(r);
         let run = parts::run(r);
+        let alerts = parts::alerts(r);
         let [Some(tiingo), Some(finnhub), Some(polygon), Some(alphavantage)] = providers else { return None };
         Some(Self {
             log_level: log_level?,
@@ -124,6 +126,7 @@ impl Config {
             call: call?,
             breaker: breaker?,
             run: run?,
+            alerts: alerts?,
         })
     }
 }

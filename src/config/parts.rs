@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::read::Reader;
 use super::{
-    AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig, InboundAuth,
-    ProviderConfig, RampConfig, RunConfig, Secret,
+    AlertConfig, AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig,
+    InboundAuth, ProviderConfig, RampConfig, RunConfig, Secret,
 };
 use crate::google::assertion::ServiceAccountKey;
 use crate::job::Provider;
@@ -230,5 +230,18 @@ pub(super) fn run(r: &mut Reader<'_>) -> Option<RunConfig> {
         lease: lease?,
         retention: chrono::TimeDelta::days(i64::try_from(retention?).ok()?),
         raw_log_retention: chrono::TimeDelta::days(i64::try_from(raw_log_retention?).ok()?),
+    })
+}
+
+pub(super) fn alerts(r: &mut Reader<'_>) -> Option<AlertConfig> {
+    let failure_percent = r.per_job("alert_failure_percent", 1..=100);
+    let failure_runs_min = r.integer("alert_failure_runs_min", 1..=20);
+    let run_seconds = r.per_job("alert_run_seconds", 1..=86_400);
+    let overdue_minutes = r.per_job("alert_overdue_minutes", 1..=10_080);
+    Some(AlertConfig {
+        failure_percent: failure_percent?,
+        failure_runs_min: usize::try_from(failure_runs_min?).ok()?,
+        run_seconds: run_seconds?,
+        overdue_minutes: overdue_minutes?,
     })
 }

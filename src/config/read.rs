@@ -1,11 +1,13 @@
 //! Reading single settings; every mistake is kept, none ends the reading.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use url::Url;
 
-use super::keys;
+use super::{PerJob, keys};
+use crate::job;
 
 /// Reads settings and collects what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -52,6 +54,34 @@ impl<'a> Reader<'a> {
                 name,
                 &format!("must be a whole number from {} to {}, not `{text}`", range.start(), range.end()),
             ),
+        }
+    }
+
+    /// A number for all jobs, and others for some: `50, polygon-news-universe=80`.
+    pub(super) fn per_job(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<PerJob> {
+        let (mut default, mut jobs) = (None, BTreeMap::new());
+        for item in self.list(name) {
+            let (job, number) = item
+                .split_once('=')
+                .map_or((None, item.as_str()), |(job, number)| (Some(job.trim()), number));
+            let Some(number) = number.trim().parse().ok().filter(|number| range.contains(number)) else {
+                let message = format!(
+                    "must have whole numbers from {} to {}, not `{item}`",
+                    range.start(),
+                    range.end()
+                );
+                return self.error(name, &message);
+            };
+            match job.map(job::find) {
+                None if default.is_none() => default = Some(number),
+                None => return self.error(name, &format!("has a second number for all jobs: `{item}`")),
+                Some(Some(job)) => drop(jobs.insert(job.name, number)),
+                Some(None) => return self.error(name, &format!("names no job: `{item}`")),
+            }
+        }
+        match default {
+            Some(default) => Some(PerJob { default, jobs }),
+            None => self.error(name, "has no number for all jobs"),
         }
     }
 

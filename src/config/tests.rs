@@ -96,3 +96,21 @@ fn a_secret_never_shows() {
     let text = format!("{config:?}");
     assert!(text.contains("[redacted]") && !text.contains("s3cret"), "{text}");
 }
+
+#[test]
+fn a_threshold_may_differ_for_single_jobs() {
+    let config = parse(&[("alert_run_seconds", "600, polygon-news-universe = 3600")]).unwrap();
+    let limits = config.alerts.run_seconds;
+    assert_eq!((limits.of("polygon-news-universe"), limits.of("tiingo-daily-prices")), (3600, 600));
+    for (text, expect) in [
+        ("polygon-news-universe=5", "alert_run_seconds has no number for all jobs"),
+        ("5, 6", "alert_run_seconds has a second number for all jobs: `6`"),
+        ("5, other=6", "alert_run_seconds names no job: `other=6`"),
+        (
+            "5, polygon-news-universe=0",
+            "alert_run_seconds must have whole numbers from 1 to 86400, not `polygon-news-universe=0`",
+        ),
+    ] {
+        assert_eq!(errors(&[("alert_run_seconds", text)]), [expect]);
+    }
+}

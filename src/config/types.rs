@@ -1,6 +1,6 @@
 //! The pieces of the configuration, one for each part of the system.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Secret;
@@ -117,6 +117,28 @@ pub struct CallConfig {
     pub timeout: Duration,
     pub max_attempts: u32,
     pub backoff: Backoff,
+}
+
+/// When an operator is told.
+#[derive(Clone, Debug)]
+pub struct AlertConfig {
+    pub failure_percent: PerJob,
+    pub failure_runs_min: usize,
+    pub run_seconds: PerJob,
+    pub overdue_minutes: PerJob,
+}
+
+/// A number for all jobs, and others for some.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PerJob {
+    pub default: u64,
+    pub jobs: BTreeMap<&'static str, u64>,
+}
+
+impl PerJob {
+    pub fn of(&self, job: &str) -> u64 {
+        self.jobs.get(job).copied().unwrap_or(self.default)
+    }
 }
 
 /// The bounds of one run.

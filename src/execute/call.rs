@@ -12,9 +12,10 @@ use crate::app::App;
 use crate::firestore::Write;
 use crate::google::Google;
 use crate::job::{Job, Provider, Scope, Ticker};
+use crate::persist::datasets::Dataset;
 use crate::persist::raw_log::RawLog;
 use crate::persist::record::Context;
-use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError, World};
+use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError, World, millis};
 use crate::provider::Call;
 use crate::provider::answer::{Harvest, harvest};
 use crate::provider::envelope::{Envelope, failure_words};
@@ -67,7 +68,9 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
     let request = call.request(&app.config);
     let (world, google) = (app.world.clone(), app.google.clone());
     let audience = app.config.call.id_token.then(|| app.config.provider(run.provider()).base_url.clone());
+    let in_flight = app.connections.started(run.provider());
     Box::pin(async move {
+        let _in_flight = in_flight;
         let requested_at = world.clock.now();
         let start = world.clock.instant();
         let answer = exchange(&world, &google, audience.as_deref(), request).await;
@@ -116,9 +119,20 @@ impl Called {
             now,
         };
         // The catalogue has every endpoint of the run's job.
+        let Some(dataset) = self.dataset(run) else {
+            return Err(malformed("endpoint is not the job's".to_owned()));
+        };
+        Ok(harvest(&envelope, dataset, &self.batch.tickers, &context))
+    }
+
+    fn dataset(&self, run: &RunContext) -> Option<Dataset> {
         let endpoint = run.job.endpoints.iter().find(|endpoint| endpoint.path == self.batch.endpoint);
-        let Some(endpoint) = endpoint else { return Err(malformed("endpoint is not the job's".to_owned())) };
-        Ok(harvest(&envelope, endpoint.dataset, &self.batch.tickers, &context))
+        endpoint.map(|endpoint| endpoint.dataset)
+    }
+
+    /// The collection that the call's records are meant for.
+    pub(super) fn collection<'a>(&self, app: &'a App, run: &RunContext) -> &'a str {
+        self.dataset(run).map_or("", |dataset| (dataset.schema().collection)(&app.config.collections))
     }
 
     /// The documents of the call's raw log.
@@ -154,7 +168,7 @@ impl Called {
     }
 
     pub(super) fn latency_ms(&self) -> u64 {
-        u64::try_from(self.latency.as_millis()).unwrap_or(u64::MAX)
+        millis(self.latency)
     }
 
     /// What arrived of the answer, also of one that broke off.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Execution, Stop, Turn, call};
+use super::stop::Stop;
+use super::{Execution, Turn, call};
 use crate::firestore::FirestoreError;
 use crate::ports::{BoxFuture, Instant};
 use crate::resilience::breaker::Admission;

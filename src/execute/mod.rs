@@ -9,11 +9,11 @@ mod dispatch;
 pub mod queue;
 mod reaction;
 mod settling;
+pub mod stop;
 mod storing;
 mod timing;
 
 use std::future::pending;
-use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -22,31 +22,13 @@ use crate::firestore::FirestoreError;
 use crate::firestore::bulk::{BulkWriter, Settled};
 use crate::job::{Job, Scope};
 use crate::ledger::{Fence, Owned, SaveError};
-use crate::ports::{BoxFuture, Instant};
+use crate::ports::{BoxFuture, Instant, millis};
 use crate::resilience::deadline::Deadline;
 use crate::run::{RunState, Work, merged};
 use call::{Called, RunContext};
 use queue::Queue;
+use stop::Stop;
 use storing::Storing;
-
-/// Why a run ends with work left.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
-    /// The time of this request is used up.
-    Deadline,
-    /// The provider's breaker is open.
-    Breaker { retry_after: Duration, reason: String },
-    /// The provider asked to wait longer than this request lasts.
-    Paused { retry_after: Duration },
-    /// The provider does not accept us.
-    Unauthorized { words: String },
-    /// Documents cannot be stored.
-    Storage { reason: String },
-    /// The lease could not be renewed in time.
-    Ledger { reason: String },
-    /// Another instance owns the run now.
-    Lost,
-}
 
 /// A run that was worked on as far as it went.
 pub struct Executed {
@@ -233,6 +215,7 @@ impl<'a> Execution<'a> {
             self.note_settled(settled);
         }
         self.state.pending = self.pending();
+        self.state.resources.waits_ms.limit += millis(self.writer.held());
         Executed { state: self.state, fence: self.fence, stop: self.stop }
     }
 

@@ -3,16 +3,20 @@
 use super::call::{Called, Fault};
 use super::queue::Batch;
 use super::storing::Group;
-use super::{Execution, Stop, Turn};
+use super::{Execution, Turn};
+use std::collections::BTreeMap;
+
+use super::stop::Stop;
 use crate::firestore::{FirestoreError, Write};
 use crate::job::Ticker;
 use crate::ledger::{Fence, SaveError};
 use crate::persist::rejected::{self, Origin};
-use crate::ports::Instant;
+use crate::ports::{Instant, millis};
 use crate::provider::answer::Harvest;
 use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::Failure;
+use crate::run::counts::CALL_BOUNDS_MS;
 
 /// Attempts of a run in which a single ticker may be put off.
 const TRIES_MAX: u32 = 5;
@@ -25,6 +29,7 @@ impl Execution<'_> {
         self.calling.retain(|(number, _)| *number != called.number);
         let read = called.read(self.app, &self.run);
         self.log_call(&called, &read);
+        self.count_call(&called, &read);
         let probed = self.probing;
         self.tell_breaker(&called, &read);
         let raw_log = called.raw_log(self.app, &self.run, &read);
@@ -41,19 +46,24 @@ impl Execution<'_> {
         }
     }
 
+    fn count_call(&mut self, called: &Called, read: &Result<Harvest, Fault>) {
+        let counts = &mut self.state.counts;
+        *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
+        counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
+        let error = read.as_ref().err().map(|fault| fault.words.as_str());
+        self.app.connections.ended(self.run.provider(), error, self.app.world.clock.now());
+    }
+
     fn log_call(&self, called: &Called, read: &Result<Harvest, Fault>) {
         let (run, batch) = (&self.run, &called.batch);
-        let (class, words) = match read {
-            Ok(_) => ("ok", ""),
-            Err(fault) => (fault.class.name(), fault.words.as_str()),
-        };
+        let words = read.as_ref().err().map_or("", |fault| fault.words.as_str());
         tracing::debug!(
             provider.name = run.provider().name(),
             provider.endpoint = batch.endpoint,
             call.number = called.number,
             call.attempt = batch.attempt,
             call.tickers = batch.tickers.len(),
-            call.class = class,
+            call.class = class_name(read),
             duration_ms = called.latency_ms(),
             words,
             "provider call"
@@ -68,7 +78,11 @@ impl Execution<'_> {
         let mut writes = raw_log;
         let origin = self.origin();
         writes.extend(harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)));
-        let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX);
+        let mut rejected = BTreeMap::new();
+        if !harvest.rejected.is_empty() {
+            let count = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX);
+            rejected.insert(called.collection(self.app, &self.run).to_owned(), count);
+        }
         writes.extend(harvest.records);
         let work = Some(called.batch.into_work(None));
         let group = self.storing.open(Group { work, failed: harvest.failed, rejected, ..Group::default() });
@@ -116,6 +130,8 @@ impl Execution<'_> {
                 if pause {
                     self.app.breakers.pause(self.run.provider(), now + after);
                 }
+                let waits = &mut self.state.resources.waits_ms;
+                *(if pause { &mut waits.limit } else { &mut waits.retry }) += millis(after);
                 self.queue.retry(batch, now + after);
             }
             Decision::Split => {
@@ -225,4 +241,9 @@ impl Execution<'_> {
             }
         }
     }
+}
+
+/// How a call ended, as metrics and the log name it.
+fn class_name(read: &Result<Harvest, Fault>) -> &'static str {
+    read.as_ref().err().map_or("ok", |fault| fault.class.name())
 }

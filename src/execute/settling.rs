@@ -1,7 +1,8 @@
 //! What the loop does about documents that are stored, refused or left.
 
+use super::Execution;
+use super::stop::Stop;
 use super::storing::Group;
-use super::{Execution, Stop};
 use crate::config::Collections;
 use crate::firestore::EncodedWrite;
 use crate::firestore::bulk::Settled;
@@ -23,6 +24,7 @@ impl Execution<'_> {
         let collections = &self.app.config.collections;
         self.state.counts.write_retries += settled.retries;
         for (collection, count) in settled.written {
+            self.state.counts.writes += count;
             if collection == collections.raw_logs {
                 self.state.counts.raw_logs += count;
             } else if is_record(collections, &collection) {
@@ -57,7 +59,9 @@ impl Execution<'_> {
 
     /// Stores what Firestore refused as rejected records; the group is settled when they are.
     fn reject(&mut self, mut group: Group, refused: &[(EncodedWrite, String)]) {
-        group.rejected += u64::try_from(refused.len()).unwrap_or(u64::MAX);
+        for (write, _) in refused {
+            *group.rejected.entry(write.document.collection().to_owned()).or_default() += 1;
+        }
         let origin = self.origin();
         let writes: Vec<_> = refused
             .iter()
@@ -73,7 +77,9 @@ impl Execution<'_> {
         for (collection, count) in group.written {
             *counts.collections.entry(collection).or_default() += count;
         }
-        counts.records_rejected += group.rejected;
+        for (collection, count) in group.rejected {
+            *counts.rejected.entry(collection).or_default() += count;
+        }
         counts.batches += 1;
         let endpoint = work.endpoint;
         let failure = |(ticker, reason)| Failure {

@@ -15,7 +15,8 @@ pub(super) struct Group {
     pub failed: Vec<(Ticker, String)>,
     /// Records stored so far, by collection.
     pub written: Vec<(String, u64)>,
-    pub rejected: u64,
+    /// Records kept aside, by the collection that they were meant for.
+    pub rejected: BTreeMap<String, u64>,
 }
 
 /// All groups that are not settled.

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Execution, Saving, Stop};
+use super::stop::Stop;
+use super::{Execution, Saving};
 use crate::ports::{BoxFuture, Instant};
 
 /// Least time between two checkpoints.

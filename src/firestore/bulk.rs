@@ -60,6 +60,8 @@ pub struct BulkWriter {
     busy: HashSet<DocumentPath>,
     open: BTreeMap<GroupId, (usize, Settled)>,
     settled: VecDeque<Settled>,
+    held_since: Option<Instant>,
+    held: Duration,
 }
 
 struct Item {
@@ -90,6 +92,8 @@ impl BulkWriter {
             busy: HashSet::new(),
             open: BTreeMap::new(),
             settled: VecDeque::new(),
+            held_since: None,
+            held: Duration::ZERO,
         }
     }
 
@@ -114,6 +118,11 @@ impl BulkWriter {
     /// Bytes of writes that are not yet on their way.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
+    }
+
+    /// How long the limit on new writes has held writes back.
+    pub fn held(&self) -> Duration {
+        self.held
     }
 
     /// The next group that is settled; waits for ever when there is none to come.
@@ -165,8 +174,10 @@ impl BulkWriter {
         while self.flights.len() < LANES && !self.ready.is_empty() {
             let held = self.ramp.as_ref().map_or(Duration::ZERO, |ramp| lock(ramp).wait(now));
             if !held.is_zero() {
+                self.held_since.get_or_insert(now);
                 return Some(held);
             }
+            self.held += self.held_since.take().map_or(Duration::ZERO, |since| now.since(since));
             let items = self.take_batch();
             if items.is_empty() {
                 break;

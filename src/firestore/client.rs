@@ -80,14 +80,20 @@ impl Firestore {
     /// The document, or none where it does not exist. Named in the body: an id with percent signs does not
     /// survive every server's reading of a URL.
     pub async fn get(&self, document: &DocumentPath) -> Result<Option<Document>, FirestoreError> {
+        Ok(self.get_all(std::slice::from_ref(document)).await?.into_iter().next())
+    }
+
+    /// Those of the documents that exist, in any order; one request.
+    pub async fn get_all(&self, documents: &[DocumentPath]) -> Result<Vec<Document>, FirestoreError> {
         #[derive(Deserialize)]
         struct Row {
             found: Option<WireDocument>,
         }
-        let name = format!("{}/documents/{document}", self.database());
-        let body = Bytes::from(serde_json::json!({"documents": [name]}).to_string());
+        let name = |document: &DocumentPath| format!("{}/documents/{document}", self.database());
+        let names: Vec<_> = documents.iter().map(name).collect();
+        let body = Bytes::from(serde_json::json!({"documents": names}).to_string());
         let rows: Vec<Row> = self.read(Method::POST, self.url(":batchGet"), body).await?;
-        rows.into_iter().find_map(|row| row.found).map(TryInto::try_into).transpose()
+        rows.into_iter().filter_map(|row| row.found).map(TryInto::try_into).collect()
     }
 
     /// One page of a collection, in the order of the ids, with only the fields of `mask`.

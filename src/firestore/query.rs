@@ -17,6 +17,8 @@ pub struct Query<'a> {
     /// Start after the document with this value of `newest_by` and this full name.
     pub after: Option<(Value, String)>,
     pub limit: usize,
+    /// Only these fields; all where there are none.
+    pub select: &'a [&'a str],
 }
 
 impl Query<'_> {
@@ -33,6 +35,10 @@ impl Query<'_> {
         let after = self.after.as_ref().map(|(value, name)| {
             ("startAt", json!({"values": [value, {"referenceValue": name}], "before": false}))
         });
+        let select = (!self.select.is_empty()).then(|| {
+            let fields: Vec<_> = self.select.iter().map(|field| json!({"fieldPath": field})).collect();
+            ("select", json!({"fields": fields}))
+        });
         let always = [
             ("from", json!([{"collectionId": self.collection}])),
             (
@@ -44,7 +50,7 @@ impl Query<'_> {
             ),
             ("limit", json!(self.limit)),
         ];
-        let query: BTreeMap<_, _> = always.into_iter().chain(filter).chain(after).collect();
+        let query: BTreeMap<_, _> = always.into_iter().chain(filter).chain(after).chain(select).collect();
         Bytes::from(json!({"structuredQuery": query}).to_string())
     }
 }

@@ -5,7 +5,7 @@
 //! they expire, and one request fetches for all that wait.
 
 pub mod assertion;
-pub mod cached;
+
 mod fetch;
 pub mod rs256;
 
@@ -16,9 +16,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderValue;
 
+use crate::cached::{Cached, Lifetime};
 use crate::config::{Credentials, GoogleConfig, Secret};
 use crate::ports::World;
-use cached::{Cached, Lifetime};
 
 /// A token is renewed this long before it expires, or at a tenth of its life if that is shorter.
 const RENEW_BEFORE_MAX: Duration = Duration::from_secs(300);

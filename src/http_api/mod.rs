@@ -3,6 +3,7 @@
 mod answer;
 mod boundary;
 mod jobs;
+mod ops;
 mod runs;
 
 use std::sync::Arc;
@@ -33,6 +34,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn router(app: Arc<App>) -> Router {
     let mut protected = Router::new()
         .route("/jobs", get(jobs::list))
+        .route("/metrics", get(ops::metrics))
+        .route("/status", get(ops::status))
         .route("/manual/trigger-job", post(manual))
         .route("/runs", get(runs::list))
         .route("/runs/{run_id}", get(runs::show))

@@ -1,6 +1,7 @@
 //! What can be run: the catalogue of jobs, the scopes they cover, the tickers they are run for.
 
 pub mod catalogue;
+pub mod schedule;
 pub mod scope;
 pub mod ticker;
 

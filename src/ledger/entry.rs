@@ -51,7 +51,9 @@ impl Entry {
             ("tickers_failed", Value::count(state.tickers_failed())),
             ("tickers_pending", Value::count(state.tickers_pending())),
             ("records_stored", Value::Integer(state.counts.records_stored().cast_signed())),
-            ("records_rejected", Value::Integer(state.counts.records_rejected.cast_signed())),
+            ("records_rejected", Value::Integer(state.counts.records_rejected().cast_signed())),
+            ("duration_ms", Value::Integer(state.duration_ms.cast_signed())),
+            ("trace_id", state.trace_id.as_ref().map_or(Value::NULL, Value::string)),
             ("stopped", state.stopped.as_ref().map_or(Value::NULL, Value::string)),
         ]);
         // Plain data with text keys cannot fail to encode.

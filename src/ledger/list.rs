@@ -6,6 +6,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::Ledger;
 use super::entry::{CREATED_AT, Entry, JOB, STATUS};
+use super::summary::RunSummary;
 use crate::firestore::query::Query;
 use crate::firestore::{DocumentPath, FirestoreError, Value};
 use crate::run::{RunState, Status};
@@ -67,6 +68,7 @@ impl Ledger {
             newest_by: CREATED_AT,
             after,
             limit: filter.limit,
+            select: &[],
         };
         let documents = self.firestore.query(&query).await?;
         let full = documents.len() == filter.limit;
@@ -76,6 +78,21 @@ impl Ledger {
         }
         let next_page_token = runs.last().filter(|_| full).map(|run| PageToken::of(run).encode());
         Ok(RunPage { runs, next_page_token })
+    }
+}
+
+impl Ledger {
+    /// A job's latest runs, without what only one run's own page needs.
+    pub async fn recent(&self, job: &str, limit: usize) -> Result<Vec<RunSummary>, FirestoreError> {
+        let query = Query {
+            collection: &self.collections.runs,
+            equals: vec![(JOB, Value::string(job))],
+            newest_by: CREATED_AT,
+            after: None,
+            limit,
+            select: RunSummary::FIELDS,
+        };
+        Ok(self.firestore.query(&query).await?.iter().map(RunSummary::from_document).collect())
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod entry;
 mod list;
 pub mod statistics;
+pub mod summary;
 pub mod verdict;
 
 use std::time::Duration;
@@ -231,6 +232,11 @@ impl Ledger {
     fn write(&self, entry: &Entry, precondition: Precondition) -> Write {
         let fields = entry.to_fields(self.config.retention);
         Write::overwrite(self.document(&entry.state.run_id), fields).only_if(precondition)
+    }
+
+    /// Where a job's statistics are stored.
+    pub fn statistics(&self, job: &str) -> DocumentPath {
+        DocumentPath::new(&self.collections.statistics, job)
     }
 
     fn document(&self, run_id: &str) -> DocumentPath {

@@ -1,4 +1,11 @@
-//! The statistics of each job: counters that change in the commit that closes a run.
+//! The statistics of each job: one document a job, changed by increments in the commit that closes a run, so
+//! that they are true across instances and restarts.
+//!
+//! A run counts once in `jobs_*`, by how it stands. Everything else only ever grows, as metrics must: what
+//! one attempt did is added when that attempt is closed. Counters that come in families are named
+//! `family/member`.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -6,10 +13,12 @@ use serde::Serialize;
 use crate::firestore::client::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
-use crate::run::{RunState, Status};
+use crate::run::counts::{ATTEMPT_BOUNDS_MS, Histogram};
+use crate::run::{Counted, Counts, RunState, Status};
 
-/// What the statistics know of one job.
+/// What the statistics know of one job, or of all together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct JobStatistics {
     /// Runs that have ended; each counts once, by how it stands.
     pub jobs_processed: i64,
@@ -20,22 +29,91 @@ pub struct JobStatistics {
     pub jobs_failed: i64,
     /// When an attempt last ended.
     pub last_job_time: Option<DateTime<Utc>>,
+    /// When a run last succeeded, in whole or in part.
+    pub last_success_time: Option<DateTime<Utc>>,
+}
+
+/// What one job has done since it was first run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct JobTotals {
+    pub statistics: JobStatistics,
+    /// Attempts that have ended, by the status that they left.
+    pub attempts: BTreeMap<String, u64>,
+    pub duration: Histogram,
+    pub counts: Counts,
+    pub tickers_failed: u64,
+    /// How long the latest attempt took.
+    pub last_duration_ms: Option<u64>,
 }
 
 impl JobStatistics {
-    pub fn from_document(document: &Document) -> Self {
-        let number = |name| document.fields.get(name).and_then(Value::as_i64).unwrap_or_default();
+    /// Both together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
         Self {
-            jobs_processed: number("jobs_processed"),
-            jobs_successful: number("jobs_successful"),
-            jobs_partial: number("jobs_partial"),
-            jobs_failed: number("jobs_failed"),
-            last_job_time: document.fields.get("last_job_time").and_then(Value::as_timestamp),
+            jobs_processed: self.jobs_processed + other.jobs_processed,
+            jobs_successful: self.jobs_successful + other.jobs_successful,
+            jobs_partial: self.jobs_partial + other.jobs_partial,
+            jobs_failed: self.jobs_failed + other.jobs_failed,
+            last_job_time: self.last_job_time.max(other.last_job_time),
+            last_success_time: self.last_success_time.max(other.last_success_time),
         }
     }
 }
 
-/// How one run changes the counters: by what it is now, less what it was counted as before.
+const LAST_DURATION: &str = "last_duration_ms";
+const ATTEMPTS: &str = "attempts";
+const DURATION: &str = "duration_ms";
+const RECORDS: &str = "records";
+const REJECTED: &str = "rejected";
+const CALLS: &str = "calls";
+const LATENCY: &str = "call_ms";
+/// The member of a histogram's family that holds the sum.
+const SUM: &str = "sum";
+
+impl JobTotals {
+    pub fn from_document(document: &Document) -> Self {
+        let number = |name: &str| document.fields.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let count = |name: &str| u64::try_from(number(name)).unwrap_or_default();
+        let time = |name: &str| document.fields.get(name).and_then(Value::as_timestamp);
+        let family = |family: &str| -> BTreeMap<String, u64> {
+            let member = |name: &str| Some(name.strip_prefix(family)?.strip_prefix('/')?.to_owned());
+            document.fields.keys().filter_map(|name| Some((member(name)?, count(name)))).collect()
+        };
+        let histogram = |name: &str| {
+            let mut buckets = family(name);
+            Histogram { sum_ms: buckets.remove(SUM).unwrap_or_default(), buckets }
+        };
+        Self {
+            statistics: JobStatistics {
+                jobs_processed: number("jobs_processed"),
+                jobs_successful: number("jobs_successful"),
+                jobs_partial: number("jobs_partial"),
+                jobs_failed: number("jobs_failed"),
+                last_job_time: time("last_job_time"),
+                last_success_time: time("last_success_time"),
+            },
+            attempts: family(ATTEMPTS),
+            duration: histogram(DURATION),
+            counts: Counts {
+                collections: family(RECORDS),
+                rejected: family(REJECTED),
+                raw_logs: count("raw_logs"),
+                batches: count("batches"),
+                calls: count("calls_sent"),
+                classes: family(CALLS),
+                latency: histogram(LATENCY),
+                retries: count("retries"),
+                writes: count("writes"),
+                write_retries: count("write_retries"),
+            },
+            tickers_failed: count("tickers_failed"),
+            last_duration_ms: document.fields.contains_key(LAST_DURATION).then(|| count(LAST_DURATION)),
+        }
+    }
+}
+
+/// How an attempt changes the statistics of its job: by what the run is now, less what it was counted as before.
 pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) {
     let counters = |status: Status| match status {
         Status::Running => [0, 0, 0, 0],
@@ -43,18 +121,63 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         Status::Partial => [1, 1, 1, 0],
         Status::Failed => [1, 0, 0, 1],
     };
-    let (new, old) = (counters(state.status), counters(state.counted_as.unwrap_or(Status::Running)));
+    let before = state.counted.take();
+    let known = before.as_deref();
+    let old = counters(known.map_or(Status::Running, |counted| counted.status));
     let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
-    let increments = names
+    let mut increments: Vec<_> = names
         .into_iter()
-        .zip(new.into_iter().zip(old))
+        .zip(counters(state.status).into_iter().zip(old))
         .map(|(name, (new, old))| (name.to_owned(), Value::Integer(new - old)))
         .collect();
-    state.counted_as = Some(state.status);
+    let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
+    let tickers_failed = state.tickers_failed();
+    let newly_failed = tickers_failed.saturating_sub(known.map_or(0, |counted| counted.tickers_failed));
+    increments.extend(growth(&state, &done, newly_failed));
     let ended_at = state.ended_at.unwrap_or(state.started_at);
-    let fields = fields([("job", Value::string(&state.job)), ("last_job_time", Value::Timestamp(ended_at))]);
+    let mut fields = fields([
+        ("job", Value::string(&state.job)),
+        ("last_job_time", Value::Timestamp(ended_at)),
+        (LAST_DURATION, Value::Integer(state.duration_ms.cast_signed())),
+    ]);
+    if state.status.is_finished() {
+        fields.insert("last_success_time".to_owned(), Value::Timestamp(ended_at));
+    }
+    state.counted =
+        Some(Box::new(Counted { status: state.status, counts: state.counts.clone(), tickers_failed }));
     let write = Write { increments, ..Write::merge(DocumentPath::new(collection, &state.job), fields) };
     (state, write)
+}
+
+/// The counters that only ever grow; those that have not grown are left out.
+fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String, Value)> {
+    let mut duration = Histogram::default();
+    duration.observe(ATTEMPT_BOUNDS_MS, state.duration_ms);
+    let attempts = BTreeMap::from([(state.status.name().to_owned(), 1)]);
+    let families = [
+        (ATTEMPTS, &attempts),
+        (DURATION, &duration.buckets),
+        (RECORDS, &done.collections),
+        (REJECTED, &done.rejected),
+        (CALLS, &done.classes),
+        (LATENCY, &done.latency.buckets),
+    ];
+    let members = families.into_iter().flat_map(|(family, members)| {
+        members.iter().map(move |(name, by)| (format!("{family}/{name}"), *by))
+    });
+    let single = [
+        (format!("{DURATION}/{SUM}"), duration.sum_ms),
+        (format!("{LATENCY}/{SUM}"), done.latency.sum_ms),
+        ("raw_logs".to_owned(), done.raw_logs),
+        ("batches".to_owned(), done.batches),
+        ("calls_sent".to_owned(), done.calls),
+        ("retries".to_owned(), done.retries),
+        ("writes".to_owned(), done.writes),
+        ("write_retries".to_owned(), done.write_retries),
+        ("tickers_failed".to_owned(), u64::try_from(tickers_failed).unwrap_or_default()),
+    ];
+    let grown = members.chain(single).filter(|(_, by)| *by > 0);
+    grown.map(|(name, by)| (name, Value::Integer(by.cast_signed()))).collect()
 }
 
 #[cfg(test)]
@@ -62,10 +185,18 @@ mod tests {
     use super::*;
     use crate::run::tests::state;
 
-    fn check(status: Status, counted_as: Option<Status>, expect: [i64; 4]) {
-        let (state, write) = count(RunState { status, counted_as, ..state() }, "c");
-        let increments: Vec<_> = write.increments.iter().filter_map(|(_, value)| value.as_i64()).collect();
-        assert_eq!((increments, state.counted_as), (expect.to_vec(), Some(status)));
+    fn counted(status: Status) -> Option<Box<Counted>> {
+        Some(Box::new(Counted { status, counts: Counts::default(), tickers_failed: 0 }))
+    }
+
+    fn check(status: Status, before: Option<Box<Counted>>, expect: [i64; 4]) {
+        let (state, write) = count(RunState { status, counted: before, ..state() }, "c");
+        let increments: Vec<_> =
+            write.increments.iter().filter_map(|(_, value)| value.as_i64()).take(4).collect();
+        assert_eq!(
+            (increments, state.counted.map(|counted| counted.status)),
+            (expect.to_vec(), Some(status))
+        );
     }
 
     #[test]
@@ -73,7 +204,49 @@ mod tests {
         check(Status::Succeeded, None, [1, 1, 0, 0]);
         check(Status::Partial, None, [1, 1, 1, 0]);
         check(Status::Failed, None, [1, 0, 0, 1]);
-        check(Status::Failed, Some(Status::Failed), [0, 0, 0, 0]);
-        check(Status::Succeeded, Some(Status::Failed), [0, 1, 0, -1]);
+        check(Status::Failed, counted(Status::Failed), [0, 0, 0, 0]);
+        check(Status::Succeeded, counted(Status::Failed), [0, 1, 0, -1]);
+    }
+
+    /// What a document holds after these writes.
+    fn stored(writes: &[Write]) -> JobTotals {
+        let mut fields = crate::firestore::Fields::default();
+        for write in writes {
+            fields.extend(write.fields.clone());
+            for (name, by) in &write.increments {
+                let old = fields.get(name).and_then(Value::as_i64).unwrap_or_default();
+                fields.insert(name.clone(), Value::Integer(old + by.as_i64().unwrap_or_default()));
+            }
+        }
+        JobTotals::from_document(&Document { id: "j".into(), fields, update_time: DateTime::UNIX_EPOCH })
+    }
+
+    #[test]
+    fn an_attempt_adds_what_it_did_itself() {
+        let mut first = RunState { status: Status::Failed, duration_ms: 700, ..state() };
+        first.counts.collections.insert("prices_daily".into(), 5);
+        first.counts.classes.insert("timeout".into(), 2);
+        first.counts.latency.observe(&[50], 40);
+        let (mut second, write) = count(first, "c");
+        let totals = stored(std::slice::from_ref(&write));
+        assert_eq!(totals.counts.collections["prices_daily"], 5);
+        assert_eq!(totals.statistics.last_success_time, None);
+
+        second.status = Status::Succeeded;
+        second.duration_ms = 400;
+        second.counts.collections.insert("prices_daily".into(), 8);
+        second.counts.latency.observe(&[50], 60);
+        let (_, again) = count(second, "c");
+        let totals = stored(&[write, again]);
+        assert_eq!(totals.counts.collections["prices_daily"], 8);
+        assert_eq!(totals.counts.classes["timeout"], 2);
+        assert_eq!(totals.attempts, BTreeMap::from([("failed".into(), 1), ("succeeded".into(), 1)]));
+        assert_eq!(
+            (totals.duration.sum_ms, totals.duration.buckets["1000"], totals.duration.buckets["500"]),
+            (1100, 1, 1)
+        );
+        assert_eq!((totals.counts.latency.sum_ms, totals.counts.latency.buckets["inf"]), (100, 1));
+        assert_eq!(totals.statistics.jobs_processed, 1);
+        assert_eq!(totals.statistics.last_success_time, Some(DateTime::UNIX_EPOCH));
     }
 }

@@ -10,7 +10,8 @@ use crate::firestore::path::fnv1a_128;
 use crate::job::{self, Job, Scope, Ticker};
 use crate::ledger::new_uuid;
 use crate::ports::World;
-use crate::run::{self, Counts, RunState, Status};
+use crate::run::{self, Counts, Resources, RunState, Status};
+use crate::telemetry::context;
 pub use body::Body;
 use problem::{FieldError, Problem};
 
@@ -167,7 +168,9 @@ impl Trigger {
             counts: Counts::default(),
             remarks: Vec::new(),
             stopped: None,
-            counted_as: None,
+            trace_id: context::current().map(|request| request.trace.trace_id()),
+            resources: Resources::default(),
+            counted: None,
         }
     }
 }

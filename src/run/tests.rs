@@ -22,7 +22,9 @@ pub(crate) fn state() -> RunState {
         counts: Counts::default(),
         remarks: vec![],
         stopped: None,
-        counted_as: None,
+        trace_id: None,
+        resources: Resources::default(),
+        counted: None,
     }
 }
 

@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::pin::pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::trace::TraceContext;
@@ -19,7 +20,30 @@ thread_local! {
 pub struct RequestContext {
     pub request_id: String,
     pub trace: TraceContext,
+    pub traffic: Traffic,
     run: OnceLock<Run>,
+}
+
+/// Bytes of bodies that a request has exchanged with the outside.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    bytes_in: AtomicU64,
+    bytes_out: AtomicU64,
+}
+
+impl Traffic {
+    pub fn sent(&self, bytes: usize) {
+        self.bytes_out.fetch_add(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    pub fn received(&self, bytes: usize) {
+        self.bytes_in.fetch_add(u64::try_from(bytes).unwrap_or_default(), Ordering::Relaxed);
+    }
+
+    /// Bytes in, bytes out.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
 }
 
 /// The run that a request works on.
@@ -31,7 +55,7 @@ pub struct Run {
 
 impl RequestContext {
     pub fn new(request_id: String, trace: TraceContext) -> Self {
-        Self { request_id, trace, run: OnceLock::new() }
+        Self { request_id, trace, traffic: Traffic::default(), run: OnceLock::new() }
     }
 
     /// The run, once it is known.
@@ -85,11 +109,11 @@ mod tests {
 
     use super::*;
 
-    struct Count(std::sync::atomic::AtomicU64);
+    struct Count(AtomicU64);
 
     impl crate::ports::Entropy for Count {
         fn next_u64(&self) -> u64 {
-            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+            self.0.fetch_add(1, Ordering::Relaxed)
         }
     }
 

@@ -67,7 +67,7 @@ async fn repeat_work(stage: &Stage, slots: &Slots, tick: &Tick) {
         }
     }
     let failed =
-        ended_run(stage, tick).is_some_and(|run| !run.failed.is_empty() || run.counts.records_rejected > 0);
+        ended_run(stage, tick).is_some_and(|run| !run.failed.is_empty() || run.counts.records_rejected() > 0);
     if after.len() > before.len() && !failed {
         let more = after.len() - before.len();
         stage.accuse(format!("the work of {} was done again, and {more} documents are new", tick.run_id()));

@@ -30,11 +30,11 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     if !run.status.is_finished() && !all_failed {
         faults.push(format!("it rests as {}", run.status.name()));
     }
-    if run.status == Status::Succeeded && (!run.failed.is_empty() || run.counts.records_rejected > 0) {
+    if run.status == Status::Succeeded && (!run.failed.is_empty() || run.counts.records_rejected() > 0) {
         faults.push("it succeeded although something failed".to_owned());
     }
     let undisturbed = stage.scenario.storms.is_empty() && stage.scenario.poison.is_empty();
-    if undisturbed && (!run.failed.is_empty() || run.counts.records_rejected > 0) {
+    if undisturbed && (!run.failed.is_empty() || run.counts.records_rejected() > 0) {
         faults.push(format!("something failed although nothing went wrong: {:?}", run.failed));
     }
     let mut stored = 0;
@@ -82,7 +82,7 @@ fn check_endpoint(
                 );
             }
             // An article that broke its schema is kept as a rejected record.
-            None if endpoint == Endpoint::PolygonMarket && run.counts.records_rejected > 0 => {}
+            None if endpoint == Endpoint::PolygonMarket && run.counts.records_rejected() > 0 => {}
             None => faults.push(format!("{path} is lost: neither stored nor reported")),
         }
     }

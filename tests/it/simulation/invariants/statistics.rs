@@ -14,15 +14,25 @@ type Counts = [i64; 4];
 
 pub(super) fn check(stage: &Stage) {
     let (mut expected, mut stored) = (BTreeMap::<String, Counts>::new(), BTreeMap::new());
+    let (mut metrics, mut stored_metrics) = (BTreeMap::new(), BTreeMap::new());
     let mut faults = Vec::new();
     let store = stage.store();
     for (id, document) in store.collection(&stage.database, "ingestion_runs") {
         let run = ledger_watch::entry(&document.fields).state;
-        if run.status != Status::Running && run.counted_as != Some(run.status) {
-            faults.push(format!("{id} is {} but counted as {:?}", run.status.name(), run.counted_as));
+        let counted = run.counted.as_ref().map(|counted| counted.status);
+        if run.status != Status::Running && counted != Some(run.status) {
+            faults.push(format!("{id} is {} but counted as {counted:?}", run.status.name()));
+        }
+        if let Some(counted) = &run.counted {
+            let members =
+                counted.counts.collections.iter().map(|(name, count)| (format!("records/{name}"), count));
+            let single = [("calls_sent".to_owned(), &counted.counts.calls)];
+            for (name, count) in members.chain(single).filter(|(_, count)| **count > 0) {
+                *metrics.entry((run.job.clone(), name)).or_insert(0) += count.cast_signed();
+            }
         }
         let counts = expected.entry(run.job).or_default();
-        let change = match run.counted_as {
+        let change = match counted {
             None | Some(Status::Running) => [0, 0, 0, 0],
             Some(Status::Succeeded) => [1, 1, 0, 0],
             Some(Status::Partial) => [1, 1, 1, 0],
@@ -34,11 +44,19 @@ pub(super) fn check(stage: &Stage) {
         let number = |name: &str| to_plain(document.fields.get(name).unwrap_or(&Json::Null)).as_i64();
         let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
         stored.insert(job.to_owned(), names.map(|name| number(name).unwrap_or_default()));
+        let growing =
+            document.fields.keys().filter(|name| name.starts_with("records/") || *name == "calls_sent");
+        for name in growing {
+            stored_metrics.insert((job.to_owned(), name.clone()), number(name).unwrap_or_default());
+        }
     }
     drop(store);
     expected.retain(|_, counts| *counts != [0, 0, 0, 0]);
     if expected != stored {
         faults.push(format!("the statistics are {stored:?}, the ledger adds up to {expected:?}"));
+    }
+    if metrics != stored_metrics {
+        faults.push(format!("the metrics are {stored_metrics:?}, the ledger adds up to {metrics:?}"));
     }
     for fault in faults {
         stage.accuse(fault);

@@ -72,6 +72,7 @@ impl<T, E: Clone> Cached<T, E> {
                 Turn::Fail(error) => return Err(error),
                 Turn::Wait => world.clock.sleep(LOOK_AGAIN).await,
                 Turn::Fetch(since) => {
+                    let _dropped = Fetching { cached: self, since };
                     let fetched = fetch().await;
                     return self.take(fetched, since, world.clock.instant());
                 }
@@ -140,6 +141,21 @@ impl<T, E: Clone> Cached<T, E> {
     }
 }
 
+/// Lets another request fetch when the one that does is dropped.
+struct Fetching<'a, T, E> {
+    cached: &'a Cached<T, E>,
+    since: Instant,
+}
+
+impl<T, E> Drop for Fetching<'_, T, E> {
+    fn drop(&mut self) {
+        let mut state = self.cached.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.fetching_since == Some(self.since) {
+            state.fetching_since = None;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -174,6 +190,14 @@ mod tests {
         assert_eq!(fetch(&cached, 5, Err("down")), Err("down"));
         assert!(matches!(cached.turn(at(4), at(6)), Turn::Fail("down")));
         assert!(matches!(cached.turn(at(6), at(6)), Turn::Fetch(_)));
+    }
+
+    #[test]
+    fn a_fetch_that_is_dropped_leaves_its_turn_to_the_next() {
+        let cached = Cached::<u32, &'static str>::default();
+        let Turn::Fetch(since) = cached.turn(at(0), at(0)) else { panic!() };
+        drop(Fetching { cached: &cached, since });
+        assert!(matches!(cached.turn(at(0), at(0)), Turn::Fetch(_)));
     }
 
     #[test]

@@ -1,0 +1,58 @@
+//! Why a run ends with work left, and when to come again for it.
+
+use std::time::Duration;
+
+/// When to come again while Firestore or the provider's permission is missing.
+pub const RETRY_LATER: Duration = Duration::from_secs(30);
+/// When to come again for the rest of a run.
+pub const RETRY_SOON: Duration = Duration::from_secs(1);
+
+/// Why a run ends with work left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The time of this request is used up.
+    Deadline,
+    /// The provider's breaker is open.
+    Breaker { retry_after: Duration, reason: String },
+    /// The provider asked to wait longer than this request lasts.
+    Paused { retry_after: Duration },
+    /// The provider does not accept us.
+    Unauthorized { words: String },
+    /// Documents cannot be stored.
+    Storage { reason: String },
+    /// The lease could not be renewed in time.
+    Ledger { reason: String },
+    /// Another instance owns the run now.
+    Lost,
+}
+
+impl Stop {
+    /// Why, for people.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Deadline => "the time of this request is used up".to_owned(),
+            Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
+            Self::Paused { retry_after } => {
+                format!(
+                    "the provider asks to wait {} s, longer than this request lasts",
+                    retry_after.as_secs()
+                )
+            }
+            Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
+            Self::Storage { reason } => format!("not all could be stored: {reason}"),
+            Self::Ledger { reason } => reason.clone(),
+            Self::Lost => "another instance has taken the run over".to_owned(),
+        }
+    }
+
+    /// When the caller should come again.
+    pub fn retry_after(&self) -> Duration {
+        match self {
+            Self::Deadline => RETRY_SOON,
+            Self::Breaker { retry_after, .. } | Self::Paused { retry_after } => *retry_after,
+            Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => {
+                RETRY_LATER
+            }
+        }
+    }
+}

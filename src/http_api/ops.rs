@@ -1,0 +1,30 @@
+//! Status and metrics.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+
+use crate::app::{Answer, App};
+use crate::ops::alerts::Rules;
+use crate::ops::snapshot::Snapshot;
+use crate::ops::status::StatusReport;
+use crate::ops::{exposition, metrics};
+
+pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
+    Json(&*StatusReport::of(&app).await).into_response()
+}
+
+/// Without Firestore there are no true numbers: the scrape fails, and Prometheus sees `up` at 0.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
+    match Snapshot::of(&app).await {
+        Ok(snapshot) => {
+            let rules = Rules { config: &app.config.alerts };
+            let text = metrics::render(&snapshot, &rules, app.world.clock.now());
+            ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response()
+        }
+        Err(error) => Answer::Unavailable(error).into_response(),
+    }
+}

@@ -1,0 +1,73 @@
+//! A run in one line.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::entry::{CREATED_AT, STATUS};
+use crate::firestore::Value;
+use crate::firestore::client::Document;
+use crate::run::Status;
+
+/// What a list says of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct RunSummary {
+    pub run_id: String,
+    pub run_status: Status,
+    pub attempt: u64,
+    pub created_at: Option<DateTime<Utc>>,
+    /// Start of the latest attempt.
+    pub started_at: Option<DateTime<Utc>>,
+    /// None while it runs.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Time worked in the latest attempt.
+    pub duration_ms: u64,
+    pub tickers_requested: u64,
+    pub tickers_failed: u64,
+    pub tickers_pending: u64,
+    pub records_stored: u64,
+    /// Why the latest attempt ended with work left.
+    pub stopped: Option<String>,
+}
+
+impl RunSummary {
+    /// The fields of a ledger entry that it is made of.
+    pub(super) const FIELDS: &'static [&'static str] = &[
+        "run_id",
+        STATUS,
+        "attempt",
+        CREATED_AT,
+        "started_at",
+        "ended_at",
+        "duration_ms",
+        "tickers_requested",
+        "tickers_failed",
+        "tickers_pending",
+        "records_stored",
+        "stopped",
+    ];
+
+    pub(super) fn from_document(document: &Document) -> Self {
+        let text = |name| document.text(name).map(ToOwned::to_owned);
+        let time = |name| document.fields.get(name).and_then(Value::as_timestamp);
+        let count = |name| {
+            let number = document.fields.get(name).and_then(Value::as_i64);
+            number.and_then(|number| u64::try_from(number).ok()).unwrap_or_default()
+        };
+        Self {
+            run_id: text("run_id").unwrap_or_default(),
+            // Only a later version of this service could have written another.
+            run_status: document.text(STATUS).and_then(Status::parse).unwrap_or(Status::Running),
+            attempt: count("attempt"),
+            created_at: time(CREATED_AT),
+            started_at: time("started_at"),
+            ended_at: time("ended_at"),
+            duration_ms: count("duration_ms"),
+            tickers_requested: count("tickers_requested"),
+            tickers_failed: count("tickers_failed"),
+            tickers_pending: count("tickers_pending"),
+            records_stored: count("records_stored"),
+            stopped: text("stopped"),
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What an operator must know now. `deploy/monitoring/` holds the same rules for Prometheus and Cloud Monitoring.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
+
+use super::status::{JobStatus, ServiceStatus};
+use crate::config::AlertConfig;
+use crate::job::Job;
+use crate::job::schedule::Schedule;
+use crate::ledger::summary::RunSummary;
+use crate::resilience::breaker::Position;
+use crate::run::Status;
+
+/// How far back failures count.
+const FAILURES_WITHIN: TimeDelta = TimeDelta::hours(24);
+
+/// Something that somebody should look at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct Alert {
+    pub alert: &'static str,
+    pub severity: Severity,
+    pub job: Option<&'static str>,
+    pub provider: Option<&'static str>,
+    pub message: String,
+    pub since: Option<DateTime<Utc>>,
+    /// Where it is explained.
+    pub runbook: String,
+}
+
+/// How much an alert matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    Warning,
+    Critical,
+}
+
+/// By which thresholds alerts fire.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub config: &'a AlertConfig,
+}
+
+impl Alert {
+    fn new(alert: &'static str, severity: Severity, message: String) -> Self {
+        let runbook = format!("docs/operations.md#{}", alert.to_ascii_lowercase());
+        Self { alert, severity, job: None, provider: None, message, since: None, runbook }
+    }
+
+    /// Firestore does not answer: nothing can run, and nothing else is known.
+    pub fn firestore_unreachable(reason: &str) -> Self {
+        Self::new("FirestoreUnreachable", Severity::Critical, format!("firestore does not answer: {reason}"))
+    }
+}
+
+/// Since when a job has had to succeed and has not; none where it is in time.
+pub fn overdue_since(
+    job: &Job,
+    last_success: Option<DateTime<Utc>>,
+    rules: &Rules<'_>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let minutes = i64::try_from(rules.config.overdue_minutes.of(job.name)).ok()?;
+    let grace = TimeDelta::try_minutes(minutes)?;
+    let due = Schedule::parse(job.schedule)?.last_until(now.checked_sub_signed(grace)?)?;
+    last_success.is_none_or(|success| success < due).then_some(due)
+}
+
+/// The alerts of one job.
+pub(super) fn of_job(
+    job: &'static Job,
+    status: &JobStatus,
+    rules: &Rules<'_>,
+    now: DateTime<Utc>,
+) -> Vec<Alert> {
+    let alerts = [failing(job, status, rules, now), slow(job, status, rules), overdue(status)];
+    let of_job = |alert| Alert { job: Some(job.name), provider: Some(job.provider.name()), ..alert };
+    alerts.into_iter().flatten().map(of_job).collect()
+}
+
+fn failing(job: &Job, status: &JobStatus, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
+    let within = |run: &&RunSummary| run.ended_at.is_some_and(|ended| now - ended <= FAILURES_WITHIN);
+    let ended: Vec<_> = status.recent_runs.iter().filter(within).collect();
+    let failed = ended.iter().filter(|run| run.run_status == Status::Failed).count();
+    let percent = usize::try_from(rules.config.failure_percent.of(job.name)).ok()?;
+    if ended.len() < rules.config.failure_runs_min || failed * 100 <= ended.len() * percent {
+        return None;
+    }
+    let latest = ended.iter().find(|run| run.run_status == Status::Failed)?;
+    let reason = latest.stopped.as_deref().unwrap_or("nothing succeeded");
+    let message = format!(
+        "{failed} of the last {} runs of {} failed, limit {percent} %; the latest, {}: {reason}",
+        ended.len(),
+        job.name,
+        latest.run_id
+    );
+    let first = ended.iter().rev().find(|run| run.run_status == Status::Failed);
+    let since = first.and_then(|run| run.ended_at);
+    Some(Alert { since, ..Alert::new("JobFailing", Severity::Critical, message) })
+}
+
+fn slow(job: &Job, status: &JobStatus, rules: &Rules<'_>) -> Option<Alert> {
+    let latest = status.recent_runs.iter().find(|run| run.ended_at.is_some())?;
+    let limit = rules.config.run_seconds.of(job.name);
+    if latest.duration_ms <= limit.saturating_mul(1000) {
+        return None;
+    }
+    let message = format!(
+        "run {} of {} took {} s, limit {limit} s",
+        latest.run_id,
+        job.name,
+        latest.duration_ms / 1000
+    );
+    Some(Alert { since: latest.ended_at, ..Alert::new("JobSlow", Severity::Warning, message) })
+}
+
+fn overdue(status: &JobStatus) -> Option<Alert> {
+    let due = status.overdue_since?;
+    // A job that has never run may be waiting for its first deployment of the scheduler.
+    let (severity, message) = match (status.statistics.last_success_time, status.recent_runs.first()) {
+        (None, None) => (Severity::Warning, format!("{} has never run", status.job)),
+        (_, Some(run)) if run.created_at.is_some_and(|created| created >= due) => {
+            let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());
+            let message =
+                format!("{} has not succeeded since its time; run {}: {reason}", status.job, run.run_id);
+            (Severity::Critical, message)
+        }
+        _ => (
+            Severity::Critical,
+            format!("{} has not run since its time: has the scheduler called?", status.job),
+        ),
+    };
+    Some(Alert { since: Some(due), ..Alert::new("JobOverdue", severity, message) })
+}
+
+/// The alerts of one provider.
+pub(super) fn of_service(service: &ServiceStatus) -> Vec<Alert> {
+    let breaker = (service.breaker.position != Position::Closed).then(|| {
+        let reason = service.breaker.reason.as_deref().unwrap_or("no reason noted");
+        let message = format!("no calls to {} but probes: {reason}", service.provider);
+        Alert { since: service.breaker_changed_at, ..Alert::new("BreakerOpen", Severity::Warning, message) }
+    });
+    let unhealthy = (!service.healthy).then(|| {
+        let reason = service.error.as_deref().unwrap_or("no reason given");
+        Alert::new(
+            "ProviderUnhealthy",
+            Severity::Warning,
+            format!("{} is not healthy: {reason}", service.provider),
+        )
+    });
+    let of_provider = |alert| Alert { provider: Some(service.provider), ..alert };
+    [breaker, unhealthy].into_iter().flatten().map(of_provider).collect()
+}
+
+#[cfg(test)]
+mod tests;

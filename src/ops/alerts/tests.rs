@@ -1,0 +1,138 @@
+use super::*;
+use crate::config::PerJob;
+use crate::ledger::statistics::JobStatistics;
+
+const JOB: &str = "tiingo-daily-prices";
+
+fn config() -> AlertConfig {
+    let all = |default| PerJob { default, jobs: std::collections::BTreeMap::new() };
+    AlertConfig {
+        failure_percent: all(50),
+        failure_runs_min: 3,
+        run_seconds: all(600),
+        overdue_minutes: all(30),
+    }
+}
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+/// Monday, 20:00 in New York: the job was due at 18:00, that is 23:00 UTC.
+fn now() -> DateTime<Utc> {
+    time("2026-11-24T01:00:00Z")
+}
+
+fn run(status: Status, ended_at: &str, seconds: u64) -> RunSummary {
+    RunSummary {
+        run_id: format!("run-{ended_at}"),
+        run_status: status,
+        attempt: 1,
+        created_at: Some(time(ended_at)),
+        started_at: Some(time(ended_at)),
+        ended_at: Some(time(ended_at)),
+        duration_ms: seconds * 1000,
+        tickers_requested: 1,
+        tickers_failed: 0,
+        tickers_pending: 0,
+        records_stored: 0,
+        stopped: (status == Status::Failed).then(|| "the provider is down".to_owned()),
+    }
+}
+
+/// Names and severities of the alerts that fire.
+fn check(
+    last_success: Option<&str>,
+    recent_runs: Vec<RunSummary>,
+    expect: &[(&str, Severity)],
+) -> Vec<Alert> {
+    let config = config();
+    let rules = Rules { config: &config };
+    let job = crate::job::find(JOB).unwrap();
+    let last_success_time = last_success.map(time);
+    let overdue_since = overdue_since(job, last_success_time, &rules, now());
+    let status = JobStatus {
+        job: job.name,
+        route: job.route,
+        provider: job.provider.name(),
+        scope: job.scope.name(),
+        summary: job.summary,
+        schedule: job.schedule,
+        next_run_time: None,
+        last_due_time: None,
+        overdue: overdue_since.is_some(),
+        overdue_since,
+        statistics: JobStatistics { last_success_time, ..JobStatistics::default() },
+        last_success_time,
+        success_percent: None,
+        recent_runs,
+    };
+    let alerts = of_job(job, &status, &rules, now());
+    let told: Vec<_> = alerts.iter().map(|alert| (alert.alert, alert.severity)).collect();
+    assert_eq!(told, expect, "{alerts:#?}");
+    alerts
+}
+
+#[test]
+fn a_job_that_succeeded_for_its_time_raises_nothing() {
+    check(Some("2026-11-23T23:04:00Z"), vec![run(Status::Succeeded, "2026-11-23T23:04:00Z", 200)], &[]);
+}
+
+#[test]
+fn a_job_that_did_not_run_for_its_time_is_overdue_after_its_grace() {
+    let alerts = check(
+        Some("2026-11-20T23:04:00Z"),
+        vec![run(Status::Succeeded, "2026-11-20T23:04:00Z", 200)],
+        &[("JobOverdue", Severity::Critical)],
+    );
+    assert_eq!(alerts[0].since, Some(time("2026-11-23T23:00:00Z")));
+    assert_eq!(
+        alerts[0].message,
+        "tiingo-daily-prices has not run since its time: has the scheduler called?"
+    );
+    assert_eq!(alerts[0].runbook, "docs/operations.md#joboverdue");
+    check(None, vec![], &[("JobOverdue", Severity::Warning)]);
+
+    let (job, config) = (crate::job::find(JOB).unwrap(), config());
+    let rules = Rules { config: &config };
+    let at = |now| overdue_since(job, Some(time("2026-11-20T23:04:00Z")), &rules, time(now)).is_some();
+    assert_eq!((at("2026-11-23T23:29:59Z"), at("2026-11-23T23:30:00Z")), (false, true));
+}
+
+#[test]
+fn an_overdue_job_that_was_tried_says_what_went_wrong() {
+    let alerts = check(
+        Some("2026-11-20T23:04:00Z"),
+        vec![run(Status::Failed, "2026-11-23T23:02:00Z", 100)],
+        &[("JobOverdue", Severity::Critical)],
+    );
+    assert!(alerts[0].message.ends_with("the provider is down"), "{}", alerts[0].message);
+}
+
+#[test]
+fn failures_of_one_day_above_the_share_raise_an_alert() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let runs =
+        |statuses: &[Status]| statuses.iter().map(|status| run(*status, "2026-11-23T23:50:00Z", 1)).collect();
+    let (bad, good) = (Status::Failed, Status::Partial);
+    check(success, runs(&[good, bad, bad]), &[("JobFailing", Severity::Critical)]);
+    check(success, runs(&[bad, bad, good, good]), &[]);
+    check(success, runs(&[bad, bad]), &[]);
+    let old = vec![
+        run(bad, "2026-11-22T23:50:00Z", 1),
+        run(bad, "2026-11-22T23:51:00Z", 1),
+        run(bad, "2026-11-22T23:52:00Z", 1),
+    ];
+    check(success, old, &[]);
+}
+
+#[test]
+fn a_run_that_took_too_long_raises_an_alert() {
+    let success = Some("2026-11-23T23:50:00Z");
+    check(success, vec![run(Status::Succeeded, "2026-11-23T23:50:00Z", 600)], &[]);
+    check(
+        success,
+        vec![run(Status::Succeeded, "2026-11-23T23:50:00Z", 601)],
+        &[("JobSlow", Severity::Warning)],
+    );
+}

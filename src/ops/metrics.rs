@@ -1,0 +1,196 @@
+//! `GET /metrics`: what all instances have done since the first run, as Firestore counts it.
+
+use chrono::{DateTime, Utc};
+
+use super::alerts::{self, Rules};
+use super::exposition::{Exposition, Kind, Labels, seconds};
+use super::snapshot::Snapshot;
+use crate::job::{CATALOGUE, Job, Provider};
+use crate::ledger::statistics::JobTotals;
+use crate::resilience::breaker::Position;
+use crate::run::Status;
+use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
+
+/// The text of all metrics.
+pub fn render(snapshot: &Snapshot, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
+    let mut text = Exposition::default();
+    let jobs: Vec<_> = CATALOGUE.iter().zip(&snapshot.jobs).collect();
+    runs(&mut text, &jobs);
+    records(&mut text, &jobs);
+    calls(&mut text, &jobs);
+    writes(&mut text, &jobs);
+    breakers(&mut text, snapshot);
+    times(&mut text, &jobs, rules, now);
+    thresholds(&mut text, rules);
+    text.finish()
+}
+
+type Rows<'a> = [(&'static Job, &'a JobTotals)];
+
+/// One counter with one sample a job.
+fn per_job(
+    text: &mut Exposition,
+    rows: &Rows<'_>,
+    name: &'static str,
+    help: &str,
+    value: impl Fn(&JobTotals) -> u64,
+) {
+    text.metric(name, Kind::Counter, help);
+    for (job, totals) in rows {
+        text.count(&labels(job), value(totals));
+    }
+}
+
+fn labels(job: &Job) -> [(&'static str, &'static str); 2] {
+    [("job", job.name), ("provider", job.provider.name())]
+}
+
+fn with<'a>(job: &Job, name: &'static str, value: &'a str) -> [(&'static str, &'a str); 3] {
+    [("job", job.name), ("provider", job.provider.name()), (name, value)]
+}
+
+fn runs(text: &mut Exposition, rows: &Rows<'_>) {
+    let name = "orchestrator_run_attempts_total";
+    text.metric(
+        name,
+        Kind::Counter,
+        "Attempts of runs that have ended, by the status in which they left the run.",
+    );
+    for (job, totals) in rows {
+        for status in [Status::Succeeded, Status::Partial, Status::Failed] {
+            let count = totals.attempts.get(status.name()).copied().unwrap_or_default();
+            text.count(&with(job, "status", status.name()), count);
+        }
+    }
+    let name = "orchestrator_run_attempt_duration_seconds";
+    text.metric(name, Kind::Histogram, "How long attempts of runs took.");
+    for (job, totals) in rows {
+        text.histogram(&labels(job), ATTEMPT_BOUNDS_MS, &totals.duration);
+    }
+    let name = "orchestrator_tickers_failed_total";
+    per_job(text, rows, name, "Tickers that failed for good.", |totals| totals.tickers_failed);
+}
+
+fn records(text: &mut Exposition, rows: &Rows<'_>) {
+    text.metric("orchestrator_records_stored_total", Kind::Counter, "Records stored, by collection.");
+    for (job, totals) in rows {
+        for (collection, count) in &totals.counts.collections {
+            text.count(&with(job, "collection", collection), *count);
+        }
+    }
+    let help =
+        "Records kept aside because they break their schema, by the collection that they were meant for.";
+    text.metric("orchestrator_records_rejected_total", Kind::Counter, help);
+    for (job, totals) in rows {
+        for (collection, count) in &totals.counts.rejected {
+            text.count(&with(job, "collection", collection), *count);
+        }
+    }
+}
+
+fn calls(text: &mut Exposition, rows: &Rows<'_>) {
+    let name = "orchestrator_provider_calls_total";
+    text.metric(
+        name,
+        Kind::Counter,
+        "Provider calls that have ended, by class; ok is an answer, all others are failures.",
+    );
+    for (job, totals) in rows {
+        for (class, count) in &totals.counts.classes {
+            text.count(&with(job, "class", class), *count);
+        }
+    }
+    let name = "orchestrator_provider_call_duration_seconds";
+    text.metric(name, Kind::Histogram, "How long provider calls took.");
+    for (job, totals) in rows {
+        text.histogram(&labels(job), CALL_BOUNDS_MS, &totals.counts.latency);
+    }
+    let name = "orchestrator_provider_retries_total";
+    per_job(text, rows, name, "Provider calls beyond the first of their batch.", |totals| {
+        totals.counts.retries
+    });
+}
+
+fn writes(text: &mut Exposition, rows: &Rows<'_>) {
+    let name = "orchestrator_firestore_writes_total";
+    per_job(text, rows, name, "Documents written, without the ledger's own.", |totals| totals.counts.writes);
+    let name = "orchestrator_firestore_write_retries_total";
+    per_job(text, rows, name, "Tries of document writes beyond the first.", |totals| {
+        totals.counts.write_retries
+    });
+}
+
+fn breakers(text: &mut Exposition, snapshot: &Snapshot) {
+    let rows: Vec<_> = Provider::ALL.iter().zip(&snapshot.breakers).collect();
+    let help = "Position of the circuit breaker: 1 for the one that it is in.";
+    text.metric("orchestrator_breaker_position", Kind::Gauge, help);
+    for (provider, breaker) in &rows {
+        for position in Position::ALL {
+            let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
+            text.count(labels, u64::from(breaker.shared.position == position));
+        }
+    }
+    let help = "Times that the circuit breaker came into a position.";
+    text.metric("orchestrator_breaker_transitions_total", Kind::Counter, help);
+    for (provider, breaker) in &rows {
+        for position in Position::ALL {
+            let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
+            text.count(labels, breaker.transitions.get(position.name()).copied().unwrap_or_default());
+        }
+    }
+}
+
+fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTime<Utc>) {
+    let known = |name, help: &str, value: &dyn Fn(&JobTotals) -> Option<f64>, text: &mut Exposition| {
+        text.metric(name, Kind::Gauge, help);
+        for (job, totals) in rows {
+            if let Some(value) = value(totals) {
+                text.sample(&labels(job), value);
+            }
+        }
+    };
+    let name = "orchestrator_job_seconds_since_last_success";
+    let help =
+        "Seconds since a run of the job last succeeded, in whole or in part; missing where none ever has.";
+    let since = |totals: &JobTotals| {
+        let age = (now - totals.statistics.last_success_time?).to_std().unwrap_or_default();
+        Some(age.as_secs_f64())
+    };
+    known(name, help, &since, text);
+    let name = "orchestrator_job_last_duration_seconds";
+    let last = |totals: &JobTotals| totals.last_duration_ms.map(seconds);
+    known(name, "How long the latest attempt of a run took.", &last, text);
+    text.metric(
+        "orchestrator_job_overdue",
+        Kind::Gauge,
+        "1 where no run has succeeded for a scheduled time in time.",
+    );
+    for (job, totals) in rows {
+        let overdue = alerts::overdue_since(job, totals.statistics.last_success_time, rules, now).is_some();
+        text.count(&labels(job), u64::from(overdue));
+    }
+}
+
+/// The settings of alerts, for rules that hold a metric to them.
+fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
+    let config = rules.config;
+    text.metric(
+        "orchestrator_alert_failure_ratio",
+        Kind::Gauge,
+        "Share of failed attempts above which JobFailing fires.",
+    );
+    for job in CATALOGUE {
+        text.sample(&labels(job), super::exposition::float(config.failure_percent.of(job.name)) / 100.0);
+    }
+    let help = "Attempts in 24 hours below which JobFailing never fires.";
+    text.metric("orchestrator_alert_failure_runs_min", Kind::Gauge, help);
+    text.count(&[], u64::try_from(config.failure_runs_min).unwrap_or(u64::MAX));
+    text.metric(
+        "orchestrator_alert_run_seconds",
+        Kind::Gauge,
+        "Duration of an attempt above which JobSlow fires.",
+    );
+    for job in CATALOGUE {
+        text.count(&labels(job), config.run_seconds.of(job.name));
+    }
+}

@@ -1,0 +1,60 @@
+//! What Firestore knows of all jobs and breakers, in one read.
+
+use std::time::Duration;
+
+use futures::future::{Either, select};
+
+use crate::app::App;
+use crate::breakers::StoredBreaker;
+use crate::cached::Lifetime;
+use crate::firestore::FirestoreError;
+use crate::job::{CATALOGUE, Provider};
+use crate::ledger::statistics::JobTotals;
+use crate::ports::TransportError;
+
+/// How long a snapshot serves: scrapes and pages that come more often cost no reads.
+const FRESH: Duration = Duration::from_secs(5);
+/// Longest wait for Firestore: who looks must learn soon that it does not answer.
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The statistics of all jobs, in the catalogue's order, and all breakers, in the providers'.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    pub jobs: Vec<JobTotals>,
+    pub breakers: Vec<StoredBreaker>,
+    /// How long Firestore took to answer.
+    pub latency: Duration,
+}
+
+impl Snapshot {
+    /// A snapshot that is a few seconds old at most.
+    pub async fn of(app: &App) -> Result<std::sync::Arc<Self>, FirestoreError> {
+        let fetch = || async {
+            match select(std::pin::pin!(Self::fetch(app)), app.world.clock.sleep(TIMEOUT)).await {
+                Either::Left((fetched, _)) => {
+                    fetched.map(|snapshot| (snapshot, Lifetime { fresh: FRESH, usable: FRESH }))
+                }
+                Either::Right(_) => Err(TransportError::Timeout(TIMEOUT).into()),
+            }
+        };
+        app.snapshot.get(&app.world, fetch).await
+    }
+
+    async fn fetch(app: &App) -> Result<Self, FirestoreError> {
+        let start = app.world.clock.instant();
+        let jobs = CATALOGUE.iter().map(|job| app.ledger.statistics(job.name));
+        let breakers = Provider::ALL.into_iter().map(|provider| app.breakers.document(provider));
+        let paths: Vec<_> = jobs.chain(breakers).collect();
+        let documents = app.firestore.get_all(&paths).await?;
+        // No job has the name of a provider.
+        let find = |id: &str| documents.iter().find(|document| document.id == id);
+        let totals = |name| find(name).map(JobTotals::from_document).unwrap_or_default();
+        let breaker =
+            |provider: Provider| find(provider.name()).map(StoredBreaker::from_document).unwrap_or_default();
+        Ok(Self {
+            jobs: CATALOGUE.iter().map(|job| totals(job.name)).collect(),
+            breakers: Provider::ALL.into_iter().map(breaker).collect(),
+            latency: app.world.clock.instant().since(start),
+        })
+    }
+}

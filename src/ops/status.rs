@@ -1,0 +1,295 @@
+//! `GET /status`: everything that an operator asks first, in one answer.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::future::{Either, join, join_all, select};
+use serde::Serialize;
+
+use super::alerts::{self, Alert, Rules, Severity};
+use super::probe::{self, Health};
+use super::snapshot::Snapshot;
+use crate::app::App;
+use crate::breakers::StoredBreaker;
+use crate::cached::Lifetime;
+use crate::connections::Connections;
+use crate::firestore::FirestoreError;
+use crate::job::catalogue::SCHEDULE_TIME_ZONE;
+use crate::job::schedule::Schedule;
+use crate::job::{CATALOGUE, Job, Provider};
+use crate::ledger::statistics::{JobStatistics, JobTotals};
+use crate::ledger::summary::RunSummary;
+use crate::ports::{TransportError, millis};
+use crate::resilience::breaker::Shared;
+use crate::run::Status;
+
+/// How long a status serves, so that many who look cost no more than one.
+const FRESH: Duration = Duration::from_secs(2);
+/// Runs of each job that are looked at.
+const RECENT_RUNS: usize = 20;
+/// Longest wait for the lists of runs.
+const RECENT_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// How the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Overall {
+    Healthy,
+    /// Something needs attention; runs go on.
+    Degraded,
+    /// Runs fail or are missing.
+    Unhealthy,
+}
+
+/// The answer of `GET /status`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct StatusReport {
+    pub status: Overall,
+    pub service: &'static str,
+    pub version: &'static str,
+    pub time: DateTime<Utc>,
+    pub project: String,
+    pub database: String,
+    /// The time zone of all schedules.
+    pub time_zone: &'static str,
+    pub instance: InstanceStatus,
+    /// Of all jobs together.
+    pub statistics: JobStatistics,
+    pub firestore: FirestoreStatus,
+    pub services: Vec<ServiceStatus>,
+    pub jobs: Vec<JobStatus>,
+    pub alerts: Vec<Alert>,
+}
+
+/// The instance that answers; there may be others.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct InstanceStatus {
+    pub id: String,
+    pub started_at: DateTime<Utc>,
+    pub requests_in_flight: usize,
+    pub memory_bytes: Option<u64>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct FirestoreStatus {
+    pub reachable: bool,
+    pub latency_ms: Option<u64>,
+    pub error: Option<String>,
+}
+
+/// One provider's service.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct ServiceStatus {
+    pub provider: &'static str,
+    pub url: String,
+    pub healthy: bool,
+    pub latency_ms: u64,
+    /// What `GET /health` answered; none where no answer came.
+    pub status_code: Option<u16>,
+    pub error: Option<String>,
+    pub breaker: Shared,
+    pub breaker_changed_at: Option<DateTime<Utc>>,
+    pub connections: Connections,
+}
+
+/// One job.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct JobStatus {
+    pub job: &'static str,
+    pub route: &'static str,
+    pub provider: &'static str,
+    pub scope: &'static str,
+    pub summary: &'static str,
+    /// Cron, in the time zone of all schedules.
+    pub schedule: &'static str,
+    pub next_run_time: Option<DateTime<Utc>>,
+    pub last_due_time: Option<DateTime<Utc>>,
+    pub overdue: bool,
+    pub overdue_since: Option<DateTime<Utc>>,
+    pub statistics: JobStatistics,
+    pub last_success_time: Option<DateTime<Utc>>,
+    /// Of the recent runs that have ended, those that succeeded, in whole or in part.
+    pub success_percent: Option<f64>,
+    /// Newest first.
+    pub recent_runs: Vec<RunSummary>,
+}
+
+impl StatusReport {
+    /// The status, at most a few seconds old.
+    pub async fn of(app: &App) -> Arc<Self> {
+        let fetch = || async {
+            Ok::<_, std::convert::Infallible>((
+                Self::look(app).await,
+                Lifetime { fresh: FRESH, usable: FRESH },
+            ))
+        };
+        match app.status.get(&app.world, fetch).await {
+            Ok(status) => status,
+            Err(never) => match never {},
+        }
+    }
+
+    async fn look(app: &App) -> Self {
+        let probes = join_all(Provider::ALL.map(|provider| probe::health(app, provider)));
+        let (health, (snapshot, recent)) = join(probes, join(Snapshot::of(app), recent_runs(app))).await;
+        let now = app.world.clock.now();
+        let rules = Rules { config: &app.config.alerts };
+        let firestore = firestore(snapshot.as_deref(), recent.as_ref().err());
+        let reachable = firestore.reachable;
+        let breakers = snapshot.as_ref().map(|snapshot| snapshot.breakers.clone()).unwrap_or_default();
+        let totals = snapshot.as_ref().map(|snapshot| snapshot.jobs.clone()).unwrap_or_default();
+        let services = services(app, health, breakers);
+        let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
+        let alerts = all_alerts(&firestore, &services, &jobs, &rules, now);
+        let worst = alerts.iter().map(|alert| alert.severity).max();
+        Self {
+            status: match worst {
+                None => Overall::Healthy,
+                Some(Severity::Warning) => Overall::Degraded,
+                Some(Severity::Critical) => Overall::Unhealthy,
+            },
+            service: "orchestrator",
+            version: env!("CARGO_PKG_VERSION"),
+            time: now,
+            project: app.config.firestore.project.clone(),
+            database: app.config.firestore.database.rsplit('/').next().unwrap_or_default().to_owned(),
+            time_zone: SCHEDULE_TIME_ZONE,
+            instance: InstanceStatus {
+                id: app.instance.id.clone(),
+                started_at: app.instance.started_at,
+                requests_in_flight: app.instance.requests_in_flight.load(Ordering::Relaxed),
+                memory_bytes: app.world.machine.memory_bytes(),
+            },
+            statistics: totals.iter().fold(JobStatistics::default(), |sum, job| sum.and(&job.statistics)),
+            firestore,
+            services,
+            jobs,
+            alerts,
+        }
+    }
+}
+
+/// The latest runs of every job, in the catalogue's order.
+async fn recent_runs(app: &App) -> Result<Vec<Vec<RunSummary>>, FirestoreError> {
+    let lists =
+        futures::future::try_join_all(CATALOGUE.iter().map(|job| app.ledger.recent(job.name, RECENT_RUNS)));
+    match select(std::pin::pin!(lists), app.world.clock.sleep(RECENT_TIMEOUT)).await {
+        Either::Left((lists, _)) => lists,
+        Either::Right(_) => Err(TransportError::Timeout(RECENT_TIMEOUT).into()),
+    }
+}
+
+fn firestore(
+    snapshot: Result<&Snapshot, &FirestoreError>,
+    lists: Option<&FirestoreError>,
+) -> FirestoreStatus {
+    let error = snapshot.err().or(lists);
+    FirestoreStatus {
+        reachable: error.is_none(),
+        latency_ms: snapshot.ok().map(|snapshot| millis(snapshot.latency)),
+        error: error.map(ToString::to_string),
+    }
+}
+
+fn services(app: &App, health: Vec<Health>, breakers: Vec<StoredBreaker>) -> Vec<ServiceStatus> {
+    let breakers = breakers.into_iter().map(Some).chain(std::iter::repeat(None));
+    let rows = Provider::ALL.into_iter().zip(health).zip(breakers);
+    rows.map(|((provider, health), breaker)| {
+        let config = app.config.provider(provider);
+        let (shared, changed_at) = match breaker {
+            Some(breaker) => (breaker.shared, breaker.changed_at),
+            // Without Firestore, what this instance last knew.
+            None => (app.breakers.state(provider), None),
+        };
+        ServiceStatus {
+            provider: provider.name(),
+            url: config.base_url.clone(),
+            healthy: health.healthy,
+            latency_ms: health.latency_ms,
+            status_code: health.status_code,
+            error: health.error,
+            breaker: shared,
+            breaker_changed_at: changed_at,
+            connections: Connections {
+                calls_in_flight_max: config.max_concurrency,
+                ..app.connections.of(provider)
+            },
+        }
+    })
+    .collect()
+}
+
+fn jobs(
+    totals: &[JobTotals],
+    recent: Vec<Vec<RunSummary>>,
+    reachable: bool,
+    rules: &Rules<'_>,
+    now: DateTime<Utc>,
+) -> Vec<JobStatus> {
+    let totals = totals.iter().map(|totals| totals.statistics.clone());
+    let rows = totals.chain(std::iter::repeat(JobStatistics::default()));
+    let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
+    let jobs = CATALOGUE.iter().zip(rows).zip(recent);
+    jobs.map(|((job, statistics), runs)| job_status(job, statistics, runs, reachable, rules, now)).collect()
+}
+
+fn job_status(
+    job: &'static Job,
+    statistics: JobStatistics,
+    recent_runs: Vec<RunSummary>,
+    reachable: bool,
+    rules: &Rules<'_>,
+    now: DateTime<Utc>,
+) -> JobStatus {
+    let schedule = Schedule::parse(job.schedule);
+    // Without Firestore nobody knows whether a run has succeeded.
+    let overdue_since =
+        if reachable { alerts::overdue_since(job, statistics.last_success_time, rules, now) } else { None };
+    JobStatus {
+        job: job.name,
+        route: job.route,
+        provider: job.provider.name(),
+        scope: job.scope.name(),
+        summary: job.summary,
+        schedule: job.schedule,
+        next_run_time: schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
+        last_due_time: schedule.as_ref().and_then(|schedule| schedule.last_until(now)),
+        overdue: overdue_since.is_some(),
+        overdue_since,
+        last_success_time: statistics.last_success_time,
+        statistics,
+        success_percent: success_percent(&recent_runs),
+        recent_runs,
+    }
+}
+
+fn success_percent(runs: &[RunSummary]) -> Option<f64> {
+    let ended = runs.iter().filter(|run| run.run_status != Status::Running).count();
+    let good = runs.iter().filter(|run| run.run_status.is_finished()).count();
+    let (good, ended) = (u32::try_from(good).ok()?, u32::try_from(ended).ok()?);
+    (ended > 0).then(|| (f64::from(good) * 1000.0 / f64::from(ended)).round() / 10.0)
+}
+
+/// The worst first.
+fn all_alerts(
+    firestore: &FirestoreStatus,
+    services: &[ServiceStatus],
+    jobs: &[JobStatus],
+    rules: &Rules<'_>,
+    now: DateTime<Utc>,
+) -> Vec<Alert> {
+    let store = firestore.error.as_deref().map(Alert::firestore_unreachable);
+    let jobs = CATALOGUE.iter().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
+    let services = services.iter().flat_map(alerts::of_service);
+    let mut alerts: Vec<_> = store.into_iter().chain(jobs).chain(services).collect();
+    alerts.sort_by_key(|alert| std::cmp::Reverse(alert.severity));
+    alerts
+}
