@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::firestore::client::Document;
+use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, Firestore, FirestoreError, Precondition, Value, Write};
 use crate::job::Provider;

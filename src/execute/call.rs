@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::firestore::Write;
 use crate::google::Google;
 use crate::job::{Job, Provider, Scope, Ticker};
+use crate::persist::call_log::log_id;
 use crate::persist::datasets::Dataset;
 use crate::persist::raw_log::RawLog;
 use crate::persist::record::Context;
@@ -145,7 +146,7 @@ impl Called {
         };
         let (status, body) = self.arrived();
         RawLog {
-            log_id: &format!("{}_a{}_c{}", run.run_id, run.run_attempt, self.number),
+            log_id: &log_id(&run.run_id, run.run_attempt, self.number),
             run_id: &run.run_id,
             job: run.job,
             scope: run.scope,

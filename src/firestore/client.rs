@@ -10,10 +10,10 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::document::{Document, Page, WireDocument};
 use super::error::{Code, FirestoreError};
 use super::path::{DocumentPath, encode_segment};
-use super::query::Query;
-use super::value::{Fields, Value};
+use super::query::{NameRange, Query};
 use super::write::{EncodedWrite, Write};
 use crate::config::FirestoreConfig;
 use crate::google::{Google, Token};
@@ -39,28 +39,6 @@ struct Inner {
     google: Arc<Google>,
     world: World,
     backoff: Backoff,
-}
-
-/// A stored document.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Document {
-    pub id: String,
-    pub fields: Fields,
-    pub update_time: DateTime<Utc>,
-}
-
-impl Document {
-    pub fn text(&self, field: &str) -> Option<&str> {
-        self.fields.get(field).and_then(Value::as_str)
-    }
-}
-
-/// Some documents of a collection.
-#[derive(Debug)]
-pub struct Page {
-    pub documents: Vec<Document>,
-    /// Where the next page starts; none after the last.
-    pub next: Option<String>,
 }
 
 impl Firestore {
@@ -125,11 +103,20 @@ impl Firestore {
 
     /// The documents that a query finds.
     pub async fn query(&self, query: &Query<'_>) -> Result<Vec<Document>, FirestoreError> {
+        self.run_query(query.to_json()).await
+    }
+
+    /// The documents whose names lie in a range.
+    pub async fn names(&self, range: &NameRange<'_>) -> Result<Vec<Document>, FirestoreError> {
+        self.run_query(range.to_json()).await
+    }
+
+    async fn run_query(&self, query: Bytes) -> Result<Vec<Document>, FirestoreError> {
         #[derive(Deserialize)]
         struct Row {
             document: Option<WireDocument>,
         }
-        let rows: Vec<Row> = self.read(Method::POST, self.url(":runQuery"), query.to_json()).await?;
+        let rows: Vec<Row> = self.read(Method::POST, self.url(":runQuery"), query).await?;
         rows.into_iter().filter_map(|row| row.document).map(TryInto::try_into).collect()
     }
 
@@ -274,26 +261,4 @@ fn writes_body(writes: &[EncodedWrite]) -> Bytes {
     }
     body.put_slice(b"]}");
     body.freeze()
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireDocument {
-    name: String,
-    #[serde(default)]
-    fields: Fields,
-    update_time: DateTime<Utc>,
-}
-
-impl TryFrom<WireDocument> for Document {
-    type Error = FirestoreError;
-
-    fn try_from(wire: WireDocument) -> Result<Self, FirestoreError> {
-        match wire.name.rsplit_once('/') {
-            Some((_, id)) => {
-                Ok(Self { id: id.to_owned(), fields: wire.fields, update_time: wire.update_time })
-            }
-            None => Err(FirestoreError::Protocol(format!("the document name `{}`", wire.name))),
-        }
-    }
 }

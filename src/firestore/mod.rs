@@ -6,6 +6,7 @@
 
 pub mod bulk;
 pub mod client;
+pub mod document;
 pub mod error;
 pub mod path;
 pub mod query;

@@ -21,6 +21,42 @@ pub struct Query<'a> {
     pub select: &'a [&'a str],
 }
 
+/// The documents of a collection whose ids lie in a range, in the order of their names.
+#[derive(Debug)]
+pub struct NameRange<'a> {
+    pub collection: &'a str,
+    /// Full name of the first that may be found.
+    pub from: String,
+    /// Full name of the first that is beyond.
+    pub until: String,
+    pub limit: usize,
+    /// Only these fields.
+    pub select: &'a [&'a str],
+}
+
+impl NameRange<'_> {
+    pub(super) fn to_json(&self) -> Bytes {
+        let bound = |op: &str, name: &str| {
+            let value = json!({"referenceValue": name});
+            json!({"fieldFilter": {"field": {"fieldPath": "__name__"}, "op": op, "value": value}})
+        };
+        let filters = [bound("GREATER_THAN_OR_EQUAL", &self.from), bound("LESS_THAN", &self.until)];
+        let query = json!({
+            "from": [{"collectionId": self.collection}],
+            "where": {"compositeFilter": {"op": "AND", "filters": filters}},
+            "orderBy": [{"field": {"fieldPath": "__name__"}, "direction": "ASCENDING"}],
+            "limit": self.limit,
+            "select": selection(self.select),
+        });
+        Bytes::from(json!({"structuredQuery": query}).to_string())
+    }
+}
+
+fn selection(fields: &[&str]) -> Json {
+    let fields: Vec<_> = fields.iter().map(|field| json!({"fieldPath": field})).collect();
+    json!({"fields": fields})
+}
+
 impl Query<'_> {
     pub(super) fn to_json(&self) -> Bytes {
         let filters: Vec<Json> = self
@@ -35,10 +71,7 @@ impl Query<'_> {
         let after = self.after.as_ref().map(|(value, name)| {
             ("startAt", json!({"values": [value, {"referenceValue": name}], "before": false}))
         });
-        let select = (!self.select.is_empty()).then(|| {
-            let fields: Vec<_> = self.select.iter().map(|field| json!({"fieldPath": field})).collect();
-            ("select", json!({"fields": fields}))
-        });
+        let select = (!self.select.is_empty()).then(|| ("select", selection(self.select)));
         let always = [
             ("from", json!([{"collectionId": self.collection}])),
             (

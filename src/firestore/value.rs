@@ -114,6 +114,20 @@ impl Value {
         }
     }
 
+    pub fn as_array(&self) -> Option<&[Self]> {
+        match self {
+            Self::Array { values } => Some(values),
+            _ => None,
+        }
+    }
+
+    pub fn as_map(&self) -> Option<&Fields> {
+        match self {
+            Self::Map { fields } => Some(fields),
+            _ => None,
+        }
+    }
+
     /// The value for a JSON value: integers stay integers, decimals doubles, texts strings.
     pub fn try_from_json(json: serde_json::Value) -> Result<Self, Unstorable> {
         convert(json, 0)

@@ -61,7 +61,7 @@ struct Claims<'a> {
 impl ServiceAccountKey {
     /// Reads a key file's JSON; the error says what is wrong with it, never what is in it.
     pub fn parse(json: &str) -> Result<Self, String> {
-        let file: KeyFile = serde_json::from_str(json).map_err(|error| {
+        let file: KeyFile = serde_json::from_slice(json.as_bytes()).map_err(|error| {
             format!("is no JSON key file (line {}, column {})", error.line(), error.column())
         })?;
         let missing = |name: &str| format!("has no `{name}`: it must be the JSON key of a service account");

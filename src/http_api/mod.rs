@@ -39,6 +39,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/manual/trigger-job", post(manual))
         .route("/runs", get(runs::list))
         .route("/runs/{run_id}", get(runs::show))
+        .route("/runs/{run_id}/calls", get(runs::calls))
         .route("/runs/{run_id}/resume", post(runs::resume))
         .route("/breakers", get(runs::breakers))
         .route("/breakers/{provider}/reset", post(runs::reset_breaker));

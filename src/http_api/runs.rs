@@ -13,6 +13,7 @@ use crate::app::{Answer, App};
 use crate::firestore::FirestoreError;
 use crate::job::{self, Provider};
 use crate::ledger::{Filter, PageToken};
+use crate::persist::call_log;
 use crate::report::RunReport;
 use crate::request::problem::{FieldError, Problem};
 use crate::run::Status;
@@ -97,6 +98,19 @@ pub(super) async fn show(State(app): State<Arc<App>>, Path(run_id): Path<String>
     match app.ledger.get(&run_id).await {
         Ok(Some(state)) => Json(RunReport::new(&state)).into_response(),
         Ok(None) => no_run(&run_id),
+        Err(error) => unavailable(error),
+    }
+}
+
+/// The provider calls of a run.
+pub(super) async fn calls(State(app): State<Arc<App>>, Path(run_id): Path<String>) -> Response {
+    match app.ledger.get(&run_id).await {
+        Ok(Some(_)) => {}
+        Ok(None) => return no_run(&run_id),
+        Err(error) => return unavailable(error),
+    }
+    match call_log::calls(&app.firestore, &app.config.collections.raw_logs, &run_id).await {
+        Ok(calls) => Json(calls).into_response(),
         Err(error) => unavailable(error),
     }
 }

@@ -70,7 +70,7 @@ impl Entry {
     pub fn from_fields(fields: &Fields) -> Result<Self, String> {
         let broken = |what: &str| format!("a ledger entry {what}");
         let state = match fields.get("state") {
-            Some(Value::String(json)) => serde_json::from_str(json),
+            Some(Value::String(json)) => serde_json::from_slice(json.as_bytes()),
             Some(Value::Bytes(packed)) => {
                 let json = payload::join(std::slice::from_ref(packed))
                     .map_err(|error| broken(&error.to_string()))?;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::firestore::client::Document;
+use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, Histogram};

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::entry::{CREATED_AT, STATUS};
 use crate::firestore::Value;
-use crate::firestore::client::Document;
+use crate::firestore::document::Document;
 use crate::run::Status;
 
 /// What a list says of a run.

@@ -1,5 +1,6 @@
 //! What is stored: records, records that break their schema, raw logs.
 
+pub mod call_log;
 pub mod datasets;
 pub mod payload;
 pub mod raw_log;

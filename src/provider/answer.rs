@@ -41,7 +41,7 @@ pub fn harvest(
     let mut tallies = BTreeMap::<Ticker, Tally>::new();
     for entry in envelope.data.iter().flatten() {
         // Numbers beyond a double and nesting beyond the parser's limit fail here, for this entry alone.
-        match serde_json::from_str::<Json>(entry.get()) {
+        match serde_json::from_slice::<Json>(entry.get().as_bytes()) {
             Ok(entry) => take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies),
             Err(error) => {
                 let record = Json::String(entry.get().to_owned());

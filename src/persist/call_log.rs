@@ -1,0 +1,108 @@
+//! The calls of a run, as the raw logs tell them.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use crate::firestore::document::Document;
+use crate::firestore::query::NameRange;
+use crate::firestore::{DocumentPath, Firestore, FirestoreError, Value};
+
+/// Most calls of a run that are listed.
+const CALLS_MAX: usize = 500;
+
+/// One provider call of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct CallSummary {
+    /// The document in the collection of raw logs.
+    pub log_id: String,
+    pub endpoint: String,
+    pub requested_at: Option<DateTime<Utc>>,
+    pub latency_ms: u64,
+    /// None where no answer came.
+    pub status_code: Option<i64>,
+    /// Counts the tries of the batch, from 1.
+    pub attempt: u64,
+    /// Counts the requests that worked on the run, from 1.
+    pub run_attempt: u64,
+    pub tickers_requested: usize,
+    pub tickers_successful: usize,
+    pub tickers_failed: usize,
+    pub error: Option<String>,
+}
+
+/// The answer of `GET /runs/{run_id}/calls`.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct CallList {
+    /// In the order in which they were made.
+    pub calls: Vec<CallSummary>,
+    /// Whether there are more than are listed.
+    pub truncated: bool,
+}
+
+/// The id of the raw log of a call.
+pub fn log_id(run_id: &str, run_attempt: u32, call: u64) -> String {
+    format!("{run_id}_a{run_attempt}_c{call}")
+}
+
+/// Reads the calls of a run.
+pub async fn calls(
+    firestore: &Firestore,
+    collection: &str,
+    run_id: &str,
+) -> Result<CallList, FirestoreError> {
+    let name = |suffix: &str| {
+        let path = DocumentPath::new(collection, &format!("{run_id}{suffix}"));
+        format!("{}/documents/{path}", firestore.database())
+    };
+    let range = NameRange {
+        collection,
+        from: name("_a"),
+        until: name("_b"),
+        limit: CALLS_MAX + 1,
+        select: &[
+            "request.timestamp",
+            "response.status_code",
+            "response.latency_ms",
+            "response.error",
+            "metadata",
+        ],
+    };
+    let documents = firestore.names(&range).await?;
+    let truncated = documents.len() > CALLS_MAX;
+    let mut calls: Vec<_> =
+        documents.iter().take(CALLS_MAX).filter_map(|document| summary(document, run_id)).collect();
+    calls.sort_by_key(|call| call.requested_at);
+    Ok(CallList { calls, truncated })
+}
+
+/// None for a log of another run, whose id happens to begin with this one's.
+fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
+    let part = |name: &str| document.fields.get(name).and_then(Value::as_map);
+    let (request, response, metadata) = (part("request"), part("response")?, part("metadata")?);
+    let text = |name: &str| metadata.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+    let number = |fields: &crate::firestore::Fields, name: &str| {
+        fields
+            .get(name)
+            .and_then(Value::as_i64)
+            .and_then(|number| u64::try_from(number).ok())
+            .unwrap_or_default()
+    };
+    let length = |name: &str| metadata.get(name).and_then(Value::as_array).map_or(0, <[Value]>::len);
+    let log_id = text("log_id")?;
+    let run_attempt = log_id.strip_prefix(run_id)?.strip_prefix("_a")?.split_once("_c")?.0.parse().ok()?;
+    Some(CallSummary {
+        endpoint: text("api_name")?,
+        requested_at: request.and_then(|request| request.get("timestamp")).and_then(Value::as_timestamp),
+        latency_ms: number(response, "latency_ms"),
+        status_code: response.get("status_code").and_then(Value::as_i64),
+        attempt: number(metadata, "attempt"),
+        run_attempt,
+        tickers_requested: length("tickers_requested"),
+        tickers_successful: length("tickers_successful"),
+        tickers_failed: length("tickers_failed"),
+        error: response.get("error").and_then(Value::as_str).map(ToOwned::to_owned),
+        log_id,
+    })
+}
