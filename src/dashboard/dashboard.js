@@ -1,0 +1,251 @@
+// The page: which view the address names, when to ask the service again, what a click does.
+
+import { get } from "./api.js";
+import { h, render } from "./dom.js";
+import { detailKey, witnesses } from "./evidence.js";
+import { clock, learnClock, now, plural, relative } from "./format.js";
+import { alertKey, alertsView, instanceView, jobsView, servicesView } from "./overview.js";
+import { orderActions } from "./orders.js";
+import { empty, icon, pill } from "./parts.js";
+import { runView } from "./run.js";
+import { overviewPath, runsView } from "./runs.js";
+
+/** Between two refreshes. */
+const REFRESH_MS = 10_000;
+
+/** The same while a run is being watched. */
+const WATCH_MS = 1000;
+
+/** Reports of runs kept to explain alerts: twice the number of jobs. */
+const DETAILS_MAX = 22;
+
+const state = {
+  status: null, statusError: null, statusAt: 0, announced: null,
+  runs: null, runsError: null, details: new Map(),
+  page: null, orders: new Map(), trouble: new Map(), notice: null, route: null,
+};
+let timer = 0;
+let aborter = new AbortController();
+
+const home = (id) => document.getElementById(id);
+
+// ---- addresses ----
+
+function route() {
+  const [path, query] = (location.hash || "#/").split("?");
+  if (path.startsWith("#/runs/")) return { view: "run", id: decodeURIComponent(path.slice(7)) };
+  const { job, status, page } = Object.fromEntries(new URLSearchParams(query));
+  return { view: "overview", filter: { job, status, page } };
+}
+
+function navigate() {
+  if (location.hash && !location.hash.startsWith("#/")) return;
+  const [before, after] = [state.route, route()];
+  state.route = after;
+  state.runs = state.runsError = null;
+  state.page = after.view === "run" ? { id: after.id, find: "", allCalls: false } : null;
+  for (const source of ["runs", "run", "calls"]) state.trouble.delete(source);
+  draw();
+  if (before && (before.view !== after.view || before.id !== after.id)) {
+    scrollTo(0, 0);
+    (document.querySelector("main h2[tabindex]") ?? home("content")).focus({ preventScroll: true });
+  }
+  refresh();
+}
+
+// ---- asking ----
+
+async function refresh() {
+  clearTimeout(timer);
+  aborter.abort();
+  aborter = new AbortController();
+  const { signal } = aborter;
+  const tasks = state.page ? [loadRun(state.page, signal)] : [loadRuns(signal)];
+  if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) tasks.push(loadStatus(signal));
+  await Promise.allSettled(tasks);
+  if (!signal.aborted && !document.hidden) timer = setTimeout(refresh, watching() ? WATCH_MS : REFRESH_MS);
+}
+
+/** Whether this page shows a run that is not at its end. */
+function watching() {
+  const { page } = state;
+  return Boolean(page && (page.report?.data.run_status === "running" || (page.order && !page.order.done)));
+}
+
+/** Asks one question; keeps the last answer where there is no new one. */
+async function ask(source, path, signal, take) {
+  try {
+    const answer = await get(path, signal);
+    if (signal.aborted) return;
+    state.trouble.delete(source);
+    take(answer, null);
+  } catch (error) {
+    if (signal.aborted) return;
+    if (error.kind === "refused") {
+      state.trouble.delete(source);
+      take(null, error);
+    } else {
+      state.trouble.set(source, { error, since: state.trouble.get(source)?.since ?? Date.now() });
+    }
+  }
+  draw();
+}
+
+async function loadStatus(signal) {
+  await ask("status", "/status", signal, (answer, error) => {
+    state.statusError = error;
+    if (!answer) return;
+    state.status = answer;
+    state.statusAt = Date.now();
+    learnClock(answer.time);
+    announceAlerts(answer);
+  });
+  await Promise.allSettled(witnesses(state.status).map((shown) => loadDetails(shown, signal)));
+}
+
+/** Reads a run that explains an alert. Where that fails the alert is told without it, and the next refresh tries again. */
+async function loadDetails(shown, signal) {
+  const key = detailKey(shown);
+  if (state.details.has(key)) return;
+  const report = await get(`/runs/${encodeURIComponent(shown.run_id)}`, signal);
+  if (state.details.size >= DETAILS_MAX) state.details.delete(state.details.keys().next().value);
+  state.details.set(key, report);
+  draw();
+}
+
+function loadRuns(signal) {
+  const { job, status, page } = state.route.filter;
+  const query = new URLSearchParams(Object.entries({ job, status, page_token: page }).filter(([, value]) => value));
+  return ask("runs", `/runs${query.size > 0 ? `?${query}` : ""}`, signal, (answer, error) => {
+    state.runs = answer;
+    state.runsError = error;
+  });
+}
+
+async function loadRun(page, signal) {
+  const path = `/runs/${encodeURIComponent(page.id)}`;
+  await Promise.allSettled([
+    ask("run", path, signal, (answer, error) => {
+      page.report = answer ?? page.report;
+      page.error = error;
+    }),
+    // The calls of a run that does not exist yet are no news.
+    ask("calls", `${path}/calls`, signal, (answer, error) => {
+      page.calls = answer ?? page.calls;
+      page.callsError = page.report && error?.status !== 404 ? error : null;
+    }),
+  ]);
+}
+
+// ---- showing ----
+
+function draw() {
+  const { status, page, route: here } = state;
+  if (page) page.order = state.orders.get(page.id);
+  const alerts = status?.alerts.length ?? 0;
+  const place = page ? page.report?.job ?? "Run" : "Orchestrator";
+  document.title = `${alerts > 0 ? `(${alerts}) ` : ""}${place}${status ? ` · ${status.status}` : ""}`;
+  render(home("health"), status ? [pill(status.status), h("span", { class: "where" }, `${status.project} · ${status.version}`)] : null);
+  render(home("notices"), notices());
+  render(home("alerts"), alertsView(status, state.details));
+  home("alerts").classList.toggle("compact", here.view === "run");
+  home("run-now").disabled = !status;
+  render(home("content"), here.view === "run" ? runView(page, now()) : overview());
+  tick();
+}
+
+function overview() {
+  const { status, statusError, runs, runsError, route: { filter } } = state;
+  const part = (id, title, body) => h("section", { "data-key": id, id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title`, "data-key": "title" }, title), h("div", { "data-key": "body" }, body));
+  const unknown = !status && (statusError || state.trouble.has("status"));
+  const known = (view) => (unknown ? empty("Not known", "The service has not answered yet.") : view(status));
+  return [
+    part("services", "Services", known(servicesView)),
+    part("jobs", "Jobs", known(jobsView)),
+    h("section", { "data-key": "runs", id: "runs", "aria-labelledby": "runs-title" },
+      runsView(filter, runs, runsError, state.trouble.has("runs"), (status?.jobs ?? []).map(({ job }) => job))),
+    status && part("service", "This service", instanceView(status)),
+  ];
+}
+
+function notices() {
+  const troubles = [...state.trouble.values()];
+  const signedOut = troubles.find(({ error }) => error.kind === "signed-out");
+  if (signedOut) {
+    return notice("signed-out", "Your sign-in has ended", "Nothing on this page is renewed until you sign in again.",
+      h("button", { type: "button", "data-action": "reload" }, "Reload and sign in"));
+  }
+  const [trouble] = troubles;
+  const shown = state.statusAt ? ` What you see is from ${clock(state.statusAt)}.` : "";
+  return [
+    trouble && notice("unreachable", "The service cannot be reached",
+      `${trouble.error.message}, since ${clock(trouble.since)}.${shown} Trying again every ${REFRESH_MS / 1000} s.`,
+      h("button", { type: "button", "data-action": "refresh" }, "Try now")),
+    !trouble && state.statusError && notice("status", "The state is not known", state.statusError.message),
+    state.notice && notice("order", state.notice.title, state.notice.words,
+      h("button", { type: "button", "data-action": "dismiss" }, "Dismiss")),
+  ];
+}
+
+function notice(key, title, words, action) {
+  return h("div", { class: "notice bad", "data-key": key }, icon("bad"),
+    h("div", {}, h("strong", {}, title), h("p", {}, words)), action);
+}
+
+/** Keeps ages current between two answers. */
+function tick() {
+  for (const time of document.querySelectorAll("time[data-relative]")) {
+    const words = relative(time.dateTime);
+    if (time.textContent !== words) time.textContent = words;
+  }
+  const stale = state.trouble.size > 0;
+  const age = state.statusAt ? `updated ${relative(new Date(state.statusAt + now() - Date.now()).toISOString())}` : null;
+  const none = stale ? "no answer yet" : "loading…";
+  render(home("freshness"), stale && icon("warn"), age ? `${stale ? "not current, " : ""}${age}` : none);
+  home("freshness").classList.toggle("stale", stale);
+}
+
+/** Tells those who cannot see it which alerts have come and gone. */
+function announceAlerts({ alerts }) {
+  const firing = new Map(alerts.map((alert) => [alertKey(alert), alert.message]));
+  const before = state.announced ?? new Map();
+  const come = [...firing].filter(([key]) => !before.has(key)).map(([key, message]) => `${key}: ${message}`);
+  const gone = [...before.keys()].filter((key) => !firing.has(key));
+  state.announced = firing;
+  if (come.length > 0) announce(`${plural(come.length, "new alert")}. ${come.join(". ")}`);
+  else if (gone.length > 0) announce(`No longer firing: ${gone.join(", ")}`);
+}
+
+function announce(words) {
+  home("announcer").textContent = words;
+}
+
+// ---- orders ----
+
+const actions = orderActions({ state, announce, refresh, draw });
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest("[data-action]");
+  const action = target && actions[target.dataset.action];
+  if (!action) return;
+  event.preventDefault();
+  action(target);
+});
+
+document.addEventListener("change", ({ target }) => {
+  const { filter: name } = target.dataset;
+  if (name) location.hash = overviewPath({ ...state.route.filter, page: null, [name]: target.value });
+});
+
+document.addEventListener("input", ({ target }) => {
+  if (target.dataset.find && state.page) {
+    state.page.find = target.value;
+    draw();
+  }
+});
+
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : refresh()));
+addEventListener("hashchange", navigate);
+setInterval(() => document.hidden || tick(), 1000);
+navigate();

@@ -1,0 +1,91 @@
+// Questions before anything is changed: run a job, resume a run, reset a breaker.
+
+import { h } from "./dom.js";
+import { plural } from "./format.js";
+
+const SCOPES = ["entire_watchlist", "active_symbols", "indices", "none"];
+
+/** What the service takes as a ticker. It has the last word. */
+const TICKER = /^[A-Z0-9.\-_:^=/+]{1,32}$/;
+
+const dialog = document.getElementById("dialog");
+
+/** Asks to confirm; `order` runs when the answer is yes. */
+export function confirm(title, words, yes, order) {
+  show(title, [words.map((text) => h("p", {}, text))], yes, order);
+}
+
+/** Asks what to run, then shows it once more in words. `preset`: { job, tickers }. */
+export function askRun(jobs, preset, start) {
+  const fields = {
+    job: h("select", { name: "job", required: true }, jobs.map(({ job }) => h("option", { value: job }, job))),
+    scope: h("select", { name: "scope" }, h("option", { value: "" }, "the job's own"),
+      SCOPES.map((scope) => h("option", { value: scope }, scope))),
+    tickers: h("textarea", {
+      name: "tickers", rows: "3", spellcheck: "false", autocapitalize: "characters", "aria-describedby": "tickers-note",
+    }),
+  };
+  const note = h("p", { id: "tickers-note", class: "sub" });
+  fields.job.value = preset.job ?? jobs[0]?.job;
+  fields.scope.value = preset.scope ?? "";
+  fields.tickers.value = (preset.tickers ?? []).join(", ");
+  const read = () => {
+    const tickers = parseTickers(fields.tickers.value);
+    return { job: fields.job.value, scope: fields.scope.value, ...tickers };
+  };
+  const explain = () => {
+    const { job, scope, good, bad } = read();
+    const own = jobs.find((known) => known.job === job);
+    const covered = good.length > 0 ? plural(good.length, "ticker") : `all tickers of ${scope || own?.scope}`;
+    const wrong = bad.length > 0 ? `not tickers: ${bad.join(" ")}` : "";
+    note.textContent = wrong || `Separated by commas or blanks; left empty, the scope decides. Covers ${covered}.`;
+    note.classList.toggle("bad-text", Boolean(wrong));
+    fields.tickers.setCustomValidity(wrong);
+  };
+  [fields.job, fields.scope, fields.tickers].forEach((field) => field.addEventListener("input", explain));
+  explain();
+  show("Run a job now", [
+    h("label", {}, h("span", {}, "Job"), fields.job),
+    h("label", {}, h("span", {}, "Scope"), fields.scope),
+    h("label", {}, h("span", {}, "Tickers (optional)"), fields.tickers), note,
+  ], "Continue…", () => confirmRun(jobs, read(), start));
+}
+
+function confirmRun(jobs, { job, scope, good }, start) {
+  const own = jobs.find((known) => known.job === job);
+  const covered = good.length > 0 ? `${plural(good.length, "ticker")}: ${shortened(good)}`
+    : `all tickers of the scope ${scope || own.scope}`;
+  confirm(`Run ${job}?`, [
+    `It covers ${covered}.`,
+    `It calls ${own.provider} and stores what it answers in Firestore at once. `
+      + "A run cannot be called back; what it stores replaces records of the same day and symbol.",
+  ], "Run now", () => start({ job, scope: scope || undefined, tickers: good.length > 0 ? good : undefined }));
+}
+
+function parseTickers(text) {
+  const words = [...new Set(text.toUpperCase().split(/[\s,;]+/).filter(Boolean))];
+  return { good: words.filter((word) => TICKER.test(word)), bad: words.filter((word) => !TICKER.test(word)) };
+}
+
+function shortened(tickers) {
+  const more = tickers.length - 20;
+  return tickers.slice(0, 20).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+function show(title, content, yes, order) {
+  const form = h("form", {},
+    h("h2", { id: "dialog-title" }, title), content,
+    h("div", { class: "buttons" },
+      h("button", { type: "button", "data-close": true }, "Cancel"),
+      h("button", { type: "submit", class: "primary" }, yes)));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    dialog.close();
+    order();
+  });
+  form.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  dialog.replaceChildren(form);
+  dialog.showModal();
+  // Not the button that does it: a second press of the same key must not confirm unread.
+  form.querySelector("select, [data-close]").focus();
+}

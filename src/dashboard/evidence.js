@@ -1,0 +1,57 @@
+// What the page knows about the cause of an alert: which run shows it, which tickers, why.
+
+/** The run that shows best what an alert is about: the latest one of the job that did not succeed. */
+export function witness(status, alert) {
+  const job = status.jobs.find(({ job: name }) => name === alert.job);
+  return job?.recent_runs.find(({ run_status: state }) => state === "failed" || state === "partial") ?? null;
+}
+
+/** Runs whose reports would explain the alerts that fire. A run that goes on later is another one to read. */
+export function witnesses(status) {
+  if (!status) return [];
+  const runs = status.alerts.filter(({ job }) => job).map((alert) => witness(status, alert)).filter(Boolean);
+  return [...new Map(runs.map((run) => [detailKey(run), run])).values()];
+}
+
+export function detailKey(run) {
+  return `${run.run_id}#${run.attempt}`;
+}
+
+/** The failed and the pending tickers of a report, and the reasons with how often each was given. */
+export function summary(data) {
+  const tickers = new Set();
+  const reasons = new Map();
+  const count = (reason, times) => reason && reasons.set(reason, (reasons.get(reason) ?? 0) + times);
+  for (const failure of data.tickers_failed) {
+    if (failure.ticker) tickers.add(failure.ticker);
+    count(failure.reason, 1);
+  }
+  for (const work of data.pending) {
+    work.tickers.forEach((ticker) => tickers.add(ticker));
+    count(work.reason, Math.max(work.tickers.length, 1));
+  }
+  return { tickers: [...tickers], reasons: [...reasons].sort((a, b) => b[1] - a[1]) };
+}
+
+/** Failures that have endpoint, class and reason in common, the largest group first. */
+export function failureGroups(failures) {
+  return grouped(failures, (failure) => [failure.endpoint, failure.class ?? "", failure.reason],
+    (failure) => (failure.ticker ? [failure.ticker] : []));
+}
+
+/** Pending work that has endpoint and reason in common. */
+export function pendingGroups(pending) {
+  return grouped(pending, (work) => [work.endpoint, "", work.reason ?? "not tried yet"], (work) => work.tickers);
+}
+
+function grouped(items, partsOf, tickersOf) {
+  const groups = new Map();
+  for (const item of items) {
+    const [endpoint, kind, reason] = partsOf(item);
+    const key = JSON.stringify([endpoint, kind, reason]);
+    const group = groups.get(key) ?? { key, endpoint, kind, reason, tickers: [] };
+    group.tickers.push(...tickersOf(item));
+    groups.set(key, group);
+  }
+  return [...groups.values()].sort((a, b) => b.tickers.length - a.tickers.length);
+}

@@ -1,0 +1,76 @@
+// What a click does, above all the orders: run a job, resume a run, reset a breaker.
+
+import { post, run } from "./api.js";
+import { askRun, confirm } from "./dialogs.js";
+import { runPath } from "./parts.js";
+
+/** The actions by the names that buttons carry in `data-action`; each gets its button. */
+export function orderActions({ state, announce, refresh, draw }) {
+  function startRun(wanted) {
+    const random = crypto.getRandomValues(new Uint8Array(16));
+    const key = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const runId = `${wanted.job}_key_${key}`;
+    follow(runId, "start", () => run("/manual/trigger-job", wanted, key));
+    location.hash = runPath(runId);
+  }
+
+  function resumeRun(runId) {
+    follow(runId, "resume", () => run(`/runs/${encodeURIComponent(runId)}/resume`));
+    refresh();
+  }
+
+  /** Carries an order out while the page watches the run's entry in the ledger. */
+  async function follow(runId, kind, carryOut) {
+    const order = { kind, done: false, error: null };
+    state.orders.set(runId, order);
+    announce(kind === "resume" ? "The run goes on." : "The run is being started.");
+    try {
+      const report = await carryOut();
+      announce(`${report.job} ${report.data.run_status}: ${report.message}`);
+    } catch (error) {
+      order.error = error;
+    }
+    order.done = true;
+    if (state.page?.id === runId) refresh();
+  }
+
+  async function resetBreaker(provider) {
+    try {
+      await post(`/breakers/${encodeURIComponent(provider)}/reset`);
+      state.notice = null;
+      announce(`The breaker of ${provider} is closed.`);
+    } catch (error) {
+      state.notice = { title: `The breaker of ${provider} was not reset`, words: error.message };
+    }
+    refresh();
+  }
+
+  async function copy(button) {
+    const { text } = button.dataset;
+    // Not there on a plain-HTTP address that is not local.
+    const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+    announce(done ? "Copied." : "Copying is not possible here.");
+    button.classList.toggle("copied", Boolean(done));
+  }
+
+  return {
+    refresh,
+    reload: () => location.reload(),
+    dismiss: () => { state.notice = null; draw(); },
+    skip: () => document.getElementById("content").focus(),
+    copy,
+    "run-now": ({ dataset }) => askRun(state.status.jobs, { job: dataset.job ?? state.route.filter?.job }, startRun),
+    "run-failed": ({ dataset }) => {
+      const { data } = state.page.report;
+      const tickers = [...new Set(data.tickers_failed.map(({ ticker }) => ticker).filter(Boolean))];
+      askRun(state.status.jobs, { job: dataset.job, tickers }, startRun);
+    },
+    resume: ({ dataset }) => confirm("Resume this run?", [
+      dataset.run, "What is pending goes on; where nothing is pending, what failed is tried again.",
+    ], "Resume", () => resumeRun(dataset.run)),
+    "reset-breaker": ({ dataset }) => confirm(`Close the breaker of ${dataset.provider}?`, [
+      "All instances call the provider again at once, whether or not it has recovered. If it still fails, the breaker opens again.",
+    ], "Close the breaker", () => resetBreaker(dataset.provider)),
+    "all-calls": () => { state.page.allCalls = true; draw(); },
+  };
+}

@@ -1,0 +1,116 @@
+// Small pieces that every view is made of.
+
+import { h } from "./dom.js";
+import { clock, duration, exact, plural, relative } from "./format.js";
+
+/** How a state looks. Each tone has its own icon: no state is told by colour alone. */
+const TONES = {
+  succeeded: "ok", healthy: "ok", closed: "ok",
+  partial: "warn", degraded: "warn", half_open: "warn", warning: "warn", overdue: "warn",
+  failed: "bad", unhealthy: "bad", open: "bad", critical: "bad",
+  running: "busy",
+};
+
+export function tone(state) {
+  return TONES[state] ?? "idle";
+}
+
+export function icon(name) {
+  return h("svg", { class: `icon icon-${name}`, "aria-hidden": "true" }, h("use", { href: `#i-${name}` }));
+}
+
+/** A state in a word, with its icon. */
+export function pill(state, text = state.replaceAll("_", " ")) {
+  return h("span", { class: `pill ${tone(state)}` }, icon(tone(state)), text);
+}
+
+/** How long ago, or how soon; kept current by the page's clock. */
+export function ago(time) {
+  if (!time) return "never";
+  return h("time", { datetime: time, title: exact(time), "data-relative": true }, relative(time));
+}
+
+/** The time of day and how long ago. */
+export function when(time) {
+  if (!time) return "never";
+  return [h("time", { datetime: time, title: exact(time) }, clock(time)), " · ", ago(time)];
+}
+
+export function button(text, action, data = {}, kind = "") {
+  const dataset = Object.fromEntries(Object.entries(data).map(([name, value]) => [`data-${name}`, value]));
+  return h("button", { type: "button", class: kind || null, "data-action": action, ...dataset }, text);
+}
+
+export function runPath(runId) {
+  return `#/runs/${encodeURIComponent(runId)}`;
+}
+
+/** What a section says in place of its content. */
+export function empty(title, ...words) {
+  return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), words.length > 0 && h("p", {}, words));
+}
+
+export function loading(what, lines = 3) {
+  const bars = Array.from({ length: lines }, () => h("span", { class: "skeleton" }));
+  return h("div", { class: "loading" }, h("p", { class: "hidden" }, `Loading ${what}…`), bars);
+}
+
+export function problem(title, words) {
+  return h("div", { class: "notice bad" }, icon("bad"), h("div", {}, h("strong", {}, title), h("p", {}, words)));
+}
+
+/** Terms and their values; entries without a value are left out. */
+export function facts(entries, kind = "facts") {
+  const told = entries.filter(([, value]) => value);
+  return h("dl", { class: kind }, told.map(([name, value, look]) =>
+    h("div", { class: look ?? null }, h("dt", {}, name), h("dd", {}, value))));
+}
+
+/**
+ * A table that becomes a list of cards on a narrow screen.
+ *
+ * The roles are written out since that change of display takes the native ones away in some browsers.
+ * columns: [name, class]; rows: { key, look, cells }, the first cell names the row.
+ */
+export function table(caption, columns, rows) {
+  const head = columns.map(([name, look]) =>
+    h("th", { role: "columnheader", scope: "col", class: look }, name));
+  const body = rows.map(({ key, look, cells }) =>
+    h("tr", { role: "row", "data-key": key, class: look }, cells.map((cell, at) => {
+      const [name, kind] = columns[at];
+      if (at === 0) return h("th", { role: "rowheader", scope: "row", class: kind }, cell);
+      return h("td", { role: "cell", class: kind, "data-label": name }, h("div", {}, cell));
+    })));
+  return h("table", { role: "table" },
+    h("caption", { class: "hidden" }, caption),
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, head)),
+    h("tbody", { role: "rowgroup" }, body));
+}
+
+const BAR = { width: 5, gap: 2, height: 24, count: 20 };
+
+/** The durations of the last runs, oldest first. A failed run has a cross-bar, a partial one is hollow. */
+export function sparkline(runs) {
+  const last = runs.slice(0, BAR.count).reverse();
+  if (last.length === 0) return h("span", { class: "quiet" }, "no runs yet");
+  const longest = Math.max(...last.map((run) => run.duration_ms ?? 0), 1);
+  const step = BAR.width + BAR.gap;
+  const width = BAR.count * step;
+  const bars = last.map((run, at) => {
+    const height = Math.max(3, Math.round(((run.duration_ms ?? 0) / longest) * (BAR.height - 4)));
+    const x = width - (last.length - at) * step;
+    const hollow = run.run_status === "partial" || run.run_status === "running";
+    const inset = hollow ? 0.75 : 0;
+    return h("g", { class: `bar ${tone(run.run_status)}` },
+      h("title", {}, `${run.run_status}, ${duration(run.duration_ms)}, ${clock(run.started_at)}`),
+      h("rect", {
+        class: hollow ? "hollow" : null, x: x + inset, y: BAR.height - height + inset,
+        width: BAR.width - 2 * inset, height: height - 2 * inset,
+      }),
+      run.run_status === "failed" && h("rect", { x: x - 1, y: BAR.height + 2, width: BAR.width + 2, height: 2.5 }));
+  });
+  const bad = last.filter((run) => run.run_status === "failed").length;
+  const words = `durations of the last ${plural(last.length, "run")}, longest ${duration(longest)}, ${bad} failed`;
+  return h("svg", { class: "sparkline", role: "img", "aria-label": words, viewBox: `-1 0 ${width + 2} ${BAR.height + 5}` },
+    h("line", { class: "axis", x1: 0, x2: width, y1: BAR.height + 0.5, y2: BAR.height + 0.5 }), bars);
+}

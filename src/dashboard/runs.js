@@ -1,0 +1,95 @@
+// The latest runs, with filters that are part of the address.
+
+import { h } from "./dom.js";
+import { duration, number } from "./format.js";
+import { button, empty, icon, loading, pill, problem, runPath, table, when } from "./parts.js";
+
+const STATUSES = ["running", "succeeded", "partial", "failed"];
+
+/** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first one. */
+export function runsView(filter, answer, error, unreachable, jobs) {
+  return [
+    h("div", { class: "section-head", "data-key": "head" }, h("h2", { id: "runs-title" }, "Runs"), filters(filter, jobs)),
+    h("div", { "data-key": "body", "aria-busy": answer || error || unreachable ? null : "true" },
+      body(filter, answer, error, unreachable)),
+  ];
+}
+
+export function overviewPath({ job, status, page }) {
+  const query = new URLSearchParams();
+  if (job) query.set("job", job);
+  if (status) query.set("status", status);
+  if (page) query.set("page", page);
+  return query.size > 0 ? `#/?${query}` : "#/";
+}
+
+function filters(filter, jobs) {
+  // A job of the address that the service does not know stays visible, so that it can be taken back.
+  const names = [...new Set([...jobs, filter.job].filter(Boolean))];
+  return h("div", { class: "filters", role: "group", "aria-label": "Filter the runs" },
+    select("Job", "job", filter.job, names, "all jobs"),
+    select("Status", "status", filter.status, STATUSES, "any status"));
+}
+
+function select(label, name, chosen, values, all) {
+  return h("label", {}, h("span", {}, label), h("select", { "data-filter": name },
+    h("option", { value: "", selected: !chosen }, all),
+    values.map((value) => h("option", { value, selected: value === chosen }, value))));
+}
+
+function body(filter, answer, error, unreachable) {
+  if (error) return problem("The runs cannot be shown", error.message);
+  if (!answer && unreachable) return empty("Not known", "The service has not answered yet.");
+  if (!answer) return loading("runs", 6);
+  if (answer.runs.length === 0) return nothing(filter);
+  return [
+    h("div", { "data-key": "table" }, table("The latest runs, newest first", COLUMNS, answer.runs.map(row))),
+    pager(filter, answer.next_page_token),
+  ];
+}
+
+function nothing({ job, status, page }) {
+  const clear = h("a", { href: "#/" }, "Show all runs");
+  if (page) return empty("No older runs", clear);
+  if (!job && !status) {
+    return empty("No runs yet", "The first one shows up here when a job's time has come. ",
+      button("Run a job now…", "run-now"));
+  }
+  const words = [job && `of ${job}`, status && `that are ${status}`].filter(Boolean).join(" ");
+  return empty(`No runs ${words}`, clear);
+}
+
+const COLUMNS = [
+  ["Job", ""], ["Status", ""], ["Started", ""], ["Duration", "num"], ["Tickers done", "num"], ["Failed", "num"],
+  ["Pending", "num"], ["Records", "num"], ["Trigger", ""],
+];
+
+function row({ job, message, data }) {
+  const troubled = data.run_status === "failed" || data.run_status === "partial";
+  return {
+    key: data.run_id,
+    cells: [
+      [h("a", { href: runPath(data.run_id), class: "name" }, job),
+        troubled && h("span", { class: "sub clip", title: message }, message)],
+      pill(data.run_status),
+      when(data.started_at),
+      duration(data.duration_ms),
+      `${number(data.tickers_processed)} of ${number(data.tickers_requested)}`,
+      marked(data.tickers_failed.length),
+      marked(data.tickers_pending),
+      number(data.records_stored),
+      data.attempt > 1 ? `${data.trigger}, attempt ${data.attempt}` : data.trigger,
+    ],
+  };
+}
+
+function marked(count) {
+  return count > 0 ? h("span", { class: "count-bad" }, icon("warn"), " ", number(count)) : h("span", { class: "zero" }, "0");
+}
+
+function pager(filter, next) {
+  if (!filter.page && !next) return null;
+  return h("nav", { class: "pager", "aria-label": "Pages of runs", "data-key": "pager" },
+    filter.page && h("a", { href: overviewPath({ ...filter, page: null }) }, "Newest runs"),
+    next && h("a", { href: overviewPath({ ...filter, page: next }) }, "Older runs"));
+}

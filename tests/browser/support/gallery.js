@@ -1,0 +1,46 @@
+// Screenshots of every state against the mock, to look at: `node support/gallery.js DIRECTORY`.
+
+import { mkdir } from "node:fs/promises";
+import { DESKTOP, PHONE, launch, open } from "./browser.js";
+import { HANG, RESET, mock } from "./mock.js";
+import { disaster, failedCalls, failedRun, troubled } from "./trouble.js";
+import { calls, fresh, healthy, report } from "./world.js";
+
+const directory = process.argv[2] ?? "gallery";
+await mkdir(directory, { recursive: true });
+const browser = await launch();
+
+const bad = failedRun();
+const good = report("finnhub-quote-portfolio");
+const runs = { runs: [bad, good, disaster(), report("polygon-news-market")], next_page_token: "more" };
+const world = (status, more = {}) => ({
+  "GET /status": status, "GET /runs": runs, [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
+  [`GET /runs/${good.data.run_id}`]: good, [`GET /runs/${good.data.run_id}/calls`]: { calls: calls(120), truncated: true },
+  [`GET /runs/${disaster().data.run_id}`]: disaster(), [`GET /runs/${disaster().data.run_id}/calls`]: { calls: [], truncated: false }, ...more,
+});
+const of = ({ data }) => `/#/runs/${encodeURIComponent(data.run_id)}`;
+
+await shoot("healthy", world(healthy()));
+await shoot("troubled", world(troubled()));
+await shoot("run-failed", world(troubled()), of(bad));
+await shoot("run-good", world(healthy()), of(good));
+await shoot("run-500", world(troubled()), of(disaster()));
+await shoot("empty", world(fresh(), { "GET /runs": { runs: [], next_page_token: null } }));
+await shoot("loading", world(HANG, { "GET /runs": HANG }));
+await shoot("unreachable", world(RESET, { "GET /runs": RESET }));
+await shoot("signed-out", world([401, {}], { "GET /runs": [401, {}] }));
+await shoot("dialog", world(healthy()), "/", async (page) => { await page.click("#run-now"); });
+await browser.close();
+
+async function shoot(name, answers, path = "/", act = async () => {}) {
+  const server = await mock(answers);
+  for (const [kind, options] of [["light", { viewport: DESKTOP }], ["dark", { viewport: DESKTOP, dark: true }], ["phone", { viewport: PHONE }]]) {
+    const page = await open(browser, server.url, path, options);
+    await page.waitForTimeout(600);
+    await act(page);
+    await page.screenshot({ path: `${directory}/${name}-${kind}.png`, fullPage: name !== "dialog" });
+    if (page.faults.length) console.log(name, kind, page.faults);
+    await page.context().close();
+  }
+  server.close();
+}

@@ -1,0 +1,114 @@
+// Answers of the service for the mock: a healthy world, and what can go wrong with it.
+
+export const JOBS = [
+  ["tiingo-daily-prices", "/tiingo/daily-prices", "tiingo", "entire_watchlist", "0 18 * * 1-5", "End-of-day prices of the entire watchlist"],
+  ["tiingo-daily-prices-indices", "/tiingo/daily-prices-indices", "tiingo", "indices", "5 18 * * 1-5", "End-of-day prices of the market indices"],
+  ["finnhub-quote-portfolio", "/finnhub/quote-portfolio", "finnhub", "active_symbols", "*/5 9-16 * * 1-5", "Intraday quotes of the active positions"],
+  ["finnhub-quote-indices", "/finnhub/quote-indices", "finnhub", "indices", "*/5 9-16 * * 1-5", "Intraday quotes of the market indices"],
+  ["finnhub-company-news-universe", "/finnhub/company-news-universe", "finnhub", "entire_watchlist", "0 8-18/2 * * 1-5", "Company news of the entire watchlist"],
+  ["finnhub-company-news-portfolio", "/finnhub/company-news-portfolio", "finnhub", "active_symbols", "0 8-18 * * 1-5", "Company news of the active positions"],
+  ["finnhub-fundamentals-earnings", "/finnhub/fundamentals-earnings", "finnhub", "entire_watchlist", "0 7 * * 1-5", "Fundamentals and the earnings calendar of the entire watchlist"],
+  ["polygon-news-universe", "/polygon/news-universe", "polygon", "entire_watchlist", "0 8-17/3 * * 1-5", "Company news of the entire watchlist"],
+  ["polygon-news-portfolio", "/polygon/news-portfolio", "polygon", "active_symbols", "0 8-18 * * 1-5", "Company news of the active positions"],
+  ["polygon-news-market", "/polygon/news-market", "polygon", "none", "0,30 8-18 * * 1-5", "Market-wide news"],
+  ["alpha-vantage-technical-indicators", "/alphavantage/technical-indicators", "alphavantage", "entire_watchlist", "0 17 * * 1-5", "Technical indicators of the entire watchlist"],
+];
+
+const SIZE = { entire_watchlist: 508, active_symbols: 50, indices: 8, none: 0 };
+
+/** A time that lies `seconds` ahead of now, or behind it. */
+export function at(seconds) {
+  return new Date(Date.now() + seconds * 1000).toISOString();
+}
+
+export function tickers(count, from = 0) {
+  return Array.from({ length: count }, (_, index) => `T${String(from + index).padStart(3, "0")}`);
+}
+
+/** A run's report. `change` overrides fields of its data; `message` is the sentence. */
+export function report(job, change = {}, message = null) {
+  const [, , provider, scope] = JOBS.find(([name]) => name === job);
+  const requested = change.tickers_requested ?? SIZE[scope];
+  const failed = change.tickers_failed?.length ?? 0;
+  const pending = change.pending?.reduce((sum, work) => sum + work.tickers.length, 0) ?? 0;
+  const data = {
+    run_id: `${job}_2026-11-24T18:00:00Z`, run_status: "succeeded", attempt: 1, trigger: "scheduler", scope, provider,
+    run_time: at(-600), tickers_requested: requested, tickers_processed: requested - failed - pending,
+    tickers_failed: [], tickers_pending: pending, pending: [], records_stored: requested - failed - pending,
+    records_rejected: 0, collections: { [`${provider}_daily_records`]: requested - failed - pending }, raw_logs: 11,
+    batches: 11, calls: 11, retries: 0, write_retries: 0, remarks: [], created_at: at(-601), started_at: at(-600),
+    ended_at: at(-596), duration_ms: 4321, trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+    resources: {
+      steps_ms: { claim: 12, plan: 140, execute: 4100, close: 20 }, waits_ms: { retry: 0, limit: 310 }, bytes_in: 2_345_678,
+      bytes_out: 34_567, memory_bytes: 21_000_000,
+    },
+    ...change,
+  };
+  const status = { succeeded: "ok", partial: "partial" }[data.run_status] ?? "error";
+  const done = `${data.tickers_processed} of ${requested} tickers processed, ${data.records_stored} records stored`;
+  return { status, job, message: message ?? done, data, timestamp: at(-596) };
+}
+
+/** A run as the status page lists it. */
+export function brief({ data }, stopped = null) {
+  const kept = ["run_id", "run_status", "attempt", "created_at", "started_at", "ended_at", "duration_ms",
+    "tickers_requested", "tickers_pending", "records_stored"];
+  const run = Object.fromEntries(kept.map((name) => [name, data[name] ?? null]));
+  return { ...run, tickers_failed: data.tickers_failed.length, stopped };
+}
+
+/** The calls of a run: batches of 50 tickers, four at once. */
+export function calls(count, change = () => ({})) {
+  return Array.from({ length: count }, (_, index) => ({
+    log_id: `018f3c2e-7a1b-7c3d-9e4f-${String(index).padStart(12, "0")}`, endpoint: "/fetch",
+    requested_at: at(-600 + Math.floor(index / 4) * 0.9 + (index % 4) * 0.05), latency_ms: 620 + ((index * 137) % 400), status_code: 200,
+    attempt: 1, run_attempt: 1, tickers_requested: 50, tickers_successful: 50, tickers_failed: 0, error: null, ...change(index),
+  }));
+}
+
+function history(job, at0) {
+  return Array.from({ length: 20 }, (_, index) => brief(report(job, {
+    run_id: `${job}_tick-${index}`, duration_ms: 1500 + ((index * 7919 + at0 * 104_729) % 2600), started_at: at(-3600 * (index + 1)),
+    run_status: "succeeded",
+  })));
+}
+
+function service(provider, index) {
+  return {
+    provider, url: `http://localhost:${8001 + index}`, healthy: true, latency_ms: 3 + index * 4, status_code: 200, error: null,
+    breaker: { position: "closed", until: null, openings: 0, prober: null, reason: null },
+    connections: {
+      calls_in_flight: index, calls_in_flight_max: 4, calls: 1200, last_success_time: at(-30 - index), last_error_time: null,
+      last_error: null, failures_in_row: 0,
+    },
+  };
+}
+
+/** A service in which all is well. */
+export function healthy() {
+  const jobs = JOBS.map(([job, route, provider, scope, schedule, summary], index) => ({
+    job, route, provider, scope, summary, schedule, next_run_time: "2026-11-24T23:00:00.000Z", last_due_time: at(-3000), overdue: false,
+    statistics: { jobs_processed: 40, jobs_successful: 40, jobs_partial: 0, jobs_failed: 0, last_job_time: at(-3600) },
+    last_success_time: at(-3600), success_percent: 100, recent_runs: history(job, index),
+  }));
+  return {
+    status: "healthy", service: "orchestrator", version: "0.1.0", time: at(0), project: "demo-project", database: "(default)",
+    time_zone: "America/New_York",
+    instance: { id: "0192f0c1-2d3e-7f40-8a5b-6c7d8e9f0a1b", started_at: at(-86_000), requests_in_flight: 1, memory_bytes: 12_345_678 },
+    statistics: { jobs_processed: 440, jobs_successful: 431, jobs_partial: 6, jobs_failed: 3, last_job_time: at(-300) },
+    firestore: { reachable: true, latency_ms: 4, error: null },
+    services: ["tiingo", "finnhub", "polygon", "alphavantage"].map(service),
+    jobs, alerts: [],
+  };
+}
+
+/** A service that has never run a job. */
+export function fresh() {
+  const world = healthy();
+  const none = { jobs_processed: 0, jobs_successful: 0, jobs_partial: 0, jobs_failed: 0, last_job_time: null };
+  world.jobs.forEach((job) => Object.assign(job, {
+    statistics: none, recent_runs: [], success_percent: null, last_success_time: null,
+  }));
+  world.services.forEach(({ connections }) => Object.assign(connections, { last_success_time: null, calls: 0 }));
+  return { ...world, statistics: none };
+}
