@@ -11,6 +11,7 @@ use crate::job;
 use crate::run::{Failure, Resources, RunState, Status, Work};
 
 /// The answer's `status`.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -20,6 +21,7 @@ pub enum Outcome {
 }
 
 /// The answer of a job route.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
     pub status: Outcome,
@@ -34,6 +36,7 @@ pub struct RunReport {
 }
 
 /// The figures of a run.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Serialize)]
 pub struct RunData {
     pub run_id: String,

@@ -72,6 +72,7 @@ impl Trigger {
 }
 
 /// Tickers that one endpoint still has to be asked for. No tickers: the endpoint knows none.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
     pub endpoint: String,
@@ -89,6 +90,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// A ticker that failed for good at one endpoint.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// None where the endpoint knows no tickers.

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::app::Answer;
 use crate::auth::CHALLENGES;
@@ -56,17 +56,25 @@ fn with_retry_after(mut response: Response, wait: Option<Duration>) -> Response 
     response
 }
 
-pub(super) fn healthy() -> Response {
-    Json(json!({"status": "healthy", "service": "orchestrator", "version": env!("CARGO_PKG_VERSION")}))
-        .into_response()
+/// Whether the service is configured.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Serialize)]
+pub(super) struct Health<'a> {
+    /// `healthy` or `unhealthy`.
+    status: &'static str,
+    service: &'static str,
+    version: &'static str,
+    /// Every mistake of the configuration.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    errors: &'a [String],
 }
 
-pub(super) fn unhealthy(errors: &[String]) -> Response {
-    let body = json!({
-        "status": "unhealthy",
-        "service": "orchestrator",
-        "version": env!("CARGO_PKG_VERSION"),
-        "errors": errors,
-    });
-    (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+pub(super) fn health(errors: &[String]) -> Response {
+    let (code, status) = if errors.is_empty() {
+        (StatusCode::OK, "healthy")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
+    };
+    let body = Health { status, service: "orchestrator", version: env!("CARGO_PKG_VERSION"), errors };
+    (code, Json(body)).into_response()
 }

@@ -11,12 +11,14 @@ use crate::job::catalogue::SCHEDULE_TIME_ZONE;
 use crate::job::{CATALOGUE, Job};
 
 /// All jobs.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 pub(super) struct Jobs {
     jobs: Vec<JobView>,
 }
 
 /// One row of the catalogue.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 struct JobView {
     job: &'static str,
@@ -29,6 +31,7 @@ struct JobView {
     summary: &'static str,
 }
 
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 struct EndpointView {
     path: &'static str,

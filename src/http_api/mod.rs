@@ -3,7 +3,10 @@
 mod answer;
 mod boundary;
 mod jobs;
+#[cfg(not(target_family = "wasm"))]
+pub mod openapi;
 mod ops;
+mod pages;
 mod runs;
 
 use std::sync::Arc;
@@ -43,6 +46,10 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/runs/{run_id}/resume", post(runs::resume))
         .route("/breakers", get(runs::breakers))
         .route("/breakers/{provider}/reset", post(runs::reset_breaker));
+    for asset in pages::ASSETS {
+        let answer = async move |headers: HeaderMap| asset.answer(&headers);
+        protected = protected.route(asset.route, get(answer));
+    }
     for job in CATALOGUE {
         let run =
             |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
@@ -64,13 +71,13 @@ pub fn misconfigured(errors: ConfigErrors, world: World) -> Router {
     let boundary = Boundary { world, in_flight: Arc::default() };
     let health = errors.clone();
     Router::new()
-        .route("/health", get(move || async move { answer::unhealthy(&health.0) }))
+        .route("/health", get(move || async move { answer::health(&health.0) }))
         .fallback(move || async move { Problem::misconfigured(&errors.0).into_response() })
         .layer(middleware::from_fn_with_state(boundary, boundary::cross))
 }
 
 fn open_routes() -> Router<Arc<App>> {
-    Router::new().route("/health", get(async || answer::healthy())).fallback(not_found)
+    Router::new().route("/health", get(async || answer::health(&[]))).fallback(not_found)
 }
 
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

@@ -7,7 +7,6 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use crate::app::{Answer, App};
 use crate::firestore::FirestoreError;
@@ -16,6 +15,7 @@ use crate::ledger::{Filter, PageToken};
 use crate::persist::call_log;
 use crate::report::RunReport;
 use crate::request::problem::{FieldError, Problem};
+use crate::resilience::breaker::Shared;
 use crate::run::Status;
 
 /// Runs in one page, unless the caller wants fewer or more.
@@ -31,8 +31,9 @@ pub(super) struct ListQuery {
     page_token: Option<String>,
 }
 
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
-struct RunList {
+pub(super) struct RunList {
     runs: Vec<RunReport>,
     next_page_token: Option<String>,
 }
@@ -125,12 +126,26 @@ pub(super) async fn breakers(State(app): State<Arc<App>>) -> Response {
     if let Err(error) = futures::future::try_join_all(refreshed).await {
         return unavailable(error);
     }
-    let breakers = Provider::ALL.map(|provider| breaker(&app, provider));
-    Json(json!({"breakers": breakers})).into_response()
+    let breakers = Provider::ALL.into_iter().map(|provider| breaker(&app, provider)).collect();
+    Json(BreakerList { breakers }).into_response()
 }
 
-fn breaker(app: &App, provider: Provider) -> serde_json::Value {
-    json!({"provider": provider.name(), "breaker": app.breakers.state(provider)})
+/// A provider's breaker.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Serialize)]
+pub(super) struct BreakerView {
+    provider: &'static str,
+    breaker: Shared,
+}
+
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Serialize)]
+pub(super) struct BreakerList {
+    breakers: Vec<BreakerView>,
+}
+
+fn breaker(app: &App, provider: Provider) -> BreakerView {
+    BreakerView { provider: provider.name(), breaker: app.breakers.state(provider) }
 }
 
 pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {

@@ -11,8 +11,10 @@ pub const TICKER_BYTES_MAX: usize = 32;
 pub const TICKERS_MAX: usize = 5_000;
 
 /// A symbol: trimmed, upper case, 1 to [`TICKER_BYTES_MAX`] characters out of `A-Z 0-9 . - _ : ^ = / +`.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
+#[cfg_attr(not(target_family = "wasm"), schema(value_type = String, pattern = r"^[A-Za-z0-9.\-_:^=/+]{1,32}$", example = "AAPL"))]
 pub struct Ticker(Box<str>);
 
 /// Why a text is no ticker.

@@ -13,9 +13,13 @@ use crate::job::{Scope, Ticker};
 const ERRORS_MAX: usize = 20;
 
 /// What the body says; whatever it leaves out, the route or the catalogue says.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Debug, Default)]
+#[cfg_attr(not(target_family = "wasm"), schema(as = TriggerRequest))]
 pub struct Body {
+    #[cfg_attr(not(target_family = "wasm"), schema(example = "finnhub-quote-portfolio"))]
     pub job: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schema(value_type = Option<String>, example = "active_symbols"))]
     pub scope: Option<Scope>,
     pub run_time: Option<DateTime<Utc>>,
     pub tickers: Option<Vec<Ticker>>,

@@ -7,8 +7,10 @@ use http::StatusCode;
 use serde::Serialize;
 
 /// One field that is wrong.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
+    #[cfg_attr(not(target_family = "wasm"), schema(value_type = String))]
     pub field: Cow<'static, str>,
     /// What was sent, shortened; empty where that says nothing.
     pub value: String,
@@ -26,6 +28,7 @@ impl FieldError {
 }
 
 /// A refusal.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// A path that names the kind of problem.
@@ -33,6 +36,7 @@ pub struct Problem {
     pub kind: &'static str,
     pub title: &'static str,
     #[serde(serialize_with = "status_number")]
+    #[cfg_attr(not(target_family = "wasm"), schema(value_type = u16))]
     pub status: StatusCode,
     pub detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]

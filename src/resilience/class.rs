@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::ports::TransportError;
 
 /// What failed, as far as it matters to what happens next.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {

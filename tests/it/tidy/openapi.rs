@@ -1,0 +1,48 @@
+//! The stored description of the HTTP interface is that of the code: `UPDATE=1 cargo test --test it tidy` renews it.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use orchestrator::http_api::openapi::document;
+use serde_json::Value as Json;
+
+use super::files::{read, root};
+
+#[test]
+fn the_stored_description_is_that_of_the_code() {
+    let path = root().join("src/http_api/openapi.json");
+    let expected = serde_json::to_string_pretty(&document()).expect("JSON") + "\n";
+    if read(&path) == expected {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE").is_some(),
+        "src/http_api/openapi.json is out of date; renew it by `UPDATE=1 cargo test --test it tidy`"
+    );
+    fs::write(&path, expected).expect("openapi.json is writable");
+}
+
+#[test]
+fn every_reference_of_the_description_leads_somewhere() {
+    let document = document();
+    let mut references = BTreeSet::new();
+    collect(&document, &mut references);
+    assert!(references.len() > 10, "{references:?}");
+    for reference in references {
+        let pointer = reference.strip_prefix('#').expect("a reference within the document");
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}
+
+fn collect(json: &Json, references: &mut BTreeSet<String>) {
+    match json {
+        Json::Object(members) => {
+            if let Some(Json::String(reference)) = members.get("$ref") {
+                references.insert(reference.clone());
+            }
+            members.values().for_each(|member| collect(member, references));
+        }
+        Json::Array(items) => items.iter().for_each(|item| collect(item, references)),
+        _ => {}
+    }
+}
