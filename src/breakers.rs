@@ -239,10 +239,12 @@ impl StoredBreaker {
             let count = document.fields.get(&format!("{TRANSITIONS}{}", position.name()))?.as_i64()?;
             Some((position.name(), u64::try_from(count).ok()?))
         };
+        let mut transitions = BTreeMap::new();
+        transitions.extend(Position::ALL.into_iter().filter_map(count));
         Self {
             shared: from_document(document),
             changed_at: document.fields.get("changed_at").and_then(Value::as_timestamp),
-            transitions: Position::ALL.into_iter().filter_map(count).collect(),
+            transitions,
         }
     }
 }

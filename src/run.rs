@@ -171,18 +171,18 @@ impl RunState {
             return 0;
         }
         let failed = self.failed.iter().filter_map(|failure| failure.ticker.as_ref());
-        let open: BTreeSet<_> = self.pending.iter().flat_map(|work| &work.tickers).chain(failed).collect();
-        self.tickers_requested.saturating_sub(open.len())
+        let open = distinct(&mut self.pending.iter().flat_map(|work| &work.tickers).chain(failed));
+        self.tickers_requested.saturating_sub(open)
     }
 
     /// Distinct tickers that failed for good.
     pub fn tickers_failed(&self) -> usize {
-        self.failed.iter().filter_map(|failure| failure.ticker.as_ref()).collect::<BTreeSet<_>>().len()
+        distinct(&mut self.failed.iter().filter_map(|failure| failure.ticker.as_ref()))
     }
 
     /// Distinct tickers that are still to be done.
     pub fn tickers_pending(&self) -> usize {
-        self.pending.iter().flat_map(|work| &work.tickers).collect::<BTreeSet<_>>().len()
+        distinct(&mut self.pending.iter().flat_map(|work| &work.tickers))
     }
 
     /// Whether there was something to do and none of it worked.
@@ -224,6 +224,12 @@ impl RunState {
         self.stopped = None;
         self.resources = Resources::default();
     }
+}
+
+fn distinct<'a>(tickers: &mut dyn Iterator<Item = &'a Ticker>) -> usize {
+    let mut distinct = BTreeSet::new();
+    distinct.extend(tickers);
+    distinct.len()
 }
 
 /// Joins work that has the same endpoint and the same past, in the order in which it appears.

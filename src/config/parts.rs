@@ -47,7 +47,8 @@ pub(super) fn auth(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
         &[("oidc", InboundAuth::Oidc), ("platform", InboundAuth::Platform), ("none", InboundAuth::None)],
     );
     let allowed = r.choice("allow_unauthenticated", &[("true", true), ("false", false)]);
-    let scheduler_accounts: BTreeSet<_> = r.list("scheduler_service_account").into_iter().collect();
+    let mut scheduler_accounts = BTreeSet::new();
+    scheduler_accounts.extend(r.list("scheduler_service_account"));
     let audiences = r.list("oidc_audience");
     let operator_token = Some(r.text("operator_token")).filter(|token| !token.is_empty());
     let certs_url = r.base_url("google_certs_url");

@@ -31,6 +31,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The text of a setting, trimmed; its default where it is unset.
+    #[inline(never)]
     pub(super) fn text(&mut self, name: &str) -> String {
         let Some(key) = keys::find(name) else {
             // A name that the table lacks is a mistake of ours; it must show, not pass as empty.
@@ -41,11 +42,13 @@ impl<'a> Reader<'a> {
     }
 
     /// A list, comma separated; empty items do not count.
+    #[inline(never)]
     pub(super) fn list(&mut self, name: &str) -> Vec<String> {
         let text = self.text(name);
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()
     }
 
+    #[inline(never)]
     pub(super) fn integer(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let text = self.text(name);
         match text.parse::<u64>() {
@@ -58,6 +61,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A number for all jobs, and others for some: `50, polygon-news-universe=80`.
+    #[inline(never)]
     pub(super) fn per_job(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<PerJob> {
         let (mut default, mut jobs) = (None, BTreeMap::new());
         for item in self.list(name) {
@@ -105,6 +109,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that can stand in a resource name: not empty, no slash, no white space.
+    #[inline(never)]
     pub(super) fn path_segment(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
         if text.is_empty() {
@@ -117,6 +122,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `host:port`.
+    #[inline(never)]
     pub(super) fn authority(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
         match text.parse::<http::uri::Authority>() {
@@ -125,6 +131,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline(never)]
     pub(super) fn base_url(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
         match parse_base_url(&text) {
@@ -134,6 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of origins, comma separated; `*` is no origin.
+    #[inline(never)]
     pub(super) fn origins(&mut self, name: &str) -> Option<Vec<http::HeaderValue>> {
         let text = self.text(name);
         let mut origins = Vec::new();

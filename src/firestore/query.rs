@@ -83,7 +83,8 @@ impl Query<'_> {
             ),
             ("limit", json!(self.limit)),
         ];
-        let query: BTreeMap<_, _> = always.into_iter().chain(filter).chain(after).chain(select).collect();
+        let mut query = BTreeMap::new();
+        query.extend(always.into_iter().chain(filter).chain(after).chain(select));
         Bytes::from(json!({"structuredQuery": query}).to_string())
     }
 }

@@ -5,9 +5,9 @@ use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
 use jsonwebtoken::signature::{Error as SignatureError, Signer, Verifier};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, EncodingKey};
-use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _};
+use rsa::pkcs1::DecodeRsaPrivateKey as _;
 use rsa::pkcs1v15::{Signature, SigningKey, VerifyingKey};
-use rsa::pkcs8::DecodePrivateKey as _;
+use rsa::pkcs8::PrivateKeyInfo;
 use rsa::signature::SignatureEncoding as _;
 use rsa::{BigUint, RsaPrivateKey, RsaPublicKey};
 use sha2::Sha256;
@@ -26,8 +26,13 @@ pub fn install() {
 
 /// Reads a private key in PEM, of either form in which keys are handed out (PKCS #8 and PKCS #1).
 pub fn signing_key(pem: &str) -> Option<EncodingKey> {
-    let key = RsaPrivateKey::from_pkcs8_pem(pem).or_else(|_| RsaPrivateKey::from_pkcs1_pem(pem)).ok()?;
-    Some(EncodingKey::from_rsa_der(key.to_pkcs1_der().ok()?.as_bytes()))
+    let (label, der) = pem_rfc7468::decode_vec(pem.trim().as_bytes()).ok()?;
+    let der = match label {
+        "PRIVATE KEY" => PrivateKeyInfo::try_from(der.as_slice()).ok()?.private_key,
+        "RSA PRIVATE KEY" => &der,
+        _ => return None,
+    };
+    RsaPrivateKey::from_pkcs1_der(der).is_ok().then(|| EncodingKey::from_rsa_der(der))
 }
 
 fn signer(algorithm: &Algorithm, key: &EncodingKey) -> Result<Box<dyn JwtSigner>> {

@@ -78,7 +78,9 @@ impl JobTotals {
         let time = |name: &str| document.fields.get(name).and_then(Value::as_timestamp);
         let family = |family: &str| -> BTreeMap<String, u64> {
             let member = |name: &str| Some(name.strip_prefix(family)?.strip_prefix('/')?.to_owned());
-            document.fields.keys().filter_map(|name| Some((member(name)?, count(name)))).collect()
+            let mut members = BTreeMap::new();
+            members.extend(document.fields.keys().filter_map(|name| Some((member(name)?, count(name)))));
+            members
         };
         let histogram = |name: &str| {
             let mut buckets = family(name);
@@ -153,7 +155,8 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
 fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String, Value)> {
     let mut duration = Histogram::default();
     duration.observe(ATTEMPT_BOUNDS_MS, state.duration_ms);
-    let attempts = BTreeMap::from([(state.status.name().to_owned(), 1)]);
+    let mut attempts = BTreeMap::new();
+    attempts.insert(state.status.name().to_owned(), 1);
     let families = [
         (ATTEMPTS, &attempts),
         (DURATION, &duration.buckets),

@@ -289,7 +289,8 @@ fn all_alerts(
     let store = firestore.error.as_deref().map(Alert::firestore_unreachable);
     let jobs = CATALOGUE.iter().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
     let services = services.iter().flat_map(alerts::of_service);
-    let mut alerts: Vec<_> = store.into_iter().chain(jobs).chain(services).collect();
-    alerts.sort_by_key(|alert| std::cmp::Reverse(alert.severity));
+    let (mut alerts, warnings): (Vec<_>, Vec<_>) =
+        store.into_iter().chain(jobs).chain(services).partition(|alert| alert.severity == Severity::Critical);
+    alerts.extend(warnings);
     alerts
 }

@@ -73,7 +73,7 @@ pub async fn calls(
     let truncated = documents.len() > CALLS_MAX;
     let mut calls: Vec<_> =
         documents.iter().take(CALLS_MAX).filter_map(|document| summary(document, run_id)).collect();
-    calls.sort_by_key(|call| call.requested_at);
+    calls.sort_unstable_by_key(|call| call.requested_at);
     Ok(CallList { calls, truncated })
 }
 

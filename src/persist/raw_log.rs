@@ -88,7 +88,7 @@ impl RawLog<'_> {
             ("tickers_requested", tickers(self.asked)),
             ("tickers_successful", tickers(self.succeeded)),
             ("tickers_failed", tickers(self.failed)),
-            ("date", Value::String(self.requested_at.format("%Y-%m-%d").to_string())),
+            ("date", Value::String(self.requested_at.date_naive().to_string())),
             ("log_id", Value::string(self.log_id)),
             ("ingested_at", Value::Timestamp(self.now)),
         ])

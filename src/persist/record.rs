@@ -282,7 +282,7 @@ fn whole(value: &Json) -> Option<i64> {
 }
 
 fn is_date(text: &str) -> bool {
-    text.len() == 10 && NaiveDate::parse_from_str(text, "%Y-%m-%d").is_ok()
+    text.parse::<NaiveDate>().is_ok_and(|date| date.to_string() == text)
 }
 
 /// The start of a value, for a message.

@@ -97,7 +97,9 @@ fn growth(now: &BTreeMap<String, u64>, earlier: &BTreeMap<String, u64>) -> BTree
         let by = count.saturating_sub(earlier.get(name).copied().unwrap_or_default());
         (by > 0).then(|| (name.clone(), by))
     };
-    now.iter().filter_map(grown).collect()
+    let mut growth = BTreeMap::new();
+    growth.extend(now.iter().filter_map(grown));
+    growth
 }
 
 #[cfg(test)]

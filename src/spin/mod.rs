@@ -3,7 +3,7 @@
 mod transport;
 mod world;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -71,8 +71,8 @@ async fn start() -> Router {
 }
 
 /// The text of every setting.
-async fn settings() -> anyhow::Result<HashMap<&'static str, String>> {
-    let mut values = HashMap::new();
+async fn settings() -> anyhow::Result<BTreeMap<&'static str, String>> {
+    let mut values = BTreeMap::new();
     for key in KEYS {
         let value = spin_sdk::variables::get(key.name).await;
         values.insert(key.name, value.with_context(|| format!("{} cannot be read", key.name))?);

@@ -2,6 +2,7 @@
 //!
 //! Every test has its own instance, its own providers and its own database in one shared emulator.
 
+mod api_docs;
 mod batches;
 mod breaker;
 mod deadline;
@@ -19,4 +20,6 @@ mod records;
 mod requests;
 mod runs;
 mod service;
+mod status;
 mod tickers;
+mod trace;
