@@ -14,7 +14,7 @@ pub enum Platform {
     /// Google Cloud Run
     #[default]
     CloudRun,
-    /// Kubernetes with SpinKube
+    /// Kubernetes with the Spin operator
     Spinkube,
     /// Akamai Functions or Fermyon Cloud, 30 s a request
     Akamai,
