@@ -45,7 +45,8 @@ pub fn run(args: &IndexesArgs) -> Result<()> {
 fn present(args: &IndexesArgs, mode: Mode) -> Result<Vec<Index>> {
     let call = at(Call::new(["firestore", "indexes", "composite", "list"]), args).with("format", "json");
     let Some(answer) = call.ask(mode)? else { return Ok(Vec::new()) };
-    let indexes: Vec<Value> = serde_json::from_str(&answer).context("gcloud's list of indexes is not JSON")?;
+    let indexes: Vec<Value> =
+        serde_json::from_str(&answer).context("gcloud's list of indexes is not JSON")?;
     indexes.iter().map(|index| Index::parse(index, &group_of(text_of(index, "name")?)?)).collect()
 }
 

@@ -63,7 +63,10 @@ fn a_dry_run_shows_eleven_jobs_and_changes_nothing() {
     let output = gcloud.xtask(&scheduler("--dry-run"));
     assert!(output.status.success(), "{output:?}");
     let shown = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(shown.lines().filter(|line| line.starts_with("gcloud scheduler jobs create http ")).count(), 11);
+    assert_eq!(
+        shown.lines().filter(|line| line.starts_with("gcloud scheduler jobs create http ")).count(),
+        11
+    );
     assert!(shown.contains(r#"'--message-body={"job":"polygon-news-market","scope":"none"}'"#), "{shown}");
     assert_eq!(gcloud.calls(), Vec::<Vec<String>>::new());
 }
@@ -107,7 +110,9 @@ fn applying_updates_the_jobs_that_exist_and_creates_the_others() {
             "--max-doublings=4",
         ]
     );
-    assert!(creations.iter().all(|call| call.contains(&"--headers=Content-Type=application/json".to_owned())));
+    assert!(
+        creations.iter().all(|call| call.contains(&"--headers=Content-Type=application/json".to_owned()))
+    );
 }
 
 #[test]

@@ -37,7 +37,10 @@ pub async fn wait(port: u16, limit: Duration) {
             return;
         }
         if open > 0 && !told {
-            eprintln!("entry: ending when {open} connections are closed, in {} s at the latest", limit.as_secs());
+            eprintln!(
+                "entry: ending when {open} connections are closed, in {} s at the latest",
+                limit.as_secs()
+            );
             told = true;
         }
         sleep(INTERVAL).await;

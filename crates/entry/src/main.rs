@@ -80,7 +80,8 @@ fn start(arguments: Vec<String>) -> Result<Child> {
 fn application(port: u16) -> Vec<String> {
     let listen = format!("0.0.0.0:{port}");
     // The root file system is read-only: no state, no logs on disk, no compilation cache, scratch files below /tmp.
-    let words = ["up", "--from", "spin.toml", "--listen", &listen, "--cache-dir", "/tmp/spin", "--disable-cache"];
+    let words =
+        ["up", "--from", "spin.toml", "--listen", &listen, "--cache-dir", "/tmp/spin", "--disable-cache"];
     words.into_iter().chain(["--state-dir", "", "--log-dir", ""]).map(ToOwned::to_owned).collect()
 }
 
@@ -106,7 +107,9 @@ fn port() -> Result<u16> {
 /// A number from the environment; one that is set to nothing counts as not set.
 fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T> {
     match std::env::var(name) {
-        Ok(text) if !text.is_empty() => text.parse().map_err(|_| format!("{name} is no such number: `{text}`")),
+        Ok(text) if !text.is_empty() => {
+            text.parse().map_err(|_| format!("{name} is no such number: `{text}`"))
+        }
         _ => Ok(default),
     }
 }
@@ -119,10 +122,7 @@ struct Stop {
 
 impl Stop {
     fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
     async fn told(&mut self) {

@@ -32,8 +32,7 @@ pub fn settings(get: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
 /// Only where a Firestore emulator is set: nothing real can be reached through such an instance.
 pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
     let is_set = |name: &str| get(name).is_some_and(|value| !value.is_empty());
-    let emulator =
-        is_set("FIRESTORE_EMULATOR_HOST") || is_set(&format!("{PREFIX}FIRESTORE_EMULATOR_HOST"));
+    let emulator = is_set("FIRESTORE_EMULATOR_HOST") || is_set(&format!("{PREFIX}FIRESTORE_EMULATOR_HOST"));
     let inbound_auth = format!("{PREFIX}INBOUND_AUTH");
     let told = get(&inbound_auth).is_some();
     (emulator && !told).then(|| (inbound_auth, "none".to_owned()))

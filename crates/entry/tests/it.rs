@@ -177,7 +177,8 @@ fn the_health_check_follows_the_components_answer() {
         let check = command().arg("health").env("PORT", port).stderr(Stdio::piped()).spawn().unwrap();
         let (mut stream, _) = listener.accept().unwrap();
         // All of it: closing with something unread would reset the connection.
-        let request: Vec<_> = BufReader::new(&stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+        let request: Vec<_> =
+            BufReader::new(&stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
         assert_eq!(request[0], "GET /health HTTP/1.1");
         stream.write_all(answer.as_bytes()).unwrap();
         drop(stream);

@@ -34,7 +34,8 @@ fn declared() -> String {
     KEYS.iter().fold(String::new(), |mut rows, key| {
         let secret = if key.secret { ", secret = true" } else { "" };
         let (default, description) = (quoted(key.default), quoted(key.description));
-        let _ = writeln!(rows, "{} = {{ default = {default}{secret}, description = {description} }}", key.name);
+        let _ =
+            writeln!(rows, "{} = {{ default = {default}{secret}, description = {description} }}", key.name);
         rows
     })
 }
