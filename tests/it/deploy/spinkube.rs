@@ -1,4 +1,4 @@
-//! SpinKube's resources, held to what the operator's custom resource definitions (core.spinkube.dev/v1alpha1) take.
+//! The Kubernetes resources, held to what the Spin operator's custom resource definitions (core.spinkube.dev/v1alpha1) take.
 
 use std::collections::BTreeMap;
 
