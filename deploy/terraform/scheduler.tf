@@ -18,9 +18,9 @@ resource "google_cloud_scheduler_job" "job" {
     }
   }
 
-  # With a duration Cloud Scheduler goes on until both are used up: the duration decides.
+  # Cloud Scheduler goes on until both are used up, so that a run of many requests gets as many as it needs.
   retry_config {
-    retry_count          = local.scheduler.retry_attempts
+    retry_count          = each.value.retries
     max_retry_duration   = "${each.value.retry_duration_seconds}s"
     min_backoff_duration = "${local.limits.min_backoff_seconds}s"
     max_backoff_duration = "${local.limits.max_backoff_seconds}s"

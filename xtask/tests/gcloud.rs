@@ -103,7 +103,7 @@ fn applying_updates_the_jobs_that_exist_and_creates_the_others() {
             "--oidc-service-account-email=scheduler@p.iam.gserviceaccount.com",
             "--oidc-token-audience=https://orchestrator.example.com",
             "--attempt-deadline=960s",
-            "--max-retry-attempts=1",
+            "--max-retry-attempts=3",
             "--max-retry-duration=240s",
             "--min-backoff=30s",
             "--max-backoff=300s",

@@ -14,10 +14,6 @@ use crate::gcloud::{Call, Mode};
 use crate::limits::Limits;
 use crate::progress;
 
-/// Attempts after the first that Cloud Scheduler makes at least. With a retry duration it goes on until both are
-/// used up, so the duration decides: a run of many requests needs more than the five attempts that could be told.
-const RETRY_ATTEMPTS: u64 = 1;
-
 /// Creates the jobs that are missing and updates the others. Jobs of other names are left alone.
 pub fn run(args: &SchedulerArgs) -> Result<()> {
     let mode = args.mode.chosen();
@@ -50,6 +46,7 @@ fn present(args: &SchedulerArgs, mode: Mode) -> Result<BTreeSet<String>> {
 /// The call that brings one job to the state of the catalogue.
 fn call(job: &Job, verb: &str, limits: &Limits, args: &SchedulerArgs) -> Result<Call> {
     let base = args.url.trim_end_matches('/');
+    let window = schedule::retry_window(job.schedule)?;
     // Cloud Scheduler's own default, application/octet-stream, is taken too; this says what it is.
     let headers = if verb == "create" { "headers" } else { "update-headers" };
     Ok(Call::new(["scheduler", "jobs", verb, "http", job.name])
@@ -65,8 +62,8 @@ fn call(job: &Job, verb: &str, limits: &Limits, args: &SchedulerArgs) -> Result<
         .with("oidc-service-account-email", &args.service_account)
         .with("oidc-token-audience", args.audience.as_deref().unwrap_or(base))
         .with("attempt-deadline", format_args!("{}s", limits.attempt_deadline))
-        .with("max-retry-attempts", RETRY_ATTEMPTS)
-        .with("max-retry-duration", format_args!("{}s", schedule::retry_window(job.schedule)?.as_secs()))
+        .with("max-retry-attempts", schedule::retries(window, limits))
+        .with("max-retry-duration", format_args!("{}s", window.as_secs()))
         .with("min-backoff", format_args!("{}s", limits.min_backoff))
         .with("max-backoff", format_args!("{}s", limits.max_backoff))
         .with("max-doublings", limits.max_doublings))
@@ -76,21 +73,24 @@ fn body(job: &Job) -> Value {
     json!({"scope": job.scope.name(), "job": job.name})
 }
 
-/// The jobs as data, for Terraform.
+/// The jobs as data, for Terraform, which deploys to Cloud Run.
 #[cfg(test)]
 fn data() -> Result<Value> {
+    let limits = Limits::read(crate::limits::Platform::CloudRun)?;
     let jobs = CATALOGUE.iter().map(|job| {
+        let window = schedule::retry_window(job.schedule)?;
         Ok(json!({
             "name": job.name,
             "description": job.summary,
             "route": job.route,
             "schedule": job.schedule,
             "body": body(job),
-            "retry_duration_seconds": schedule::retry_window(job.schedule)?.as_secs(),
+            "retries": schedule::retries(window, &limits),
+            "retry_duration_seconds": window.as_secs(),
         }))
     });
     let jobs: Vec<_> = jobs.collect::<Result<_>>()?;
-    Ok(json!({"time_zone": SCHEDULE_TIME_ZONE, "retry_attempts": RETRY_ATTEMPTS, "jobs": jobs}))
+    Ok(json!({"time_zone": SCHEDULE_TIME_ZONE, "jobs": jobs}))
 }
 
 #[cfg(test)]

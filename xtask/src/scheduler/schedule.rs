@@ -5,17 +5,35 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::limits::Limits;
+
 /// Retries of one tick end this long before the next tick: Cloud Scheduler holds a tick back while it retries another.
 const BEFORE_NEXT_TICK: Duration = Duration::from_secs(60);
 
 /// Retries of one tick never go on longer, however seldom the job runs.
 const WINDOW_MAX: Duration = Duration::from_secs(12 * 3600);
 
+/// Most retries that Cloud Scheduler can be told.
+const RETRIES_MAX: u64 = 5;
+
 const MINUTES_A_DAY: u64 = 24 * 60;
 
 /// How long one tick may be tried again.
 pub fn retry_window(schedule: &str) -> Result<Duration> {
     Ok(shortest_gap(schedule)?.saturating_sub(BEFORE_NEXT_TICK).min(WINDOW_MAX))
+}
+
+/// How many retries one tick certainly gets: as many as begin within the window, so that they end before the next tick.
+///
+/// With a window Cloud Scheduler goes on until both are used up, so that a run of many requests gets more.
+pub fn retries(window: Duration, limits: &Limits) -> u64 {
+    let (mut wait, mut total, mut retries) = (limits.min_backoff, 0, 0);
+    while retries < RETRIES_MAX && total + wait <= window.as_secs() {
+        total += wait;
+        retries += 1;
+        wait = (wait * 2).min(limits.max_backoff);
+    }
+    retries
 }
 
 /// The shortest time between two ticks, as if the schedule ticked on every day.
@@ -71,6 +89,14 @@ mod tests {
     fn retries_end_before_the_next_tick_and_within_half_a_day() {
         assert_eq!(retry_window("*/5 9-16 * * 1-5").unwrap(), Duration::from_secs(240));
         assert_eq!(retry_window("0 17 * * 1-5").unwrap(), WINDOW_MAX);
+    }
+
+    #[test]
+    fn retries_begin_within_the_window() {
+        let limits = Limits { attempt_deadline: 960, min_backoff: 30, max_backoff: 300, max_doublings: 4 };
+        for (window, expected) in [(29, 0), (30, 1), (240, 3), (43_200, 5)] {
+            assert_eq!(retries(Duration::from_secs(window), &limits), expected, "{window}");
+        }
     }
 
     #[test]
