@@ -1,6 +1,7 @@
 //! Tests of the component that need no wasm: house rules, Firestore's behaviour, simulation.
 
 mod conformance;
+mod deploy;
 mod firestore;
 mod simulation;
 mod tidy;

@@ -1,6 +1,7 @@
 //! House rules that run as code. Each exception stands here, with its reason.
 
-mod files;
+pub mod files;
+pub mod generated;
 mod openapi;
 mod readme;
 mod settings;

@@ -10,6 +10,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::gcloud::Mode;
+use crate::limits::Platform;
 use crate::runtime::Runtime;
 
 /// Development commands of the orchestrator.
@@ -50,6 +52,16 @@ pub enum Command {
     /// OPERATOR_TOKEN. Exit code 1 on any answer that is not a 2xx.
     #[command(verbatim_doc_comment)]
     Trigger(TriggerArgs),
+    /// Create or update the jobs of Cloud Scheduler, from the catalogue
+    ///
+    /// Prints each gcloud command; --apply carries it out. Jobs of other names stay as they are.
+    #[command(verbatim_doc_comment)]
+    Scheduler(SchedulerArgs),
+    /// Create Firestore's indexes and TTL policies, from firestore.indexes.json
+    ///
+    /// Prints each gcloud command; --apply carries it out.
+    #[command(verbatim_doc_comment)]
+    Indexes(IndexesArgs),
     /// Build the component
     Build(BuildArgs),
     /// Make this machine ready: the compiler's target, Java, the Firestore emulator
@@ -130,6 +142,59 @@ pub struct TriggerArgs {
     /// Time of the run, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub run_time: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct ModeArgs {
+    /// Show the commands, change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Carry the commands out
+    #[arg(long)]
+    pub apply: bool,
+}
+
+impl ModeArgs {
+    pub fn chosen(&self) -> Mode {
+        if self.apply { Mode::Apply } else { Mode::DryRun }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct SchedulerArgs {
+    #[command(flatten)]
+    pub mode: ModeArgs,
+    /// The Google Cloud project
+    #[arg(long)]
+    pub project: String,
+    /// Region of the jobs
+    #[arg(long, default_value = "us-east1")]
+    pub location: String,
+    /// Address of the service, https://…
+    #[arg(long)]
+    pub url: String,
+    /// E-mail of the service account as which Cloud Scheduler calls
+    #[arg(long, value_name = "EMAIL")]
+    pub service_account: String,
+    /// Audience of its tokens [default: the address]
+    #[arg(long)]
+    pub audience: Option<String>,
+    /// Where the service runs: sets the time limits
+    #[arg(long, value_enum, default_value_t)]
+    pub platform: Platform,
+}
+
+#[derive(Debug, Args)]
+pub struct IndexesArgs {
+    #[command(flatten)]
+    pub mode: ModeArgs,
+    /// The Google Cloud project
+    #[arg(long)]
+    pub project: String,
+    /// The Firestore database
+    #[arg(long, default_value = "(default)")]
+    pub database: String,
 }
 
 #[derive(Debug, Args)]

@@ -8,8 +8,12 @@ mod ci;
 mod cli;
 mod demo;
 mod environment;
+mod gcloud;
+mod indexes;
+mod limits;
 mod progress;
 mod runtime;
+mod scheduler;
 mod serve;
 mod setup;
 mod simulate;
@@ -38,6 +42,8 @@ fn main() -> ExitCode {
         Command::Ci => ci::run(),
         Command::Simulate(args) => simulate::run(&args),
         Command::Trigger(args) => wait(trigger::run(&args)),
+        Command::Scheduler(args) => scheduler::run(&args),
+        Command::Indexes(args) => indexes::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -156,7 +156,8 @@ impl Host {
     fn configure(&mut self) -> anyhow::Result<(App, bool)> {
         let manifest = Manifest::read(&self.manifest)?;
         let config = self.runtime_config.as_deref().map(RuntimeConfig::read).transpose()?.unwrap_or_default();
-        self.sources.runtime_config = config.variables;
+        self.sources.runtime_config = config.stronger;
+        self.sources.fallback = config.weaker;
         for warning in config.warnings {
             self.log.host(&format!("runtime configuration: {warning}"));
         }

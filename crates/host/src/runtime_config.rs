@@ -14,8 +14,12 @@ use crate::variables::Values;
 /// The settings taken from the file.
 #[derive(Debug)]
 pub struct RuntimeConfig {
-    /// The values of all static variable providers; the first provider wins.
-    pub variables: Values,
+    /// The values of the static variable providers that stand before the environment; the first provider wins.
+    ///
+    /// As in Spin the environment comes last, unless a provider of type "env" gives it another place.
+    pub stronger: Values,
+    /// The values of the static variable providers after the one of type "env".
+    pub weaker: Values,
     /// Whether connections to other servers are kept for further requests.
     pub connection_pooling: bool,
     /// What the file asks for and this host does not do.
@@ -24,7 +28,12 @@ pub struct RuntimeConfig {
 
 impl Default for RuntimeConfig {
     fn default() -> Self {
-        Self { variables: Values::new(), connection_pooling: true, warnings: Vec::new() }
+        Self {
+            stronger: Values::new(),
+            weaker: Values::new(),
+            connection_pooling: true,
+            warnings: Vec::new(),
+        }
     }
 }
 
@@ -62,6 +71,7 @@ impl RuntimeConfig {
     fn add_providers(&mut self, section: &str, value: Value) -> anyhow::Result<()> {
         let providers: Vec<Table> =
             value.try_into().with_context(|| format!("{section} is not an array of tables"))?;
+        let mut after_environment = false;
         for mut provider in providers {
             match provider.get("type").and_then(Value::as_str) {
                 Some("static") => {
@@ -69,13 +79,15 @@ impl RuntimeConfig {
                     let values: Values = values
                         .try_into()
                         .with_context(|| format!("{section}.values is not a table of strings"))?;
+                    let side = if after_environment { &mut self.weaker } else { &mut self.stronger };
                     for (name, value) in values {
-                        self.variables.entry(name).or_insert(value);
+                        side.entry(name).or_insert(value);
                     }
                 }
+                Some("env") if provider.len() == 1 => after_environment = true,
                 Some(kind) => {
                     self.warnings.push(format!(
-                        "the {section} of type {kind:?} has no effect in this host, only \"static\" has"
+                        "the {section} of type {kind:?} has no effect in this host, only \"static\" and a bare \"env\" have"
                     ));
                 }
                 None => anyhow::bail!("a {section} has no type: add type = \"static\""),
@@ -106,8 +118,22 @@ mod tests {
              [outbound_http]\nconnection_pooling = true\n",
         )
         .unwrap();
-        assert_eq!(config.variables, Values::from([("a".into(), "1".into()), ("b".into(), "3".into())]));
+        assert_eq!(config.stronger, Values::from([("a".into(), "1".into()), ("b".into(), "3".into())]));
+        assert!(config.weaker.is_empty());
         assert!(config.connection_pooling);
+        assert!(config.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_provider_of_the_environment_parts_stronger_values_from_weaker_ones() {
+        let config = RuntimeConfig::parse(
+            "[[variables_provider]]\ntype = \"static\"\nvalues = { a = \"1\" }\n\
+             [[variables_provider]]\ntype = \"env\"\n\
+             [[variables_provider]]\ntype = \"static\"\nvalues = { b = \"2\" }\n",
+        )
+        .unwrap();
+        assert_eq!(config.stronger, Values::from([("a".into(), "1".into())]));
+        assert_eq!(config.weaker, Values::from([("b".into(), "2".into())]));
         assert!(config.warnings.is_empty());
     }
 
@@ -123,11 +149,12 @@ mod tests {
     #[test]
     fn what_has_no_effect_is_named() {
         let config = RuntimeConfig::parse(
-            "[llm_compute]\ntype = \"x\"\n[[variables_provider]]\ntype = \"vault\"\n[outbound_http]\nmax_connections = 1\n",
+            "[llm_compute]\ntype = \"x\"\n[[variables_provider]]\ntype = \"vault\"\n\
+             [[variables_provider]]\ntype = \"env\"\nprefix = \"X\"\n[outbound_http]\nmax_connections = 1\n",
         )
         .unwrap();
         let warnings = config.warnings.join("\n");
-        for part in ["llm_compute", "vault", "max_connections"] {
+        for part in ["llm_compute", "vault", "\"env\"", "max_connections"] {
             assert!(warnings.contains(part), "{part} in {warnings}");
         }
     }

@@ -16,10 +16,12 @@ pub type Values = BTreeMap<String, String>;
 pub struct Sources {
     /// Given to the host one by one. A name that the manifest does not declare is a mistake.
     pub overrides: Values,
+    /// The static providers of the runtime configuration, but for those that it places after the environment.
+    pub runtime_config: Values,
     /// The process environment, of which `SPIN_VARIABLE_<NAME>` counts.
     pub environment: Values,
-    /// The static providers of the runtime configuration.
-    pub runtime_config: Values,
+    /// The static providers that the runtime configuration places after the environment.
+    pub fallback: Values,
 }
 
 const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
@@ -50,8 +52,8 @@ impl Sources {
             .environment
             .keys()
             .filter(|key| key.starts_with(ENVIRONMENT_PREFIX) && !known.contains(*key));
-        let runtime_config = self.runtime_config.keys().filter(|name| !declared.contains_key(*name));
-        environment.chain(runtime_config).cloned().collect()
+        let configured = self.runtime_config.keys().chain(self.fallback.keys());
+        environment.chain(configured.filter(|name| !declared.contains_key(*name))).cloned().collect()
     }
 
     fn value(&self, name: &str, variable: &Variable) -> Result<String, String> {
@@ -64,8 +66,9 @@ impl Sources {
         let environment_name = environment_name(name);
         self.overrides
             .get(name)
-            .or_else(|| self.environment.get(&environment_name))
             .or_else(|| self.runtime_config.get(name))
+            .or_else(|| self.environment.get(&environment_name))
+            .or_else(|| self.fallback.get(name))
             .or(variable.default.as_ref())
             .cloned()
             .ok_or_else(|| {
@@ -134,15 +137,17 @@ mod tests {
     #[test]
     fn stronger_sources_win() {
         let mut sources =
-            Sources { runtime_config: values(&[("level", "r"), ("token", "t")]), ..Sources::default() };
+            Sources { fallback: values(&[("level", "f"), ("token", "t")]), ..Sources::default() };
         let level = |sources: &Sources| {
             let mut problems = Problems::default();
             let found = sources.resolve(&declared(), &mut problems);
             problems.into_result(found).unwrap()["level"].clone()
         };
-        assert_eq!(level(&sources), "r");
+        assert_eq!(level(&sources), "f");
         sources.environment = values(&[("SPIN_VARIABLE_LEVEL", "e")]);
         assert_eq!(level(&sources), "e");
+        sources.runtime_config = values(&[("level", "r")]);
+        assert_eq!(level(&sources), "r");
         sources.overrides = values(&[("level", "")]);
         assert_eq!(level(&sources), "");
         sources = Sources { overrides: values(&[("token", "t")]), ..Sources::default() };

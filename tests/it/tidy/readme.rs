@@ -1,43 +1,18 @@
 //! The README's reference tables are written from the code: `UPDATE=1 cargo test --test it tidy` renews them.
 
 use std::fmt::Write;
-use std::fs;
 
 use orchestrator::config::keys::KEYS;
 use orchestrator::job::CATALOGUE;
 use orchestrator::job::catalogue::SCHEDULE_TIME_ZONE;
 
-use super::files::{read, root};
+use super::generated::{Marks, check};
 
 #[test]
 fn the_readmes_tables_are_the_catalogue_and_the_settings() {
     // One test for both: renewing writes one file.
-    check("jobs", &jobs_table());
-    check("variables", &settings_table());
-}
-
-/// Compares the part of the README between the markers of that name, or renews it when asked to.
-fn check(name: &str, expected: &str) {
-    let path = root().join("README.md");
-    let text = read(&path);
-    let (head, body, tail) = split(&text, name);
-    if body == expected {
-        return;
-    }
-    assert!(
-        std::env::var_os("UPDATE").is_some(),
-        "README.md: the part `{name}` is out of date; renew it by `UPDATE=1 cargo test --test it tidy`"
-    );
-    fs::write(&path, format!("{head}{expected}{tail}")).expect("README.md is writable");
-}
-
-/// The text up to and with the start marker, between the markers, and from the end marker on.
-fn split<'a>(text: &'a str, name: &str) -> (&'a str, &'a str, &'a str) {
-    let (start, end) = (format!("<!-- {name}:start -->\n"), format!("<!-- {name}:end -->"));
-    let missing = |marker: &str| panic!("README.md has no line `{}`", marker.trim());
-    let from = text.find(&start).unwrap_or_else(|| missing(&start)) + start.len();
-    let to = text[from..].find(&end).unwrap_or_else(|| missing(&end)) + from;
-    (&text[..from], &text[from..to], &text[to..])
+    check("README.md", &Marks::markdown("jobs"), &jobs_table());
+    check("README.md", &Marks::markdown("variables"), &settings_table());
 }
 
 fn jobs_table() -> String {

@@ -1,11 +1,13 @@
 //! spin.toml declares exactly the settings of the one table.
 
 use std::collections::BTreeSet;
+use std::fmt::Write;
 
 use orchestrator::config::keys::KEYS;
 use toml::{Table, Value};
 
 use super::files::{read, root};
+use super::generated::{Marks, check};
 
 fn manifest() -> Table {
     read(&root().join("spin.toml")).parse().expect("spin.toml is TOML")
@@ -21,30 +23,48 @@ fn table<'a>(table: &'a Table, path: &[&str]) -> &'a Table {
 }
 
 #[test]
-fn spin_toml_declares_exactly_the_settings() {
-    let manifest = manifest();
-    let variables = table(&manifest, &["variables"]);
-    let declared: BTreeSet<_> = variables.keys().map(String::as_str).collect();
-    let known: BTreeSet<_> = KEYS.iter().map(|key| key.name).collect();
-    assert_eq!(declared, known, "spin.toml [variables] and config::keys::KEYS differ");
-    for key in KEYS {
-        let variable = variables[key.name].as_table().expect("a table");
-        let default = variable.get("default").and_then(Value::as_str);
-        assert_eq!(default, Some(key.default), "default of {}", key.name);
-        let secret = variable.get("secret").and_then(Value::as_bool).unwrap_or(false);
-        assert_eq!(secret, key.secret, "secret of {}", key.name);
-    }
+fn spin_toml_declares_exactly_the_settings_and_gives_the_component_each() {
+    // One test for both: renewing writes one file.
+    check("spin.toml", &Marks::toml("variables"), &declared());
+    check("spin.toml", &Marks::toml("given"), &given());
+}
+
+/// The rows of `[variables]`.
+fn declared() -> String {
+    KEYS.iter().fold(String::new(), |mut rows, key| {
+        let secret = if key.secret { ", secret = true" } else { "" };
+        let (default, description) = (quoted(key.default), quoted(key.description));
+        let _ =
+            writeln!(rows, "{} = {{ default = {default}{secret}, description = {description} }}", key.name);
+        rows
+    })
+}
+
+/// The rows of `[component.orchestrator.variables]`.
+fn given() -> String {
+    KEYS.iter().fold(String::new(), |mut rows, key| {
+        let _ = writeln!(rows, "{0} = \"{{{{ {0} }}}}\"", key.name);
+        rows
+    })
+}
+
+/// A text as TOML writes it.
+fn quoted(text: &str) -> String {
+    Value::String(text.to_owned()).to_string()
 }
 
 #[test]
-fn the_component_is_given_every_setting() {
+fn spin_toml_says_what_the_table_says() {
     let manifest = manifest();
-    let given = table(&manifest, &["component", "orchestrator", "variables"]);
-    let expected: Table = KEYS
-        .iter()
-        .map(|key| (key.name.to_owned(), Value::String(format!("{{{{ {} }}}}", key.name))))
-        .collect();
-    assert_eq!(given, &expected, "spin.toml [component.orchestrator.variables]");
+    let variables = table(&manifest, &["variables"]);
+    for key in KEYS {
+        let variable = variables[key.name].as_table().expect("a table");
+        let text = |name: &str| variable.get(name).and_then(Value::as_str);
+        assert_eq!(text("default"), Some(key.default), "default of {}", key.name);
+        assert_eq!(text("description"), Some(key.description), "description of {}", key.name);
+        let secret = variable.get("secret").and_then(Value::as_bool).unwrap_or(false);
+        assert_eq!(secret, key.secret, "secret of {}", key.name);
+    }
 }
 
 #[test]

@@ -1,0 +1,68 @@
+//! From plain environment names to Spin's.
+
+/// The names that count without Spin's prefix. A test holds them to the component's table of settings.
+pub const PLAIN_NAMES: [&str; 8] = [
+    "GOOGLE_CLOUD_PROJECT",
+    "FIRESTORE_DATABASE",
+    "FIRESTORE_EMULATOR_HOST",
+    "TIINGO_SERVICE_URL",
+    "FINNHUB_SERVICE_URL",
+    "POLYGON_SERVICE_URL",
+    "ALPHAVANTAGE_SERVICE_URL",
+    "LOG_LEVEL",
+];
+
+const PREFIX: &str = "SPIN_VARIABLE_";
+
+/// What Spin must be given beside its own names.
+///
+/// Spin's own name wins over the plain one; a plain name set to nothing counts as not set.
+pub fn settings(get: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    let plain = |name: &str| get(name).filter(|value| !value.is_empty());
+    let setting = |name: &&str| {
+        let spin_name = format!("{PREFIX}{name}");
+        let value = if get(&spin_name).is_some() { None } else { plain(name) };
+        Some((spin_name, value?))
+    };
+    PLAIN_NAMES.iter().filter_map(setting).collect()
+}
+
+/// The setting that lets callers in without a token, where the environment does not say who may call.
+///
+/// Only where a Firestore emulator is set: nothing real can be reached through such an instance.
+pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
+    let is_set = |name: &str| get(name).is_some_and(|value| !value.is_empty());
+    let emulator = is_set("FIRESTORE_EMULATOR_HOST") || is_set(&format!("{PREFIX}FIRESTORE_EMULATOR_HOST"));
+    let inbound_auth = format!("{PREFIX}INBOUND_AUTH");
+    let told = get(&inbound_auth).is_some();
+    (emulator && !told).then(|| (inbound_auth, "none".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use orchestrator::config::keys::KEYS;
+
+    use super::*;
+
+    #[test]
+    fn the_plain_names_are_those_of_the_table_of_settings() {
+        let names: Vec<_> = KEYS.iter().filter_map(|key| key.env).collect();
+        let mut ours = PLAIN_NAMES.to_vec();
+        let mut theirs = names.clone();
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        assert_eq!(ours, theirs);
+        // Else the prefix alone would not make Spin's name of it.
+        assert!(KEYS.iter().all(|key| key.env.is_none_or(|env| env.eq_ignore_ascii_case(key.name))));
+    }
+
+    #[test]
+    fn spins_own_name_wins_and_an_empty_plain_one_is_none() {
+        let of = |environment: &[(&str, &str)]| {
+            settings(|name| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        assert_eq!(of(&[("LOG_LEVEL", "debug")]), [("SPIN_VARIABLE_LOG_LEVEL".into(), "debug".into())]);
+        assert_eq!(of(&[("LOG_LEVEL", "debug"), ("SPIN_VARIABLE_LOG_LEVEL", "warn")]), []);
+        assert_eq!(of(&[("TIINGO_SERVICE_URL", "")]), []);
+    }
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Deploys the orchestrator to Cloud Run with all that it needs: service accounts, rights, secret, service, scheduler
+# jobs, Firestore indexes. Can be run again at any time: what is as it should be stays.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: deploy/cloud-run/deploy.sh [--dry-run]
+
+  --dry-run   show every command that would change something, and the service; change nothing
+
+Settings, from the environment:
+  PROJECT                Google Cloud project (required)
+  IMAGE                  image to run, best by digest: REGION-docker.pkg.dev/…/orchestrator@sha256:… (required)
+  TIINGO_SERVICE_URL, FINNHUB_SERVICE_URL, POLYGON_SERVICE_URL, ALPHAVANTAGE_SERVICE_URL
+                         addresses of the provider services (required)
+  REGION                 region of service and jobs [us-east1]
+  DATABASE               Firestore database [(default)]
+  LOG_LEVEL              [info]
+  PROVIDER_AUTH          id_token where the providers ask for one, else none [id_token]
+  PROVIDER_SERVICES      Cloud Run services of the providers, in the same region, that the orchestrator may call
+  INBOUND_AUTH           platform: Cloud Run IAM proves callers; oidc: the component does, for all the world [platform]
+  OPERATOR_TOKEN_VERSION version of the secret [latest]
+TEXT
+}
+
+dry_run=
+for argument in "$@"; do
+  case "$argument" in
+    --dry-run) dry_run=yes ;;
+    -h | --help) usage; exit ;;
+    *) usage >&2; exit 2 ;;
+  esac
+done
+
+for name in PROJECT IMAGE TIINGO_SERVICE_URL FINNHUB_SERVICE_URL POLYGON_SERVICE_URL ALPHAVANTAGE_SERVICE_URL; do
+  if [[ -z "${!name:-}" ]]; then
+    echo "error: $name is not set; --help tells what it is" >&2
+    exit 2
+  fi
+done
+: "${REGION:=us-east1}" "${DATABASE:=(default)}" "${LOG_LEVEL:=info}" "${PROVIDER_AUTH:=id_token}"
+: "${PROVIDER_SERVICES:=}" "${INBOUND_AUTH:=platform}" "${OPERATOR_TOKEN_VERSION:=latest}"
+case "$INBOUND_AUTH" in
+  platform | oidc) ;;
+  *) echo "error: INBOUND_AUTH is '$INBOUND_AUTH': platform or oidc" >&2; exit 2 ;;
+esac
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+runtime="orchestrator-run@$PROJECT.iam.gserviceaccount.com"
+scheduler="orchestrator-scheduler@$PROJECT.iam.gserviceaccount.com"
+secret=orchestrator-operator-token
+# Part of every token that the scheduler gets, and what the component expects in one: a name, not an address, so that
+# it is known before the service is.
+AUDIENCE="https://orchestrator.$PROJECT.internal"
+export CLOUDSDK_CORE_PROJECT="$PROJECT" CLOUDSDK_CORE_DISABLE_PROMPTS=1
+
+step() { echo "== $*"; }
+
+# Shows a command and, unless this is a dry run, carries it out.
+change() {
+  printf '   %s\n' "${*@Q}"
+  [[ -n "$dry_run" ]] || "$@" >/dev/null
+}
+
+# Whether gcloud finds something.
+exists() { gcloud "$@" >/dev/null 2>&1; }
+
+step "APIs"
+change gcloud services enable run.googleapis.com firestore.googleapis.com cloudscheduler.googleapis.com \
+  secretmanager.googleapis.com
+
+step "service accounts: one runs the service, one calls it"
+for account in orchestrator-run orchestrator-scheduler; do
+  exists iam service-accounts describe "$account@$PROJECT.iam.gserviceaccount.com" ||
+    change gcloud iam service-accounts create "$account" --display-name="$account"
+done
+
+step "the service may read and write one Firestore database"
+condition="expression=resource.name==\"projects/$PROJECT/databases/$DATABASE\",title=orchestrator-database"
+change gcloud projects add-iam-policy-binding "$PROJECT" --member="serviceAccount:$runtime" \
+  --role=roles/datastore.user --condition="$condition"
+
+step "the operators' token"
+exists secrets describe "$secret" || change gcloud secrets create "$secret" --replication-policy=automatic
+if ! exists secrets versions describe latest --secret="$secret"; then
+  if [[ -n "$dry_run" ]]; then
+    echo "   (a random token becomes the secret's first version)"
+  else
+    head -c 32 /dev/urandom | base64 | tr -d '\n' | gcloud secrets versions add "$secret" --data-file=- >/dev/null
+  fi
+fi
+change gcloud secrets add-iam-policy-binding "$secret" --member="serviceAccount:$runtime" \
+  --role=roles/secretmanager.secretAccessor
+
+step "the service may call the providers"
+for service in $PROVIDER_SERVICES; do
+  change gcloud run services add-iam-policy-binding "$service" --region="$REGION" \
+    --member="serviceAccount:$runtime" --role=roles/run.invoker
+done
+
+step "the service"
+rendered=$(mktemp)
+trap 'rm -f "$rendered"' EXIT
+text=$(<"$here/service.yaml")
+for name in PROJECT IMAGE DATABASE TIINGO_SERVICE_URL FINNHUB_SERVICE_URL POLYGON_SERVICE_URL \
+  ALPHAVANTAGE_SERVICE_URL LOG_LEVEL INBOUND_AUTH AUDIENCE OPERATOR_TOKEN_VERSION PROVIDER_AUTH; do
+  # All stand between quotes; no value may change the document around it.
+  if [[ ! "${!name}" =~ ^[A-Za-z0-9()._~:/@%,+=-]*$ ]]; then
+    echo "error: $name has characters that it cannot have: ${!name}" >&2
+    exit 2
+  fi
+  text=${text//"\${$name}"/"${!name}"}
+done
+printf '%s\n' "$text" >"$rendered"
+[[ -z "$dry_run" ]] || sed 's/^/   | /' "$rendered"
+change gcloud run services replace "$rendered" --region="$REGION"
+
+step "who may call: the scheduler$([[ "$INBOUND_AUTH" == platform ]] || echo ', and everybody whom the component lets in')"
+change gcloud run services add-iam-policy-binding orchestrator --region="$REGION" \
+  --member="serviceAccount:$scheduler" --role=roles/run.invoker
+if [[ "$INBOUND_AUTH" == oidc ]]; then
+  change gcloud run services add-iam-policy-binding orchestrator --region="$REGION" --member=allUsers \
+    --role=roles/run.invoker
+fi
+
+step "scheduler jobs and Firestore indexes"
+url=$(gcloud run services describe orchestrator --region="$REGION" --format='value(status.url)' 2>/dev/null) || true
+if [[ -z "$url" ]]; then
+  [[ -n "$dry_run" ]] || { echo "error: the service has no address yet" >&2; exit 1; }
+  url=https://orchestrator.example.com
+fi
+mode=--apply
+[[ -z "$dry_run" ]] || mode=--dry-run
+# With IAM in front the audience must be the service's own address.
+audience=$url
+[[ "$INBOUND_AUTH" == platform ]] || audience=$AUDIENCE
+(
+  cd "$here/../.."
+  cargo xtask scheduler "$mode" --project "$PROJECT" --location "$REGION" --url "$url" --audience "$audience" \
+    --service-account "$scheduler"
+  cargo xtask indexes "$mode" --project "$PROJECT" --database "$DATABASE"
+)
+
+step "done${dry_run:+: nothing was changed}${url:+, $url}"

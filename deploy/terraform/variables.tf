@@ -1,0 +1,59 @@
+variable "project" {
+  type        = string
+  description = "Google Cloud project"
+}
+
+variable "region" {
+  type        = string
+  description = "Region of the service and of the scheduler's jobs"
+  default     = "us-east1"
+}
+
+variable "image" {
+  type        = string
+  description = "Image to run, best by digest"
+}
+
+variable "database" {
+  type        = string
+  description = "Firestore database"
+  default     = "(default)"
+}
+
+variable "provider_urls" {
+  type = object({
+    tiingo       = string
+    finnhub      = string
+    polygon      = string
+    alphavantage = string
+  })
+  description = "Addresses of the provider services"
+}
+
+variable "provider_auth" {
+  type        = string
+  description = "id_token where the providers ask for one, else none"
+  default     = "id_token"
+  validation {
+    condition     = contains(["id_token", "none"], var.provider_auth)
+    error_message = "provider_auth is id_token or none."
+  }
+}
+
+variable "provider_services" {
+  type        = set(string)
+  description = "Cloud Run services of the providers, in the same region, that the orchestrator may call"
+  default     = []
+}
+
+variable "log_level" {
+  type        = string
+  description = "error, warn, info or debug"
+  default     = "info"
+}
+
+variable "operator_token_version" {
+  type        = string
+  description = "Version of the operators' token, a secret whose value Terraform never sees"
+  default     = "latest"
+}

@@ -1,0 +1,49 @@
+//! Parts of files that are written from the code, between two marks.
+//!
+//! `UPDATE=1 cargo test --test it` renews them.
+
+use std::fs;
+
+use super::files::{read, root};
+
+/// The lines before and after a generated part.
+pub struct Marks {
+    start: String,
+    end: String,
+}
+
+impl Marks {
+    /// Comments of Markdown: `<!-- name:start -->`.
+    pub fn markdown(name: &str) -> Self {
+        Self { start: format!("<!-- {name}:start -->\n"), end: format!("<!-- {name}:end -->") }
+    }
+
+    /// Comments of TOML: `# name:start`.
+    pub fn toml(name: &str) -> Self {
+        Self { start: format!("# {name}:start\n"), end: format!("# {name}:end") }
+    }
+}
+
+/// Compares the part of a file between the marks, or renews it when asked to.
+pub fn check(file: &str, marks: &Marks, expected: &str) {
+    let path = root().join(file);
+    let text = read(&path);
+    let (head, body, tail) = split(file, &text, marks);
+    if body == expected {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE").is_some(),
+        "{file}: the part after `{}` is out of date; renew it by `UPDATE=1 cargo test --test it`",
+        marks.start.trim()
+    );
+    fs::write(&path, format!("{head}{expected}{tail}")).expect("the file is writable");
+}
+
+/// The text up to and with the start mark, between the marks, and from the end mark on.
+fn split<'a>(file: &str, text: &'a str, marks: &Marks) -> (&'a str, &'a str, &'a str) {
+    let missing = |mark: &str| panic!("{file} has no line `{}`", mark.trim());
+    let from = text.find(&marks.start).unwrap_or_else(|| missing(&marks.start)) + marks.start.len();
+    let to = text[from..].find(&marks.end).unwrap_or_else(|| missing(&marks.end)) + from;
+    (&text[..from], &text[from..to], &text[to..])
+}

@@ -1,0 +1,88 @@
+//! Runs `gcloud`, or shows what it would run.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::progress;
+
+/// Whether commands are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only print them: the output is a script.
+    DryRun,
+    Apply,
+}
+
+/// One call of `gcloud`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call(pub Vec<String>);
+
+impl Call {
+    pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(words.into_iter().map(ToOwned::to_owned).collect())
+    }
+
+    /// Adds `--name=value`.
+    pub fn with(mut self, name: &str, value: impl std::fmt::Display) -> Self {
+        self.0.push(format!("--{name}={value}"));
+        self
+    }
+
+    /// The call as a shell takes it.
+    pub fn shell(&self) -> String {
+        let words = self.0.iter().map(|word| quoted(word));
+        std::iter::once("gcloud".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+    }
+
+    /// Prints the call and, unless this is a dry run, carries it out.
+    pub fn perform(&self, mode: Mode) -> Result<()> {
+        println!("{}", self.shell());
+        match mode {
+            Mode::DryRun => Ok(()),
+            Mode::Apply => progress::run(&mut self.command()),
+        }
+    }
+
+    /// Asks for something without changing anything, in a dry run too.
+    ///
+    /// A dry run must show something also where gcloud is not installed or nobody is logged in: then the answer is
+    /// none.
+    pub fn ask(&self, mode: Mode) -> Result<Option<String>> {
+        match (progress::capture(&mut self.command()), mode) {
+            (Ok(answer), _) => Ok(Some(answer)),
+            (Err(error), Mode::Apply) => Err(error),
+            (Err(_), Mode::DryRun) => {
+                progress::note("gcloud does not tell what exists: showing the commands for a new project");
+                Ok(None)
+            }
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new("gcloud");
+        // Without it gcloud may ask a question, for example whether to enable an API.
+        command.args(&self.0).env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1");
+        command
+    }
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_is_shown_as_a_shell_takes_it() {
+        let call = Call::new(["jobs", "create"]).with("schedule", "*/5 9-16 * * 1-5").with("note", "it's");
+        assert_eq!(call.shell(), r"gcloud jobs create '--schedule=*/5 9-16 * * 1-5' '--note=it'\''s'");
+    }
+}

@@ -1,0 +1,92 @@
+//! How often a schedule ticks.
+
+use std::iter::successors;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use orchestrator::job::schedule::Schedule;
+
+use crate::limits::Limits;
+
+/// Retries of one tick end this long before the next tick: Cloud Scheduler holds a tick back while it retries another.
+const BEFORE_NEXT_TICK: Duration = Duration::from_secs(60);
+
+/// Retries of one tick never go on longer, however seldom the job runs.
+const WINDOW_MAX: Duration = Duration::from_secs(12 * 3600);
+
+/// Most retries that Cloud Scheduler can be told.
+const RETRIES_MAX: u64 = 5;
+
+/// 2026-01-04T00:00:00Z, a Sunday, in seconds since 1970.
+const WEEK_WITHOUT_CHANGE: i64 = 1_767_484_800;
+
+/// How long one tick may be tried again.
+pub fn retry_window(schedule: &str) -> Result<Duration> {
+    Ok(shortest_gap(schedule)?.saturating_sub(BEFORE_NEXT_TICK).min(WINDOW_MAX))
+}
+
+/// How many retries one tick certainly gets: as many as begin within the window, so that they end before the next tick.
+///
+/// With a window Cloud Scheduler goes on until both are used up, so that a run of many requests gets more.
+pub fn retries(window: Duration, limits: &Limits) -> u64 {
+    let (mut wait, mut total, mut retries) = (limits.min_backoff, 0, 0);
+    while retries < RETRIES_MAX && total + wait <= window.as_secs() {
+        total += wait;
+        retries += 1;
+        wait = (wait * 2).min(limits.max_backoff);
+    }
+    retries
+}
+
+/// The shortest time between two ticks of a week.
+fn shortest_gap(schedule: &str) -> Result<Duration> {
+    let schedule = Schedule::parse(schedule).with_context(|| format!("no schedule: `{schedule}`"))?;
+    let tick_after = |tick: &DateTime<Utc>| schedule.next_after(*tick);
+    // Clocks do not change in it.
+    let start = DateTime::from_timestamp(WEEK_WITHOUT_CHANGE, 0).context("no such time")?;
+    let end = start + TimeDelta::days(8);
+    let ticks: Vec<_> = successors(tick_after(&start), tick_after).take_while(|tick| *tick < end).collect();
+    let gap = ticks.windows(2).map(|pair| pair[1] - pair[0]).min();
+    Ok(gap.context("a schedule that does not tick twice a week")?.to_std()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gap_is_the_time_between_the_two_closest_ticks() {
+        for (schedule, minutes) in [
+            ("*/5 9-16 * * 1-5", 5),
+            ("0,30 8-18 * * 1-5", 30),
+            ("0 8-18/2 * * 1-5", 120),
+            ("0 18 * * 1-5", 24 * 60),
+            ("0,55 * * * *", 5),
+        ] {
+            let gap = shortest_gap(schedule).unwrap();
+            assert_eq!(gap, Duration::from_secs(60 * minutes), "{schedule}");
+        }
+    }
+
+    #[test]
+    fn retries_end_before_the_next_tick_and_within_half_a_day() {
+        assert_eq!(retry_window("*/5 9-16 * * 1-5").unwrap(), Duration::from_secs(240));
+        assert_eq!(retry_window("0 17 * * 1-5").unwrap(), WINDOW_MAX);
+    }
+
+    #[test]
+    fn retries_begin_within_the_window() {
+        let limits = Limits { attempt_deadline: 960, min_backoff: 30, max_backoff: 300, max_doublings: 4 };
+        for (window, expected) in [(29, 0), (30, 1), (240, 3), (43_200, 5)] {
+            assert_eq!(retries(Duration::from_secs(window), &limits), expected, "{window}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_schedule_is_refused() {
+        for schedule in ["", "60 1 * * *", "0 0 1 * *"] {
+            assert!(shortest_gap(schedule).is_err(), "{schedule}");
+        }
+    }
+}
