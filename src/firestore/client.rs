@@ -167,7 +167,8 @@ impl Firestore {
             let message = format!("{} statuses for {} writes", answer.status.len(), writes.len());
             return Err(FirestoreError::Protocol(message));
         }
-        let status = |status: Status| Code::from_number(status.code).map(|code| (code, shorten(&status.message)));
+        let status =
+            |status: Status| Code::from_number(status.code).map(|code| (code, shorten(&status.message)));
         Ok(answer.status.into_iter().map(status).collect())
     }
 

@@ -41,8 +41,8 @@ pub fn check_values(body: &[u8]) -> Result<(), String> {
 impl<'a> Envelope<'a> {
     /// Reads the body of a success; the error says what is wrong with its shape.
     pub fn parse(body: &'a [u8]) -> Result<Self, String> {
-        let envelope: Self =
-            serde_json::from_slice(body).map_err(|error| shorten(&format!("answer cannot be read: {error}")))?;
+        let envelope: Self = serde_json::from_slice(body)
+            .map_err(|error| shorten(&format!("answer cannot be read: {error}")))?;
         let status = envelope.status.as_deref().unwrap_or("missing");
         if status != "ok" && envelope.data.is_none() {
             let errors = envelope.errors.join("; ");
@@ -105,9 +105,7 @@ pub fn failure_words(body: &[u8]) -> String {
     }
     let detail = serde_json::from_slice::<Failure<'_>>(body).ok().and_then(|failure| failure.detail);
     let text = match detail.map(RawValue::get) {
-        Some(detail) => {
-            serde_json::from_str::<String>(detail).map_or(Cow::Borrowed(detail), Cow::Owned)
-        }
+        Some(detail) => serde_json::from_str::<String>(detail).map_or(Cow::Borrowed(detail), Cow::Owned),
         None => String::from_utf8_lossy(body.get(..FAILURE_BYTES_MAX).unwrap_or(body)),
     };
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_CHARS_MAX).collect()

@@ -2,6 +2,7 @@
 
 mod conformance;
 mod firestore;
+mod hostile;
 mod simulation;
 mod tidy;
 mod world;
