@@ -105,6 +105,8 @@ pub struct Failure {
 
 /// Most remarks kept of a run.
 pub const REMARKS_MAX: usize = 50;
+/// Most characters of a remark; the entry of the run must fit into a document.
+const REMARK_CHARS_MAX: usize = 500;
 
 /// All that is known of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,7 +157,10 @@ pub struct Counted {
 }
 
 impl RunState {
-    pub fn remark(&mut self, remark: String) {
+    pub fn remark(&mut self, mut remark: String) {
+        if let Some((end, _)) = remark.char_indices().nth(REMARK_CHARS_MAX) {
+            remark.truncate(end);
+        }
         if self.remarks.len() < REMARKS_MAX && !self.remarks.contains(&remark) {
             self.remarks.push(remark);
         }
@@ -218,7 +223,7 @@ impl RunState {
             self.pending = merged(std::mem::take(&mut self.pending));
         }
         self.status = Status::Running;
-        self.attempt += 1;
+        self.attempt = self.attempt.saturating_add(1);
         self.started_at = now;
         self.ended_at = None;
         self.stopped = None;

@@ -19,7 +19,7 @@ use crate::persist::record::Context;
 use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError, World, millis};
 use crate::provider::Call;
 use crate::provider::answer::{Harvest, harvest};
-use crate::provider::envelope::{Envelope, failure_words};
+use crate::provider::envelope::{Envelope, check_values, failure_words};
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
@@ -112,6 +112,9 @@ impl Called {
             });
         }
         let malformed = |words| Fault { class: Class::Malformed, words, retry_after: None };
+        // Half the tickers have half the answer.
+        let too_much = |words| Fault { class: Class::BadBatch, words, retry_after: None };
+        check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
         let context = Context {
             collections: &app.config.collections,
@@ -123,7 +126,7 @@ impl Called {
         let Some(dataset) = self.dataset(run) else {
             return Err(malformed("endpoint is not the job's".to_owned()));
         };
-        Ok(harvest(&envelope, dataset, &self.batch.tickers, &context))
+        harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)
     }
 
     fn dataset(&self, run: &RunContext) -> Option<Dataset> {

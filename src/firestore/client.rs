@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::document::{Document, Page, WireDocument};
-use super::error::{Code, FirestoreError};
+use super::error::{Code, FirestoreError, shorten};
 use super::path::{DocumentPath, encode_segment};
 use super::query::{NameRange, Query};
 use super::write::{EncodedWrite, Write};
@@ -167,7 +167,8 @@ impl Firestore {
             let message = format!("{} statuses for {} writes", answer.status.len(), writes.len());
             return Err(FirestoreError::Protocol(message));
         }
-        let status = |status: Status| Code::from_number(status.code).map(|code| (code, status.message));
+        let status =
+            |status: Status| Code::from_number(status.code).map(|code| (code, shorten(&status.message)));
         Ok(answer.status.into_iter().map(status).collect())
     }
 
@@ -238,7 +239,8 @@ impl Firestore {
         if !answer.status.is_success() {
             return Err(FirestoreError::from_answer(answer.status, &answer.body));
         }
-        serde_json::from_slice(&answer.body).map_err(|error| FirestoreError::Protocol(error.to_string()))
+        serde_json::from_slice(&answer.body)
+            .map_err(|error| FirestoreError::Protocol(shorten(&error.to_string())))
     }
 
     fn url(&self, rest: &str) -> String {

@@ -171,7 +171,8 @@ impl FirestoreError {
     }
 }
 
-fn shorten(text: &str) -> String {
+/// The start of a message: it goes into documents, whose size has a limit.
+pub(super) fn shorten(text: &str) -> String {
     text.chars().take(MESSAGE_CHARS_MAX).collect()
 }
 

@@ -64,6 +64,9 @@ pub enum Unstorable {
     Depth,
 }
 
+/// Most characters of a name that is repeated in an error.
+const FIELD_NAME_CHARS_MAX: usize = 80;
+
 /// Levels of maps and arrays that Firestore accepts.
 pub const DEPTH_MAX: usize = 20;
 
@@ -194,7 +197,8 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
             let mut fields = Fields::new();
             for (name, member) in members {
                 if !is_field_name(&name) {
-                    return Err(Unstorable::FieldName(name));
+                    // A reason must stay short enough to be stored beside the record.
+                    return Err(Unstorable::FieldName(name.chars().take(FIELD_NAME_CHARS_MAX).collect()));
                 }
                 fields.insert(name, convert(member, depth + 1)?);
             }

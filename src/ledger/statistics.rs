@@ -51,10 +51,10 @@ impl JobStatistics {
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         Self {
-            jobs_processed: self.jobs_processed + other.jobs_processed,
-            jobs_successful: self.jobs_successful + other.jobs_successful,
-            jobs_partial: self.jobs_partial + other.jobs_partial,
-            jobs_failed: self.jobs_failed + other.jobs_failed,
+            jobs_processed: self.jobs_processed.saturating_add(other.jobs_processed),
+            jobs_successful: self.jobs_successful.saturating_add(other.jobs_successful),
+            jobs_partial: self.jobs_partial.saturating_add(other.jobs_partial),
+            jobs_failed: self.jobs_failed.saturating_add(other.jobs_failed),
             last_job_time: self.last_job_time.max(other.last_job_time),
             last_success_time: self.last_success_time.max(other.last_success_time),
         }

@@ -75,10 +75,15 @@ pub fn compress(payload: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// Joins parts, in their order, to the payload again.
-pub fn join(parts: &[Bytes]) -> std::io::Result<Vec<u8>> {
+/// Joins parts, in their order, to the payload again; one that is longer than the limit is an error: a
+/// megabyte of gzip can stand for a gigabyte.
+pub fn join(parts: &[Bytes], bytes_max: usize) -> std::io::Result<Vec<u8>> {
     let mut payload = Vec::new();
-    GzDecoder::new(parts.concat().as_slice()).read_to_end(&mut payload)?;
+    let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);
+    GzDecoder::new(parts.concat().as_slice()).take(limit.saturating_add(1)).read_to_end(&mut payload)?;
+    if payload.len() > bytes_max {
+        return Err(std::io::Error::other(format!("payload longer than the limit of {bytes_max} bytes")));
+    }
     Ok(payload)
 }
 
@@ -118,7 +123,16 @@ mod tests {
             })
             .collect();
         assert!(stored.parts.iter().all(|part| part.stored_bytes() < 1 << 20));
-        assert_eq!(join(&parts).unwrap(), noise);
+        assert_eq!(join(&parts, noise.len()).unwrap(), noise);
+    }
+
+    #[test]
+    fn a_payload_that_unpacks_to_more_than_its_limit_is_an_error() {
+        let bomb = Bytes::from(compress(&vec![b' '; 1 << 20]));
+        assert!(bomb.len() < 10_000);
+        assert_eq!(join(std::slice::from_ref(&bomb), 1 << 20).unwrap().len(), 1 << 20);
+        let error = join(&[bomb], (1 << 20) - 1).unwrap_err();
+        assert_eq!(error.to_string(), "payload longer than the limit of 1048575 bytes");
     }
 
     #[test]

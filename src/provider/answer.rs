@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
-use super::envelope::Envelope;
+use super::envelope::{Envelope, shorten};
 use crate::firestore::Write;
 use crate::job::Ticker;
 use crate::persist::datasets::{Dataset, Shape};
@@ -30,19 +30,29 @@ struct Tally {
     errors: Vec<String>,
 }
 
-/// Reads all entries of an answer.
+/// Most records of one answer, good or not: each costs kilobytes until it is stored.
+pub const RECORDS_MAX: usize = 100_000;
+
+/// Reads all entries of an answer; the error says that there are too many records to take in at once.
 pub fn harvest(
     envelope: &Envelope<'_>,
     dataset: Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
-) -> Harvest {
+) -> Result<Harvest, String> {
     let mut harvest = Harvest::default();
     let mut tallies = BTreeMap::<Ticker, Tally>::new();
+    let mut records = 0_usize;
     for entry in envelope.data.iter().flatten() {
         // Numbers beyond a double and nesting beyond the parser's limit fail here, for this entry alone.
         match serde_json::from_slice::<Json>(entry.get().as_bytes()) {
-            Ok(entry) => take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies),
+            Ok(entry) => {
+                records = records.saturating_add(count(&entry, dataset.schema().shape));
+                if records > RECORDS_MAX {
+                    return Err(format!("answer has too many records: more than {RECORDS_MAX}"));
+                }
+                take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies);
+            }
             Err(error) => {
                 let record = Json::String(entry.get().to_owned());
                 harvest.rejected.push(rejected(
@@ -55,7 +65,16 @@ pub fn harvest(
         }
     }
     judge(envelope, asked, &mut tallies, &mut harvest);
-    harvest
+    Ok(harvest)
+}
+
+/// How many records an entry has, at least one: what it costs to take it in.
+fn count(entry: &Json, shape: Shape) -> usize {
+    match (shape, entry.get("data")) {
+        (Shape::List, Some(Json::Array(records))) => records.len().max(1),
+        (Shape::Indicators, Some(Json::Object(indicators))) => indicators.len().max(1),
+        _ => 1,
+    }
 }
 
 fn rejected(dataset: Dataset, ticker: Option<&Ticker>, reason: String, record: Json) -> Rejected {
@@ -73,7 +92,7 @@ fn take_entry(
     let error = entry.get("error").filter(|error| !error.is_null()).map(words);
     if dataset.schema().shape == Shape::Bare {
         match error {
-            Some(error) => harvest.remarks.push(error),
+            Some(error) => harvest.remarks.push(shorten(&error)),
             None => absorb(record::extract(dataset, None, entry, context), harvest),
         }
         return;
@@ -147,12 +166,11 @@ fn judge(
         if reasons.is_empty() {
             harvest.succeeded.push(ticker.clone());
         } else {
-            harvest.failed.push((ticker.clone(), reasons.join("; ")));
+            harvest.failed.push((ticker.clone(), shorten(&reasons.join("; "))));
         }
     }
-    harvest.remarks.extend(
-        remarks.into_iter().enumerate().filter(|(at, _)| !used.contains(at)).map(|(_, remark)| remark),
-    );
+    let unused = remarks.iter().enumerate().filter(|(at, _)| !used.contains(at));
+    harvest.remarks.extend(unused.map(|(_, remark)| remark.clone()));
 }
 
 /// Whether a remark has the ticker as a word of its own.

@@ -66,11 +66,11 @@ impl Histogram {
 
 impl Counts {
     pub fn records_stored(&self) -> u64 {
-        self.collections.values().sum()
+        sum(&self.collections)
     }
 
     pub fn records_rejected(&self) -> u64 {
-        self.rejected.values().sum()
+        sum(&self.rejected)
     }
 
     /// What has been done since `earlier`.
@@ -89,6 +89,10 @@ impl Counts {
             write_retries: self.write_retries.saturating_sub(earlier.write_retries),
         }
     }
+}
+
+fn sum(counts: &BTreeMap<String, u64>) -> u64 {
+    counts.values().fold(0, |sum, count| sum.saturating_add(*count))
 }
 
 /// The entries that have grown, and by how much.

@@ -3,6 +3,7 @@
 mod conformance;
 mod deploy;
 mod firestore;
+mod hostile;
 mod simulation;
 mod tidy;
 mod world;

@@ -13,7 +13,7 @@ fn read(dataset: Dataset, asked: &[&str], body: &Json) -> Harvest {
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
     let body = body.to_string();
     let envelope = Envelope::parse(body.as_bytes()).unwrap();
-    harvest(&envelope, dataset, &asked, &context)
+    harvest(&envelope, dataset, &asked, &context).unwrap()
 }
 
 fn succeeded(harvest: &Harvest) -> Vec<&str> {
@@ -99,4 +99,37 @@ fn a_remark_names_a_ticker_only_as_a_word() {
     let ticker = Ticker::parse("F").unwrap();
     assert!(names("Failed: F", &ticker) && names("F: not found.", &ticker));
     assert!(!names("Failed: FB", &ticker) && !names("Failed: BRK-F", &ticker));
+}
+
+#[test]
+fn an_answer_of_too_many_records_is_not_taken_in() {
+    let config = crate::config::tests::parse(&[]).unwrap();
+    let context = Context {
+        collections: &config.collections,
+        source: "s",
+        run_id: "r",
+        now: chrono::DateTime::UNIX_EPOCH,
+    };
+    let asked = [Ticker::parse("A").unwrap()];
+    let list = |records: usize| json!({"ticker": "A", "data": vec![0; records]});
+    for (entries, fits) in [
+        (vec![list(RECORDS_MAX)], true),
+        (vec![list(RECORDS_MAX), json!(null)], false),
+        (vec![list(RECORDS_MAX + 1)], false),
+        (vec![json!(0); RECORDS_MAX + 1], false),
+    ] {
+        let body = json!({"status": "ok", "data": entries}).to_string();
+        let envelope = Envelope::parse(body.as_bytes()).unwrap();
+        let got = harvest(&envelope, Dataset::DailyPrices, &asked, &context).map(drop);
+        let expect =
+            if fits { Ok(()) } else { Err("answer has too many records: more than 100000".to_owned()) };
+        assert_eq!(got, expect);
+    }
+}
+
+#[test]
+fn a_reason_of_a_megabyte_is_told_in_its_beginning() {
+    let body = json!({"status": "ok", "data": [{"ticker": "A", "error": "x".repeat(1 << 20)}]});
+    let harvest = read(Dataset::Quotes, &["A"], &body);
+    assert!(harvest.failed[0].1.chars().count() < 400);
 }

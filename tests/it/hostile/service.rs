@@ -1,0 +1,142 @@
+//! The whole service on virtual time, natively: bodies that never come, providers that answer anything.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use chrono::TimeDelta;
+use futures::stream::{self, StreamExt as _};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::BodyExt as _;
+use orchestrator::app::{App, Instance};
+use orchestrator::http_api::router;
+use orchestrator::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError, World};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value as Json, json};
+use tower::ServiceExt as _;
+
+use super::mutate::hostile;
+use super::{deaf, samples};
+use crate::firestore::Store;
+use crate::world::clock::{VirtualClock, civil};
+use crate::world::dice::Dice;
+use crate::world::executor::{Executor, Handle};
+
+/// Firestore as it is, and providers that say one thing.
+struct Wire {
+    handle: Handle,
+    store: Arc<Mutex<Store>>,
+    answer: Bytes,
+}
+
+impl Transport for Wire {
+    fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<InboundResponse, TransportError>> {
+        let path = request.url.strip_prefix("http://127.0.0.1:8080");
+        let (status, body) = match path {
+            Some(path) => {
+                let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+                let reply = store.handle(civil(self.handle.now()), &request.method, path, &request.body);
+                (reply.status, Bytes::from(reply.body.to_string()))
+            }
+            None => (StatusCode::OK, self.answer.clone()),
+        };
+        let travel = self.handle.sleep(Duration::from_millis(1));
+        Box::pin(async move {
+            travel.await;
+            Ok(InboundResponse { status, headers: HeaderMap::new(), body })
+        })
+    }
+}
+
+/// Sends a request to a service of its own; the answer and the virtual time it took.
+fn answer(provider: &[u8], request: impl FnOnce(&Handle) -> Request<Body>) -> (StatusCode, Json, Duration) {
+    let dice = Dice::new(7);
+    let mut executor = Executor::new(dice.split());
+    let handle = executor.handle();
+    let wire =
+        Wire { handle: handle.clone(), store: Arc::default(), answer: Bytes::copy_from_slice(provider) };
+    let world = World {
+        transport: Arc::new(wire),
+        clock: Arc::new(VirtualClock::new(handle.clone(), TimeDelta::zero(), Duration::ZERO)),
+        entropy: Arc::new(dice),
+        machine: Arc::new(()),
+    };
+    let service = router(Arc::new(App::new(deaf::config(), world.clone(), Instance::new(&world))));
+    let request = request(&handle);
+    let answered = executor.run(async move {
+        let response = service.oneshot(request).await.unwrap_or_else(|never| match never {});
+        let status = response.status();
+        let body = response.into_body().collect().await.expect("the router's bodies do not fail").to_bytes();
+        (status, body)
+    });
+    let (status, body) = answered.expect("an answer");
+    (status, serde_json::from_slice(&body).expect("answers are JSON"), handle.now())
+}
+
+fn post(route: &str, body: Body) -> Request<Body> {
+    Request::post(route).header("host", "us.test").body(body).expect("a request")
+}
+
+#[test]
+fn a_body_that_never_comes_ends_after_half_a_minute() {
+    let (status, body, took) = answer(b"", |_| {
+        post("/tiingo/daily-prices", Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()))
+    });
+    assert_eq!((status, took), (StatusCode::BAD_REQUEST, Duration::from_secs(30)), "{body:#}");
+    assert_eq!(body["type"], "/problems/body-broken");
+    assert_eq!(body["detail"], "the body could not be read: it did not arrive within 30 s");
+}
+
+#[test]
+fn a_body_that_drips_ends_as_early() {
+    let (status, body, took) = answer(b"", |handle| {
+        let handle = handle.clone();
+        let drops = stream::repeat(()).then(move |()| {
+            let pause = handle.sleep(Duration::from_secs(1));
+            async move {
+                pause.await;
+                Ok::<_, axum::Error>(Bytes::from_static(b" "))
+            }
+        });
+        post("/manual/trigger-job", Body::from_stream(drops))
+    });
+    assert_eq!((status, took), (StatusCode::BAD_REQUEST, Duration::from_secs(30)), "{body:#}");
+}
+
+#[test]
+fn a_body_that_breaks_off_is_told_so() {
+    let (status, body, _) = answer(b"", |_| {
+        let broken = [Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("gone"))];
+        post("/tiingo/daily-prices", Body::from_stream(stream::iter(broken)))
+    });
+    assert_eq!((status, &body["type"]), (StatusCode::BAD_REQUEST, &json!("/problems/body-broken")));
+}
+
+#[test]
+fn a_run_ends_whatever_its_provider_answers() {
+    const CASES: u32 = 60;
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
+    let samples = samples::answers().iter().map(Json::to_string).collect();
+    let routes = [
+        "/tiingo/daily-prices",
+        "/finnhub/quote-portfolio",
+        "/polygon/news-market",
+        "/alphavantage/technical-indicators",
+        "/finnhub/fundamentals-earnings",
+    ];
+    let ran = runner.run(&hostile(samples), |bytes| {
+        for route in routes {
+            let body =
+                if route.ends_with("market") { json!({}) } else { json!({"tickers": ["AAPL", "T001"]}) };
+            let (status, body, _) = answer(&bytes.0, |_| post(route, Body::from(body.to_string())));
+            assert!([200, 502, 503].contains(&status.as_u16()), "{route}: {status} {body:#}");
+            let reason = body["data"]["remarks"].to_string();
+            // What could not be stored would be tried again for ever.
+            assert!(!reason.contains("not all could be stored"), "{route}: {reason}");
+        }
+        Ok(())
+    });
+    ran.unwrap_or_else(|error| panic!("{error}"));
+}

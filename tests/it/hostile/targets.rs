@@ -1,0 +1,249 @@
+//! What hostile bytes are given to: one function for each place where bytes from outside come in.
+//!
+//! A function that returns has passed. `fuzz/` includes this file, so it stands on the component's public
+//! interface alone.
+
+use chrono::DateTime;
+use http::StatusCode;
+use http::request::Parts;
+use orchestrator::app::{App, Instance};
+use orchestrator::auth::claims::{self, Claims, Expected, unverified_expiry};
+use orchestrator::auth::keys::KeySet;
+use orchestrator::breakers::StoredBreaker;
+use orchestrator::config::{Config, Credentials};
+use orchestrator::firestore::value::is_field_name;
+use orchestrator::firestore::write::field_path;
+use orchestrator::firestore::{DocumentPath, Write, path};
+use orchestrator::google::Google;
+use orchestrator::google::assertion::ServiceAccountKey;
+use orchestrator::job::{CATALOGUE, Provider, Scope, Ticker};
+use orchestrator::ledger::statistics::JobTotals;
+use orchestrator::ledger::{Filter, PageToken};
+use orchestrator::persist::record::Context;
+use orchestrator::persist::rejected::{self, Origin};
+use orchestrator::plan;
+use orchestrator::ports::World;
+use orchestrator::provider::answer::harvest;
+use orchestrator::provider::envelope::{Envelope, check_values, failure_words};
+use orchestrator::report::RunReport;
+use orchestrator::request::problem::Problem;
+use orchestrator::request::{Trigger, parse_job, parse_manual};
+use orchestrator::resilience::retry_after;
+use serde_json::Value as Json;
+
+use super::deaf::{self, Deaf, message, now, wait};
+
+/// A problem that is told must stay of a size that can be logged.
+const PROBLEM_BYTES_MAX: usize = 64 << 10;
+/// Firestore's limit of a document.
+const DOCUMENT_BYTES_MAX: usize = 1 << 20;
+/// Longest text of an error that reaches logs and documents, in bytes.
+const WORDS_BYTES_MAX: usize = 8 << 10;
+
+pub(crate) type Target = fn(&[u8]);
+
+/// All of them, by name.
+pub(crate) const TARGETS: [(&str, Target); 9] = [
+    ("request", request),
+    ("provider", provider),
+    ("firestore", firestore),
+    ("tokens", tokens),
+    ("google", google),
+    ("retry_after", retry),
+    ("ids", ids),
+    ("key_file", key_file),
+    ("settings", settings),
+];
+
+/// Headers and body of a request for a run.
+pub(crate) fn request(bytes: &[u8]) {
+    let (headers, body) = message(bytes);
+    let world = deaf::world(Deaf::silent());
+    let job = CATALOGUE.iter().find(|job| job.scope != Scope::None).expect("jobs with tickers");
+    for trigger in [parse_job(job, &headers, body, &world), parse_manual(&headers, body, &world)] {
+        match trigger {
+            Ok(trigger) => triggered(trigger),
+            Err(problem) => told(&problem),
+        }
+    }
+}
+
+fn triggered(trigger: Trigger) {
+    let state = trigger.into_state(now());
+    let id = DocumentPath::new("runs", &state.run_id);
+    assert!(id.id().len() <= path::ID_BYTES_MAX);
+    serde_json::to_vec(&RunReport::new(&state)).expect("a report is JSON");
+}
+
+fn told(problem: &Problem) {
+    assert!(problem.status.is_client_error() || problem.status.is_server_error());
+    let bytes = serde_json::to_vec(problem).expect("a problem is JSON").len();
+    assert!(bytes <= PROBLEM_BYTES_MAX, "a problem of {bytes} bytes");
+}
+
+/// The body of a provider's answer, for every endpoint.
+pub(crate) fn provider(body: &[u8]) {
+    let words = failure_words(body);
+    assert!(words.len() <= WORDS_BYTES_MAX);
+    let config = deaf::config();
+    let Ok(envelope) = Envelope::parse(body) else { return };
+    if check_values(body).is_err() {
+        return;
+    }
+    let asked = ["AAPL", "T001", "BRK/B"].map(|ticker| Ticker::parse(ticker).expect("a ticker"));
+    for job in CATALOGUE {
+        let context = Context {
+            collections: &config.collections,
+            source: job.provider.name(),
+            run_id: "r",
+            now: now(),
+        };
+        let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };
+        for endpoint in job.endpoints {
+            let Ok(harvest) = harvest(&envelope, endpoint.dataset, &asked, &context) else { continue };
+            assert_eq!(harvest.succeeded.len() + harvest.failed.len(), asked.len());
+            assert!(harvest.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
+            harvest.records.iter().for_each(storable);
+            harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).for_each(
+                |write| {
+                    storable(&write);
+                },
+            );
+        }
+    }
+}
+
+fn storable(write: &Write) {
+    assert!(write.document.id().len() <= path::ID_BYTES_MAX);
+    assert!(write.stored_bytes() <= DOCUMENT_BYTES_MAX, "{}: {}", write.document, write.stored_bytes());
+    let encoded = write.encode("projects/p/databases/d");
+    // What Firestore refuses is read again to be kept.
+    serde_json::from_slice::<Json>(&encoded.json).expect("a write is JSON");
+}
+
+/// An answer of Firestore to everything that is asked of it: a status, then the body.
+pub(crate) fn firestore(bytes: &[u8]) {
+    let config = deaf::config();
+    let retention = config.run.retention;
+    let world = deaf::world(Deaf::saying(bytes));
+    let instance = Instance::new(&world);
+    let app = App::new(config, world.clone(), instance);
+    let paths = [DocumentPath::new("runs", "r"), DocumentPath::new("breakers", "tiingo")];
+    for document in wait(app.firestore.get_all(&paths)).unwrap_or_default() {
+        let _ = (StoredBreaker::from_document(&document), JobTotals::from_document(&document));
+        let encoded =
+            Write::overwrite(paths[0].clone(), document.fields.clone()).encode("projects/p/databases/d");
+        serde_json::from_slice::<Json>(&encoded.json).expect("a write is JSON");
+    }
+    let _ = wait(plan::resolve(&app.firestore, &app.config.collections, Scope::EntireWatchlist));
+    let _ = wait(app.ledger.list(&Filter { limit: 1, ..Filter::default() }));
+    let _ = wait(app.ledger.recent("tiingo-daily-prices", 1));
+    if let Ok(Some(state)) = wait(app.ledger.get("r")) {
+        serde_json::to_vec(&RunReport::new(&state)).expect("a report is JSON");
+        let entry = orchestrator::ledger::entry::Entry { state, owner: "o".into(), lease_expires_at: now() };
+        let _ = entry.to_fields(retention);
+    }
+    let _ = wait(app.ledger.resume("r"));
+    let _ = wait(app.breakers.refresh(Provider::Tiingo));
+    let _ = (app.breakers.admit(Provider::Tiingo), app.breakers.state(Provider::Tiingo));
+    let _ = wait(app.breakers.open(Provider::Tiingo, "words"));
+    let write = Write::overwrite(paths[0].clone(), orchestrator::firestore::Fields::new());
+    let _ = wait(app.firestore.commit(std::slice::from_ref(&write)));
+    match wait(app.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {
+        Ok(statuses) => {
+            assert!(statuses.iter().flatten().all(|(_, message)| message.len() <= WORDS_BYTES_MAX));
+        }
+        Err(error) => {
+            assert!(error.to_string().len() <= WORDS_BYTES_MAX, "{} bytes", error.to_string().len())
+        }
+    }
+}
+
+/// The headers of a request that must prove its caller, the key set of Google, the claims of a good token.
+pub(crate) fn tokens(bytes: &[u8]) {
+    let (headers, body) = message(bytes);
+    let world = deaf::world(Deaf::saying(body));
+    let mut config = deaf::config();
+    config.auth.inbound = orchestrator::config::InboundAuth::Oidc;
+    let auth = orchestrator::auth::Authenticator::new(world.clone(), config.auth.clone());
+    let mut parts: Parts = http::Request::new(()).into_parts().0;
+    parts.headers = headers;
+    assert!(wait(auth.authenticate(&parts)).is_err(), "these bytes open the door");
+    let _ = wait(KeySet::default().find(&world, "https://keys.test", "k1"));
+    if let Ok(claims) = serde_json::from_slice::<Claims>(body) {
+        let expected =
+            Expected { audiences: &["https://us".to_owned()], emails: &config.auth.scheduler_accounts };
+        let _ = claims::check(&claims, &expected, now());
+    }
+    let _ = unverified_expiry(&String::from_utf8_lossy(body));
+}
+
+/// What the metadata server answers.
+pub(crate) fn google(bytes: &[u8]) {
+    let config = deaf::config();
+    let google = Google::new(deaf::world(Deaf::saying(bytes)), config.google, Credentials::Metadata);
+    match wait(google.access_token()) {
+        Ok(token) => assert!(token.header().is_sensitive()),
+        Err(error) => assert!(error.to_string().len() <= WORDS_BYTES_MAX),
+    }
+    let _ = wait(google.identity_token("https://tiingo.test")).map(|token| token.header());
+}
+
+/// The header by which a provider says when to come again.
+pub(crate) fn retry(bytes: &[u8]) {
+    let (headers, rest) = message(bytes);
+    let _ = retry_after::parse(&headers, now());
+    if let Ok(value) = http::HeaderValue::from_bytes(rest) {
+        let headers = http::HeaderMap::from_iter([(http::header::RETRY_AFTER, value)]);
+        for now in
+            [now(), DateTime::UNIX_EPOCH, DateTime::<chrono::Utc>::MAX_UTC, DateTime::<chrono::Utc>::MIN_UTC]
+        {
+            let wait = retry_after::parse(&headers, now);
+            assert!(wait.is_none_or(|wait| wait <= retry_after::RETRY_AFTER_MAX));
+        }
+    }
+}
+
+/// Names of documents and fields, page tokens, tickers.
+pub(crate) fn ids(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let path = DocumentPath::new("c", &text).child("parts", &text);
+    assert!(!path.id().is_empty() && path.id().len() <= path::ID_BYTES_MAX);
+    assert_eq!(path.as_str().split('/').count(), 4);
+    assert!(path::encode_segment(&text).is_ascii());
+    let _ = (field_path(&text), is_field_name(&text), PageToken::parse(&text));
+    match Ticker::parse(&text) {
+        Ok(ticker) => assert_eq!(Ticker::parse(ticker.as_str()).as_ref(), Ok(&ticker)),
+        Err(error) => assert!(error.to_string().len() <= WORDS_BYTES_MAX),
+    }
+}
+
+/// The JSON of a service account's key.
+pub(crate) fn key_file(bytes: &[u8]) {
+    let Err(error) = ServiceAccountKey::parse(&String::from_utf8_lossy(bytes)) else { return };
+    assert!(error.len() <= WORDS_BYTES_MAX, "the key is repeated in its error");
+}
+
+/// Settings, one a line: `name=value`.
+pub(crate) fn settings(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let lookup = |name: &str| {
+        let mut lines = text.lines().filter_map(|line| line.split_once('='));
+        lines.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).or_else(|| deaf::setting(name))
+    };
+    match Config::parse(lookup) {
+        Ok(config) => {
+            let world: World = deaf::world(Deaf::silent());
+            let instance = Instance::new(&world);
+            let app = App::new(config, world, instance);
+            drop(orchestrator::http_api::router(std::sync::Arc::new(app)));
+        }
+        Err(errors) => assert!(!errors.0.is_empty()),
+    }
+    let world = deaf::world(Deaf::silent());
+    drop(orchestrator::http_api::misconfigured(
+        orchestrator::config::ConfigErrors(vec![text.into_owned()]),
+        world,
+    ));
+    let _ = StatusCode::OK;
+}
