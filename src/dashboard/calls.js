@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { duration, number, plural } from "./format.js";
-import { button, empty, icon, loading, problem, table } from "./parts.js";
+import { button, empty, icon, loading, problem, sub, table } from "./parts.js";
 
 /** Calls shown before one asks for all: the failed ones and the first of the others. */
 const CALLS_SHOWN = 50;
@@ -40,7 +40,7 @@ function attemptView(attempt, calls, all, several) {
   const shown = all ? calls : calls.filter((call, at) => at < CALLS_SHOWN || isTroubled(call)).slice(0, 2 * CALLS_SHOWN);
   const words = `${plural(calls.length, "call")} in ${duration(span)}, ${troubled} with trouble`;
   const name = several ? `Attempt ${attempt}: ${words}` : words;
-  return h("div", { class: "attempt", "data-key": `attempt ${attempt}` },
+  return h("div", { class: "attempt", key: `attempt ${attempt}` },
     h("p", { class: "attempt-head" }, h("strong", {}, name)),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Calls of attempt ${attempt}` },
       table(`Calls of attempt ${attempt}, in the order of their start`, COLUMNS, shown.map((call) => row(call, start, span)))),
@@ -60,7 +60,7 @@ function row(call, start, span) {
     cells: [
       `+${duration(from)}`,
       bar(from, call.latency_ms, span, look),
-      [h("code", {}, call.endpoint), call.attempt > 1 && h("span", { class: "sub" }, `try ${call.attempt}`)],
+      [h("code", {}, call.endpoint), call.attempt > 1 && sub(`try ${call.attempt}`)],
       duration(call.latency_ms),
       [h("span", { class: `code ${look}` }, icon(look), call.status_code ?? "no answer"),
         call.error && h("span", { class: "sub bad-text" }, call.error)],

@@ -156,14 +156,14 @@ function draw() {
 
 function overview() {
   const { status, statusError, runs, runsError, route: { filter } } = state;
-  const part = (id, title, body) => h("section", { "data-key": id, id, "aria-labelledby": `${id}-title` },
-    h("h2", { id: `${id}-title`, "data-key": "title" }, title), h("div", { "data-key": "body" }, body));
+  const part = (id, title, body) => h("section", { key: id, id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title`, key: "title" }, title), h("div", { key: "body" }, body));
   const unknown = !status && (statusError || state.trouble.has("status"));
   const known = (view) => (unknown ? empty("Not known", "The service has not answered yet.") : view(status));
   return [
     part("services", "Services", known(servicesView)),
     part("jobs", "Jobs", known(jobsView)),
-    h("section", { "data-key": "runs", id: "runs", "aria-labelledby": "runs-title" },
+    h("section", { key: "runs", id: "runs", "aria-labelledby": "runs-title" },
       runsView(filter, runs, runsError, state.trouble.has("runs"), (status?.jobs ?? []).map(({ job }) => job))),
     status && part("service", "This service", instanceView(status)),
   ];
@@ -189,7 +189,7 @@ function notices() {
 }
 
 function notice(key, title, words, action) {
-  return h("div", { class: "notice bad", "data-key": key }, icon("bad"),
+  return h("div", { class: "notice bad", key: key }, icon("bad"),
     h("div", {}, h("strong", {}, title), h("p", {}, words)), action);
 }
 

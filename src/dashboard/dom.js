@@ -7,12 +7,12 @@
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "use", "rect", "path", "line", "circle", "title", "g"]);
 
-/** An element. Attributes that are null, undefined or false are left out; children may be nested lists. */
+/** An element. Attributes and children that are null, undefined or false are left out; children may be nested lists. */
 export function h(tag, attributes = {}, ...children) {
   const element = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    element.setAttribute(name, value === true ? "" : String(value));
+    element.setAttribute(name === "key" ? "data-key" : name, value === true ? "" : value);
   }
   append(element, children);
   return element;

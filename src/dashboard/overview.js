@@ -3,7 +3,9 @@
 import { h } from "./dom.js";
 import { detailKey, summary, witness } from "./evidence.js";
 import { bytes, city, duration, localZone, number, percent, plural, slot } from "./format.js";
-import { ago, button, empty, facts, icon, loading, pill, runPath, sparkline, table, tone, when } from "./parts.js";
+import {
+  ago, button, empty, facts, icon, jobPath, leftOver, loading, pill, runPath, sparkline, sub, table, tone, when,
+} from "./parts.js";
 
 /** Tickers named in an alert; the run's page names all. */
 const TICKERS_NAMED = 12;
@@ -14,13 +16,13 @@ const REASONS_NAMED = 2;
 export function alertsView(status, details) {
   if (!status) return null;
   if (status.alerts.length === 0) {
-    return h("p", { class: "all-clear", "data-key": "clear" }, icon("ok"), "No alerts are firing.");
+    return h("p", { class: "all-clear", key: "clear" }, icon("ok"), "No alerts are firing.");
   }
   const rank = (alert) => (alert.severity === "critical" ? 0 : 1);
   const alerts = [...status.alerts].sort((a, b) => rank(a) - rank(b));
   return [
-    h("h2", { "data-key": "title" }, `Alerts (${alerts.length})`),
-    h("ul", { class: "alerts", "data-key": "list" }, alerts.map((alert) => alertItem(status, details, alert))),
+    h("h2", { key: "title" }, `Alerts (${alerts.length})`),
+    h("ul", { class: "alerts", key: "list" }, alerts.map((alert) => alertItem(status, details, alert))),
   ];
 }
 
@@ -30,7 +32,7 @@ export function alertKey(alert) {
 
 function alertItem(status, details, alert) {
   const run = alert.job && witness(status, alert);
-  return h("li", { class: `alert ${alert.severity}`, "data-key": alertKey(alert) },
+  return h("li", { class: `alert ${alert.severity}`, key: alertKey(alert) },
     h("div", { class: "alert-head" },
       pill(alert.severity), h("strong", {}, alert.alert),
       alert.job ? jobLink(alert, 0) : h("span", {}, alert.provider),
@@ -54,16 +56,12 @@ function alertFacts(status, details, alert, run) {
 }
 
 function jobLink({ job }, at) {
-  return [at > 0 && ", ", h("a", { href: `#/?job=${encodeURIComponent(job)}` }, job)];
+  return [at > 0 && ", ", h("a", { href: jobPath(job) }, job)];
 }
 
 function tickersNamed(run, report) {
-  const counts = [
-    run.tickers_failed > 0 && `${number(run.tickers_failed)} failed`,
-    run.tickers_pending > 0 && `${number(run.tickers_pending)} pending`,
-  ].filter(Boolean).join(", ");
-  if (!counts) return null;
-  const head = `${counts} of ${number(run.tickers_requested)}`;
+  const head = leftOver(run);
+  if (!head) return null;
   const tickers = report ? summary(report.data).tickers : [];
   if (tickers.length === 0) return head;
   const more = tickers.length - TICKERS_NAMED;
@@ -86,7 +84,7 @@ function serviceCard(service) {
   const { breaker, connections, provider } = service;
   const shut = breaker.position !== "closed";
   const look = service.healthy ? tone(breaker.position) : "bad";
-  return h("li", { class: `card ${look}`, "data-key": provider, "data-provider": provider },
+  return h("li", { class: `card ${look}`, key: provider, "data-provider": provider },
     h("div", { class: "card-head" }, h("h3", {}, provider), pill(service.healthy ? "healthy" : "unhealthy")),
     facts([
       ["Latency", duration(service.latency_ms)],
@@ -103,7 +101,7 @@ function serviceCard(service) {
 }
 
 function firestoreCard({ reachable, latency_ms: latency, error }) {
-  return h("li", { class: `card ${reachable ? "" : "bad"}`, "data-key": "firestore", "data-provider": "firestore" },
+  return h("li", { class: `card ${reachable ? "" : "bad"}`, key: "firestore", "data-provider": "firestore" },
     h("div", { class: "card-head" }, h("h3", {}, "Firestore"), pill(reachable ? "healthy" : "unhealthy",
       reachable ? "reachable" : "unreachable")),
     facts([["Latency", duration(latency)], ["Error", error, "bad-text"]]));
@@ -124,11 +122,11 @@ export function jobsView(status) {
 function jobCells(job, zone) {
   return [
     [h("span", { class: "name" }, jobLink(job, 0)),
-      h("span", { class: "sub" }, job.summary), h("span", { class: "sub" }, `${job.provider} · ${job.scope}`)],
+      sub(job.summary), sub(`${job.provider} · ${job.scope}`)],
     lastRun(job),
-    [h("span", { class: "big" }, percent(job.success_percent)), h("span", { class: "sub" }, successWords(job))],
+    [h("span", { class: "big" }, percent(job.success_percent)), sub(successWords(job))],
     [sparkline(job.recent_runs), job.recent_runs.length > 0
-      && h("span", { class: "sub" }, `last ${duration(job.recent_runs[0].duration_ms)}`)],
+      && sub(`last ${duration(job.recent_runs[0].duration_ms)}`)],
     nextRun(job, zone),
     h("button", { type: "button", "data-action": "run-now", "data-job": job.job, "aria-label": `Run ${job.job}…` }, "Run…"),
   ];
@@ -137,14 +135,9 @@ function jobCells(job, zone) {
 function lastRun(job) {
   const [run] = job.recent_runs;
   if (!run) return h("span", { class: "quiet" }, "never ran");
-  const counts = [
-    run.tickers_failed > 0 && `${number(run.tickers_failed)} failed`,
-    run.tickers_pending > 0 && `${number(run.tickers_pending)} pending`,
-  ].filter(Boolean).join(", ");
-  const words = counts ? `${counts} of ${number(run.tickers_requested)}` : plural(run.tickers_requested, "ticker");
   return [
-    pill(run.run_status), " ", h("a", { href: runPath(run.run_id), "aria-label": `last run of ${job.job}` }, ago(run.started_at)),
-    h("span", { class: "sub" }, words),
+    pill(run.run_status), " ", h("a", { href: runPath(run.run_id) }, ago(run.started_at), h("span", { class: "hidden" }, `: last run of ${job.job}`)),
+    sub(leftOver(run) ?? plural(run.tickers_requested, "ticker")),
     run.stopped && h("span", { class: "sub bad-text clip", title: run.stopped }, run.stopped),
   ];
 }
@@ -161,8 +154,8 @@ function nextRun(job, zone) {
   return [
     job.overdue && h("span", { class: "overdue" }, pill("overdue"), " due ", ago(job.last_due_time)),
     h("time", { datetime: job.next_run_time }, `${slot(job.next_run_time, zone)} ${city(zone)}`),
-    local !== zone && h("span", { class: "sub" }, `${slot(job.next_run_time, local)} ${city(local)}`),
-    h("span", { class: "sub" }, ago(job.next_run_time)),
+    local !== zone && sub(`${slot(job.next_run_time, local)} ${city(local)}`),
+    sub(ago(job.next_run_time)),
   ];
 }
 
@@ -173,8 +166,8 @@ export function instanceView(status) {
   if (status.jobs.length === 0) return empty("The service knows no jobs");
   return facts([
     ["Version", status.version], ["Project", status.project], ["Database", status.database],
-    ["Runs ended", number(totals.jobs_processed)], ["Succeeded", number(totals.jobs_successful)],
-    ["Partial", number(totals.jobs_partial)], ["Failed", number(totals.jobs_failed)],
+    ["Runs", `${number(totals.jobs_processed)}: ${number(totals.jobs_successful)} succeeded, `
+      + `${number(totals.jobs_partial)} partial, ${number(totals.jobs_failed)} failed`],
     ["Last run", ago(totals.last_job_time)],
     ["This instance", h("code", {}, instance.id)], ["Started", ago(instance.started_at)],
     ["Requests in flight", number(instance.requests_in_flight)],

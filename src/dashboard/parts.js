@@ -1,7 +1,7 @@
 // Small pieces that every view is made of.
 
 import { h } from "./dom.js";
-import { clock, duration, exact, plural, relative } from "./format.js";
+import { clock, duration, exact, number, plural, relative } from "./format.js";
 
 /** How a state looks. Each tone has its own icon: no state is told by colour alone. */
 const TONES = {
@@ -34,6 +34,22 @@ export function ago(time) {
 export function when(time) {
   if (!time) return "never";
   return [h("time", { datetime: time, title: exact(time) }, clock(time)), " · ", ago(time)];
+}
+
+/** A second line, in small. */
+export function sub(...words) {
+  return h("span", { class: "sub" }, words);
+}
+
+/** What of a run is not done: "12 failed, 40 pending of 508". */
+export function leftOver(run) {
+  const counts = [["failed", run.tickers_failed], ["pending", run.tickers_pending]].filter(([, count]) => count > 0);
+  if (counts.length === 0) return null;
+  return `${counts.map(([name, count]) => `${number(count)} ${name}`).join(", ")} of ${number(run.tickers_requested)}`;
+}
+
+export function jobPath(job) {
+  return `#/?job=${encodeURIComponent(job)}`;
 }
 
 export function button(text, action, data = {}, kind = "") {
@@ -76,7 +92,7 @@ export function table(caption, columns, rows) {
   const head = columns.map(([name, look]) =>
     h("th", { role: "columnheader", scope: "col", class: look }, name));
   const body = rows.map(({ key, look, cells }) =>
-    h("tr", { role: "row", "data-key": key, class: look }, cells.map((cell, at) => {
+    h("tr", { role: "row", key: key, class: look }, cells.map((cell, at) => {
       const [name, kind] = columns[at];
       if (at === 0) return h("th", { role: "rowheader", scope: "row", class: kind }, cell);
       return h("td", { role: "cell", class: kind, "data-label": name }, h("div", {}, cell));

@@ -17,32 +17,32 @@ const ABANDONED_MS = 16 * 60_000;
 
 /** page: { id, report, error, calls, callsError, order, find, allCalls }. order: what this page has told the run to do. */
 export function runView(page, now) {
-  const back = h("p", { class: "back", "data-key": "back" }, h("a", { href: "#/" }, "← All runs"));
-  if (!page.report) return [back, h("h2", { class: "mono wrap", "data-key": "title", tabindex: "-1" }, page.id), missing(page)];
+  const back = h("p", { class: "back", key: "back" }, h("a", { href: "#/" }, "← All runs"));
+  if (!page.report) return [back, h("h2", { class: "mono wrap", key: "title", tabindex: "-1" }, page.id), missing(page)];
   const { job, message, data } = page.report;
   return [
     back,
-    h("div", { class: "section-head", "data-key": "head" },
-      h("h2", { tabindex: "-1", "data-key": "title" }, job, " ", pill(data.run_status)), orders(page, job, data, now)),
+    h("div", { class: "section-head", key: "head" },
+      h("h2", { tabindex: "-1", key: "title" }, job, " ", pill(data.run_status)), orders(page, job, data, now)),
     orderView(page.order),
-    h("p", { class: "message", "data-key": "message" }, message),
+    h("p", { class: "message", key: "message" }, message),
     progress(data),
-    h("div", { "data-key": "figures" }, figures(data)),
-    h("section", { "data-key": "problems", "aria-labelledby": "problems-title" }, problems(data, page.find)),
-    h("section", { "data-key": "calls", "aria-labelledby": "calls-title" }, callsView(page)),
-    h("section", { "data-key": "details", "aria-labelledby": "details-title" }, details(data)),
+    h("div", { key: "figures" }, figures(data)),
+    h("section", { key: "problems", "aria-labelledby": "problems-title" }, problems(data, page.find)),
+    h("section", { key: "calls", "aria-labelledby": "calls-title" }, callsView(page)),
+    h("section", { key: "details", "aria-labelledby": "details-title" }, details(data)),
   ];
 }
 
 function missing({ error, order }) {
-  if (order?.error) return h("div", { "data-key": "state" }, problem("The run was not started", order.error.message));
+  if (order?.error) return h("div", { key: "state" }, problem("The run was not started", order.error.message));
   if (order && !order.done) {
-    return h("div", { class: "notice busy", role: "status", "data-key": "state" }, icon("busy"),
+    return h("div", { class: "notice busy", role: "status", key: "state" }, icon("busy"),
       h("div", {}, h("strong", {}, "Starting…"), h("p", {}, "The service has been told; its ledger does not know the run yet.")));
   }
-  if (!error) return h("div", { "data-key": "state" }, loading("the run", 6));
-  if (error.status === 404) return h("div", { "data-key": "state" }, empty("No such run", "The ledger does not know this id."));
-  return h("div", { "data-key": "state" }, problem("The run cannot be shown", error.message));
+  if (!error) return h("div", { key: "state" }, loading("the run", 6));
+  if (error.status === 404) return h("div", { key: "state" }, empty("No such run", "The ledger does not know this id."));
+  return h("div", { key: "state" }, problem("The run cannot be shown", error.message));
 }
 
 function orders(page, job, data, now) {
@@ -58,7 +58,7 @@ function orders(page, job, data, now) {
 function orderView(order) {
   if (!order?.error) return null;
   const title = order.kind === "resume" ? "The run was not resumed" : "The answer to this run did not arrive";
-  return h("div", { "data-key": "order", role: "alert" }, problem(title, order.error.message));
+  return h("div", { key: "order", role: "alert" }, problem(title, order.error.message));
 }
 
 /** What part of the tickers is done, failed, pending: a bar, with the same in words. */
@@ -78,7 +78,7 @@ function progress(data) {
   });
   const words = parts.filter(([, , count]) => count > 0).map(([look, name, count]) =>
     h("span", { class: `key ${look}` }, icon(look), `${number(count)} ${name}`));
-  return h("div", { class: "progress", "data-key": "progress" },
+  return h("div", { class: "progress", key: "progress" },
     h("svg", { viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true" }, rects),
     h("p", {}, words, h("span", { class: "quiet" }, `of ${plural(all, "ticker")}`)));
 }
@@ -105,12 +105,12 @@ function problems(data, find) {
   const total = data.tickers_failed.length + data.tickers_pending;
   const wanted = total >= SEARCH_FROM ? find.trim().toUpperCase() : "";
   return [
-    h("div", { class: "section-head", "data-key": "head" }, h("h3", { id: "problems-title" }, "Problems"),
+    h("div", { class: "section-head", key: "head" }, h("h3", { id: "problems-title" }, "Problems"),
       total >= SEARCH_FROM && h("label", { class: "search" }, h("span", {}, "Find a ticker"),
         h("input", { type: "search", "data-find": "true", autocomplete: "off", spellcheck: "false" }))),
-    data.remarks.length > 0 && h("ul", { class: "remarks", "data-key": "remarks" }, data.remarks.map((remark) => h("li", {}, remark))),
-    h("div", { "data-key": "failed" }, failures.map((group) => groupView("failed", group, wanted))),
-    h("div", { "data-key": "pending" }, pending.map((group) => groupView("pending", group, wanted))),
+    data.remarks.length > 0 && h("ul", { class: "remarks", key: "remarks" }, data.remarks.map((remark) => h("li", {}, remark))),
+    h("div", { key: "failed" }, failures.map((group) => groupView("failed", group, wanted))),
+    h("div", { key: "pending" }, pending.map((group) => groupView("pending", group, wanted))),
   ];
 }
 
@@ -119,13 +119,13 @@ function groupView(state, group, wanted) {
   if (wanted && tickers.length === 0) return null;
   const count = group.tickers.length === 0 ? "the call" : plural(group.tickers.length, "ticker");
   const rest = tickers.slice(TICKERS_SHOWN);
-  return h("article", { class: `group ${state}`, "data-key": `${state} ${group.key}` },
+  return h("article", { class: `group ${state}`, key: `${state} ${group.key}` },
     h("div", { class: "group-head" }, pill(state === "failed" ? "failed" : "pending"), h("strong", {}, count),
       h("code", {}, group.endpoint), group.kind && h("span", { class: "quiet" }, group.kind.replaceAll("_", " ")),
       group.tickers.length > 0 && button("Copy tickers", "copy", { text: group.tickers.join(",") }, "small")),
     h("p", { class: "reason" }, group.reason),
     tickers.length > 0 && tickerList(tickers.slice(0, TICKERS_SHOWN)),
-    rest.length > 0 && h("details", { "data-key": "rest" }, h("summary", {}, `${number(rest.length)} more`), tickerList(rest)));
+    rest.length > 0 && h("details", { key: "rest" }, h("summary", {}, `${number(rest.length)} more`), tickerList(rest)));
 }
 
 function tickerList(tickers) {

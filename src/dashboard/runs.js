@@ -9,8 +9,8 @@ const STATUSES = ["running", "succeeded", "partial", "failed"];
 /** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first one. */
 export function runsView(filter, answer, error, unreachable, jobs) {
   return [
-    h("div", { class: "section-head", "data-key": "head" }, h("h2", { id: "runs-title" }, "Runs"), filters(filter, jobs)),
-    h("div", { "data-key": "body", "aria-busy": answer || error || unreachable ? null : "true" },
+    h("div", { class: "section-head", key: "head" }, h("h2", { id: "runs-title" }, "Runs"), filters(filter, jobs)),
+    h("div", { key: "body", "aria-busy": answer || error || unreachable ? null : "true" },
       body(filter, answer, error, unreachable)),
   ];
 }
@@ -43,7 +43,7 @@ function body(filter, answer, error, unreachable) {
   if (!answer) return loading("runs", 6);
   if (answer.runs.length === 0) return nothing(filter);
   return [
-    h("div", { "data-key": "table" }, table("The latest runs, newest first", COLUMNS, answer.runs.map(row))),
+    h("div", { key: "table" }, table("The latest runs, newest first", COLUMNS, answer.runs.map(row))),
     pager(filter, answer.next_page_token),
   ];
 }
@@ -89,7 +89,7 @@ function marked(count) {
 
 function pager(filter, next) {
   if (!filter.page && !next) return null;
-  return h("nav", { class: "pager", "aria-label": "Pages of runs", "data-key": "pager" },
+  return h("nav", { class: "pager", "aria-label": "Pages of runs", key: "pager" },
     filter.page && h("a", { href: overviewPath({ ...filter, page: null }) }, "Newest runs"),
     next && h("a", { href: overviewPath({ ...filter, page: next }) }, "Older runs"));
 }
