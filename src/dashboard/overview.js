@@ -1,10 +1,10 @@
 // Alerts, services and jobs.
 
-import { h } from "./dom.js";
+import { code, div, h, span } from "./dom.js";
 import { detailKey, summary, witness } from "./evidence.js";
-import { bytes, city, duration, localZone, number, percent, plural, slot } from "./format.js";
+import { city, duration, localZone, number, percent, plural, slot } from "./format.js";
 import {
-  ago, button, empty, facts, icon, jobPath, leftOver, loading, pill, runPath, sparkline, sub, table, tone, when,
+  ago, button, facts, icon, jobPath, leftOver, loading, pill, runPath, sparkline, sub, table, tone, when,
 } from "./parts.js";
 
 /** Tickers named in an alert; the run's page names all. */
@@ -33,10 +33,10 @@ export function alertKey(alert) {
 function alertItem(status, details, alert) {
   const run = alert.job && witness(status, alert);
   return h("li", { class: `alert ${alert.severity}`, key: alertKey(alert) },
-    h("div", { class: "alert-head" },
+    div("alert-head", 
       pill(alert.severity), h("strong", {}, alert.alert),
       alert.job ? jobLink(alert, 0) : h("span", {}, alert.provider),
-      alert.since && h("span", { class: "quiet" }, "since ", when(alert.since))),
+      alert.since && span("quiet", "since ", when(alert.since))),
     h("p", {}, alert.message),
     facts(alertFacts(status, details, alert, run)));
 }
@@ -50,13 +50,17 @@ function alertFacts(status, details, alert, run) {
     ["Jobs that need it", touched.length > 0 && touched.map(jobLink)],
     ["Tickers", run && tickersNamed(run, report)],
     ["Why", run && (reasonsNamed(report) ?? run.stopped)],
-    ["Run", run && [h("a", { href: runPath(run.run_id) }, `${run.run_status} run`), " started ", ago(run.started_at)]],
-    ["What to do", h("code", {}, alert.runbook)],
+    ["Run", run && [runLink(run, `${run.run_status} run`), " started ", ago(run.started_at)]],
+    ["What to do", code(alert.runbook)],
   ];
 }
 
 function jobLink({ job }, at) {
   return [at > 0 && ", ", h("a", { href: jobPath(job) }, job)];
+}
+
+function runLink(run, ...words) {
+  return h("a", { href: runPath(run.run_id) }, words);
 }
 
 function tickersNamed(run, report) {
@@ -66,13 +70,13 @@ function tickersNamed(run, report) {
   if (tickers.length === 0) return head;
   const more = tickers.length - TICKERS_NAMED;
   const names = tickers.slice(0, TICKERS_NAMED).join(", ");
-  return [head, ": ", h("span", { class: "mono" }, names), more > 0 && ` and ${number(more)} more`];
+  return [head, ": ", span("mono", names), more > 0 && ` and ${number(more)} more`];
 }
 
 function reasonsNamed(report) {
   const reasons = report ? summary(report.data).reasons.slice(0, REASONS_NAMED) : [];
   if (reasons.length === 0) return null;
-  return reasons.map(([reason, times]) => h("span", { class: "reason" }, reason, times > 1 && ` (${number(times)}×)`));
+  return reasons.map(([reason, times]) => span("reason", reason, times > 1 && ` (${number(times)}×)`));
 }
 
 export function servicesView(status) {
@@ -83,9 +87,10 @@ export function servicesView(status) {
 function serviceCard(service) {
   const { breaker, connections, provider } = service;
   const shut = breaker.position !== "closed";
+  const row = connections.failures_in_row > 1 && `, ${number(connections.failures_in_row)} in a row`;
   const look = service.healthy ? tone(breaker.position) : "bad";
   return h("li", { class: `card ${look}`, key: provider, "data-provider": provider },
-    h("div", { class: "card-head" }, h("h3", {}, provider), pill(service.healthy ? "healthy" : "unhealthy")),
+    div("card-head", h("h3", {}, provider), pill(service.healthy ? "healthy" : "unhealthy")),
     facts([
       ["Latency", duration(service.latency_ms)],
       ["Breaker", [pill(breaker.position), shut && breaker.until && [" until ", when(breaker.until)]]],
@@ -94,15 +99,15 @@ function serviceCard(service) {
       ["Probe", service.error, "bad-text"],
       ["In flight", `${number(connections.calls_in_flight)} of ${number(connections.calls_in_flight_max)}`],
       ["Last success", ago(connections.last_success_time)],
-      ["Last error", connections.last_error_time && [ago(connections.last_error_time),
-        connections.failures_in_row > 1 && `, ${number(connections.failures_in_row)} in a row`, ": ", connections.last_error]],
+      ["Last error", connections.last_error_time && [ago(connections.last_error_time), row, ": ",
+        connections.last_error]],
     ], "facts"),
     shut && button("Reset breaker…", "reset-breaker", { provider }));
 }
 
 function firestoreCard({ reachable, latency_ms: latency, error }) {
   return h("li", { class: `card ${reachable ? "" : "bad"}`, key: "firestore", "data-provider": "firestore" },
-    h("div", { class: "card-head" }, h("h3", {}, "Firestore"), pill(reachable ? "healthy" : "unhealthy",
+    div("card-head", h("h3", {}, "Firestore"), pill(reachable ? "healthy" : "unhealthy",
       reachable ? "reachable" : "unreachable")),
     facts([["Latency", duration(latency)], ["Error", error, "bad-text"]]));
 }
@@ -114,29 +119,32 @@ export function jobsView(status) {
   ];
   const firing = new Set(status.alerts.map(({ job }) => job));
   const rows = status.jobs.map((job) => ({
-    key: job.job, look: firing.has(job.job) || job.overdue ? "marked" : null, cells: jobCells(job, status.time_zone),
+    key: job.job,
+    look: firing.has(job.job) || job.overdue ? "marked" : null,
+    cells: jobCells(job, status.time_zone),
   }));
   return table("The jobs: last run, success rate, durations and next scheduled time", columns, rows);
 }
 
 function jobCells(job, zone) {
   return [
-    [h("span", { class: "name" }, jobLink(job, 0)),
+    [span("name", jobLink(job, 0)),
       sub(job.summary), sub(`${job.provider} · ${job.scope}`)],
     lastRun(job),
-    [h("span", { class: "big" }, percent(job.success_percent)), sub(successWords(job))],
+    [span("big", percent(job.success_percent)), sub(successWords(job))],
     [sparkline(job.recent_runs), job.recent_runs.length > 0
       && sub(`last ${duration(job.recent_runs[0].duration_ms)}`)],
     nextRun(job, zone),
-    h("button", { type: "button", "data-action": "run-now", "data-job": job.job, "aria-label": `Run ${job.job}…` }, "Run…"),
+    h("button", { type: "button", "data-action": "run-now", "data-job": job.job, "aria-label": `Run ${job.job}…` },
+      "Run…"),
   ];
 }
 
 function lastRun(job) {
   const [run] = job.recent_runs;
-  if (!run) return h("span", { class: "quiet" }, "never ran");
+  if (!run) return span("quiet", "never ran");
   return [
-    pill(run.run_status), " ", h("a", { href: runPath(run.run_id) }, ago(run.started_at), h("span", { class: "hidden" }, `: last run of ${job.job}`)),
+    pill(run.run_status), " ", runLink(run, ago(run.started_at), span("hidden", `: last run of ${job.job}`)),
     sub(leftOver(run) ?? plural(run.tickers_requested, "ticker")),
     run.stopped && h("span", { class: "sub bad-text clip", title: run.stopped }, run.stopped),
   ];
@@ -152,25 +160,9 @@ function successWords(job) {
 function nextRun(job, zone) {
   const local = localZone();
   return [
-    job.overdue && h("span", { class: "overdue" }, pill("overdue"), " due ", ago(job.last_due_time)),
+    job.overdue && span("overdue", pill("overdue"), " due ", ago(job.last_due_time)),
     h("time", { datetime: job.next_run_time }, `${slot(job.next_run_time, zone)} ${city(zone)}`),
     local !== zone && sub(`${slot(job.next_run_time, local)} ${city(local)}`),
     sub(ago(job.next_run_time)),
   ];
-}
-
-/** About the service itself, at the end of the page. */
-export function instanceView(status) {
-  if (!status) return null;
-  const { statistics: totals, instance } = status;
-  if (status.jobs.length === 0) return empty("The service knows no jobs");
-  return facts([
-    ["Version", status.version], ["Project", status.project], ["Database", status.database],
-    ["Runs", `${number(totals.jobs_processed)}: ${number(totals.jobs_successful)} succeeded, `
-      + `${number(totals.jobs_partial)} partial, ${number(totals.jobs_failed)} failed`],
-    ["Last run", ago(totals.last_job_time)],
-    ["This instance", h("code", {}, instance.id)], ["Started", ago(instance.started_at)],
-    ["Requests in flight", number(instance.requests_in_flight)],
-    ["Memory", instance.memory_bytes && bytes(instance.memory_bytes)],
-  ], "facts wide");
 }

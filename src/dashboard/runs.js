@@ -1,6 +1,6 @@
 // The latest runs, with filters that are part of the address.
 
-import { h } from "./dom.js";
+import { h, span } from "./dom.js";
 import { duration, number } from "./format.js";
 import { button, empty, icon, loading, pill, problem, runPath, table, when } from "./parts.js";
 
@@ -60,8 +60,8 @@ function nothing({ job, status, page }) {
 }
 
 const COLUMNS = [
-  ["Job", ""], ["Status", ""], ["Started", ""], ["Duration", "num"], ["Tickers done", "num"], ["Failed", "num"],
-  ["Pending", "num"], ["Records", "num"], ["Trigger", ""],
+  ["Job", ""], ["Status", ""], ["Started", ""], ["Duration", "num"], ["Tickers done", "num"],
+  ["Failed", "num"], ["Pending", "num"], ["Records", "num"], ["Trigger", ""],
 ];
 
 function row({ job, message, data }) {
@@ -84,7 +84,7 @@ function row({ job, message, data }) {
 }
 
 function marked(count) {
-  return count > 0 ? h("span", { class: "count-bad" }, icon("warn"), " ", number(count)) : h("span", { class: "zero" }, "0");
+  return count > 0 ? span("count-bad", icon("warn"), " ", number(count)) : span("zero", "0");
 }
 
 function pager(filter, next) {

@@ -115,7 +115,7 @@ test("while nothing has answered the page says that it is loading", () => visit(
 test("a service without runs says so and offers to run a job", () => visit(
   { "GET /status": fresh(), "GET /runs": { runs: [], next_page_token: null } },
   async (page) => {
-    await page.getByText("No runs yet").waitFor();
+    await page.locator("#runs").getByText("No runs yet").waitFor();
     assert.match(await text(page, "#jobs tbody tr"), /never ran/);
     await page.getByRole("button", { name: "Run a job now…" }).click();
     await page.getByRole("dialog").waitFor();
@@ -127,7 +127,7 @@ test("a service that cannot be reached at the start is told apart from one witho
   async (page) => {
     await page.locator("#notices").getByText("The service cannot be reached").waitFor();
     await eventually(() => page.locator(".loading").count(), 0);
-    assert.equal(await page.locator(".empty-title").first().innerText(), "Not known");
+    assert.equal(await page.locator(".empty strong").first().innerText(), "Not known");
   },
 ));
 
@@ -156,10 +156,10 @@ test("a sign-in that has ended is told, with the way out", () => visit({}, async
 }));
 
 test("a refusal is shown with every mistake that it names", () => visit({
-  "GET /status": [503, { title: "Misconfigured", detail: "2 settings", errors: ["retry_base_ms: is no number", "oidc_audience: is missing"] }],
+  "GET /status": [503, { title: "Misconfigured", detail: "2 settings", errors: ["retry_base_ms is no number", "oidc_audience is missing"].map((message) => ({ field: "configuration", value: "", message })) }],
   "GET /runs": [422, { title: "Invalid", errors: [{ field: "job", value: "x", message: "is no job" }] }],
 }, async (page) => {
-  await page.getByText("503 Misconfigured: 2 settings: retry_base_ms: is no number: oidc_audience: is missing").waitFor();
+  await page.getByText("503 Misconfigured: 2 settings: configuration retry_base_ms is no number; configuration oidc_audience is missing").waitFor();
   await page.locator("#runs").getByText('422 Invalid: job "x" is no job').waitFor();
 }));
 

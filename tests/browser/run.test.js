@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { eventually } from "./support/browser.js";
 import { runAddress, runAnswers, useBrowser, visit } from "./support/fixture.js";
-import { HANG, RESET } from "./support/mock.js";
+import { RESET } from "./support/mock.js";
 import { disaster, failedCalls, failedRun } from "./support/trouble.js";
 import { calls, report } from "./support/world.js";
 
@@ -177,9 +177,7 @@ test("a run that failed is an answer like any other, and a lost connection is to
 test("the failed tickers of a partial run can be run again", () => {
   const failed = ["AAPL", "BRK.B"].map((ticker) => ({ ticker, endpoint: "/fetch", reason: "symbol not found" }));
   const run = report(JOB, { run_status: "partial", tickers_failed: [...failed, failed[0]] });
-  return visit({ ...runAnswers(run), "GET /status": HANG }, async (page, server) => {
-    server.answers["GET /status"] = (await import("./support/world.js")).healthy();
-    await page.reload();
+  return visit(runAnswers(run), async (page) => {
     await page.getByRole("button", { name: "Run the failed tickers again…" }).click();
     assert.equal(await page.inputValue("[name=job]"), JOB);
     assert.equal(await page.inputValue("[name=tickers]"), "AAPL, BRK.B");
