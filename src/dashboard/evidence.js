@@ -41,7 +41,7 @@ export function failureGroups(failures) {
 
 /** Pending work that has endpoint and reason in common. */
 export function pendingGroups(pending) {
-  const parts = (work) => [work.endpoint, "", work.reason ?? "not tried yet"];
+  const parts = (work) => [work.endpoint, "", work.reason ?? "left for the next attempt"];
   return grouped(pending, parts, (work) => work.tickers);
 }
 

@@ -32,26 +32,25 @@ export function alertKey(alert) {
 
 function alertItem(status, details, alert) {
   const run = alert.job && witness(status, alert);
+  const provider = alert.provider ?? status.jobs.find(({ job }) => job === alert.job)?.provider;
   return h("li", { class: `alert ${alert.severity}`, key: alertKey(alert) },
     div("alert-head", 
       pill(alert.severity), h("strong", {}, alert.alert),
-      alert.job ? jobLink(alert, 0) : h("span", {}, alert.provider),
-      alert.since && span("quiet", "since ", when(alert.since))),
+      alert.job && jobLink(alert, 0), span(null, provider),
+      alert.since && span("quiet", "since ", when(alert.since)),
+      span("runbook", "What to do: ", code(alert.runbook))),
     h("p", {}, alert.message),
-    facts(alertFacts(status, details, alert, run)));
+    facts(alertFacts(status, details.get(run && detailKey(run)), alert, run)));
 }
 
-function alertFacts(status, details, alert, run) {
-  const provider = alert.provider ?? status.jobs.find(({ job }) => job === alert.job)?.provider;
-  const touched = alert.job ? [] : status.jobs.filter(({ provider: name }) => name === provider);
-  const report = run && details.get(detailKey(run));
+function alertFacts(status, report, alert, run) {
+  const touched = alert.job ? [] : status.jobs.filter(({ provider }) => provider === alert.provider);
+  const told = run?.stopped && alert.message.includes(run.stopped);
   return [
-    ["Provider", provider],
     ["Jobs that need it", touched.length > 0 && touched.map(jobLink)],
     ["Tickers", run && tickersNamed(run, report)],
-    ["Why", run && (reasonsNamed(report) ?? run.stopped)],
+    ["Why", run && (reasonsNamed(report) ?? (told ? null : run.stopped))],
     ["Run", run && [runLink(run, `${run.run_status} run`), " started ", ago(run.started_at)]],
-    ["What to do", code(alert.runbook)],
   ];
 }
 
@@ -95,13 +94,13 @@ function serviceCard(service) {
       ["Latency", duration(service.latency_ms)],
       ["Breaker", [pill(breaker.position), shut && breaker.until && [" until ", when(breaker.until)]]],
       ["Opened", breaker.openings > 0 && plural(breaker.openings, "time")],
-      ["Reason", breaker.reason],
-      ["Probe", service.error, "bad-text"],
+      ["Reason", breaker.reason, "stack"],
+      ["Probe", service.error, "stack bad-text"],
       ["In flight", `${number(connections.calls_in_flight)} of ${number(connections.calls_in_flight_max)}`],
-      ["Last success", ago(connections.last_success_time)],
+      ["Last success", connections.last_success_time && ago(connections.last_success_time)],
       ["Last error", connections.last_error_time && [ago(connections.last_error_time), row, ": ",
-        connections.last_error]],
-    ], "facts"),
+        connections.last_error], "stack"],
+    ]),
     shut && button("Reset breaker…", "reset-breaker", { provider }));
 }
 
@@ -109,7 +108,7 @@ function firestoreCard({ reachable, latency_ms: latency, error }) {
   return h("li", { class: `card ${reachable ? "" : "bad"}`, key: "firestore", "data-provider": "firestore" },
     div("card-head", h("h3", {}, "Firestore"), pill(reachable ? "healthy" : "unhealthy",
       reachable ? "reachable" : "unreachable")),
-    facts([["Latency", duration(latency)], ["Error", error, "bad-text"]]));
+    facts([["Latency", duration(latency)], ["Error", error, "stack bad-text"]]));
 }
 
 export function jobsView(status) {

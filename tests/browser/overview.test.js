@@ -39,7 +39,7 @@ test("an alert says which job, which provider, which tickers, since when and why
     await alert.getByText("T000").waitFor();
     const words = await alert.innerText();
     for (const fact of ["critical", "tiingo-daily-prices", "tiingo", "12 failed, 40 pending of 508", "T000, T001", "and 40 more",
-      "upstream provider failed", "symbol not found (12×)", "22 min ago", "docs/operations.md#jobfailing"]) {
+      "upstream provider failed", "symbol not found (12×)", "22 min ago", "What to do: docs/operations.md#jobfailing"]) {
       assert.ok(words.includes(fact), `${fact} in ${words}`);
     }
     assert.deepEqual(await page.locator(".alert strong").allInnerTexts(), ["JobFailing", "JobOverdue", "BreakerOpen"]);

@@ -108,7 +108,8 @@ test("a failed run says which tickers failed and why, and lists its calls", opti
     assert.equal(await status(page), "failed");
     const unfinished = new Set([...data.tickers_failed.map(({ ticker }) => ticker), ...data.pending.flatMap(({ tickers }) => tickers)]);
     assert.deepEqual(new Set(await page.locator(".tickers li").allTextContents()), unfinished);
-    assert.ok((await page.locator(".group").first().innerText()).includes("<b>maintenance</b>"));
+    // Words of the provider, told as text.
+    await page.locator(".message", { hasText: "<b>maintenance</b>" }).waitFor();
     assert.deepEqual((await page.locator(".log code").allInnerTexts()).sort(), calls.map(({ log_id: log }) => log).sort());
   });
 });

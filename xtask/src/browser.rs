@@ -16,6 +16,9 @@ use crate::cli::BrowserArgs;
 use crate::runtime::Runtime;
 use crate::{build, progress, setup, workspace};
 
+/// Runs of every job that the screenshots show.
+const ROUNDS: usize = 8;
+
 /// Sets up, builds, runs the tests, and takes the README's screenshots where they are asked for.
 pub async fn run(args: &BrowserArgs) -> Result<()> {
     setup::everything()?;
@@ -43,7 +46,7 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Option<Tally>> {
 
 async fn test(tools: &Tools, runtime: Runtime) -> Result<Tally> {
     progress::step("running the dashboard in headless Chromium, beside the whole system");
-    let scene = Scene::start(runtime).await?;
+    let scene = Scene::start(runtime, 0).await?;
     let mut command = tools.node();
     command.args(["--test", "--test-reporter=spec"]);
     scene.show_to(&mut command);
@@ -59,8 +62,7 @@ async fn screenshots(tools: &Tools, runtime: Runtime, folder: &Path) -> Result<(
     progress::step(&format!("taking screenshots into {}", folder.display()));
     // Node runs in the tests' own directory.
     let folder = std::path::absolute(folder)?;
-    let scene = Scene::start(runtime).await?;
-    scene.age().await?;
+    let scene = Scene::start(runtime, ROUNDS).await?;
     let mut command = tools.node();
     command.arg("support/screenshots.js").arg(folder);
     scene.show_to(&mut command);

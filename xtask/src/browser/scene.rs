@@ -30,9 +30,6 @@ const FAILING_JOB: &str = "polygon-news-portfolio";
 /// The job that ends with failed tickers.
 const PARTIAL_JOB: &str = "finnhub-quote-portfolio";
 
-/// Runs of every job before screenshots are taken.
-const ROUNDS: usize = 6;
-
 /// A system, and the client that gave it its past.
 pub struct Scene {
     stack: Stack,
@@ -40,8 +37,9 @@ pub struct Scene {
 }
 
 impl Scene {
-    /// Starts everything, lets one job run well, one in part and one not at all; then all providers are well again.
-    pub async fn start(runtime: Runtime) -> Result<Self> {
+    /// Starts everything, lets every job run well so many times, one in part and one not at all; then all providers
+    /// are well again.
+    pub async fn start(runtime: Runtime, rounds: usize) -> Result<Self> {
         let builder = system::builder(runtime, runtime.program()?).variables([
             ("inbound_auth", "oidc"),
             ("scheduler_service_account", "scheduler@example.com"),
@@ -61,11 +59,16 @@ impl Scene {
         // No proxy may come between parties on 127.0.0.1.
         let client = reqwest::Client::builder().no_proxy().build()?;
         let scene = Self { stack, client };
-        scene.live().await?;
+        for _ in 0..rounds {
+            for job in CATALOGUE {
+                scene.trigger(job.name, "succeeded").await?;
+            }
+        }
+        scene.suffer().await?;
         Ok(scene)
     }
 
-    async fn live(&self) -> Result<()> {
+    async fn suffer(&self) -> Result<()> {
         let providers = &self.stack.providers;
         self.trigger("tiingo-daily-prices-indices", "succeeded").await?;
         let tickers = self.stack.watchlist.tickers(sim::watchlist::Scope::ActiveSymbols);
@@ -76,19 +79,6 @@ impl Scene {
         providers.finnhub().clear();
         providers.polygon().clear();
         providers.alphavantage().set_latency(SLOW_CALL, Duration::ZERO);
-        Ok(())
-    }
-
-    /// Runs the other jobs a few times, so that there is something to look at; the failed run stays the last of its job.
-    pub async fn age(&self) -> Result<()> {
-        self.stack.providers.alphavantage().set_latency(Duration::from_millis(20), Duration::from_millis(4));
-        for _ in 0..ROUNDS {
-            for job in CATALOGUE.iter().filter(|job| ![FAILING_JOB, PARTIAL_JOB].contains(&job.name)) {
-                if job.provider.name() != "polygon" {
-                    self.trigger(job.name, "succeeded").await?;
-                }
-            }
-        }
         Ok(())
     }
 
