@@ -31,10 +31,9 @@ export function post(path) {
  * A run that failed answers 502 or 503 with a report like any other: that is an answer, not an error.
  */
 export function run(path, body, key) {
-  const headers = {};
-  if (body) headers["Content-Type"] = "application/json";
-  if (key) headers["Idempotency-Key"] = key;
-  return call(path, { method: "POST", headers, body: body && JSON.stringify(body) }, RUN_TIMEOUT_MS, isReport);
+  const headers = body ? { "Content-Type": "application/json", "Idempotency-Key": key } : {};
+  const options = { method: "POST", headers, body: body && JSON.stringify(body) };
+  return call(path, options, RUN_TIMEOUT_MS, isReport);
 }
 
 const isReport = (answer) => Boolean(answer?.data?.run_id);
@@ -65,9 +64,8 @@ async function call(path, options, timeoutMs, accepts = () => false) {
 /** What a problem document says, with each field's error. */
 function words(response, problem) {
   const head = `${response.status} ${problem?.title ?? response.statusText}`.trim();
-  const errors = Array.isArray(problem?.errors) ? problem.errors.map(fieldError) : [];
-  const detail = problem?.detail ?? problem?.message;
-  return [head, detail, ...errors].filter(Boolean).join(": ");
+  const errors = Array.isArray(problem?.errors) ? problem.errors.map(fieldError).join("; ") : "";
+  return [head, problem?.detail, errors].filter(Boolean).join(": ");
 }
 
 function fieldError({ field, value, message }) {

@@ -1,12 +1,12 @@
 // The page: which view the address names, when to ask the service again, what a click does.
 
 import { get } from "./api.js";
-import { h, render } from "./dom.js";
+import { h, render, span } from "./dom.js";
 import { detailKey, witnesses } from "./evidence.js";
 import { clock, learnClock, now, plural, relative } from "./format.js";
-import { alertKey, alertsView, instanceView, jobsView, servicesView } from "./overview.js";
+import { alertKey, alertsView, jobsView, servicesView } from "./overview.js";
 import { orderActions } from "./orders.js";
-import { empty, icon, pill } from "./parts.js";
+import { button, empty, icon, pill, problem } from "./parts.js";
 import { runView } from "./run.js";
 import { overviewPath, runsView } from "./runs.js";
 
@@ -26,6 +26,7 @@ const state = {
 };
 let timer = 0;
 let aborter = new AbortController();
+let statusQuestion = null;
 
 const home = (id) => document.getElementById(id);
 
@@ -33,9 +34,18 @@ const home = (id) => document.getElementById(id);
 
 function route() {
   const [path, query] = (location.hash || "#/").split("?");
-  if (path.startsWith("#/runs/")) return { view: "run", id: decodeURIComponent(path.slice(7)) };
+  if (path.startsWith("#/runs/")) return { view: "run", id: decoded(path.slice(7)) };
   const { job, status, page } = Object.fromEntries(new URLSearchParams(query));
   return { view: "overview", filter: { job, status, page } };
+}
+
+/** Somebody may have typed it. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function navigate() {
@@ -60,9 +70,11 @@ async function refresh() {
   aborter.abort();
   aborter = new AbortController();
   const { signal } = aborter;
-  const tasks = state.page ? [loadRun(state.page, signal)] : [loadRuns(signal)];
-  if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) tasks.push(loadStatus(signal));
-  await Promise.allSettled(tasks);
+  const page = state.page ? loadRun(state.page, signal) : loadRuns(signal);
+  if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) statusQuestion ??= loadStatus();
+  await page;
+  // A status takes as long as the slowest provider's probe: whoever watches a run does not wait for it.
+  if (!watching()) await statusQuestion;
   if (!signal.aborted && !document.hidden) timer = setTimeout(refresh, watching() ? WATCH_MS : REFRESH_MS);
 }
 
@@ -76,11 +88,11 @@ function watching() {
 async function ask(source, path, signal, take) {
   try {
     const answer = await get(path, signal);
-    if (signal.aborted) return;
+    if (signal?.aborted) return;
     state.trouble.delete(source);
     take(answer, null);
   } catch (error) {
-    if (signal.aborted) return;
+    if (signal?.aborted) return;
     if (error.kind === "refused") {
       state.trouble.delete(source);
       take(null, error);
@@ -91,8 +103,8 @@ async function ask(source, path, signal, take) {
   draw();
 }
 
-async function loadStatus(signal) {
-  await ask("status", "/status", signal, (answer, error) => {
+async function loadStatus() {
+  await ask("status", "/status", null, (answer, error) => {
     state.statusError = error;
     if (!answer) return;
     state.status = answer;
@@ -100,14 +112,15 @@ async function loadStatus(signal) {
     learnClock(answer.time);
     announceAlerts(answer);
   });
-  await Promise.allSettled(witnesses(state.status).map((shown) => loadDetails(shown, signal)));
+  await Promise.allSettled(witnesses(state.status).map(loadDetails));
+  statusQuestion = null;
 }
 
-/** Reads a run that explains an alert. Where that fails the alert is told without it, and the next refresh tries again. */
-async function loadDetails(shown, signal) {
+/** Reads a run that explains an alert. Where that fails the alert is told without it until the next refresh. */
+async function loadDetails(shown) {
   const key = detailKey(shown);
   if (state.details.has(key)) return;
-  const report = await get(`/runs/${encodeURIComponent(shown.run_id)}`, signal);
+  const report = await get(`/runs/${encodeURIComponent(shown.run_id)}`);
   if (state.details.size >= DETAILS_MAX) state.details.delete(state.details.keys().next().value);
   state.details.set(key, report);
   draw();
@@ -115,8 +128,8 @@ async function loadDetails(shown, signal) {
 
 function loadRuns(signal) {
   const { job, status, page } = state.route.filter;
-  const query = new URLSearchParams(Object.entries({ job, status, page_token: page }).filter(([, value]) => value));
-  return ask("runs", `/runs${query.size > 0 ? `?${query}` : ""}`, signal, (answer, error) => {
+  const told = Object.entries({ job, status, page_token: page }).filter(([, value]) => value);
+  return ask("runs", `/runs${told.length > 0 ? `?${new URLSearchParams(told)}` : ""}`, signal, (answer, error) => {
     state.runs = answer;
     state.runsError = error;
   });
@@ -124,7 +137,7 @@ function loadRuns(signal) {
 
 async function loadRun(page, signal) {
   const path = `/runs/${encodeURIComponent(page.id)}`;
-  await Promise.allSettled([
+  await Promise.all([
     ask("run", path, signal, (answer, error) => {
       page.report = answer ?? page.report;
       page.error = error;
@@ -145,7 +158,8 @@ function draw() {
   const alerts = status?.alerts.length ?? 0;
   const place = page ? page.report?.job ?? "Run" : "Orchestrator";
   document.title = `${alerts > 0 ? `(${alerts}) ` : ""}${place}${status ? ` · ${status.status}` : ""}`;
-  render(home("health"), status ? [pill(status.status), h("span", { class: "where" }, `${status.project} · ${status.version}`)] : null);
+  const where = status && span("where", `${status.project} · ${status.version}`);
+  render(home("health"), status && pill(status.status), where);
   render(home("notices"), notices());
   render(home("alerts"), alertsView(status, state.details));
   home("alerts").classList.toggle("compact", here.view === "run");
@@ -156,41 +170,34 @@ function draw() {
 
 function overview() {
   const { status, statusError, runs, runsError, route: { filter } } = state;
-  const part = (id, title, body) => h("section", { "data-key": id, id, "aria-labelledby": `${id}-title` },
-    h("h2", { id: `${id}-title`, "data-key": "title" }, title), h("div", { "data-key": "body" }, body));
+  const names = (status?.jobs ?? []).map(({ job }) => job);
+  const part = (id, title, body) => h("section", { key: id, id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title`, key: "title" }, title), h("div", { key: "body" }, body));
   const unknown = !status && (statusError || state.trouble.has("status"));
   const known = (view) => (unknown ? empty("Not known", "The service has not answered yet.") : view(status));
   return [
     part("services", "Services", known(servicesView)),
     part("jobs", "Jobs", known(jobsView)),
-    h("section", { "data-key": "runs", id: "runs", "aria-labelledby": "runs-title" },
-      runsView(filter, runs, runsError, state.trouble.has("runs"), (status?.jobs ?? []).map(({ job }) => job))),
-    status && part("service", "This service", instanceView(status)),
+    h("section", { key: "runs", id: "runs", "aria-labelledby": "runs-title" },
+      runsView(filter, runs, runsError, state.trouble.has("runs"), names)),
   ];
 }
 
 function notices() {
   const troubles = [...state.trouble.values()];
-  const signedOut = troubles.find(({ error }) => error.kind === "signed-out");
-  if (signedOut) {
-    return notice("signed-out", "Your sign-in has ended", "Nothing on this page is renewed until you sign in again.",
-      h("button", { type: "button", "data-action": "reload" }, "Reload and sign in"));
+  if (troubles.some(({ error }) => error.kind === "signed-out")) {
+    return problem("Your sign-in has ended", "Nothing here is renewed until you sign in again.",
+      button("Reload and sign in", "reload"), "signed-out");
   }
   const [trouble] = troubles;
   const shown = state.statusAt ? ` What you see is from ${clock(state.statusAt)}.` : "";
   return [
-    trouble && notice("unreachable", "The service cannot be reached",
+    trouble && problem("The service cannot be reached",
       `${trouble.error.message}, since ${clock(trouble.since)}.${shown} Trying again every ${REFRESH_MS / 1000} s.`,
-      h("button", { type: "button", "data-action": "refresh" }, "Try now")),
-    !trouble && state.statusError && notice("status", "The state is not known", state.statusError.message),
-    state.notice && notice("order", state.notice.title, state.notice.words,
-      h("button", { type: "button", "data-action": "dismiss" }, "Dismiss")),
+      button("Try now", "refresh"), "unreachable"),
+    !trouble && state.statusError && problem("The state is not known", state.statusError.message, null, "status"),
+    state.notice && problem(state.notice.title, state.notice.words, button("Dismiss", "dismiss"), "order"),
   ];
-}
-
-function notice(key, title, words, action) {
-  return h("div", { class: "notice bad", "data-key": key }, icon("bad"),
-    h("div", {}, h("strong", {}, title), h("p", {}, words)), action);
 }
 
 /** Keeps ages current between two answers. */
@@ -200,7 +207,8 @@ function tick() {
     if (time.textContent !== words) time.textContent = words;
   }
   const stale = state.trouble.size > 0;
-  const age = state.statusAt ? `updated ${relative(new Date(state.statusAt + now() - Date.now()).toISOString())}` : null;
+  const at = new Date(state.statusAt + now() - Date.now());
+  const age = state.statusAt ? `updated ${relative(at.toISOString())}` : null;
   const none = stale ? "no answer yet" : "loading…";
   render(home("freshness"), stale && icon("warn"), age ? `${stale ? "not current, " : ""}${age}` : none);
   home("freshness").classList.toggle("stale", stale);

@@ -1,6 +1,6 @@
 // Questions before anything is changed: run a job, resume a run, reset a breaker.
 
-import { h } from "./dom.js";
+import { div, h } from "./dom.js";
 import { plural } from "./format.js";
 
 const SCOPES = ["entire_watchlist", "active_symbols", "indices", "none"];
@@ -17,17 +17,14 @@ export function confirm(title, words, yes, order) {
 
 /** Asks what to run, then shows it once more in words. `preset`: { job, tickers }. */
 export function askRun(jobs, preset, start) {
+  const option = (value) => h("option", { value }, value);
   const fields = {
-    job: h("select", { name: "job", required: true }, jobs.map(({ job }) => h("option", { value: job }, job))),
-    scope: h("select", { name: "scope" }, h("option", { value: "" }, "the job's own"),
-      SCOPES.map((scope) => h("option", { value: scope }, scope))),
-    tickers: h("textarea", {
-      name: "tickers", rows: "3", spellcheck: "false", autocapitalize: "characters", "aria-describedby": "tickers-note",
-    }),
+    job: h("select", { name: "job" }, jobs.map(({ job }) => option(job))),
+    scope: h("select", { name: "scope" }, h("option", { value: "" }, "the job's own"), SCOPES.map(option)),
+    tickers: h("textarea", { name: "tickers", rows: "3", spellcheck: "false", "aria-describedby": "tickers-note" }),
   };
   const note = h("p", { id: "tickers-note", class: "sub" });
   fields.job.value = preset.job ?? jobs[0]?.job;
-  fields.scope.value = preset.scope ?? "";
   fields.tickers.value = (preset.tickers ?? []).join(", ");
   const read = () => {
     const tickers = parseTickers(fields.tickers.value);
@@ -38,7 +35,7 @@ export function askRun(jobs, preset, start) {
     const own = jobs.find((known) => known.job === job);
     const covered = good.length > 0 ? plural(good.length, "ticker") : `all tickers of ${scope || own?.scope}`;
     const wrong = bad.length > 0 ? `not tickers: ${bad.join(" ")}` : "";
-    note.textContent = wrong || `Separated by commas or blanks; left empty, the scope decides. Covers ${covered}.`;
+    note.textContent = wrong || `Separated by commas or blanks; empty: as the scope says. Covers ${covered}.`;
     note.classList.toggle("bad-text", Boolean(wrong));
     fields.tickers.setCustomValidity(wrong);
   };
@@ -75,7 +72,7 @@ function shortened(tickers) {
 function show(title, content, yes, order) {
   const form = h("form", {},
     h("h2", { id: "dialog-title" }, title), content,
-    h("div", { class: "buttons" },
+    div("buttons", 
       h("button", { type: "button", "data-close": true }, "Cancel"),
       h("button", { type: "submit", class: "primary" }, yes)));
   form.addEventListener("submit", (event) => {

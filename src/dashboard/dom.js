@@ -1,22 +1,26 @@
 // Elements without markup, and the change of a page in place.
 //
-// Views are functions that build a tree from data. `morph` makes the tree on the page equal to it and leaves alone what
-// is equal already: so focus, scroll, selection and open details survive every refresh, and nothing flickers. Text
-// goes in as text nodes only: whatever a provider says, it cannot become markup.
+// Views build a tree from data. `morph` makes the tree on the page equal to it and leaves alone what is equal
+// already: focus, scroll and open details survive every refresh, and nothing flickers. Text goes in as text nodes
+// only: whatever a provider says, it cannot become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "use", "rect", "path", "line", "circle", "title", "g"]);
 
-/** An element. Attributes that are null, undefined or false are left out; children may be nested lists. */
+/** An element. What is null, undefined or false is left out; children may be nested lists. */
 export function h(tag, attributes = {}, ...children) {
   const element = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
     if (value === null || value === undefined || value === false) continue;
-    element.setAttribute(name, value === true ? "" : String(value));
+    element.setAttribute(name === "key" ? "data-key" : name, value === true ? "" : value);
   }
   append(element, children);
   return element;
 }
+
+export const span = (look, ...children) => h("span", { class: look }, children);
+export const div = (look, ...children) => h("div", { class: look }, children);
+export const code = (...children) => h("code", {}, children);
 
 function append(element, children) {
   for (const child of children) {

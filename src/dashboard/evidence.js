@@ -41,7 +41,8 @@ export function failureGroups(failures) {
 
 /** Pending work that has endpoint and reason in common. */
 export function pendingGroups(pending) {
-  return grouped(pending, (work) => [work.endpoint, "", work.reason ?? "not tried yet"], (work) => work.tickers);
+  const parts = (work) => [work.endpoint, "", work.reason ?? "left for the next attempt"];
+  return grouped(pending, parts, (work) => work.tickers);
 }
 
 function grouped(items, partsOf, tickersOf) {

@@ -6,6 +6,9 @@ import { runPath } from "./parts.js";
 
 /** The actions by the names that buttons carry in `data-action`; each gets its button. */
 export function orderActions({ state, announce, refresh, draw }) {
+  // Nothing to choose from before the first answer.
+  const ask = (preset) => state.status && askRun(state.status.jobs, preset, startRun);
+
   function startRun(wanted) {
     const random = crypto.getRandomValues(new Uint8Array(16));
     const key = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
@@ -59,17 +62,17 @@ export function orderActions({ state, announce, refresh, draw }) {
     dismiss: () => { state.notice = null; draw(); },
     skip: () => document.getElementById("content").focus(),
     copy,
-    "run-now": ({ dataset }) => askRun(state.status.jobs, { job: dataset.job ?? state.route.filter?.job }, startRun),
+    "run-now": ({ dataset }) => ask({ job: dataset.job ?? state.route.filter?.job }),
     "run-failed": ({ dataset }) => {
       const { data } = state.page.report;
       const tickers = [...new Set(data.tickers_failed.map(({ ticker }) => ticker).filter(Boolean))];
-      askRun(state.status.jobs, { job: dataset.job, tickers }, startRun);
+      ask({ job: dataset.job, tickers });
     },
     resume: ({ dataset }) => confirm("Resume this run?", [
       dataset.run, "What is pending goes on; where nothing is pending, what failed is tried again.",
     ], "Resume", () => resumeRun(dataset.run)),
     "reset-breaker": ({ dataset }) => confirm(`Close the breaker of ${dataset.provider}?`, [
-      "All instances call the provider again at once, whether or not it has recovered. If it still fails, the breaker opens again.",
+      "All instances call the provider again at once, recovered or not. If it still fails, the breaker opens again.",
     ], "Close the breaker", () => resetBreaker(dataset.provider)),
     "all-calls": () => { state.page.allCalls = true; draw(); },
   };

@@ -1,9 +1,11 @@
 // Alerts, services and jobs.
 
-import { h } from "./dom.js";
+import { code, div, h, span } from "./dom.js";
 import { detailKey, summary, witness } from "./evidence.js";
-import { bytes, city, duration, localZone, number, percent, plural, slot } from "./format.js";
-import { ago, button, empty, facts, icon, loading, pill, runPath, sparkline, table, tone, when } from "./parts.js";
+import { city, duration, localZone, number, percent, plural, slot } from "./format.js";
+import {
+  ago, button, facts, icon, jobPath, leftOver, loading, pill, runPath, sparkline, sub, table, tone, when,
+} from "./parts.js";
 
 /** Tickers named in an alert; the run's page names all. */
 const TICKERS_NAMED = 12;
@@ -14,13 +16,13 @@ const REASONS_NAMED = 2;
 export function alertsView(status, details) {
   if (!status) return null;
   if (status.alerts.length === 0) {
-    return h("p", { class: "all-clear", "data-key": "clear" }, icon("ok"), "No alerts are firing.");
+    return h("p", { class: "all-clear", key: "clear" }, icon("ok"), "No alerts are firing.");
   }
   const rank = (alert) => (alert.severity === "critical" ? 0 : 1);
   const alerts = [...status.alerts].sort((a, b) => rank(a) - rank(b));
   return [
-    h("h2", { "data-key": "title" }, `Alerts (${alerts.length})`),
-    h("ul", { class: "alerts", "data-key": "list" }, alerts.map((alert) => alertItem(status, details, alert))),
+    h("h2", { key: "title" }, `Alerts (${alerts.length})`),
+    h("ul", { class: "alerts", key: "list" }, alerts.map((alert) => alertItem(status, details, alert))),
   ];
 }
 
@@ -30,51 +32,50 @@ export function alertKey(alert) {
 
 function alertItem(status, details, alert) {
   const run = alert.job && witness(status, alert);
-  return h("li", { class: `alert ${alert.severity}`, "data-key": alertKey(alert) },
-    h("div", { class: "alert-head" },
+  const provider = alert.provider ?? status.jobs.find(({ job }) => job === alert.job)?.provider;
+  return h("li", { class: `alert ${alert.severity}`, key: alertKey(alert) },
+    div("alert-head", 
       pill(alert.severity), h("strong", {}, alert.alert),
-      alert.job ? jobLink(alert, 0) : h("span", {}, alert.provider),
-      alert.since && h("span", { class: "quiet" }, "since ", when(alert.since))),
+      alert.job && jobLink(alert, 0), span(null, provider),
+      alert.since && span("quiet", "since ", when(alert.since)),
+      span("runbook", "What to do: ", code(alert.runbook))),
     h("p", {}, alert.message),
-    facts(alertFacts(status, details, alert, run)));
+    facts(alertFacts(status, details.get(run && detailKey(run)), alert, run)));
 }
 
-function alertFacts(status, details, alert, run) {
-  const provider = alert.provider ?? status.jobs.find(({ job }) => job === alert.job)?.provider;
-  const touched = alert.job ? [] : status.jobs.filter(({ provider: name }) => name === provider);
-  const report = run && details.get(detailKey(run));
+function alertFacts(status, report, alert, run) {
+  const touched = alert.job ? [] : status.jobs.filter(({ provider }) => provider === alert.provider);
+  const told = run?.stopped && alert.message.includes(run.stopped);
   return [
-    ["Provider", provider],
     ["Jobs that need it", touched.length > 0 && touched.map(jobLink)],
     ["Tickers", run && tickersNamed(run, report)],
-    ["Why", run && (reasonsNamed(report) ?? run.stopped)],
-    ["Run", run && [h("a", { href: runPath(run.run_id) }, `${run.run_status} run`), " started ", ago(run.started_at)]],
-    ["What to do", h("code", {}, alert.runbook)],
+    ["Why", run && (reasonsNamed(report) ?? (told ? null : run.stopped))],
+    ["Run", run && [runLink(run, `${run.run_status} run`), " started ", ago(run.started_at)]],
   ];
 }
 
 function jobLink({ job }, at) {
-  return [at > 0 && ", ", h("a", { href: `#/?job=${encodeURIComponent(job)}` }, job)];
+  return [at > 0 && ", ", h("a", { href: jobPath(job) }, job)];
+}
+
+function runLink(run, ...words) {
+  return h("a", { href: runPath(run.run_id) }, words);
 }
 
 function tickersNamed(run, report) {
-  const counts = [
-    run.tickers_failed > 0 && `${number(run.tickers_failed)} failed`,
-    run.tickers_pending > 0 && `${number(run.tickers_pending)} pending`,
-  ].filter(Boolean).join(", ");
-  if (!counts) return null;
-  const head = `${counts} of ${number(run.tickers_requested)}`;
+  const head = leftOver(run);
+  if (!head) return null;
   const tickers = report ? summary(report.data).tickers : [];
   if (tickers.length === 0) return head;
   const more = tickers.length - TICKERS_NAMED;
   const names = tickers.slice(0, TICKERS_NAMED).join(", ");
-  return [head, ": ", h("span", { class: "mono" }, names), more > 0 && ` and ${number(more)} more`];
+  return [head, ": ", span("mono", names), more > 0 && ` and ${number(more)} more`];
 }
 
 function reasonsNamed(report) {
   const reasons = report ? summary(report.data).reasons.slice(0, REASONS_NAMED) : [];
   if (reasons.length === 0) return null;
-  return reasons.map(([reason, times]) => h("span", { class: "reason" }, reason, times > 1 && ` (${number(times)}×)`));
+  return reasons.map(([reason, times]) => span("reason", reason, times > 1 && ` (${number(times)}×)`));
 }
 
 export function servicesView(status) {
@@ -85,28 +86,29 @@ export function servicesView(status) {
 function serviceCard(service) {
   const { breaker, connections, provider } = service;
   const shut = breaker.position !== "closed";
+  const row = connections.failures_in_row > 1 && `, ${number(connections.failures_in_row)} in a row`;
   const look = service.healthy ? tone(breaker.position) : "bad";
-  return h("li", { class: `card ${look}`, "data-key": provider, "data-provider": provider },
-    h("div", { class: "card-head" }, h("h3", {}, provider), pill(service.healthy ? "healthy" : "unhealthy")),
+  return h("li", { class: `card ${look}`, key: provider, "data-provider": provider },
+    div("card-head", h("h3", {}, provider), pill(service.healthy ? "healthy" : "unhealthy")),
     facts([
       ["Latency", duration(service.latency_ms)],
       ["Breaker", [pill(breaker.position), shut && breaker.until && [" until ", when(breaker.until)]]],
       ["Opened", breaker.openings > 0 && plural(breaker.openings, "time")],
-      ["Reason", breaker.reason],
-      ["Probe", service.error, "bad-text"],
+      ["Reason", breaker.reason, "stack"],
+      ["Probe", service.error, "stack bad-text"],
       ["In flight", `${number(connections.calls_in_flight)} of ${number(connections.calls_in_flight_max)}`],
-      ["Last success", ago(connections.last_success_time)],
-      ["Last error", connections.last_error_time && [ago(connections.last_error_time),
-        connections.failures_in_row > 1 && `, ${number(connections.failures_in_row)} in a row`, ": ", connections.last_error]],
-    ], "facts"),
+      ["Last success", connections.last_success_time && ago(connections.last_success_time)],
+      ["Last error", connections.last_error_time && [ago(connections.last_error_time), row, ": ",
+        connections.last_error], "stack"],
+    ]),
     shut && button("Reset breaker…", "reset-breaker", { provider }));
 }
 
 function firestoreCard({ reachable, latency_ms: latency, error }) {
-  return h("li", { class: `card ${reachable ? "" : "bad"}`, "data-key": "firestore", "data-provider": "firestore" },
-    h("div", { class: "card-head" }, h("h3", {}, "Firestore"), pill(reachable ? "healthy" : "unhealthy",
+  return h("li", { class: `card ${reachable ? "" : "bad"}`, key: "firestore", "data-provider": "firestore" },
+    div("card-head", h("h3", {}, "Firestore"), pill(reachable ? "healthy" : "unhealthy",
       reachable ? "reachable" : "unreachable")),
-    facts([["Latency", duration(latency)], ["Error", error, "bad-text"]]));
+    facts([["Latency", duration(latency)], ["Error", error, "stack bad-text"]]));
 }
 
 export function jobsView(status) {
@@ -116,35 +118,33 @@ export function jobsView(status) {
   ];
   const firing = new Set(status.alerts.map(({ job }) => job));
   const rows = status.jobs.map((job) => ({
-    key: job.job, look: firing.has(job.job) || job.overdue ? "marked" : null, cells: jobCells(job, status.time_zone),
+    key: job.job,
+    look: firing.has(job.job) || job.overdue ? "marked" : null,
+    cells: jobCells(job, status.time_zone),
   }));
   return table("The jobs: last run, success rate, durations and next scheduled time", columns, rows);
 }
 
 function jobCells(job, zone) {
   return [
-    [h("span", { class: "name" }, jobLink(job, 0)),
-      h("span", { class: "sub" }, job.summary), h("span", { class: "sub" }, `${job.provider} · ${job.scope}`)],
+    [span("name", jobLink(job, 0)),
+      sub(job.summary), sub(`${job.provider} · ${job.scope}`)],
     lastRun(job),
-    [h("span", { class: "big" }, percent(job.success_percent)), h("span", { class: "sub" }, successWords(job))],
+    [span("big", percent(job.success_percent)), sub(successWords(job))],
     [sparkline(job.recent_runs), job.recent_runs.length > 0
-      && h("span", { class: "sub" }, `last ${duration(job.recent_runs[0].duration_ms)}`)],
+      && sub(`last ${duration(job.recent_runs[0].duration_ms)}`)],
     nextRun(job, zone),
-    h("button", { type: "button", "data-action": "run-now", "data-job": job.job, "aria-label": `Run ${job.job}…` }, "Run…"),
+    h("button", { type: "button", "data-action": "run-now", "data-job": job.job, "aria-label": `Run ${job.job}…` },
+      "Run…"),
   ];
 }
 
 function lastRun(job) {
   const [run] = job.recent_runs;
-  if (!run) return h("span", { class: "quiet" }, "never ran");
-  const counts = [
-    run.tickers_failed > 0 && `${number(run.tickers_failed)} failed`,
-    run.tickers_pending > 0 && `${number(run.tickers_pending)} pending`,
-  ].filter(Boolean).join(", ");
-  const words = counts ? `${counts} of ${number(run.tickers_requested)}` : plural(run.tickers_requested, "ticker");
+  if (!run) return span("quiet", "never ran");
   return [
-    pill(run.run_status), " ", h("a", { href: runPath(run.run_id), "aria-label": `last run of ${job.job}` }, ago(run.started_at)),
-    h("span", { class: "sub" }, words),
+    pill(run.run_status), " ", runLink(run, ago(run.started_at), span("hidden", `: last run of ${job.job}`)),
+    sub(leftOver(run) ?? plural(run.tickers_requested, "ticker")),
     run.stopped && h("span", { class: "sub bad-text clip", title: run.stopped }, run.stopped),
   ];
 }
@@ -159,25 +159,9 @@ function successWords(job) {
 function nextRun(job, zone) {
   const local = localZone();
   return [
-    job.overdue && h("span", { class: "overdue" }, pill("overdue"), " due ", ago(job.last_due_time)),
+    job.overdue && span("overdue", pill("overdue"), " due ", ago(job.last_due_time)),
     h("time", { datetime: job.next_run_time }, `${slot(job.next_run_time, zone)} ${city(zone)}`),
-    local !== zone && h("span", { class: "sub" }, `${slot(job.next_run_time, local)} ${city(local)}`),
-    h("span", { class: "sub" }, ago(job.next_run_time)),
+    local !== zone && sub(`${slot(job.next_run_time, local)} ${city(local)}`),
+    sub(ago(job.next_run_time)),
   ];
-}
-
-/** About the service itself, at the end of the page. */
-export function instanceView(status) {
-  if (!status) return null;
-  const { statistics: totals, instance } = status;
-  if (status.jobs.length === 0) return empty("The service knows no jobs");
-  return facts([
-    ["Version", status.version], ["Project", status.project], ["Database", status.database],
-    ["Runs ended", number(totals.jobs_processed)], ["Succeeded", number(totals.jobs_successful)],
-    ["Partial", number(totals.jobs_partial)], ["Failed", number(totals.jobs_failed)],
-    ["Last run", ago(totals.last_job_time)],
-    ["This instance", h("code", {}, instance.id)], ["Started", ago(instance.started_at)],
-    ["Requests in flight", number(instance.requests_in_flight)],
-    ["Memory", instance.memory_bytes && bytes(instance.memory_bytes)],
-  ], "facts wide");
 }

@@ -1,7 +1,7 @@
 // Small pieces that every view is made of.
 
-import { h } from "./dom.js";
-import { clock, duration, exact, plural, relative } from "./format.js";
+import { div, h, span } from "./dom.js";
+import { clock, duration, exact, number, plural, relative } from "./format.js";
 
 /** How a state looks. Each tone has its own icon: no state is told by colour alone. */
 const TONES = {
@@ -21,7 +21,7 @@ export function icon(name) {
 
 /** A state in a word, with its icon. */
 export function pill(state, text = state.replaceAll("_", " ")) {
-  return h("span", { class: `pill ${tone(state)}` }, icon(tone(state)), text);
+  return span(`pill ${tone(state)}`, icon(tone(state)), text);
 }
 
 /** How long ago, or how soon; kept current by the page's clock. */
@@ -36,6 +36,22 @@ export function when(time) {
   return [h("time", { datetime: time, title: exact(time) }, clock(time)), " · ", ago(time)];
 }
 
+/** A second line, in small. */
+export function sub(...words) {
+  return span("sub", words);
+}
+
+/** What of a run is not done: "12 failed, 40 pending of 508". */
+export function leftOver(run) {
+  const counts = ["failed", "pending"].filter((name) => run[`tickers_${name}`] > 0)
+    .map((name) => `${number(run[`tickers_${name}`])} ${name}`);
+  return counts.length > 0 ? `${counts.join(", ")} of ${number(run.tickers_requested)}` : null;
+}
+
+export function jobPath(job) {
+  return `#/?job=${encodeURIComponent(job)}`;
+}
+
 export function button(text, action, data = {}, kind = "") {
   const dataset = Object.fromEntries(Object.entries(data).map(([name, value]) => [`data-${name}`, value]));
   return h("button", { type: "button", class: kind || null, "data-action": action, ...dataset }, text);
@@ -47,16 +63,17 @@ export function runPath(runId) {
 
 /** What a section says in place of its content. */
 export function empty(title, ...words) {
-  return h("div", { class: "empty" }, h("p", { class: "empty-title" }, title), words.length > 0 && h("p", {}, words));
+  return div("empty", h("p", {}, h("strong", {}, title)), words.length > 0 && h("p", {}, words));
 }
 
 export function loading(what, lines = 3) {
-  const bars = Array.from({ length: lines }, () => h("span", { class: "skeleton" }));
-  return h("div", { class: "loading" }, h("p", { class: "hidden" }, `Loading ${what}…`), bars);
+  const bars = Array.from({ length: lines }, () => span("skeleton"));
+  return div("loading", h("p", { class: "hidden" }, `Loading ${what}…`), bars);
 }
 
-export function problem(title, words) {
-  return h("div", { class: "notice bad" }, icon("bad"), h("div", {}, h("strong", {}, title), h("p", {}, words)));
+export function problem(title, words, action, key) {
+  const told = div(null, h("strong", {}, title), h("p", {}, words));
+  return h("div", { class: "notice bad", key }, icon("bad"), told, action);
 }
 
 /** Terms and their values; entries without a value are left out. */
@@ -76,7 +93,7 @@ export function table(caption, columns, rows) {
   const head = columns.map(([name, look]) =>
     h("th", { role: "columnheader", scope: "col", class: look }, name));
   const body = rows.map(({ key, look, cells }) =>
-    h("tr", { role: "row", "data-key": key, class: look }, cells.map((cell, at) => {
+    h("tr", { role: "row", key, class: look }, cells.map((cell, at) => {
       const [name, kind] = columns[at];
       if (at === 0) return h("th", { role: "rowheader", scope: "row", class: kind }, cell);
       return h("td", { role: "cell", class: kind, "data-label": name }, h("div", {}, cell));
@@ -92,7 +109,7 @@ const BAR = { width: 5, gap: 2, height: 24, count: 20 };
 /** The durations of the last runs, oldest first. A failed run has a cross-bar, a partial one is hollow. */
 export function sparkline(runs) {
   const last = runs.slice(0, BAR.count).reverse();
-  if (last.length === 0) return h("span", { class: "quiet" }, "no runs yet");
+  if (last.length === 0) return span("quiet", "no runs yet");
   const longest = Math.max(...last.map((run) => run.duration_ms ?? 0), 1);
   const step = BAR.width + BAR.gap;
   const width = BAR.count * step;
@@ -107,10 +124,11 @@ export function sparkline(runs) {
         class: hollow ? "hollow" : null, x: x + inset, y: BAR.height - height + inset,
         width: BAR.width - 2 * inset, height: height - 2 * inset,
       }),
-      run.run_status === "failed" && h("rect", { x: x - 1, y: BAR.height + 2, width: BAR.width + 2, height: 2.5 }));
+      run.run_status === "failed" && h("rect", { x: x - 1, y: BAR.height + 2, width: step, height: 2.5 }));
   });
   const bad = last.filter((run) => run.run_status === "failed").length;
   const words = `durations of the last ${plural(last.length, "run")}, longest ${duration(longest)}, ${bad} failed`;
-  return h("svg", { class: "sparkline", role: "img", "aria-label": words, viewBox: `-1 0 ${width + 2} ${BAR.height + 5}` },
-    h("line", { class: "axis", x1: 0, x2: width, y1: BAR.height + 0.5, y2: BAR.height + 0.5 }), bars);
+  const viewBox = `-1 0 ${width + 2} ${BAR.height + 5}`;
+  return h("svg", { class: "sparkline", role: "img", "aria-label": words, viewBox },
+    h("rect", { class: "track", y: BAR.height, width, height: 1 }), bars);
 }

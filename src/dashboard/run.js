@@ -1,96 +1,98 @@
 // One run: what became of it, what failed and why, every call that it made.
 
-import { h } from "./dom.js";
+import { callsView } from "./calls.js";
+import { code, div, h, span } from "./dom.js";
 import { failureGroups, pendingGroups } from "./evidence.js";
 import { bytes, duration, number, plural } from "./format.js";
 import { button, empty, facts, icon, loading, pill, problem, when } from "./parts.js";
-import { callsView } from "./calls.js";
 
 /** Tickers of one reason that are shown before one asks for the rest. */
 const TICKERS_SHOWN = 60;
 
-/** From this many failed tickers on, the page offers to search them. */
+/** From this many tickers on, the page offers to search them. */
 const SEARCH_FROM = 20;
 
-/** A run that has not ended after this long has lost its owner, or soon will: the longest deadline, and a bit. */
+/** Longer than any deadline: a run that still says that it is running has lost its owner. */
 const ABANDONED_MS = 16 * 60_000;
 
-/** page: { id, report, error, calls, callsError, order, find, allCalls }. order: what this page has told the run to do. */
+/** page: { id, report, error, calls, callsError, order, find, allCalls }; order: what this page told the run. */
 export function runView(page, now) {
-  const back = h("p", { class: "back", "data-key": "back" }, h("a", { href: "#/" }, "← All runs"));
-  if (!page.report) return [back, h("h2", { class: "mono wrap", "data-key": "title", tabindex: "-1" }, page.id), missing(page)];
+  const back = h("p", { class: "back", key: "back" }, h("a", { href: "#/" }, "← All runs"));
+  const title = (look, ...words) => h("h2", { class: look, tabindex: "-1", key: "title" }, words);
+  if (!page.report) return [back, title("mono wrap", page.id), h("div", { key: "state" }, missing(page))];
   const { job, message, data } = page.report;
+  const part = (name, content) => h("section", { key: name, "aria-labelledby": `${name}-title` }, content);
   return [
     back,
-    h("div", { class: "section-head", "data-key": "head" },
-      h("h2", { tabindex: "-1", "data-key": "title" }, job, " ", pill(data.run_status)), orders(page, job, data, now)),
+    h("div", { class: "section-head", key: "head" }, title(null, job, " ", pill(data.run_status)),
+      orders(page, job, data, now)),
     orderView(page.order),
-    h("p", { class: "message", "data-key": "message" }, message),
+    h("p", { class: "message", key: "message" }, message),
     progress(data),
-    h("div", { "data-key": "figures" }, figures(data)),
-    h("section", { "data-key": "problems", "aria-labelledby": "problems-title" }, problems(data, page.find)),
-    h("section", { "data-key": "calls", "aria-labelledby": "calls-title" }, callsView(page)),
-    h("section", { "data-key": "details", "aria-labelledby": "details-title" }, details(data)),
+    h("div", { key: "figures" }, figures(data)),
+    part("problems", problems(data, page.find)),
+    part("calls", callsView(page)),
+    part("details", details(data)),
   ];
 }
 
 function missing({ error, order }) {
-  if (order?.error) return h("div", { "data-key": "state" }, problem("The run was not started", order.error.message));
+  if (order?.error) return problem("The run was not started", order.error.message);
   if (order && !order.done) {
-    return h("div", { class: "notice busy", role: "status", "data-key": "state" }, icon("busy"),
-      h("div", {}, h("strong", {}, "Starting…"), h("p", {}, "The service has been told; its ledger does not know the run yet.")));
+    return h("div", { class: "notice busy", role: "status" }, icon("busy"),
+      div(null, h("strong", {}, "Starting…"), h("p", {}, "The ledger does not know the run yet.")));
   }
-  if (!error) return h("div", { "data-key": "state" }, loading("the run", 6));
-  if (error.status === 404) return h("div", { "data-key": "state" }, empty("No such run", "The ledger does not know this id."));
-  return h("div", { "data-key": "state" }, problem("The run cannot be shown", error.message));
+  if (!error) return loading("the run", 6);
+  if (error.status === 404) return empty("No such run", "The ledger does not know this id.");
+  return problem("The run cannot be shown", error.message);
 }
 
-function orders(page, job, data, now) {
-  const busy = page.order && !page.order.done && !page.order.error;
+function orders({ order }, job, data, now) {
+  const busy = order && !order.done;
   const abandoned = data.run_status === "running" && now - Date.parse(data.started_at) > ABANDONED_MS;
-  const failed = [...new Set(data.tickers_failed.map(({ ticker }) => ticker).filter(Boolean))];
-  return h("div", { class: "buttons" },
-    (data.run_status === "failed" || abandoned) && !busy && button("Resume…", "resume", { run: data.run_id }, "primary"),
-    data.run_status === "partial" && failed.length > 0
-      && button("Run the failed tickers again…", "run-failed", { job }));
+  const resumable = (data.run_status === "failed" || abandoned) && !busy;
+  const again = data.run_status === "partial" && data.tickers_failed.some(({ ticker }) => ticker);
+  return div("buttons",
+    resumable && button("Resume…", "resume", { run: data.run_id }, "primary"),
+    again && button("Run the failed tickers again…", "run-failed", { job }));
 }
 
 function orderView(order) {
   if (!order?.error) return null;
   const title = order.kind === "resume" ? "The run was not resumed" : "The answer to this run did not arrive";
-  return h("div", { "data-key": "order", role: "alert" }, problem(title, order.error.message));
+  return h("div", { key: "order", role: "alert" }, problem(title, order.error.message));
 }
 
 /** What part of the tickers is done, failed, pending: a bar, with the same in words. */
 function progress(data) {
-  const all = data.tickers_requested;
-  if (all === 0) return null;
-  // A ticker can fail at one endpoint of a job and be done at the other: the bar's parts are of tickers, not of calls.
-  const failed = new Set(data.tickers_failed.map(({ ticker }) => ticker).filter(Boolean)).size;
-  const parts = [["ok", "done", data.tickers_processed], ["bad", "failed", failed], ["idle", "pending", data.tickers_pending]];
-  const whole = Math.max(all, parts.reduce((sum, part) => sum + part[2], 0));
-  let from = 0;
+  if (data.tickers_requested === 0) return null;
+  // A ticker can fail at one endpoint of a job and be done at the other; here it counts once.
+  const failed = new Set(data.tickers_failed.map(({ ticker }) => ticker)).size;
+  const parts = [
+    ["ok", "done", data.tickers_processed], ["bad", "failed", failed], ["idle", "pending", data.tickers_pending],
+  ].filter(([, , count]) => count > 0);
+  const whole = Math.max(data.tickers_requested, parts.reduce((sum, [, , count]) => sum + count, 0));
+  let x = 0;
   const rects = parts.map(([look, , count]) => {
-    const width = (count / whole) * 1000;
-    const rect = h("rect", { class: look, x: from, y: 0, width, height: 10 });
-    from += width;
+    const rect = h("rect", { class: look, x, width: (count / whole) * 1000, height: 10 });
+    x += (count / whole) * 1000;
     return rect;
   });
-  const words = parts.filter(([, , count]) => count > 0).map(([look, name, count]) =>
-    h("span", { class: `key ${look}` }, icon(look), `${number(count)} ${name}`));
-  return h("div", { class: "progress", "data-key": "progress" },
+  const words = parts.map(([look, name, count]) => span(`key ${look}`, icon(look), `${number(count)} ${name}`));
+  return h("div", { class: "progress", key: "progress" },
     h("svg", { viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true" }, rects),
-    h("p", {}, words, h("span", { class: "quiet" }, `of ${plural(all, "ticker")}`)));
+    h("p", {}, words, span("quiet", `of ${plural(data.tickers_requested, "ticker")}`)));
 }
 
 function figures(data) {
+  const retries = data.retries > 0 ? `, ${plural(data.retries, "retry", "retries")}` : "";
   return facts([
     ["Started", when(data.started_at)],
     ["Duration", duration(data.duration_ms)],
     ["Attempt", number(data.attempt)],
     ["Records stored", number(data.records_stored)],
     ["Records rejected", number(data.records_rejected), data.records_rejected > 0 ? "bad-text" : null],
-    ["Calls", data.retries > 0 ? `${number(data.calls)}, ${plural(data.retries, "retry", "retries")}` : number(data.calls)],
+    ["Calls", number(data.calls) + retries],
     ["Raw logs", number(data.raw_logs)],
   ], "tiles");
 }
@@ -98,34 +100,37 @@ function figures(data) {
 function problems(data, find) {
   const failures = failureGroups(data.tickers_failed);
   const pending = pendingGroups(data.pending);
+  const title = h("h3", { id: "problems-title" }, "Problems");
   if (failures.length + pending.length + data.remarks.length === 0) {
-    return data.run_status === "running" ? null : [h("h3", { id: "problems-title" }, "Problems"),
-      h("p", { class: "all-clear" }, icon("ok"), "Nothing failed, nothing is pending.")];
+    const words = data.run_status === "running" ? "None so far." : "Nothing failed, nothing is pending.";
+    return [title, h("p", { class: "all-clear" }, icon("ok"), words)];
   }
-  const total = data.tickers_failed.length + data.tickers_pending;
-  const wanted = total >= SEARCH_FROM ? find.trim().toUpperCase() : "";
+  const searchable = data.tickers_failed.length + data.tickers_pending >= SEARCH_FROM;
+  const wanted = searchable ? find.trim().toUpperCase() : "";
+  const groups = (state, found) => h("div", { key: state }, found.map((group) => groupView(state, group, wanted)));
   return [
-    h("div", { class: "section-head", "data-key": "head" }, h("h3", { id: "problems-title" }, "Problems"),
-      total >= SEARCH_FROM && h("label", { class: "search" }, h("span", {}, "Find a ticker"),
+    h("div", { class: "section-head", key: "head" }, title,
+      searchable && h("label", { class: "search" }, span(null, "Find a ticker"),
         h("input", { type: "search", "data-find": "true", autocomplete: "off", spellcheck: "false" }))),
-    data.remarks.length > 0 && h("ul", { class: "remarks", "data-key": "remarks" }, data.remarks.map((remark) => h("li", {}, remark))),
-    h("div", { "data-key": "failed" }, failures.map((group) => groupView("failed", group, wanted))),
-    h("div", { "data-key": "pending" }, pending.map((group) => groupView("pending", group, wanted))),
+    h("ul", { class: "remarks", key: "remarks" }, data.remarks.map((remark) => h("li", {}, remark))),
+    groups("failed", failures),
+    groups("pending", pending),
   ];
 }
 
 function groupView(state, group, wanted) {
-  const tickers = wanted ? group.tickers.filter((ticker) => ticker.toUpperCase().includes(wanted)) : group.tickers;
+  const tickers = group.tickers.filter((ticker) => ticker.toUpperCase().includes(wanted));
   if (wanted && tickers.length === 0) return null;
   const count = group.tickers.length === 0 ? "the call" : plural(group.tickers.length, "ticker");
   const rest = tickers.slice(TICKERS_SHOWN);
-  return h("article", { class: `group ${state}`, "data-key": `${state} ${group.key}` },
-    h("div", { class: "group-head" }, pill(state === "failed" ? "failed" : "pending"), h("strong", {}, count),
-      h("code", {}, group.endpoint), group.kind && h("span", { class: "quiet" }, group.kind.replaceAll("_", " ")),
+  return h("article", { class: "group", key: `${state} ${group.key}` },
+    div("group-head", pill(state), h("strong", {}, count), code(group.endpoint),
+      group.kind && span("quiet", group.kind.replaceAll("_", " ")),
       group.tickers.length > 0 && button("Copy tickers", "copy", { text: group.tickers.join(",") }, "small")),
     h("p", { class: "reason" }, group.reason),
     tickers.length > 0 && tickerList(tickers.slice(0, TICKERS_SHOWN)),
-    rest.length > 0 && h("details", { "data-key": "rest" }, h("summary", {}, `${number(rest.length)} more`), tickerList(rest)));
+    rest.length > 0 && h("details", { key: "rest" },
+      h("summary", {}, `${number(rest.length)} more`), tickerList(rest)));
 }
 
 function tickerList(tickers) {
@@ -134,22 +139,24 @@ function tickerList(tickers) {
 
 function details(data) {
   const { resources } = data;
-  const steps = resources && Object.entries(resources.steps_ms).map(([step, ms]) => `${step} ${duration(ms)}`).join(" · ");
-  const waits = resources && Object.entries(resources.waits_ms).map(([wait, ms]) => `${wait} ${duration(ms)}`).join(" · ");
-  const collections = Object.entries(data.collections);
+  const lengths = (named) => Object.entries(named).map(([name, ms]) => `${name} ${duration(ms)}`).join(" · ");
+  const stored = Object.entries(data.collections)
+    .map(([name, count], at) => [at > 0 && ", ", code(name), ` ${number(count)}`]);
   return [
     h("h3", { id: "details-title" }, "Details"),
     facts([
       ["Run", [h("code", { class: "wrap" }, data.run_id), " ", button("Copy", "copy", { text: data.run_id }, "small")]],
-      ["Trace", data.trace_id && h("code", { class: "wrap" }, data.trace_id)],
+      ["Trace", data.trace_id && code(data.trace_id)],
       ["Scope", data.scope], ["Provider", data.provider], ["Trigger", data.trigger],
       ["Run time", when(data.run_time)], ["Created", when(data.created_at)],
       ["Ended", data.ended_at && when(data.ended_at)],
       ["Batches", number(data.batches)], ["Write retries", number(data.write_retries)],
-      ["Stored in", collections.length > 0 && collections.map(([name, count], at) => [at > 0 && ", ", h("code", {}, name), ` ${number(count)}`])],
-      ["Steps", steps], ["Waits", waits],
-      ["Received", resources && bytes(resources.bytes_in)], ["Sent", resources && bytes(resources.bytes_out)],
-      ["Memory", resources?.memory_bytes && bytes(resources.memory_bytes)],
+      ["Stored in", stored.length > 0 && stored],
+      ...(resources ? [
+        ["Steps", lengths(resources.steps_ms)], ["Waits", lengths(resources.waits_ms)],
+        ["Received", bytes(resources.bytes_in)], ["Sent", bytes(resources.bytes_out)],
+        ["Memory", resources.memory_bytes && bytes(resources.memory_bytes)],
+      ] : []),
     ], "facts wide"),
   ];
 }

@@ -1,6 +1,6 @@
 // The latest runs, with filters that are part of the address.
 
-import { h } from "./dom.js";
+import { h, span } from "./dom.js";
 import { duration, number } from "./format.js";
 import { button, empty, icon, loading, pill, problem, runPath, table, when } from "./parts.js";
 
@@ -9,8 +9,8 @@ const STATUSES = ["running", "succeeded", "partial", "failed"];
 /** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first one. */
 export function runsView(filter, answer, error, unreachable, jobs) {
   return [
-    h("div", { class: "section-head", "data-key": "head" }, h("h2", { id: "runs-title" }, "Runs"), filters(filter, jobs)),
-    h("div", { "data-key": "body", "aria-busy": answer || error || unreachable ? null : "true" },
+    h("div", { class: "section-head", key: "head" }, h("h2", { id: "runs-title" }, "Runs"), filters(filter, jobs)),
+    h("div", { key: "body", "aria-busy": answer || error || unreachable ? null : "true" },
       body(filter, answer, error, unreachable)),
   ];
 }
@@ -43,7 +43,7 @@ function body(filter, answer, error, unreachable) {
   if (!answer) return loading("runs", 6);
   if (answer.runs.length === 0) return nothing(filter);
   return [
-    h("div", { "data-key": "table" }, table("The latest runs, newest first", COLUMNS, answer.runs.map(row))),
+    h("div", { key: "table" }, table("The latest runs, newest first", COLUMNS, answer.runs.map(row))),
     pager(filter, answer.next_page_token),
   ];
 }
@@ -60,8 +60,8 @@ function nothing({ job, status, page }) {
 }
 
 const COLUMNS = [
-  ["Job", ""], ["Status", ""], ["Started", ""], ["Duration", "num"], ["Tickers done", "num"], ["Failed", "num"],
-  ["Pending", "num"], ["Records", "num"], ["Trigger", ""],
+  ["Job", ""], ["Status", ""], ["Started", ""], ["Duration", "num"], ["Tickers done", "num"],
+  ["Failed", "num"], ["Pending", "num"], ["Records", "num"], ["Trigger", ""],
 ];
 
 function row({ job, message, data }) {
@@ -84,12 +84,12 @@ function row({ job, message, data }) {
 }
 
 function marked(count) {
-  return count > 0 ? h("span", { class: "count-bad" }, icon("warn"), " ", number(count)) : h("span", { class: "zero" }, "0");
+  return count > 0 ? span("count-bad", icon("warn"), " ", number(count)) : span("zero", "0");
 }
 
 function pager(filter, next) {
   if (!filter.page && !next) return null;
-  return h("nav", { class: "pager", "aria-label": "Pages of runs", "data-key": "pager" },
+  return h("nav", { class: "pager", "aria-label": "Pages of runs", key: "pager" },
     filter.page && h("a", { href: overviewPath({ ...filter, page: null }) }, "Newest runs"),
     next && h("a", { href: overviewPath({ ...filter, page: next }) }, "Older runs"));
 }

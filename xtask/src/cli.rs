@@ -32,6 +32,12 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run every test: native, tidy, and end to end on the built component and the emulator
     Test(TestArgs),
+    /// Run the dashboard's tests alone, in headless Chromium, against scripted answers and the built component
+    ///
+    /// Needs Node, npm and Chromium; as root on Debian Chromium is installed where it is missing. The environment
+    /// variable CHROMIUM names another one than the first on the search path.
+    #[command(verbatim_doc_comment)]
+    Browser(BrowserArgs),
     /// Check all that a change must pass: formatting, lints, tests, dependencies
     Ci,
     /// Play seeded worlds full of faults against the component, in virtual time
@@ -84,6 +90,16 @@ pub struct DemoArgs {
 #[derive(Debug, Default, Args)]
 pub struct TestArgs {
     /// What runs the component in the end-to-end tests
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
+}
+
+#[derive(Debug, Args)]
+pub struct BrowserArgs {
+    /// Take the README's screenshots into this directory as well
+    #[arg(long, value_name = "DIR")]
+    pub screenshots: Option<PathBuf>,
+    /// What runs the component
     #[arg(long, value_enum, default_value_t)]
     pub runtime: Runtime,
 }

@@ -3,6 +3,7 @@
 //! Each command is one module. They only start other programs (cargo, the host, the emulator) and look at what
 //! those did; the host itself is not linked in, so that this program stays quick to build.
 
+mod browser;
 mod build;
 mod ci;
 mod cli;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Build(args) => build::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Browser(args) => wait(browser::run(&args)),
         Command::Ci => ci::run(),
         Command::Simulate(args) => simulate::run(&args),
         Command::Trigger(args) => wait(trigger::run(&args)),
@@ -55,6 +57,6 @@ fn main() -> ExitCode {
 }
 
 /// Runs a command that waits for the network or for child processes.
-fn wait(command: impl Future<Output = Result<()>>) -> Result<()> {
+fn wait<T>(command: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(command)
 }

@@ -1,0 +1,152 @@
+//! `cargo xtask browser`: the dashboard in headless Chromium, against scripted answers and the real component.
+
+mod scene;
+mod tools;
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use self::scene::Scene;
+use self::tools::Tools;
+use crate::cli::BrowserArgs;
+use crate::runtime::Runtime;
+use crate::{build, progress, setup, workspace};
+
+/// Runs of every job that the screenshots show.
+const ROUNDS: usize = 8;
+
+/// Sets up, builds, runs the tests, and takes the README's screenshots where they are asked for.
+pub async fn run(args: &BrowserArgs) -> Result<()> {
+    setup::everything()?;
+    let tools = Tools::ensure()?;
+    build::all(args.runtime)?;
+    let tally = test(&tools, args.runtime).await?;
+    if let Some(folder) = &args.screenshots {
+        screenshots(&tools, args.runtime, folder).await?;
+    }
+    println!("\nSummary: {tally}");
+    tally.into_result()
+}
+
+/// The same as a part of `cargo xtask test`, on what that has built: none where this machine has no browser.
+pub async fn part_of_all(runtime: Runtime) -> Result<Option<Tally>> {
+    match Tools::ensure() {
+        Ok(tools) => test(&tools, runtime).await.map(Some),
+        Err(error) => {
+            progress::step("the dashboard's tests are skipped");
+            progress::note(&format!("{error:#}"));
+            Ok(None)
+        }
+    }
+}
+
+async fn test(tools: &Tools, runtime: Runtime) -> Result<Tally> {
+    progress::step("running the dashboard in headless Chromium, beside the whole system");
+    let scene = Scene::start(runtime, 0).await?;
+    let mut command = tools.node();
+    command.args(["--test", "--test-reporter=spec"]);
+    scene.show_to(&mut command);
+    // The tests run for a minute: another thread waits for them, so that the simulated services go on here.
+    let tally = tokio::task::spawn_blocking(move || Tally::run(&mut command)).await??;
+    if tally.failed > 0 {
+        eprintln!("the component's last words:\n{}", scene.last_words());
+    }
+    Ok(tally)
+}
+
+async fn screenshots(tools: &Tools, runtime: Runtime, folder: &Path) -> Result<()> {
+    progress::step(&format!("taking screenshots into {}", folder.display()));
+    // Node runs in the tests' own directory.
+    let folder = std::path::absolute(folder)?;
+    let scene = Scene::start(runtime, ROUNDS).await?;
+    let mut command = tools.node();
+    command.arg("support/screenshots.js").arg(folder);
+    scene.show_to(&mut command);
+    tokio::task::spawn_blocking(move || progress::run(&mut command)).await?
+}
+
+/// Where the tests lie.
+fn tests_dir() -> std::path::PathBuf {
+    workspace::root().join("tests/browser")
+}
+
+/// What Node's test runner came to.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    passed: u64,
+    failed: u64,
+    skipped: u64,
+}
+
+impl Tally {
+    /// Runs the tests, shows their output as it comes and counts the results in it.
+    fn run(command: &mut Command) -> Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start node")?;
+        let output = child.stdout.take().context("node has no output")?;
+        let mut tally = Self::default();
+        let mut screen = std::io::stdout().lock();
+        for line in BufReader::new(output).lines() {
+            let line = line?;
+            writeln!(screen, "{line}")?;
+            tally.add(&line);
+        }
+        if !child.wait()?.success() && tally.failed == 0 {
+            bail!("the dashboard's tests did not run to their end");
+        }
+        Ok(tally)
+    }
+
+    /// Reads the lines that the runner ends with: `ℹ pass 47`.
+    fn add(&mut self, line: &str) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [_, name, number] = words.as_slice() else { return };
+        let Ok(number) = number.parse::<u64>() else { return };
+        match *name {
+            "pass" => self.passed = number,
+            "fail" | "cancelled" => self.failed += number,
+            "skipped" => self.skipped = number,
+            _ => {}
+        }
+    }
+
+    /// Fails where a test failed.
+    pub fn into_result(self) -> Result<()> {
+        if self.failed > 0 {
+            bail!("tests of the dashboard failed; the lines above name them");
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { passed, failed, skipped } = self;
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped, of the dashboard in Chromium")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_of_the_runner_are_counted() {
+        let mut tally = Tally::default();
+        for line in [
+            "✔ no fault: all is well (2000.1ms)",
+            "ℹ tests 50",
+            "ℹ pass 47",
+            "ℹ fail 1",
+            "ℹ cancelled 1",
+            "ℹ skipped 1",
+        ] {
+            tally.add(line);
+        }
+        assert_eq!(tally, Tally { passed: 47, failed: 2, skipped: 1 });
+        assert!(tally.into_result().is_err());
+    }
+}

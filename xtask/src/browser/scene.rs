@@ -1,0 +1,105 @@
+//! The whole system with a past: good runs, a partial one, a failed one that waits to be resumed.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use orchestrator::job::CATALOGUE;
+use serde_json::{Value, json};
+use sim::firestore::Emulator;
+use sim::providers::Fault;
+use sim::stack::{Parts, Stack};
+use sim::watchlist::Watchlist;
+
+use crate::runtime::Runtime;
+use crate::system;
+
+/// Symbols in the watchlist, and active positions among them.
+const WATCHLIST: (usize, usize) = (60, 20);
+
+/// Throw-away: the page is reached as in production, with a token.
+const OPERATOR_TOKEN: &str = "browser-tests-only-0123456789abcdef";
+
+/// Of the job that the tests trigger: a call must take long enough for the page to see the run at work.
+const SLOW_CALL: Duration = Duration::from_millis(1500);
+
+/// The job that fails and the tests resume. Its provider's breaker opens on the way.
+const FAILING_JOB: &str = "polygon-news-portfolio";
+
+/// The job that ends with failed tickers.
+const PARTIAL_JOB: &str = "finnhub-quote-portfolio";
+
+/// A system, and the client that gave it its past.
+pub struct Scene {
+    stack: Stack,
+    client: reqwest::Client,
+}
+
+impl Scene {
+    /// Starts everything, lets every job run well so many times, one in part and one not at all; then all providers
+    /// are well again.
+    pub async fn start(runtime: Runtime, rounds: usize) -> Result<Self> {
+        let builder = system::builder(runtime, runtime.program()?).variables([
+            ("inbound_auth", "oidc"),
+            ("scheduler_service_account", "scheduler@example.com"),
+            ("operator_token", OPERATOR_TOKEN),
+            ("retry_base_ms", "20"),
+            ("retry_max_ms", "100"),
+            // Longer than the tests: they close the breaker themselves.
+            ("breaker_open_seconds", "3600"),
+            ("breaker_open_max_seconds", "3600"),
+        ]);
+        let parts = Parts {
+            emulator: Some(Arc::new(Emulator::start(None).await?)),
+            watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+            ..Parts::default()
+        };
+        let stack = Stack::start(parts, builder).await?;
+        // No proxy may come between parties on 127.0.0.1.
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let scene = Self { stack, client };
+        for _ in 0..rounds {
+            for job in CATALOGUE {
+                scene.trigger(job.name, "succeeded").await?;
+            }
+        }
+        scene.suffer().await?;
+        Ok(scene)
+    }
+
+    async fn suffer(&self) -> Result<()> {
+        let providers = &self.stack.providers;
+        self.trigger("tiingo-daily-prices-indices", "succeeded").await?;
+        let tickers = self.stack.watchlist.tickers(sim::watchlist::Scope::ActiveSymbols);
+        providers.finnhub().fault(Fault::ticker_errors(tickers.into_iter().take(3)));
+        self.trigger(PARTIAL_JOB, "partial").await?;
+        providers.polygon().fault(Fault::status(503).detail("upstream provider is in <b>maintenance</b>"));
+        self.trigger(FAILING_JOB, "failed").await?;
+        providers.finnhub().clear();
+        providers.polygon().clear();
+        providers.alphavantage().set_latency(SLOW_CALL, Duration::ZERO);
+        Ok(())
+    }
+
+    /// Tells a program where the system is and how to get in.
+    pub fn show_to(&self, command: &mut Command) {
+        command.env("DASHBOARD_URL", self.stack.orchestrator.url()).env("DASHBOARD_TOKEN", OPERATOR_TOKEN);
+    }
+
+    /// The end of what the component and its runtime said.
+    pub fn last_words(&self) -> String {
+        self.stack.orchestrator.log().tail()
+    }
+
+    async fn trigger(&self, job: &str, expected: &str) -> Result<()> {
+        let url = format!("{}/manual/trigger-job", self.stack.orchestrator.url());
+        let request = self.client.post(url).bearer_auth(OPERATOR_TOKEN).json(&json!({ "job": job }));
+        let answer: Value = request.send().await?.json().await.context("the answer is no JSON")?;
+        let status = answer["data"]["run_status"].as_str().unwrap_or_default();
+        if status != expected {
+            bail!("{job} should have {expected}: {answer}\n{}", self.last_words());
+        }
+        Ok(())
+    }
+}
