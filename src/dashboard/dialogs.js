@@ -72,7 +72,7 @@ function shortened(tickers) {
 function show(title, content, yes, order) {
   const form = h("form", {},
     h("h2", { id: "dialog-title" }, title), content,
-    div("buttons", 
+    div("buttons",
       h("button", { type: "button", "data-close": true }, "Cancel"),
       h("button", { type: "submit", class: "primary" }, yes)));
   form.addEventListener("submit", (event) => {

@@ -34,7 +34,7 @@ function alertItem(status, details, alert) {
   const run = alert.job && witness(status, alert);
   const provider = alert.provider ?? status.jobs.find(({ job }) => job === alert.job)?.provider;
   return h("li", { class: `alert ${alert.severity}`, key: alertKey(alert) },
-    div("alert-head", 
+    div("alert-head",
       pill(alert.severity), h("strong", {}, alert.alert),
       alert.job && jobLink(alert, 0), span(null, provider),
       alert.since && span("quiet", "since ", when(alert.since)),

@@ -188,12 +188,12 @@ mod tests {
     use super::*;
     use crate::run::tests::state;
 
-    fn counted(status: Status) -> Option<Box<Counted>> {
-        Some(Box::new(Counted { status, counts: Counts::default(), tickers_failed: 0 }))
+    fn counted(status: Status) -> Counted {
+        Counted { status, counts: Counts::default(), tickers_failed: 0 }
     }
 
-    fn check(status: Status, before: Option<Box<Counted>>, expect: [i64; 4]) {
-        let (state, write) = count(RunState { status, counted: before, ..state() }, "c");
+    fn check(status: Status, before: Option<Counted>, expect: [i64; 4]) {
+        let (state, write) = count(RunState { status, counted: before.map(Box::new), ..state() }, "c");
         let increments: Vec<_> =
             write.increments.iter().filter_map(|(_, value)| value.as_i64()).take(4).collect();
         assert_eq!(
@@ -207,8 +207,8 @@ mod tests {
         check(Status::Succeeded, None, [1, 1, 0, 0]);
         check(Status::Partial, None, [1, 1, 1, 0]);
         check(Status::Failed, None, [1, 0, 0, 1]);
-        check(Status::Failed, counted(Status::Failed), [0, 0, 0, 0]);
-        check(Status::Succeeded, counted(Status::Failed), [0, 1, 0, -1]);
+        check(Status::Failed, Some(counted(Status::Failed)), [0, 0, 0, 0]);
+        check(Status::Succeeded, Some(counted(Status::Failed)), [0, 1, 0, -1]);
     }
 
     /// What a document holds after these writes.
