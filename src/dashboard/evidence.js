@@ -1,15 +1,22 @@
 // What the page knows about the cause of an alert: which run shows it, which tickers, why.
 
-/** The run that shows best what an alert is about: the latest one of the job that did not succeed. */
+/**
+ * The run that shows best what an alert is about: the latest one that did not succeed, of the alert's job, or of the
+ * jobs whose provider it names. A job that has succeeded since says nothing about its provider.
+ */
 export function witness(status, alert) {
-  const job = status.jobs.find(({ job: name }) => name === alert.job);
-  return job?.recent_runs.find(({ run_status: state }) => state === "failed" || state === "partial") ?? null;
+  const runs = status.jobs.flatMap(({ job, provider, recent_runs: recent }) => {
+    if (job === alert.job) return recent.filter(({ run_status: state }) => state === "failed" || state === "partial");
+    const concerned = !alert.job && provider === alert.provider && recent[0]?.run_status === "failed";
+    return concerned ? [{ ...recent[0], job }] : [];
+  });
+  return runs.sort((a, b) => b.started_at.localeCompare(a.started_at))[0] ?? null;
 }
 
 /** Runs whose reports would explain the alerts that fire. A run that goes on later is another one to read. */
 export function witnesses(status) {
   if (!status) return [];
-  const runs = status.alerts.filter(({ job }) => job).map((alert) => witness(status, alert)).filter(Boolean);
+  const runs = status.alerts.map((alert) => witness(status, alert)).filter(Boolean);
   return [...new Map(runs.map((run) => [detailKey(run), run])).values()];
 }
 

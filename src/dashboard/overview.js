@@ -31,7 +31,7 @@ export function alertKey(alert) {
 }
 
 function alertItem(status, details, alert) {
-  const run = alert.job && witness(status, alert);
+  const run = witness(status, alert);
   const provider = alert.provider ?? status.jobs.find(({ job }) => job === alert.job)?.provider;
   return h("li", { class: `alert ${alert.severity}`, key: alertKey(alert) },
     div("alert-head",
@@ -50,7 +50,7 @@ function alertFacts(status, report, alert, run) {
     ["Jobs that need it", touched.length > 0 && touched.map(jobLink)],
     ["Tickers", run && tickersNamed(run, report)],
     ["Why", run && (reasonsNamed(report) ?? (told ? null : run.stopped))],
-    ["Run", run && [runLink(run, `${run.run_status} run`), " started ", ago(run.started_at)]],
+    ["Run", run && [runLink(run, `${run.run_status} run`), run.job && ` of ${run.job}`, " started ", ago(run.started_at)]],
   ];
 }
 

@@ -84,6 +84,9 @@ test("services, jobs and alerts are those of the status", options, () => visit("
   assert.deepEqual(shown.sort(), alerts.map(({ alert }) => alert).sort());
   const words = await page.locator("#alerts").innerText();
   for (const { message } of alerts) assert.ok(words.includes(message), message);
+  const breaker = page.locator(".alert", { hasText: "BreakerOpen" });
+  await breaker.getByText(/^20 pending of 20: /).waitFor();
+  assert.match(await breaker.innerText(), /failed run of polygon-news-portfolio started/);
 }));
 
 test("the runs are those of the ledger, filtered and unfiltered", options, () => visit("/", async (page) => {
@@ -108,8 +111,7 @@ test("a failed run says which tickers failed and why, and lists its calls", opti
     assert.equal(await status(page), "failed");
     const unfinished = new Set([...data.tickers_failed.map(({ ticker }) => ticker), ...data.pending.flatMap(({ tickers }) => tickers)]);
     assert.deepEqual(new Set(await page.locator(".tickers li").allTextContents()), unfinished);
-    // Words of the provider, told as text.
-    await page.locator(".message", { hasText: "<b>maintenance</b>" }).waitFor();
+    await page.locator(".message", { hasText: "503: upstream provider is in maintenance" }).waitFor();
     assert.deepEqual((await page.locator(".log code").allInnerTexts()).sort(), calls.map(({ log_id: log }) => log).sort());
   });
 });

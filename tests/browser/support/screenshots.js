@@ -6,7 +6,7 @@ import { PHONE, close, launch, open } from "./browser.js";
 
 const [directory] = process.argv.slice(2);
 const { DASHBOARD_URL: base, DASHBOARD_TOKEN: token } = process.env;
-const WIDE = { width: 1280, height: 1120 };
+const WIDE = { width: 1280, height: 1000 };
 
 await mkdir(directory, { recursive: true });
 const browser = await launch();

@@ -74,7 +74,7 @@ impl Scene {
         let tickers = self.stack.watchlist.tickers(sim::watchlist::Scope::ActiveSymbols);
         providers.finnhub().fault(Fault::ticker_errors(tickers.into_iter().take(3)));
         self.trigger(PARTIAL_JOB, "partial").await?;
-        providers.polygon().fault(Fault::status(503).detail("upstream provider is in <b>maintenance</b>"));
+        providers.polygon().fault(Fault::status(503).detail("upstream provider is in maintenance"));
         self.trigger(FAILING_JOB, "failed").await?;
         providers.finnhub().clear();
         providers.polygon().clear();
