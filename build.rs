@@ -46,7 +46,9 @@ fn pack(file: &Path, out: &Path) -> io::Result<String> {
     packed.write_all(&fs::read(file)?)?;
     let target = out.join(format!("{name}.gz"));
     fs::write(&target, packed.finish()?)?;
+    // Rust's own quotes: a path may hold any character.
+    let target = format!("{:?}", target.display().to_string());
     Ok(format!(
-        "    Asset {{ route: {route:?}, media_type: {media_type:?}, gzip: include_bytes!({target:?}) }},\n"
+        "    Asset {{ route: {route:?}, media_type: {media_type:?}, gzip: include_bytes!({target}) }},\n"
     ))
 }

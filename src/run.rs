@@ -231,7 +231,7 @@ impl RunState {
     }
 }
 
-fn distinct<'a>(tickers: &mut dyn Iterator<Item = &'a Ticker>) -> usize {
+fn distinct(tickers: &mut dyn Iterator<Item = &Ticker>) -> usize {
     let mut distinct = BTreeSet::new();
     distinct.extend(tickers);
     distinct.len()

@@ -1,4 +1,4 @@
-//! The description of the HTTP interface, OpenAPI 3.1. `src/http_api/openapi.json` is written from it (`UPDATE=1
+//! The description of the HTTP interface, `OpenAPI` 3.1. `src/http_api/openapi.json` is written from it (`UPDATE=1
 //! cargo test --test it tidy`) and served; the types are those that parse and answer.
 
 use serde_json::{Map, Value as Json, json};
@@ -43,7 +43,7 @@ pub fn document() -> Json {
         "security": [{"idToken": []}, {"operator": []}],
         "paths": paths(),
         "components": {
-            "schemas": types["components"]["schemas"],
+            "schemas": types.pointer("/components/schemas"),
             "securitySchemes": {
                 "idToken": {"type": "http", "scheme": "bearer", "description": "An ID token of the scheduler's service account, or the operator's token."},
                 "operator": {"type": "http", "scheme": "basic", "description": "Any name, and the operator's token as password: for browsers."},
@@ -115,11 +115,15 @@ fn problem(status: u16) -> Json {
 
 /// An operation with its good answer and its problems; every route but the health check may refuse a caller.
 fn operation(id: &str, summary: &str, good: Json, problems: &[u16]) -> Json {
+    json!({"operationId": id, "summary": summary, "responses": responses(good, problems)})
+}
+
+fn responses(good: Json, problems: &[u16]) -> Map<String, Json> {
     let mut responses = Map::from_iter([("200".to_owned(), good)]);
     for status in [401, 403, 503].iter().chain(problems) {
         responses.insert(status.to_string(), problem(*status));
     }
-    json!({"operationId": id, "summary": summary, "responses": responses})
+    responses
 }
 
 fn read(id: &str, summary: &str, name: &str, problems: &[u16]) -> Json {
@@ -152,9 +156,15 @@ fn parameter(name: &str, place: &str, description: &str, schema: &Json) -> Json 
     json!({"name": name, "in": place, "description": description, "required": place == "path", "schema": schema})
 }
 
-fn with_parameters(mut operation: Json, parameters: &[Json]) -> Json {
-    operation["parameters"] = parameters.into();
+fn with(mut operation: Json, name: &str, value: Json) -> Json {
+    if let Json::Object(members) = &mut operation {
+        members.insert(name.to_owned(), value);
+    }
     operation
+}
+
+fn with_parameters(operation: Json, parameters: &[Json]) -> Json {
+    with(operation, "parameters", parameters.into())
 }
 
 fn list_runs() -> Json {
@@ -196,22 +206,25 @@ fn reset() -> Json {
 /// An operation that works on a run and answers when it has ended.
 fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
     let report = |text: &str| answer_of(text, "application/json", &schema("RunReport"));
-    let mut run = operation(id, summary, report("Done; `status` is ok or partial"), problems);
-    run["responses"]["409"] = report("The run is being worked on; Retry-After says when to come again");
-    run["responses"]["502"] = report("No ticker succeeded");
-    run["responses"]["503"] = json!({
+    let mut responses = responses(report("Done; `status` is ok or partial"), problems);
+    let left = json!({
         "description": "Something is left to do; Retry-After says when to come again for it",
         "content": {
             "application/json": {"schema": schema("RunReport")},
             "application/problem+json": {"schema": schema("Problem")},
         },
     });
-    run
+    responses.extend([
+        ("409".to_owned(), report("The run is being worked on; Retry-After says when to come again")),
+        ("502".to_owned(), report("No ticker succeeded")),
+        ("503".to_owned(), left),
+    ]);
+    json!({"operationId": id, "summary": summary, "responses": responses})
 }
 
 fn triggered(id: &str, summary: &str) -> Json {
-    let mut run = run(id, summary, &[400, 413, 422]);
-    run["requestBody"] = json!({
+    let run = run(id, summary, &[400, 413, 422]);
+    let body = json!({
         "description": "Of any content type; whatever is left out follows from the job",
         "content": {"application/json": {"schema": schema("TriggerRequest")}},
     });
@@ -226,5 +239,5 @@ fn triggered(id: &str, summary: &str) -> Json {
             &time,
         ),
     ];
-    with_parameters(run, &parameters)
+    with(with_parameters(run, &parameters), "requestBody", body)
 }
