@@ -156,7 +156,7 @@ pub fn firestore(bytes: &[u8]) {
             assert!(statuses.iter().flatten().all(|(_, message)| message.len() <= WORDS_BYTES_MAX));
         }
         Err(error) => {
-            assert!(error.to_string().len() <= WORDS_BYTES_MAX, "{} bytes", error.to_string().len())
+            assert!(error.to_string().len() <= WORDS_BYTES_MAX, "{} bytes", error.to_string().len());
         }
     }
 }
