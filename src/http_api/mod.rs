@@ -131,8 +131,6 @@ async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
             Err(Problem::body_too_long(BODY_BYTES_MAX))
         }
         futures::future::Either::Left((Err(error), _)) => Err(Problem::body_broken(&error.to_string())),
-        futures::future::Either::Right(_) => {
-            Err(Problem::body_broken(&format!("it did not arrive within {} s", BODY_TIMEOUT.as_secs())))
-        }
+        futures::future::Either::Right(_) => Err(Problem::body_late(BODY_TIMEOUT)),
     }
 }

@@ -106,6 +106,7 @@ fn problem(status: u16) -> Json {
         401 => "No token, or none that is valid",
         403 => "The caller is known and not allowed",
         404 => "There is no such thing",
+        408 => "The body did not arrive within 30 s",
         413 => "The body is longer than 1 MiB",
         422 => "A field has a value that cannot be accepted",
         _ => "Not available now; Retry-After says when to come again",
@@ -223,7 +224,7 @@ fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
 }
 
 fn triggered(id: &str, summary: &str) -> Json {
-    let run = run(id, summary, &[400, 413, 422]);
+    let run = run(id, summary, &[400, 408, 413, 422]);
     let body = json!({
         "description": "Of any content type; whatever is left out follows from the job",
         "content": {"application/json": {"schema": schema("TriggerRequest")}},

@@ -96,6 +96,11 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "/problems/body-broken", "The body broke off", detail)
     }
 
+    pub fn body_late(limit: Duration) -> Self {
+        let detail = format!("the body did not arrive within {} s", limit.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "/problems/body-late", "The body came too slowly", detail)
+    }
+
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "There is no such thing", detail)
     }

@@ -5,6 +5,7 @@ pub mod generated;
 mod openapi;
 mod readme;
 mod settings;
+mod shown;
 
 use std::fmt::Write;
 

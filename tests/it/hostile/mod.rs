@@ -16,7 +16,7 @@ use mutate::hostile;
 use targets::TARGETS;
 
 /// Cases for each target, unless `PROPTEST_CASES` says otherwise.
-const CASES: u32 = 300;
+const CASES: u32 = 100;
 
 fn check(name: &str) {
     let (_, target) = TARGETS.iter().find(|(known, _)| *known == name).expect("a target");

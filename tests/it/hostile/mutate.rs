@@ -118,7 +118,9 @@ pub(crate) fn hostile(samples: Vec<String>) -> impl Strategy<Value = Hostile> {
                 sample.split_once("\n\n").map_or(("", sample.as_str()), |(head, body)| (head, body));
             let mut text = match serde_json::from_str::<Json>(body) {
                 Ok(mut json) => {
-                    steps.iter().for_each(|step| change(&mut json, step, pieces.len()));
+                    for step in &steps {
+                        change(&mut json, step, pieces.len());
+                    }
                     write(&json, &pieces)
                 }
                 Err(_) => body.to_owned(),
@@ -128,7 +130,9 @@ pub(crate) fn hostile(samples: Vec<String>) -> impl Strategy<Value = Hostile> {
             }
             let mut bytes = text.into_bytes();
             if damaged == 0 {
-                damage.iter().for_each(|step| harm(&mut bytes, step));
+                for step in &damage {
+                    harm(&mut bytes, step);
+                }
             }
             bytes
         },

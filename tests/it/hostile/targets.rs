@@ -4,7 +4,7 @@
 //! interface alone.
 
 use chrono::DateTime;
-use http::StatusCode;
+
 use http::request::Parts;
 use orchestrator::app::{App, Instance};
 use orchestrator::auth::claims::{self, Claims, Expected, unverified_expiry};
@@ -40,10 +40,13 @@ const DOCUMENT_BYTES_MAX: usize = 1 << 20;
 /// Longest text of an error that reaches logs and documents, in bytes.
 const WORDS_BYTES_MAX: usize = 8 << 10;
 
-pub(crate) type Target = fn(&[u8]);
+/// Most documents of an answer that are looked at: they are all made alike.
+const WRITES_MAX: usize = 200;
+
+pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub(crate) const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("request", request),
     ("provider", provider),
     ("firestore", firestore),
@@ -56,7 +59,7 @@ pub(crate) const TARGETS: [(&str, Target); 9] = [
 ];
 
 /// Headers and body of a request for a run.
-pub(crate) fn request(bytes: &[u8]) {
+pub fn request(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::silent());
     let job = CATALOGUE.iter().find(|job| job.scope != Scope::None).expect("jobs with tickers");
@@ -82,7 +85,7 @@ fn told(problem: &Problem) {
 }
 
 /// The body of a provider's answer, for every endpoint.
-pub(crate) fn provider(body: &[u8]) {
+pub fn provider(body: &[u8]) {
     let words = failure_words(body);
     assert!(words.len() <= WORDS_BYTES_MAX);
     let config = deaf::config();
@@ -103,12 +106,11 @@ pub(crate) fn provider(body: &[u8]) {
             let Ok(harvest) = harvest(&envelope, endpoint.dataset, &asked, &context) else { continue };
             assert_eq!(harvest.succeeded.len() + harvest.failed.len(), asked.len());
             assert!(harvest.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
-            harvest.records.iter().for_each(storable);
-            harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).for_each(
-                |write| {
-                    storable(&write);
-                },
-            );
+            let rejected = harvest.rejected.iter().take(WRITES_MAX);
+            rejected
+                .flat_map(|rejected| rejected::writes(rejected, &origin))
+                .for_each(|write| storable(&write));
+            harvest.records.iter().take(WRITES_MAX).for_each(storable);
         }
     }
 }
@@ -122,7 +124,7 @@ fn storable(write: &Write) {
 }
 
 /// An answer of Firestore to everything that is asked of it: a status, then the body.
-pub(crate) fn firestore(bytes: &[u8]) {
+pub fn firestore(bytes: &[u8]) {
     let config = deaf::config();
     let retention = config.run.retention;
     let world = deaf::world(Deaf::saying(bytes));
@@ -154,13 +156,13 @@ pub(crate) fn firestore(bytes: &[u8]) {
             assert!(statuses.iter().flatten().all(|(_, message)| message.len() <= WORDS_BYTES_MAX));
         }
         Err(error) => {
-            assert!(error.to_string().len() <= WORDS_BYTES_MAX, "{} bytes", error.to_string().len())
+            assert!(error.to_string().len() <= WORDS_BYTES_MAX, "{} bytes", error.to_string().len());
         }
     }
 }
 
 /// The headers of a request that must prove its caller, the key set of Google, the claims of a good token.
-pub(crate) fn tokens(bytes: &[u8]) {
+pub fn tokens(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::saying(body));
     let mut config = deaf::config();
@@ -179,7 +181,7 @@ pub(crate) fn tokens(bytes: &[u8]) {
 }
 
 /// What the metadata server answers.
-pub(crate) fn google(bytes: &[u8]) {
+pub fn google(bytes: &[u8]) {
     let config = deaf::config();
     let google = Google::new(deaf::world(Deaf::saying(bytes)), config.google, Credentials::Metadata);
     match wait(google.access_token()) {
@@ -190,7 +192,7 @@ pub(crate) fn google(bytes: &[u8]) {
 }
 
 /// The header by which a provider says when to come again.
-pub(crate) fn retry(bytes: &[u8]) {
+pub fn retry(bytes: &[u8]) {
     let (headers, rest) = message(bytes);
     let _ = retry_after::parse(&headers, now());
     if let Ok(value) = http::HeaderValue::from_bytes(rest) {
@@ -205,7 +207,7 @@ pub(crate) fn retry(bytes: &[u8]) {
 }
 
 /// Names of documents and fields, page tokens, tickers.
-pub(crate) fn ids(bytes: &[u8]) {
+pub fn ids(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let path = DocumentPath::new("c", &text).child("parts", &text);
     assert!(!path.id().is_empty() && path.id().len() <= path::ID_BYTES_MAX);
@@ -219,13 +221,13 @@ pub(crate) fn ids(bytes: &[u8]) {
 }
 
 /// The JSON of a service account's key.
-pub(crate) fn key_file(bytes: &[u8]) {
+pub fn key_file(bytes: &[u8]) {
     let Err(error) = ServiceAccountKey::parse(&String::from_utf8_lossy(bytes)) else { return };
     assert!(error.len() <= WORDS_BYTES_MAX, "the key is repeated in its error");
 }
 
 /// Settings, one a line: `name=value`.
-pub(crate) fn settings(bytes: &[u8]) {
+pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let lookup = |name: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once('='));
@@ -245,5 +247,4 @@ pub(crate) fn settings(bytes: &[u8]) {
         orchestrator::config::ConfigErrors(vec![text.into_owned()]),
         world,
     ));
-    let _ = StatusCode::OK;
 }

@@ -97,6 +97,9 @@ pub(super) fn replacement(effect: &Effect) -> Option<Answer> {
             let body = Bytes::from_static(b"<html><body>upstream says {\"status\": \"ok\", </body>");
             Some(Answer { body, ..Answer::json(StatusCode::OK, &Value::Null) })
         }
+        Effect::Body(text) => {
+            Some(Answer { body: Bytes::from(text.clone()), ..Answer::json(StatusCode::OK, &Value::Null) })
+        }
         Effect::WrongShape => {
             Some(Answer::json(StatusCode::OK, &json!({"results": {"AAPL": [1, 2, 3]}, "next": null})))
         }

@@ -35,6 +35,7 @@ pub(super) enum Effect {
     Truncated,
     Garbage,
     WrongShape,
+    Body(String),
     Slow(Duration),
     SlowBody(Duration),
     TickerErrors { tickers: Vec<String>, message: String },
@@ -55,6 +56,7 @@ impl Effect {
                 | Self::Truncated
                 | Self::Garbage
                 | Self::WrongShape
+                | Self::Body(_)
         )
     }
 }
@@ -104,6 +106,11 @@ impl Fault {
     /// A 200 whose body is JSON of another shape.
     pub fn wrong_shape() -> Self {
         Self::new(Effect::WrongShape)
+    }
+
+    /// A 200 with exactly this body.
+    pub fn body(text: impl Into<String>) -> Self {
+        Self::new(Effect::Body(text.into()))
     }
 
     /// The answer comes this much later.

@@ -9,6 +9,7 @@ mod deadline;
 mod defects;
 mod faults;
 mod firestore_down;
+mod hostile;
 mod instances;
 mod jobs;
 mod ledger;
