@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::gate::Gate;
 use crate::server::Server;
 pub use desk::{Asked, Desk, Outage};
-pub use jwt::assemble;
+pub use jwt::{assemble, assemble_hs256};
 pub use key::Key;
 use state::{Shared, seconds_now};
 
@@ -68,7 +68,7 @@ impl Google {
     /// A token with these claims, signed with the current key.
     pub fn sign(&self, claims: &Value) -> String {
         let key = self.shared.with(|state| state.key());
-        assemble(&json!({"alg": "RS256", "typ": "JWT", "kid": key.id()}), claims, &key)
+        assemble(&json!({"alg": "RS256", "typ": "JWT", "kid": key.id()}), claims, key)
     }
 
     /// Publishes and uses another key from now on; the old one is published no more.

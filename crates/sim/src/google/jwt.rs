@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 use super::Key;
 
@@ -12,6 +13,19 @@ pub fn assemble(header: &Value, claims: &Value, key: &Key) -> String {
     let message = format!("{}.{}", part(header), part(claims));
     let signature = URL_SAFE_NO_PAD.encode(key.sign(&message));
     format!("{message}.{signature}")
+}
+
+/// The same with HS256 and a shared secret: what an attacker makes of a public key.
+pub fn assemble_hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
+    let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let message = format!("{}.{}", part(header), part(claims));
+    // HMAC of RFC 2104, for a secret longer than a block.
+    let mut block = [0; 64];
+    block[..32].copy_from_slice(&Sha256::digest(secret));
+    let pad = |byte: u8| block.map(|key| key ^ byte);
+    let inner = Sha256::new().chain_update(pad(0x36)).chain_update(&message).finalize();
+    let signature = Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize();
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 /// The claims of a token that this key has signed with RS256.

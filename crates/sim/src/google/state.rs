@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use super::{ACCOUNT, Asked, Desk, ISSUER, Key, Outage, assemble};
 
+/// How long a token is good beyond its told end, in seconds.
+const GRACE: i64 = 30;
+
 /// What the connections share.
 #[derive(Debug, Default)]
 pub(super) struct Shared(Mutex<State>);
@@ -86,7 +89,9 @@ impl State {
     }
 
     fn give(&mut self, token: String, audience: Option<String>) {
-        let given = Given { audience, expires: self.now() + self.life.cast_signed(), revoked: false };
+        // As with the real ones, the told end comes first: who renews in time is never refused.
+        let expires = self.now() + self.life.cast_signed() + GRACE;
+        let given = Given { audience, expires, revoked: false };
         self.given_out.insert(token, given);
     }
 

@@ -23,3 +23,4 @@ mod service;
 mod status;
 mod tickers;
 mod trace;
+mod trust;
