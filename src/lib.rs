@@ -51,6 +51,7 @@ pub mod persist;
 pub mod plan;
 pub mod ports;
 pub mod provider;
+pub mod redact;
 pub mod report;
 pub mod request;
 pub mod resilience;

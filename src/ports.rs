@@ -133,6 +133,16 @@ pub enum TransportError {
 }
 
 impl TransportError {
+    /// The same, to change it.
+    pub fn partial_mut(&mut self) -> Option<&mut InboundResponse> {
+        match self {
+            Self::BodyBroken { partial, .. }
+            | Self::BodyLate { partial, .. }
+            | Self::BodyTooLong { partial, .. } => Some(partial),
+            _ => None,
+        }
+    }
+
     /// What arrived before the failure.
     pub fn partial(&self) -> Option<&InboundResponse> {
         match self {

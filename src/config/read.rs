@@ -127,7 +127,7 @@ impl<'a> Reader<'a> {
         let text = self.text(name);
         match text.parse::<http::uri::Authority>() {
             Ok(authority) if authority.port_u16().is_some() && !text.contains('@') => Some(text),
-            _ => self.error(name, &format!("must be host:port, not `{text}`")),
+            _ => self.error(name, &format!("must be host:port, not `{}`", shown(&text))),
         }
     }
 
@@ -158,11 +158,17 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// An address as an error may show it: anybody may read the error, so without credentials and parameters.
+fn shown(text: &str) -> &str {
+    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    text.split_once(['?', '#']).map_or(text, |(address, _)| address)
+}
+
 /// Whether a text is an absolute http(s) URL with a host and without query, fragment or credentials.
 fn parse_base_url(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{text}` is no URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("`{}` is no URL: {error}", shown(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(format!("`{text}` must be an http or https URL"));
+        return Err(format!("`{}` must be an http or https URL", shown(text)));
     }
     if url.query().is_some()
         || url.fragment().is_some()

@@ -18,6 +18,23 @@ fn errors(settings: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
+fn mistakes_do_not_show_credentials() {
+    for (name, value) in [
+        ("tiingo_service_url", "http://me:hidden@host/"),
+        ("tiingo_service_url", "http://me:hidden@host:port"),
+        ("tiingo_service_url", "ftp://me:hidden@host"),
+        ("tiingo_service_url", "ftp://host/?api_key=hidden"),
+        ("tiingo_service_url", "http://host/?api_key=hidden"),
+        ("tiingo_service_url", "//host?token=hidden"),
+        ("firestore_emulator_host", "me:hidden@host:8080"),
+        ("gcp_service_account_key", "hidden"),
+    ] {
+        let errors = errors(&[(name, value), ("gcp_credentials", "service_account_key")]).join("; ");
+        assert!(errors.contains(name) && !errors.contains("hidden"), "{errors}");
+    }
+}
+
+#[test]
 fn the_defaults_with_an_emulator_are_valid() {
     let config = parse(&[]).unwrap();
     assert_eq!(config.firestore.endpoint, "http://127.0.0.1:8080/v1");

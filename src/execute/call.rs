@@ -1,5 +1,6 @@
 //! One provider call: send it, read its answer, write its raw log.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use http::header::AUTHORIZATION;
 use super::queue::Batch;
 use crate::app::App;
 use crate::firestore::Write;
-use crate::google::Google;
+use crate::google::{Token, TokenError};
 use crate::job::{Job, Provider, Scope, Ticker};
 use crate::persist::call_log::log_id;
 use crate::persist::datasets::Dataset;
@@ -20,8 +21,12 @@ use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError, 
 use crate::provider::Call;
 use crate::provider::answer::{Harvest, harvest};
 use crate::provider::envelope::{Envelope, check_values, failure_words};
+use crate::redact;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
+
+/// What an operator must know of a redirect.
+const REDIRECT: &str = "a redirect, which is not followed";
 
 /// What does not change over a run.
 #[derive(Clone, Debug)]
@@ -46,7 +51,18 @@ pub(super) struct Called {
     pub batch: Batch,
     requested_at: DateTime<Utc>,
     latency: Duration,
-    answer: Result<InboundResponse, TransportError>,
+    /// The ID token that it carried.
+    pub token: Option<Arc<Token>>,
+    answer: Result<InboundResponse, CallError>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error("no ID token: {0}")]
+    Token(TokenError),
+    #[error(transparent)]
+    Transport(TransportError),
 }
 
 /// A failed call.
@@ -74,37 +90,66 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
         let _in_flight = in_flight;
         let requested_at = world.clock.now();
         let start = world.clock.instant();
-        let answer = exchange(&world, &google, audience.as_deref(), request).await;
-        Called { number, batch, requested_at, latency: world.clock.instant().since(start), answer }
+        let token = match &audience {
+            Some(audience) => google.identity_token(audience).await.map(Some),
+            None => Ok(None),
+        };
+        let (token, answer) = match token {
+            Ok(token) => (token.clone(), exchange(&world, token.as_deref(), request).await),
+            Err(error) => (None, Err(CallError::Token(error))),
+        };
+        Called { number, batch, requested_at, latency: world.clock.instant().since(start), token, answer }
     })
 }
 
-/// Sends a request, with an ID token where the provider wants one, within its time.
+/// Sends a request, with an ID token where the provider wants one, within its time. A service that repeats the
+/// token does not get it into any store, log or answer of ours.
 async fn exchange(
     world: &World,
-    google: &Google,
-    audience: Option<&str>,
+    token: Option<&Token>,
     mut request: OutboundRequest,
-) -> Result<InboundResponse, TransportError> {
-    if let Some(audience) = audience {
-        let token = google.identity_token(audience).await;
-        let token = token.map_err(|error| TransportError::Connect(format!("no ID token: {error}")))?;
+) -> Result<InboundResponse, CallError> {
+    if let Some(token) = token {
         request.headers.insert(AUTHORIZATION, token.header());
     }
-    world.send(request).await
+    let mut answer = world.send(request).await;
+    let arrived = answer.as_mut().map_or_else(TransportError::partial_mut, Some);
+    if let Some((token, arrived)) = token.zip(arrived) {
+        arrived.body = redact::secret(std::mem::take(&mut arrived.body), token.secret.expose());
+    }
+    answer.map_err(CallError::Transport)
+}
+
+impl CallError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Token(TokenError::Refused(_)) => Class::Unauthorized,
+            Self::Token(TokenError::Endpoint(_)) => Class::Connect,
+            Self::Transport(error) => Class::of_transport(error),
+        }
+    }
+
+    /// What arrived before the failure.
+    fn partial(&self) -> Option<&InboundResponse> {
+        match self {
+            Self::Token(_) => None,
+            Self::Transport(error) => error.partial(),
+        }
+    }
 }
 
 impl Called {
     /// What the answer says of the batch.
     pub(super) fn read(&self, app: &App, run: &RunContext) -> Result<Harvest, Fault> {
         let answer = self.answer.as_ref().map_err(|error| Fault {
-            class: Class::of_transport(error),
+            class: error.class(),
             words: error.to_string(),
             retry_after: None,
         })?;
         let now = app.world.clock.now();
         if let Some(class) = Class::of_status(answer.status) {
-            let words = failure_words(&answer.body);
+            let redirect = answer.status.is_redirection();
+            let words = if redirect { REDIRECT.to_owned() } else { failure_words(&answer.body) };
             return Err(Fault {
                 class,
                 words: format!("{}: {words}", answer.status.as_u16()),

@@ -14,12 +14,14 @@ mod storing;
 mod timing;
 
 use std::future::pending;
+use std::sync::Arc;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::app::App;
 use crate::firestore::FirestoreError;
 use crate::firestore::bulk::{BulkWriter, Settled};
+use crate::google::Token;
 use crate::job::{Job, Scope};
 use crate::ledger::{Fence, Owned, SaveError};
 use crate::ports::{BoxFuture, Instant, millis};
@@ -58,8 +60,8 @@ struct Execution<'a> {
     /// The one call that tries whether the provider is back.
     probing: bool,
     answered: u64,
-    /// Whether this attempt has asked for a new ID token already.
-    token_renewed: bool,
+    /// The ID token that the provider did not accept in this attempt.
+    refused_token: Option<Arc<Token>>,
     call_number: u64,
     last_save: Instant,
     lease_until: Instant,
@@ -128,7 +130,7 @@ impl<'a> Execution<'a> {
             breaker_turn: None,
             probing: false,
             answered: 0,
-            token_renewed: false,
+            refused_token: None,
             call_number: 0,
             last_save: now,
             lease_until: start + app.config.run.lease,

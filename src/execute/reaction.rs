@@ -5,9 +5,11 @@ use super::queue::Batch;
 use super::storing::Group;
 use super::{Execution, Turn};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::stop::Stop;
 use crate::firestore::{FirestoreError, Write};
+use crate::google::Token;
 use crate::job::Ticker;
 use crate::ledger::{Fence, SaveError};
 use crate::persist::rejected::{self, Origin};
@@ -41,7 +43,7 @@ impl Execution<'_> {
             Err(fault) => {
                 let group = self.storing.open(Group::default());
                 self.push(group, &raw_log);
-                self.on_fault(called.batch, fault, probed);
+                self.on_fault(called.batch, called.token, fault, probed);
             }
         }
     }
@@ -104,7 +106,7 @@ impl Execution<'_> {
         self.writer.push(group, writes.iter().map(|write| write.encode(database)).collect());
     }
 
-    fn on_fault(&mut self, batch: Batch, fault: Fault, probed: bool) {
+    fn on_fault(&mut self, batch: Batch, token: Option<Arc<Token>>, fault: Fault, probed: bool) {
         let now = self.app.world.clock.instant();
         if self.stop.is_some() {
             return self.put_off.push(batch.into_work(Some(fault.words)));
@@ -142,15 +144,25 @@ impl Execution<'_> {
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
             Decision::Postpone => self.postpone(batch, fault),
-            // The ID token may have lost its worth early; a new one is tried once in a run.
-            Decision::Stop if self.app.config.call.id_token && !self.token_renewed => {
-                self.token_renewed = true;
-                self.app.google.reject_identity(&self.app.config.provider(self.run.provider()).base_url);
-                self.queue.retry(batch, now);
-            }
+            Decision::Stop if token.is_some_and(|token| self.renews(token)) => self.queue.retry(batch, now),
             Decision::Stop => {
                 self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
                 self.put_off.push(batch.into_work(Some(fault.words)));
+            }
+        }
+    }
+
+    /// Whether a call whose ID token was not accepted is worth another try: the token may have lost its worth
+    /// early, so a new one is asked for once in an attempt. Calls that went out beside the first refused one
+    /// carry the same token.
+    fn renews(&mut self, token: Arc<Token>) -> bool {
+        match &self.refused_token {
+            Some(refused) => Arc::ptr_eq(refused, &token),
+            None => {
+                let audience = &self.app.config.provider(self.run.provider()).base_url;
+                self.app.google.reject_identity(audience, &token);
+                self.refused_token = Some(token);
+                true
             }
         }
     }

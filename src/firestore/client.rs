@@ -18,6 +18,7 @@ use super::write::{EncodedWrite, Write};
 use crate::config::FirestoreConfig;
 use crate::google::{Google, Token};
 use crate::ports::{OutboundRequest, World};
+use crate::redact;
 use crate::resilience::backoff::Backoff;
 
 /// Most bytes of one answer: a page of documents stays far below.
@@ -237,7 +238,8 @@ impl Firestore {
         };
         let answer = self.inner.world.send(request).await?;
         if !answer.status.is_success() {
-            return Err(FirestoreError::from_answer(answer.status, &answer.body));
+            let body = redact::secret(answer.body, token.secret.expose());
+            return Err(FirestoreError::from_answer(answer.status, &body));
         }
         serde_json::from_slice(&answer.body)
             .map_err(|error| FirestoreError::Protocol(shorten(&error.to_string())))

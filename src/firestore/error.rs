@@ -127,6 +127,10 @@ impl FirestoreError {
         }
         // Streamed methods wrap the same object in an array; read first, as a lone object is no array
         // but serde takes an array for the object's fields.
+        if status.is_redirection() {
+            let message = "a redirect, which is not followed".to_owned();
+            return Self::Status { code: Code::Unknown, message };
+        }
         let detail = serde_json::from_slice::<[Answer; 1]>(body)
             .map(|[answer]| answer)
             .or_else(|_| serde_json::from_slice::<Answer>(body))

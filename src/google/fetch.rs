@@ -127,7 +127,11 @@ async fn send(
         status @ (408 | 429 | 500..=599) => Err(TokenError::Endpoint(format!("answered {status}"))),
         status => Err(TokenError::Refused(format!(
             "the token endpoint refuses ({status}): {}",
-            refusal(&answer.body)
+            if answer.status.is_redirection() {
+                "a redirect, which is not followed".to_owned()
+            } else {
+                refusal(&answer.body)
+            }
         ))),
     }
 }

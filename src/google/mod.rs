@@ -88,9 +88,12 @@ impl Google {
         self.access.reject(token);
     }
 
-    /// Forgets the ID token for an audience.
-    pub fn reject_identity(&self, audience: &str) {
-        self.identity.lock().unwrap_or_else(PoisonError::into_inner).remove(audience);
+    /// The same for the ID token for an audience.
+    pub fn reject_identity(&self, audience: &str, token: &Arc<Token>) {
+        let tokens = self.identity.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cached) = tokens.get(audience) {
+            cached.reject(token);
+        }
     }
 
     async fn fetch_access_token(&self) -> Result<(Token, Lifetime), TokenError> {

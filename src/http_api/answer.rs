@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -19,7 +19,7 @@ const FIRESTORE_RETRY_AFTER: Duration = Duration::from_secs(30);
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let wait = self.retry_after;
-        let mut response = (self.status, Json(&self)).into_response();
+        let mut response = json(self.status, &self);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if self.status == StatusCode::UNAUTHORIZED {
             for challenge in CHALLENGES {
@@ -34,17 +34,33 @@ impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         match self {
             Self::Ended { report, retry_after } => {
-                with_retry_after((report.http_status(), Json(&report)).into_response(), retry_after)
+                with_retry_after(json(report.http_status(), &report), retry_after)
             }
-            Self::Finished(report) => Json(&report).into_response(),
+            Self::Finished(report) => json(StatusCode::OK, &report),
             Self::Running { report, retry_after } => {
-                with_retry_after((StatusCode::CONFLICT, Json(&report)).into_response(), Some(retry_after))
+                with_retry_after(json(StatusCode::CONFLICT, &report), Some(retry_after))
             }
             Self::Different => Problem::key_reused().into_response(),
             Self::Unavailable(error) => {
                 tracing::error!(%error, "firestore is out of reach");
                 Problem::unavailable(error.to_string(), FIRESTORE_RETRY_AFTER).into_response()
             }
+        }
+    }
+}
+
+/// An answer in JSON. (axum's own takes 20 KB of the component for errors of requests that it never reads here.)
+pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(body) => {
+            let mut response = Response::new(Body::from(body));
+            *response.status_mut() = status;
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be encoded");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
@@ -76,5 +92,5 @@ pub(super) fn health(errors: &[String]) -> Response {
         (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
     };
     let body = Health { status, service: "orchestrator", version: env!("CARGO_PKG_VERSION"), errors };
-    (code, Json(body)).into_response()
+    json(code, &body)
 }

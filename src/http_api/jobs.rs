@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
 use serde::Serialize;
 
+use super::answer::json;
 use crate::app::App;
 use crate::job::catalogue::SCHEDULE_TIME_ZONE;
 use crate::job::{CATALOGUE, Job};
@@ -39,8 +41,8 @@ struct EndpointView {
     collection: String,
 }
 
-pub(super) async fn list(State(app): State<Arc<App>>) -> Json<Jobs> {
-    Json(Jobs { jobs: CATALOGUE.iter().map(|job| view(&app, job)).collect() })
+pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
+    json(StatusCode::OK, &Jobs { jobs: CATALOGUE.iter().map(|job| view(&app, job)).collect() })
 }
 
 fn view(app: &App, job: &'static Job) -> JobView {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::StatusCode;
 use http::header::CONTENT_TYPE;
 
+use super::answer::json;
 use crate::app::{Answer, App};
 use crate::ops::alerts::Rules;
 use crate::ops::snapshot::Snapshot;
@@ -14,7 +15,7 @@ use crate::ops::status::StatusReport;
 use crate::ops::{exposition, metrics};
 
 pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
-    Json(&*StatusReport::of(&app).await).into_response()
+    json(StatusCode::OK, &*StatusReport::of(&app).await)
 }
 
 /// Without Firestore there are no true numbers: the scrape fails, and Prometheus sees `up` at 0.

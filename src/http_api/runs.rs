@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use http::{StatusCode, Uri};
+use serde::Serialize;
+use url::form_urlencoded;
 
+use super::answer::json;
 use crate::app::{Answer, App};
 use crate::firestore::FirestoreError;
 use crate::job::{self, Provider};
@@ -23,8 +24,8 @@ const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 200;
 
 /// The query of `GET /runs`; texts, so that each mistake can be named.
-#[derive(Debug, Default, Deserialize)]
-pub(super) struct ListQuery {
+#[derive(Debug, Default)]
+struct ListQuery {
     job: Option<String>,
     status: Option<String>,
     limit: Option<String>,
@@ -38,16 +39,10 @@ pub(super) struct RunList {
     next_page_token: Option<String>,
 }
 
-pub(super) async fn list(
-    State(app): State<Arc<App>>,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Response {
-    let query = match query {
-        Ok(Query(query)) => query,
-        Err(rejection) => {
-            let error = FieldError::new("query", "", rejection.body_text());
-            return Problem::invalid(vec![error]).into_response();
-        }
+pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response {
+    let query = match ListQuery::parse(uri.query().unwrap_or_default()) {
+        Ok(query) => query,
+        Err(problem) => return problem.into_response(),
     };
     let filter = match filter(&query) {
         Ok(filter) => filter,
@@ -56,9 +51,29 @@ pub(super) async fn list(
     match app.ledger.list(&filter).await {
         Ok(page) => {
             let runs = page.runs.iter().map(RunReport::new).collect();
-            Json(RunList { runs, next_page_token: page.next_page_token }).into_response()
+            json(StatusCode::OK, &RunList { runs, next_page_token: page.next_page_token })
         }
         Err(error) => unavailable(error),
+    }
+}
+
+impl ListQuery {
+    /// Reads a query; names that are not ours are somebody else's business.
+    fn parse(text: &str) -> Result<Self, Problem> {
+        let mut query = Self::default();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            let field = match &*name {
+                "job" => &mut query.job,
+                "status" => &mut query.status,
+                "limit" => &mut query.limit,
+                "page_token" => &mut query.page_token,
+                _ => continue,
+            };
+            if field.replace(value.into_owned()).is_some() {
+                return Err(Problem::invalid(vec![FieldError::new(name.into_owned(), "", "is given twice")]));
+            }
+        }
+        Ok(query)
     }
 }
 
@@ -97,7 +112,7 @@ fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
 
 pub(super) async fn show(State(app): State<Arc<App>>, Path(run_id): Path<String>) -> Response {
     match app.ledger.get(&run_id).await {
-        Ok(Some(state)) => Json(RunReport::new(&state)).into_response(),
+        Ok(Some(state)) => json(StatusCode::OK, &RunReport::new(&state)),
         Ok(None) => no_run(&run_id),
         Err(error) => unavailable(error),
     }
@@ -111,7 +126,7 @@ pub(super) async fn calls(State(app): State<Arc<App>>, Path(run_id): Path<String
         Err(error) => return unavailable(error),
     }
     match call_log::calls(&app.firestore, &app.config.collections.raw_logs, &run_id).await {
-        Ok(calls) => Json(calls).into_response(),
+        Ok(calls) => json(StatusCode::OK, &calls),
         Err(error) => unavailable(error),
     }
 }
@@ -127,7 +142,7 @@ pub(super) async fn breakers(State(app): State<Arc<App>>) -> Response {
         return unavailable(error);
     }
     let breakers = Provider::ALL.into_iter().map(|provider| breaker(&app, provider)).collect();
-    Json(BreakerList { breakers }).into_response()
+    json(StatusCode::OK, &BreakerList { breakers })
 }
 
 /// A provider's breaker.
@@ -154,7 +169,7 @@ pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<
         return Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response();
     };
     match app.breakers.reset(provider).await {
-        Ok(()) => Json(breaker(&app, provider)).into_response(),
+        Ok(()) => json(StatusCode::OK, &breaker(&app, provider)),
         Err(error) => unavailable(error),
     }
 }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::job::Provider;
 use crate::ports::{OutboundRequest, millis};
 use crate::provider::envelope::failure_words;
+use crate::redact;
 
 /// Who looks must learn soon that a service does not answer.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -40,11 +41,12 @@ pub async fn health(app: &App, provider: Provider) -> Health {
 /// The status and, where it is not good, the service's words.
 async fn ask(app: &App, provider: Provider) -> Result<(u16, Option<String>), String> {
     let base_url = &app.config.provider(provider).base_url;
-    let mut headers = HeaderMap::new();
+    let (mut headers, mut secret) = (HeaderMap::new(), None);
     if app.config.call.id_token {
         let token =
             app.google.identity_token(base_url).await.map_err(|error| format!("no ID token: {error}"))?;
         headers.insert(AUTHORIZATION, token.header());
+        secret = Some(token);
     }
     let request = OutboundRequest {
         method: Method::GET,
@@ -57,6 +59,7 @@ async fn ask(app: &App, provider: Provider) -> Result<(u16, Option<String>), Str
     };
     let answer = app.world.send(request).await.map_err(|error| error.to_string())?;
     let status = answer.status.as_u16();
-    let error = (!answer.status.is_success()).then(|| format!("{status}: {}", failure_words(&answer.body)));
+    let body = secret.map_or(answer.body.clone(), |token| redact::secret(answer.body, token.secret.expose()));
+    let error = (!answer.status.is_success()).then(|| format!("{status}: {}", failure_words(&body)));
     Ok((status, error))
 }

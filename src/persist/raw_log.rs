@@ -1,4 +1,5 @@
-//! The audit copy of every provider call: one document a call, with what was asked and what came back.
+//! The audit copy of every provider call: one document a call, with what was asked and what came back, without
+//! what looks like a credential.
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -8,6 +9,7 @@ use super::payload;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
 use crate::job::{Job, Scope, Ticker};
+use crate::redact;
 
 /// One provider call and its answer.
 pub struct RawLog<'a> {
@@ -43,7 +45,11 @@ impl RawLog<'_> {
     pub fn writes(&self, collection: &str) -> Vec<Write> {
         let path = DocumentPath::new(collection, self.log_id);
         let expire_at = Value::Timestamp(self.now + self.retention);
-        let payload = payload::store(&path, self.body, &fields([("expire_at", expire_at.clone())]));
+        let payload = payload::store(
+            &path,
+            &redact::credentials(self.body.clone()),
+            &fields([("expire_at", expire_at.clone())]),
+        );
         let mut response = payload.fields;
         response.insert(
             "status_code".to_owned(),

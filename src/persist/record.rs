@@ -84,9 +84,9 @@ fn split(
     }
 }
 
-/// An error value as text: a text itself, anything else as JSON.
+/// An error value as text, without credentials: a text itself, anything else as JSON.
 pub fn words(error: &Json) -> String {
-    error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned)
+    crate::redact::words(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned))
 }
 
 fn build(

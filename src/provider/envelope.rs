@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use crate::persist::record::words;
+use crate::redact;
 
 /// The answer, its entries not yet read: one that cannot be read costs only itself.
 #[derive(Debug, Deserialize)]
@@ -109,6 +110,7 @@ pub fn failure_words(body: &[u8]) -> String {
         Some(detail) => serde_json::from_str::<String>(detail).map_or(Cow::Borrowed(detail), Cow::Owned),
         None => String::from_utf8_lossy(body.get(..FAILURE_BYTES_MAX).unwrap_or(body)),
     };
+    let text = redact::words(text.into_owned());
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_CHARS_MAX).collect()
 }
 

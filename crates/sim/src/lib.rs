@@ -11,6 +11,8 @@
 //! - [`providers`] are the four provider services on real sockets, with scripted faults and a journal.
 //! - [`data`] computes what they answer, and so what must be stored; [`endpoint`] names paths and collections.
 //! - [`firestore`] runs the real emulator, reads it back with a client of its own, and can stand in its way.
+//! - [`google`] issues and checks tokens: published keys, token endpoint, metadata server.
+//! - [`gate`] lets parties ask their callers for such tokens.
 //! - [`watchlist`] is the configuration that the orchestrator reads its tickers from.
 //! - [`stack`] puts all of them together.
 //!
@@ -24,6 +26,8 @@ mod client;
 pub mod data;
 pub mod endpoint;
 pub mod firestore;
+pub mod gate;
+pub mod google;
 pub mod orchestrator;
 mod ports;
 mod process;

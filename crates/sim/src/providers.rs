@@ -16,6 +16,7 @@ use anyhow::{Context, Result};
 
 use crate::data::Spec;
 use crate::endpoint::Service;
+use crate::gate::Gate;
 use crate::server::Server;
 pub use defects::Defect;
 pub use faults::{Fault, RetryAfter};
@@ -184,6 +185,11 @@ impl Provider {
         self.shared.settings().spec
     }
 
+    /// Lets only callers pass whom the gate lets.
+    pub fn set_gate(&self, gate: Gate) {
+        *lock(&self.shared.gate) = Some(gate);
+    }
+
     /// Whether `GET /health` says 200 or 503.
     pub fn set_healthy(&self, healthy: bool) {
         self.shared.healthy.store(healthy, Ordering::Relaxed);
@@ -231,6 +237,7 @@ struct Shared {
     service: Service,
     script: Mutex<Script>,
     settings: Mutex<Settings>,
+    gate: Mutex<Option<Gate>>,
     journal: Journal,
     healthy: AtomicBool,
     in_flight: AtomicUsize,
@@ -250,6 +257,7 @@ impl Shared {
             service,
             script: Mutex::default(),
             settings: Mutex::default(),
+            gate: Mutex::default(),
             journal: Journal::default(),
             healthy: AtomicBool::new(true),
             in_flight: AtomicUsize::new(0),

@@ -8,7 +8,10 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 
 use crate::data;
+use crate::firestore::proxy::Proxy;
 use crate::firestore::{Db, Emulator, unique_project};
+use crate::gate::Gate;
+use crate::google::Google;
 use crate::orchestrator::{Builder, Orchestrator, standard_variables};
 use crate::providers::{Ports, Providers};
 use crate::scheduler::Job;
@@ -25,6 +28,12 @@ pub struct Parts {
     pub project: Option<String>,
     /// What is seeded; without one, nothing.
     pub watchlist: Option<Watchlist>,
+    /// Where the orchestrator finds Google; without one, nowhere.
+    pub google: Option<Arc<Google>>,
+    /// Asks for access tokens in front of Firestore.
+    pub firestore_gate: Option<Gate>,
+    /// Whether each provider asks for the ID token of its own address, given out by `google`.
+    pub guard_providers: bool,
 }
 
 /// A whole system around one orchestrator. Dropped, everything that it started ends.
@@ -37,12 +46,15 @@ pub struct Stack {
     pub providers: Providers,
     /// The emulator, perhaps shared with other stacks.
     pub emulator: Arc<Emulator>,
+    /// What stands in front of the emulator and asks for access tokens, if anything does.
+    pub front: Option<Proxy>,
     /// A client for the database that the orchestrator uses.
     pub db: Db,
     /// The project that the database belongs to.
     pub project: String,
     /// What was seeded.
     pub watchlist: Watchlist,
+    variables: BTreeMap<String, String>,
 }
 
 impl Stack {
@@ -64,14 +76,29 @@ impl Stack {
             }
             None => Watchlist::new(0, 0).without_indices(),
         };
-        let orchestrator =
-            builder.default_variables(standard_variables(&emulator, &providers, &project)).start().await?;
-        Ok(Self { orchestrator, providers, emulator, db, project, watchlist })
+        let front = match parts.firestore_gate {
+            Some(gate) => Some(Proxy::guarded(&emulator, gate).await?),
+            None => None,
+        };
+        let mut variables = standard_variables(&emulator, &providers, &project);
+        if let Some(front) = &front {
+            variables.insert("firestore_emulator_host".to_owned(), front.host());
+        }
+        if let Some(google) = &parts.google {
+            variables.extend(google.variables());
+        }
+        if let (true, Some(google)) = (parts.guard_providers, &parts.google) {
+            for provider in providers.all() {
+                provider.set_gate(google.id_gate(provider.url()));
+            }
+        }
+        let orchestrator = builder.default_variables(variables.clone()).start().await?;
+        Ok(Self { orchestrator, providers, emulator, front, db, project, watchlist, variables })
     }
 
     /// The variables that connect another orchestrator to the same parts.
     pub fn variables(&self) -> BTreeMap<String, String> {
-        standard_variables(&self.emulator, &self.providers, &self.project)
+        self.variables.clone()
     }
 
     /// The documents that a faultless run of `job` with this run time leaves behind, by collection and id.

@@ -2,6 +2,7 @@
 //!
 //! - [`runtime`] says what runs the component and where its parts lie.
 //! - [`system`] starts it beside simulated providers and a database of its own, and asks it things.
+//! - [`trust`] starts it where tokens count.
 //! - [`stored`] holds what is found in Firestore against what the providers sent.
 //!
 //! The functions panic where a test must fail, with the reason: they are assertions.
@@ -13,3 +14,4 @@
 pub mod runtime;
 pub mod stored;
 pub mod system;
+pub mod trust;

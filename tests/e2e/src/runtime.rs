@@ -28,6 +28,14 @@ pub fn builder() -> Builder {
     builder_for(&manifest())
 }
 
+/// The same with an instance that stays however long a slow machine lets it wait, where the runtime can be told.
+pub fn lasting() -> Builder {
+    match std::env::var(RUNTIME).as_deref() {
+        Ok("spin") => builder(),
+        _ => builder().args(["--idle-timeout-ms", "60000"]),
+    }
+}
+
 /// Prepares to run the application that another manifest describes.
 pub fn builder_for(manifest: &Path) -> Builder {
     require(&component(), "the component");

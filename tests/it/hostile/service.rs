@@ -83,7 +83,7 @@ fn a_body_that_never_comes_ends_after_half_a_minute() {
     let (status, body, took) = answer(b"", |_| {
         post("/tiingo/daily-prices", Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()))
     });
-    assert_eq!((status, took), (StatusCode::BAD_REQUEST, Duration::from_secs(30)), "{body:#}");
+    assert_eq!((status, took), (StatusCode::REQUEST_TIMEOUT, Duration::from_secs(30)), "{body:#}");
     assert_eq!(body["type"], "/problems/body-broken");
     assert_eq!(body["detail"], "the body could not be read: it did not arrive within 30 s");
 }
@@ -101,7 +101,7 @@ fn a_body_that_drips_ends_as_early() {
         });
         post("/manual/trigger-job", Body::from_stream(drops))
     });
-    assert_eq!((status, took), (StatusCode::BAD_REQUEST, Duration::from_secs(30)), "{body:#}");
+    assert_eq!((status, took), (StatusCode::REQUEST_TIMEOUT, Duration::from_secs(30)), "{body:#}");
 }
 
 #[test]

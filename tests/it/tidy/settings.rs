@@ -84,3 +84,24 @@ fn spin_toml_names_the_version_of_the_package() {
     let version = table(&manifest, &["application"]).get("version").and_then(Value::as_str);
     assert_eq!(version, Some(env!("CARGO_PKG_VERSION")));
 }
+
+#[test]
+fn the_component_may_call_the_parties_of_the_contract_and_no_other_host() {
+    let manifest = manifest();
+    let component = table(&manifest, &["component", "orchestrator"]);
+    let hosts = component["allowed_outbound_hosts"].as_array().expect("a list");
+    let hosts: Vec<_> = hosts.iter().filter_map(Value::as_str).collect();
+    // Each follows from one setting; none has a `*`, a range of ports or addresses.
+    let expected = [
+        "{{ tiingo_service_url }}",
+        "{{ finnhub_service_url }}",
+        "{{ polygon_service_url }}",
+        "{{ alphavantage_service_url }}",
+        "http://{{ firestore_emulator_host }}",
+        "https://firestore.googleapis.com",
+        "{{ google_certs_url }}",
+        "{{ google_oauth_url }}",
+        "{{ google_metadata_url }}",
+    ];
+    assert_eq!(hosts, expected);
+}

@@ -1,7 +1,7 @@
 //! A party between the orchestrator and the emulator that can fail as a network and a busy Firestore do.
 //!
 //! What it lets through is carried out by the real emulator. It tells requests apart by their address and body, as
-//! an observer of the wire would.
+//! an observer of the wire would. With a gate it asks for an access token, as Firestore does and the emulator does not.
 
 mod fault;
 
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::Emulator;
 use crate::client::client;
+use crate::gate::Gate;
 use crate::server::{Body, Handler, Reset, Server};
 use fault::Effect;
 pub use fault::Fault;
@@ -32,7 +33,17 @@ pub struct Proxy {
 impl Proxy {
     /// Stands between callers and `emulator`, on a port of its own.
     pub async fn start(emulator: &Emulator) -> Result<Self> {
-        let shared = Arc::new(Shared { target: emulator.host(), client: client(), state: Mutex::default() });
+        Self::open(emulator, None).await
+    }
+
+    /// The same, but only callers with the right token may pass; the emulator takes them for its owner.
+    pub async fn guarded(emulator: &Emulator, gate: Gate) -> Result<Self> {
+        Self::open(emulator, Some(gate)).await
+    }
+
+    async fn open(emulator: &Emulator, gate: Option<Gate>) -> Result<Self> {
+        let (target, state) = (emulator.host(), Mutex::default());
+        let shared = Arc::new(Shared { target, client: client(), gate, state });
         let server = Server::start(0, Arc::clone(&shared)).await.context("the proxy cannot listen")?;
         Ok(Self { shared, server })
     }
@@ -52,6 +63,16 @@ impl Proxy {
         self.shared.with(|state| state.script.clear());
     }
 
+    /// Requests that have arrived so far.
+    pub fn seen(&self) -> usize {
+        self.shared.with(|state| state.seen)
+    }
+
+    /// Requests that the gate has turned away so far.
+    pub fn turned_away(&self) -> usize {
+        self.shared.with(|state| state.turned_away)
+    }
+
     /// Requests that a fault has struck so far.
     pub fn struck(&self) -> usize {
         self.shared.with(|state| state.struck)
@@ -62,12 +83,15 @@ impl Proxy {
 struct Shared {
     target: String,
     client: Client,
+    gate: Option<Gate>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     script: Vec<Fault>,
+    seen: usize,
+    turned_away: usize,
     struck: usize,
 }
 
@@ -91,7 +115,9 @@ impl Shared {
         let mut request =
             self.client.request(head.method.clone(), format!("http://{}{}", self.target, head.uri));
         for name in [AUTHORIZATION, CONTENT_TYPE] {
-            if let Some(value) = head.headers.get(&name) {
+            let owner = HeaderValue::from_static("Bearer owner");
+            let swap = self.gate.is_some() && name == AUTHORIZATION;
+            if let Some(value) = if swap { Some(&owner) } else { head.headers.get(&name) } {
                 request = request.header(name, value);
             }
         }
@@ -141,9 +167,15 @@ impl Handler for Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(|_| Reset)?.to_bytes();
+        self.with(|state| state.seen += 1);
+        if let Some(code) = self.gate.as_ref().and_then(|gate| gate.refuses(&head.headers)) {
+            self.with(|state| state.turned_away += 1);
+            return Ok(refusal(code));
+        }
         match self.draw(head.uri.path(), &body) {
             None => self.forward(&head, body).await,
             Some(Effect::Status(code)) => Ok(refusal(code)),
+            Some(Effect::Redirect { port }) => Ok(redirect(port, &head.uri)),
             Some(Effect::Reset) => Err(Reset),
             Some(Effect::LoseAnswer) => {
                 self.forward(&head, body).await?;
@@ -162,6 +194,8 @@ impl Handler for Shared {
 fn refusal(code: u16) -> Response<Body> {
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let name = match code {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
         409 => "ABORTED",
         429 => "RESOURCE_EXHAUSTED",
         503 => "UNAVAILABLE",
@@ -170,6 +204,15 @@ fn refusal(code: u16) -> Response<Body> {
     };
     let body = json!({"error": {"code": code, "message": format!("simulated {name}"), "status": name}});
     respond(status, Bytes::from(body.to_string()))
+}
+
+/// To the same address at another port.
+fn redirect(port: u16, uri: &http::Uri) -> Response<Body> {
+    let mut response = respond(StatusCode::TEMPORARY_REDIRECT, Bytes::new());
+    if let Ok(location) = HeaderValue::try_from(format!("http://127.0.0.1:{port}{uri}")) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    response
 }
 
 fn respond(status: StatusCode, body: Bytes) -> Response<Body> {

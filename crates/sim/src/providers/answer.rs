@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
@@ -30,6 +30,7 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) body: Bytes,
     retry_after: Option<RetryAfter>,
+    location: Option<String>,
     delivery: Delivery,
 }
 
@@ -42,7 +43,8 @@ enum Delivery {
 
 impl Answer {
     pub(super) fn json(status: StatusCode, body: &Value) -> Self {
-        Self { status, body: Bytes::from(body.to_string()), retry_after: None, delivery: Delivery::Whole }
+        let body = Bytes::from(body.to_string());
+        Self { status, body, retry_after: None, location: None, delivery: Delivery::Whole }
     }
 
     /// An error of the contract's form.
@@ -72,6 +74,19 @@ impl Answer {
         answer
     }
 
+    /// Repeats a header of the request beside the data and in the words of an error.
+    pub(super) fn echo(&mut self, header: &str) {
+        let Ok(mut body) = serde_json::from_slice::<Value>(&self.body) else { return };
+        body["headers"] = json!({"authorization": header});
+        let words = format!("upstream has refused \"Authorization: {header}\"");
+        if body.get("detail").is_some() {
+            body["detail"] = json!(words);
+        } else if let Some(entry) = body["data"].as_array_mut().and_then(|entries| entries.last_mut()) {
+            *entry = json!({"ticker": entry["ticker"], "error": words, "data": null});
+        }
+        self.body = Bytes::from(body.to_string());
+    }
+
     /// The response, whose body fails on the way where the answer is to be truncated.
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(send(self.body.clone(), self.delivery));
@@ -81,6 +96,9 @@ impl Answer {
         headers.insert(CONTENT_LENGTH, self.body.len().into());
         if let Some(value) = self.retry_after.and_then(|when| when.header().parse().ok()) {
             headers.insert(RETRY_AFTER, value);
+        }
+        if let Some(value) = self.location.and_then(|to| to.parse().ok()) {
+            headers.insert(LOCATION, value);
         }
         response
     }
@@ -92,6 +110,10 @@ pub(super) fn replacement(effect: &Effect) -> Option<Answer> {
         Effect::Status { code, retry_after, detail } => {
             let status = StatusCode::from_u16(*code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Some(Answer { retry_after: *retry_after, ..Answer::refusal(status, &json!(detail)) })
+        }
+        Effect::Redirect(to) => {
+            let status = StatusCode::TEMPORARY_REDIRECT;
+            Some(Answer { location: Some(to.clone()), ..Answer::json(status, &Value::Null) })
         }
         Effect::Garbage => {
             let body = Bytes::from_static(b"<html><body>upstream says {\"status\": \"ok\", </body>");

@@ -43,6 +43,8 @@ pub(super) enum Effect {
     BadRecords { ticker: Option<String>, defects: Vec<Defect> },
     HugeBody(usize),
     HugeRecords(usize),
+    Redirect(String),
+    Echo,
 }
 
 impl Effect {
@@ -57,6 +59,7 @@ impl Effect {
                 | Self::Garbage
                 | Self::WrongShape
                 | Self::Body(_)
+                | Self::Redirect(_)
         )
     }
 }
@@ -96,6 +99,17 @@ impl Fault {
     /// Half of the body that `Content-Length` promises, then the end of the connection.
     pub fn truncated() -> Self {
         Self::new(Effect::Truncated)
+    }
+
+    /// A 307 to this address.
+    pub fn redirect(to: impl Into<String>) -> Self {
+        Self::new(Effect::Redirect(to.into()))
+    }
+
+    /// The answer, whatever it is, repeats the caller's Authorization header: beside the data and in the words of an
+    /// error, of the whole answer or of its last entry.
+    pub fn echo() -> Self {
+        Self::new(Effect::Echo)
     }
 
     /// A 200 whose body is no JSON.

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -55,11 +56,19 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
         entry.close(Outcome::Reset, &Bytes::new());
         return Err(Reset);
     };
-    let answer = if read.is_err() {
+    let refused = lock(&shared.gate).as_ref().and_then(|gate| gate.refuses(&head.headers));
+    let mut answer = if let Some(code) = refused {
+        let status = StatusCode::from_u16(code).unwrap_or(StatusCode::UNAUTHORIZED);
+        Answer::refusal(status, &json!("not for this caller"))
+    } else if read.is_err() {
         Answer::refusal(StatusCode::PAYLOAD_TOO_LARGE, &json!("Request body too large"))
     } else {
         route(shared, &head, &body, &effects, start)
     };
+    if effects.contains(&Effect::Echo) {
+        let header = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        answer.echo(header.unwrap_or_default());
+    }
     entry.close(Outcome::Answered(answer.status.as_u16()), &answer.body);
     Ok(answer.into_response())
 }

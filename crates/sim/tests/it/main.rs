@@ -5,6 +5,7 @@
 )]
 
 mod firestore;
+mod google;
 mod orchestrator;
 mod providers;
 mod proxy;

@@ -24,3 +24,4 @@ mod service;
 mod status;
 mod tickers;
 mod trace;
+mod trust;

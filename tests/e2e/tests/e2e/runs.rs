@@ -96,6 +96,7 @@ async fn mistakes_in_the_query_are_named() {
         ("?limit=201", "limit"),
         ("?limit=many", "limit"),
         ("?page_token=%25", "page_token"),
+        ("?limit=1&limit=2", "limit"),
     ] {
         let reply = get(&stack.orchestrator, &format!("/runs{query}")).await;
         assert_eq!(reply.status, 422, "{query}");

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(super) enum Effect {
     /// It is not carried out, and answered with this status.
     Status(u16),
+    /// It is not carried out: the caller is sent to this port.
+    Redirect { port: u16 },
     /// It is carried out, but nobody learns of it: the connection breaks in place of the answer.
     LoseAnswer,
     /// It is not carried out: the connection breaks.
@@ -32,6 +34,11 @@ impl Fault {
     /// An error of Firestore in place of the work.
     pub fn status(code: u16) -> Self {
         Self::new(Effect::Status(code))
+    }
+
+    /// The caller is sent to the same address at another port of 127.0.0.1.
+    pub fn redirect(port: u16) -> Self {
+        Self::new(Effect::Redirect { port })
     }
 
     /// The work is done, but its answer is lost.

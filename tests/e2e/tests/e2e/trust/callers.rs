@@ -1,0 +1,138 @@
+//! Who is let in, and by which mode.
+
+use e2e::runtime::builder;
+use e2e::system::{PATIENCE, get, start_with};
+use e2e::trust::{GUARDED, OPERATOR, SCHEDULER, ask_as, claims_for, google, system, token_for};
+use reqwest::Method;
+use serde_json::json;
+use sim::google::Desk;
+use sim::scheduler::JOBS;
+use sim::stack::{Parts, Stack};
+
+const JOBS_PAGE: (Method, &str) = (Method::GET, "/jobs");
+
+/// Every route but `GET /health`, as the service itself describes them.
+async fn routes(stack: &Stack) -> Vec<(Method, String)> {
+    let operator = format!("Bearer {OPERATOR}");
+    let described = ask_as(&stack.orchestrator, (Method::GET, "/openapi.json"), &[&operator], "").await;
+    let mut routes = Vec::new();
+    for (path, methods) in described.body["paths"].as_object().expect("paths") {
+        for method in methods.as_object().expect("methods").keys().filter(|_| path != "/health") {
+            let method = method.to_uppercase().parse().expect("a method");
+            routes.push((method, path.replace("{run_id}", "x").replace("{provider}", "tiingo")));
+        }
+    }
+    assert!(JOBS.iter().all(|job| routes.contains(&(Method::POST, job.route.to_owned()))), "{routes:?}");
+    routes
+}
+
+#[tokio::test]
+async fn the_scheduler_and_the_operator_are_let_in() {
+    let google = google().await;
+    let stack = system(&google, &GUARDED).await;
+    let orchestrator = &stack.orchestrator;
+    for issuer in ["https://accounts.google.com", "accounts.google.com"] {
+        let mut claims = claims_for(&google, orchestrator, "/jobs");
+        claims["iss"] = json!(issuer);
+        let token = format!("Bearer {}", google.sign(&claims));
+        assert_eq!(ask_as(orchestrator, JOBS_PAGE, &[&token], "").await.status, 200, "{issuer}");
+    }
+    let operator = format!("Bearer {OPERATOR}");
+    assert_eq!(ask_as(orchestrator, JOBS_PAGE, &[&operator], "").await.status, 200);
+    let tick = e2e::system::tick("finnhub-quote-portfolio");
+    let token = token_for(&google, orchestrator, "/finnhub/quote-portfolio");
+    e2e::system::expect(orchestrator, &tick.header("authorization", format!("Bearer {token}")), 200).await;
+}
+
+#[tokio::test]
+async fn configured_audiences_and_accounts_are_lists() {
+    let google = google().await;
+    let accounts = format!("first@sim.iam, {SCHEDULER}");
+    let settings = [
+        ("inbound_auth", "oidc"),
+        ("scheduler_service_account", accounts.as_str()),
+        ("oidc_audience", "https://one.example, two"),
+    ];
+    let stack = system(&google, &settings).await;
+    for (email, audience, status) in [
+        ("first@sim.iam", json!("https://one.example"), 200),
+        (SCHEDULER, json!("two"), 200),
+        (SCHEDULER, json!(["other", "two"]), 200),
+        (SCHEDULER, json!(["other"]), 401),
+        (SCHEDULER, json!(format!("{}/jobs", stack.orchestrator.url())), 401),
+        ("third@sim.iam", json!("two"), 403),
+    ] {
+        let mut claims = google.claims(email, "");
+        claims["aud"] = audience;
+        let token = format!("Bearer {}", google.sign(&claims));
+        let reply = ask_as(&stack.orchestrator, JOBS_PAGE, &[&token], "").await;
+        assert_eq!(reply.status, status, "{claims}");
+    }
+}
+
+#[tokio::test]
+async fn every_route_but_health_is_guarded_before_anything_is_read() {
+    let google = google().await;
+    let gate = google.access_gate();
+    let stack = e2e::trust::called_as(&google, gate, false, &GUARDED).await;
+    for (method, path) in routes(&stack).await {
+        for authorization in [&[][..], &["Bearer bad"]] {
+            let reply =
+                ask_as(&stack.orchestrator, (method.clone(), &path), authorization, "{ no JSON").await;
+            assert_eq!(reply.status, 401, "{method} {path}");
+            assert!(reply.headers["www-authenticate"].contains("Bearer"), "{method} {path}");
+            assert_eq!(reply.headers["content-type"], "application/problem+json");
+        }
+    }
+    assert_eq!(get(&stack.orchestrator, "/health").await.status, 200);
+    assert_eq!(stack.front.as_ref().expect("a front").seen(), 0, "Firestore is not asked");
+    assert!(stack.providers.all().iter().all(|provider| provider.journal().requests().is_empty()));
+    assert_eq!(google.count(Desk::Token) + google.count(Desk::Metadata), 0);
+}
+
+#[tokio::test]
+async fn without_emulator_nobody_is_let_in_unproven() {
+    let open = [("inbound_auth", "none"), ("firestore_emulator_host", "")];
+    let stack = start_with(Parts::default(), builder().variables(open)).await;
+    let reply = get(&stack.orchestrator, "/health").await;
+    assert_eq!(reply.status, 503);
+    assert!(reply.body["errors"][0].as_str().is_some_and(|error| error.starts_with("inbound_auth")));
+    assert_eq!(get(&stack.orchestrator, "/jobs").await.status, 503);
+
+    let allowed = open.into_iter().chain([("allow_unauthenticated", "true")]);
+    let stack = start_with(Parts::default(), builder().variables(allowed)).await;
+    assert_eq!(get(&stack.orchestrator, "/jobs").await.status, 200);
+}
+
+#[tokio::test]
+async fn nobody_named_means_that_the_service_does_not_start() {
+    let stack = start_with(Parts::default(), builder().variables([("inbound_auth", "oidc")])).await;
+    let reply = get(&stack.orchestrator, "/health").await;
+    assert_eq!(reply.status, 503);
+    let error = reply.body["errors"][0].as_str().expect("an error");
+    assert!(error.starts_with("scheduler_service_account"), "{error}");
+}
+
+#[tokio::test]
+async fn behind_a_platform_every_caller_is_proven_already() {
+    let google = google().await;
+    let stack = system(&google, &[("inbound_auth", "platform")]).await;
+    assert_eq!(get(&stack.orchestrator, "/jobs").await.status, 200);
+    assert_eq!(ask_as(&stack.orchestrator, JOBS_PAGE, &["Bearer anything"], "").await.status, 200);
+    assert_eq!(google.journal().len(), 0);
+    let line = stack.orchestrator.log().wait_for("instance starts", PATIENCE).await.expect("a line");
+    assert!(line.contains("\"inbound_auth\":\"Platform\""), "{line}");
+}
+
+#[tokio::test]
+async fn the_first_log_line_names_the_modes() {
+    let google = google().await;
+    let settings: Vec<_> = GUARDED.into_iter().chain([("gcp_credentials", "metadata")]).collect();
+    let stack = system(&google, &settings).await;
+    get(&stack.orchestrator, "/health").await;
+    let line = stack.orchestrator.log().wait_for("instance starts", PATIENCE).await.expect("a line");
+    assert!(
+        line.contains("\"inbound_auth\":\"Oidc\"") && line.contains("\"credentials\":\"metadata\""),
+        "{line}"
+    );
+}

@@ -1,0 +1,104 @@
+//! As whom the providers are called.
+
+use std::sync::Arc;
+
+use e2e::stored::assert_raw_logs;
+use e2e::system::{expect, get, job, tick};
+use e2e::trust::{called_as, google};
+use sim::gate::Gate;
+use sim::google::{Desk, Google, Outage};
+use sim::providers::Fault;
+use sim::scheduler::Tick;
+use sim::stack::Stack;
+
+const PRICES: &str = "tiingo-daily-prices";
+
+/// Five calls of one ticker each, four of them at once.
+async fn system(google: &Arc<Google>, credentials: &str) -> Stack {
+    let key = google.key_file();
+    let settings = [
+        ("provider_auth", "id_token"),
+        ("gcp_credentials", credentials),
+        ("gcp_service_account_key", key.as_str()),
+        ("batch_size_tiingo", "1"),
+        ("max_concurrency_tiingo", "4"),
+    ];
+    called_as(google, google.access_gate(), true, &settings).await
+}
+
+fn prices(minutes: i64) -> Tick {
+    Tick::new(job(PRICES), e2e::system::at(minutes))
+}
+
+/// Requests for ID tokens.
+fn identities(google: &Google) -> usize {
+    google.given_out().iter().filter(|token| token.starts_with("ey")).count()
+}
+
+#[tokio::test]
+async fn every_call_carries_the_token_of_its_services_address() {
+    for (credentials, desk) in [("service_account_key", Desk::Token), ("metadata", Desk::Metadata)] {
+        let google = google().await;
+        let stack = system(&google, credentials).await;
+        expect(&stack.orchestrator, &prices(0), 200).await;
+        expect(&stack.orchestrator, &prices(5), 200).await;
+        assert_eq!((identities(&google), google.count(desk)), (1, 2), "one for Firestore, one for tiingo");
+        expect(&stack.orchestrator, &tick("finnhub-fundamentals-earnings"), 200).await;
+        assert_eq!(identities(&google), 2, "{credentials}");
+        let status = get(&stack.orchestrator, "/status").await;
+        assert_eq!(status.status, 200);
+        assert_eq!(identities(&google), 4, "the others are asked how they are with tokens of their own");
+        assert_raw_logs(&stack).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_accepted_any_more_is_renewed_once_for_all_calls() {
+    let google = google().await;
+    let stack = system(&google, "metadata").await;
+    expect(&stack.orchestrator, &prices(0), 200).await;
+    google.revoke();
+    let before = stack.providers.tiingo().journal().count();
+    expect(&stack.orchestrator, &prices(5), 200).await;
+    assert_eq!(identities(&google), 2);
+    let calls = stack.providers.tiingo().journal().count() - before;
+    assert!((6..=9).contains(&calls), "five good calls, and those that carried the old token: {calls}");
+
+    stack.providers.tiingo().fault(Fault::status(403).times(1));
+    expect(&stack.orchestrator, &prices(10), 200).await;
+    assert_eq!(identities(&google), 3);
+}
+
+#[tokio::test]
+async fn a_provider_that_refuses_every_token_ends_the_run() {
+    for code in [401, 403] {
+        let google = google().await;
+        let stack = system(&google, "metadata").await;
+        stack.providers.tiingo().set_gate(Gate::new(move |_| Err(code)));
+        let reply = expect(&stack.orchestrator, &prices(0), 503).await;
+        let words = reply.body["message"].as_str().expect("a message");
+        assert!(
+            words.contains("does not accept this service") && words.contains(&code.to_string()),
+            "{words}"
+        );
+        assert_eq!(identities(&google), 2, "asked for a new one once");
+        assert!(stack.providers.tiingo().journal().count() <= 8, "nothing is hammered");
+        assert_eq!(reply.body["data"]["tickers_pending"], 5, "{:#}", reply.body);
+    }
+}
+
+#[tokio::test]
+async fn where_no_id_token_is_given_the_run_ends_without_a_call() {
+    let google = google().await;
+    let stack = system(&google, "service_account_key").await;
+    // The token for Firestore is there before the endpoint refuses.
+    assert_eq!(get(&stack.orchestrator, "/runs").await.status, 200);
+    google.fail(Desk::Token, Outage::Status(403));
+    let reply = expect(&stack.orchestrator, &prices(0), 503).await;
+    let words = reply.body["message"].as_str().expect("a message");
+    assert!(words.contains("no ID token"), "{words}");
+    assert_eq!(stack.providers.tiingo().journal().count(), 0);
+    assert_eq!(reply.body["data"]["tickers_pending"], 5);
+    google.recover();
+    expect(&stack.orchestrator, &prices(0), 200).await;
+}
