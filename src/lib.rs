@@ -23,9 +23,10 @@
 //!                           report      ledger entry, log line and HTTP answer from one value
 //! ```
 //!
-//! Below them: [`resilience`] and [`breakers`] (retry, backoff, breaker, deadline), [`firestore`] (the
-//! REST layer), [`run`] (what is known of a run), [`job`] (the catalogue), [`config`], [`ports`] (the
-//! world as the domain sees it: transport, clocks, entropy), [`telemetry`].
+//! Beside them, for operators: [`ops`] (status, alerts, metrics) and [`telemetry`] (log, traces). Below them:
+//! [`resilience`] and [`breakers`] (retry, backoff, breaker, deadline), [`firestore`] (the REST layer), [`google`]
+//! (tokens), [`run`] (what is known of a run), [`job`] (the catalogue), [`config`], [`ports`] (the world as the
+//! domain sees it: transport, clocks, entropy, machine).
 
 // clippy.toml names what the core may not call, and what to do instead.
 #![warn(clippy::disallowed_methods)]
