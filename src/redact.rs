@@ -13,6 +13,10 @@ const PLACEHOLDER: &str = "[redacted]";
 const SECRET_BYTES_MIN: usize = 16;
 /// Shortest value after the name of a header that carries credentials.
 const VALUE_BYTES_MIN: usize = 8;
+/// Longest name of a member or a header that is looked at.
+const NAME_BYTES_MAX: usize = 64;
+/// Longest scheme of credentials that is looked for.
+const SCHEME_BYTES_MAX: usize = 32;
 /// Longest name and password in a URL that are looked for.
 const USERINFO_BYTES_MAX: usize = 256;
 /// How the names of parameters end whose values are credentials: `access_token`, `x-api-key`, `client_secret`.
@@ -41,15 +45,19 @@ pub fn secret(body: Bytes, secret: &str) -> Bytes {
 pub fn credentials(body: Bytes) -> Bytes {
     let mut found: Vec<Range<usize>> = Vec::new();
     for (at, byte) in body.iter().enumerate() {
+        // What is found already is not looked at again: else a text made of nothing but names costs the square
+        // of its length.
+        if at < found.last().map_or(0, |range| range.end) {
+            continue;
+        }
         let candidate = match byte {
             b'=' => parameter(&body, at),
             b' ' => bearer(&body, at),
             b'z' | b'Z' => header(&body, at),
-            b':' => userinfo(&body, at),
+            b':' => userinfo(&body, at).or_else(|| member(&body, at)),
             _ => None,
         };
-        let last = found.last().map_or(0, |range| range.end);
-        found.extend(candidate.filter(|range| range.start >= last && !range.is_empty()));
+        found.extend(candidate.filter(|range| !range.is_empty()));
     }
     without(body, &found)
 }
@@ -78,23 +86,44 @@ fn without(body: Bytes, found: &[Range<usize>]) -> Bytes {
 /// The value after `?name=` or `&name=`; in JSON the ampersand may be `\u0026`, in HTML `&amp;`.
 fn parameter(body: &[u8], equals: usize) -> Option<Range<usize>> {
     let before = body.get(..equals)?;
-    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let length = before.iter().rev().take_while(is_name).count();
+    let length = before.iter().rev().take_while(|byte| is_name(**byte)).count();
     let (head, name) = before.split_at(equals - length);
     let is_parameter = head.last().is_some_and(|byte| b"?&;\\".contains(byte));
+    let inside = |byte: u8| byte.is_ascii_graphic() && !b"&\"'\\<>#;),".contains(&byte);
+    (is_parameter && is_credential(name)).then(|| run(body, equals + 1, inside))
+}
+
+/// The value of a member of JSON or a header, `"api_key": "value"`, `X-Api-Key: value`.
+fn member(body: &[u8], colon: usize) -> Option<Range<usize>> {
+    let before = body.get(colon.saturating_sub(NAME_BYTES_MAX)..colon)?;
+    let quotes = before.iter().rev().take_while(|byte| b"\"'\\".contains(byte)).count();
+    let before = before.get(..before.len() - quotes)?;
+    let length = before.iter().rev().take_while(|byte| is_name(**byte)).count();
+    let value = run(body, colon + 1, |byte| b"\"'\\ ".contains(&byte)).end;
+    let token = run(body, value, is_token);
+    let fits = token.len() >= VALUE_BYTES_MIN && is_credential(before.get(before.len() - length..)?);
+    fits.then_some(token)
+}
+
+/// Whether a name is one whose value is a credential.
+fn is_credential(name: &[u8]) -> bool {
     let ends_with = |end: &&[u8]| {
         let from = name.len().checked_sub(end.len());
         from.and_then(|from| name.get(from..)).is_some_and(|tail| tail.eq_ignore_ascii_case(end))
     };
-    let inside = |byte: u8| byte.is_ascii_graphic() && !b"&\"'\\<>#;),".contains(&byte);
-    (is_parameter && PARAMETERS.iter().any(ends_with)).then(|| run(body, equals + 1, inside))
+    PARAMETERS.iter().any(ends_with)
 }
 
-/// The token after `Bearer `.
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
+}
+
+/// The token after `Bearer `, and the key in `your API key as ABC`, with which Alpha Vantage refuses.
 fn bearer(body: &[u8], space: usize) -> Option<Range<usize>> {
     let name = body.get(space.checked_sub(6)?..space)?;
-    let token = run(body, space + 1, is_token);
-    (name.eq_ignore_ascii_case(b"bearer") && token.len() >= SECRET_BYTES_MIN).then_some(token)
+    let (bearer, key) = (name.eq_ignore_ascii_case(b"bearer"), name.eq_ignore_ascii_case(b"key as"));
+    let token = if bearer || key { run(body, space + 1, is_token) } else { return None };
+    (token.len() >= if bearer { SECRET_BYTES_MIN } else { VALUE_BYTES_MIN }).then_some(token)
 }
 
 /// The credentials after `Authorization`, whatever their scheme.
@@ -104,7 +133,8 @@ fn header(body: &[u8], z: usize) -> Option<Range<usize>> {
         return None;
     }
     let value = run(body, z + 6, |byte| b"\"'\\:= ".contains(&byte)).end;
-    let word = run(body, value, |byte| byte.is_ascii_alphabetic()).end;
+    let start = body.get(..body.len().min(value + SCHEME_BYTES_MAX))?;
+    let word = run(start, value, |byte| byte.is_ascii_alphabetic()).end;
     let is_scheme = word > value && body.get(word) == Some(&b' ');
     let token = run(body, if is_scheme { word + 1 } else { value }, is_token);
     (token.len() >= VALUE_BYTES_MIN).then_some(token)
@@ -152,6 +182,12 @@ mod tests {
         check("sent Bearer abcdefghijklmnop.q-r", "sent Bearer [redacted]");
         check(r#"{"Authorization": "Token 0123456789"}"#, r#"{"Authorization": "Token [redacted]"}"#);
         check(r#"{\"authorization\":\"0123456789\"}"#, r#"{\"authorization\":\"[redacted]\"}"#);
+        check(r#"{"api_key": "0123456789", "n": 1}"#, r#"{"api_key": "[redacted]", "n": 1}"#);
+        check(
+            "X-Api-Key: 0123456789, X-Finnhub-Token:0123456789",
+            "X-Api-Key: [redacted], X-Finnhub-Token:[redacted]",
+        );
+        check("detected your API key as ABCDEFGH1234 and", "detected your API key as [redacted] and");
         check("http://me:pass@host/x", "http://[redacted]@host/x");
     }
 
@@ -163,6 +199,7 @@ mod tests {
             "https://news.example.com/?id=1&tokens=2&secretary=3&token=",
             "mail me@host, see http://host/x@y:z",
             "é=ü?tokén=1 ://",
+            r#"{"token": "short", "tokens": "0123456789", "next_page_token": null}"#,
         ] {
             check(text, text);
         }
@@ -178,6 +215,18 @@ mod tests {
         );
         assert_eq!(take("eyJhbGciOiJ.eyJpc3M.si", ours), "eyJhbGciOiJ.eyJpc3M.si");
         assert_eq!(take("the owner", "owner"), "the owner");
+    }
+
+    /// Fails by taking minutes.
+    #[test]
+    fn a_text_made_of_names_costs_no_more_than_its_length() {
+        for piece in
+            ["?token=", "authorization", "token:", "bearer ", "://a:", "authorization a ", "api_key:::"]
+        {
+            let text = piece.repeat((4 << 20) / piece.len());
+            let kept = credentials(Bytes::from(text.clone()));
+            assert!(kept.len() <= text.len() * 2, "{piece}");
+        }
     }
 
     proptest! {

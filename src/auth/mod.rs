@@ -45,7 +45,11 @@ impl Authenticator {
     /// Lets a request pass or says why not.
     pub async fn authenticate(&self, request: &Parts) -> Result<(), Problem> {
         match self.config.inbound {
-            // A platform in front has proven the caller, or nobody needs to.
+            // A platform in front has proven the caller, or nobody needs to; but it is proven by what the
+            // caller's browser or proxy adds by itself, for any page.
+            InboundAuth::Platform | InboundAuth::None if self.is_foreign_page(request) => {
+                Err(Refusal::ForeignPage.tell(request))
+            }
             InboundAuth::Platform | InboundAuth::None => Ok(()),
             InboundAuth::Oidc => self.verify(request).await.map_err(|refusal| refusal.tell(request)),
         }
@@ -58,7 +62,7 @@ impl Authenticator {
             Presented::Basic(password) if !self.is_operator(&password) => {
                 return Err(Refusal::BadToken("wrong password".to_owned()));
             }
-            Presented::Basic(_) if is_foreign_page(request) => return Err(Refusal::ForeignPage),
+            Presented::Basic(_) if self.is_foreign_page(request) => return Err(Refusal::ForeignPage),
             Presented::Basic(_) => return Ok(()),
         };
         let claims = self.verify_signature(token).await?;
@@ -75,6 +79,12 @@ impl Authenticator {
             Err(denial) if denial.is_wrong_caller() => Err(Refusal::WrongCaller(denial)),
             Err(denial) => Err(Refusal::BadToken(denial.to_string())),
         }
+    }
+
+    fn is_foreign_page(&self, request: &Parts) -> bool {
+        let origin = request.headers.get(http::header::ORIGIN);
+        let is_allowed = origin.is_some_and(|origin| self.config.allowed_origins.contains(origin));
+        !is_allowed && is_foreign_page(request)
     }
 
     fn is_operator(&self, token: &str) -> bool {
@@ -134,8 +144,10 @@ impl Refusal {
                 Problem::forbidden("the caller may not use this service")
             }
             Self::ForeignPage => {
-                tracing::warn!(http.path = path, "a page of another origin used the operator's password");
-                Problem::forbidden("a page of another origin may not use the operator's password")
+                tracing::warn!(http.path = path, "a page of another origin asked for a change");
+                Problem::forbidden(
+                    "pages of other origins may change nothing here; cors_allow_origins says which may",
+                )
             }
             Self::NoKeys(reason) => {
                 tracing::error!(

@@ -99,6 +99,7 @@ fn setup(audiences: &[&str]) -> Setup {
         scheduler_accounts: BTreeSet::from([CALLER.to_owned()]),
         audiences: audiences.iter().map(ToString::to_string).collect(),
         operator_token: Some(crate::config::Secret::new(OPERATOR.to_owned())),
+        allowed_origins: vec![HeaderValue::from_static("https://ops.example")],
         certs_url: "https://certs".into(),
     };
     Setup { endpoint, clock, auth: Authenticator::new(world, config) }
@@ -253,6 +254,18 @@ fn a_browser_may_use_the_operators_token_as_password_from_our_own_pages_only() {
     }
     let wrong = format!("Basic {}", STANDARD.encode("anybody:wrong"));
     assert_eq!(setup.ask(&[&wrong]), Some(401));
+}
+
+#[test]
+fn behind_a_platform_only_our_own_pages_and_allowed_ones_may_change_something() {
+    let mut setup = setup(&[]);
+    setup.auth.config.inbound = InboundAuth::Platform;
+    let foreign = [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")];
+    let allowed = [("sec-fetch-site", "cross-site"), ("origin", "https://ops.example")];
+    assert_eq!(setup.ask_with("POST", &foreign), Some(403));
+    assert_eq!(setup.ask_with("POST", &allowed), None);
+    assert_eq!(setup.ask_with("POST", &[]), None, "the scheduler is no browser");
+    assert_eq!(setup.ask_with("GET", &foreign), None);
 }
 
 #[test]

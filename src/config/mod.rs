@@ -46,7 +46,6 @@ pub struct Config {
     pub auth: AuthConfig,
     pub google: GoogleConfig,
     pub credentials: Credentials,
-    pub cors_allow_origins: Vec<http::HeaderValue>,
     pub firestore: FirestoreConfig,
     pub collections: Collections,
     pub providers: [ProviderConfig; 4],
@@ -105,7 +104,6 @@ impl Config {
         let auth = parts::auth(r, emulator);
         let google = parts::google(r);
         let credentials = parts::credentials(r, emulator);
-        let cors_allow_origins = r.origins("cors_allow_origins");
         let firestore = parts::firestore(r);
         let collections = parts::collections(r);
         let providers = Provider::ALL.map(|provider| parts::provider(r, provider));
@@ -119,7 +117,6 @@ impl Config {
             auth: auth?,
             google: google?,
             credentials: credentials?,
-            cors_allow_origins: cors_allow_origins?,
             firestore: firestore?,
             collections: collections?,
             providers: [tiingo, finnhub, polygon, alphavantage],

@@ -52,6 +52,7 @@ pub(super) fn auth(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
     let audiences = r.list("oidc_audience");
     let operator_token = Some(r.text("operator_token")).filter(|token| !token.is_empty());
     let certs_url = r.base_url("google_certs_url");
+    let allowed_origins = r.origins("cors_allow_origins");
     if inbound == Some(InboundAuth::None) && !emulator && allowed == Some(false) {
         r.error::<()>("inbound_auth", "`none` needs firestore_emulator_host or allow_unauthenticated = true");
     }
@@ -66,6 +67,7 @@ pub(super) fn auth(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
         scheduler_accounts,
         audiences,
         operator_token: operator_token.map(Secret::new),
+        allowed_origins: allowed_origins?,
         certs_url: format!("{}/oauth2/v3/certs", certs_url?),
     })
 }

@@ -27,6 +27,8 @@ pub struct AuthConfig {
     /// Audiences that are ours; none means the request's own URL.
     pub audiences: Vec<String>,
     pub operator_token: Option<Secret>,
+    /// Origins whose pages may change something.
+    pub allowed_origins: Vec<http::HeaderValue>,
     /// Where Google's keys are.
     pub certs_url: String,
 }

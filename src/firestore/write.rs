@@ -19,6 +19,8 @@ pub struct Write {
     pub precondition: Option<Precondition>,
     /// Fields that grow by an amount, in the same atomic change.
     pub increments: Vec<(String, Value)>,
+    /// Fields that become the larger of what they are and this number, in the same atomic change.
+    pub maximums: Vec<(String, Value)>,
 }
 
 /// What becomes of fields that the write does not name.
@@ -40,7 +42,14 @@ pub enum Precondition {
 
 impl Write {
     pub fn overwrite(document: DocumentPath, fields: Fields) -> Self {
-        Self { document, fields, mode: Mode::Overwrite, precondition: None, increments: Vec::new() }
+        Self {
+            document,
+            fields,
+            mode: Mode::Overwrite,
+            precondition: None,
+            increments: Vec::new(),
+            maximums: Vec::new(),
+        }
     }
 
     pub fn merge(document: DocumentPath, fields: Fields) -> Self {
@@ -70,7 +79,9 @@ impl Write {
             update_transforms: self
                 .increments
                 .iter()
-                .map(|(name, amount)| FieldTransform { field_path: field_path(name), increment: amount })
+                .map(|(name, amount)| (name, Transform::Increment(amount)))
+                .chain(self.maximums.iter().map(|(name, number)| (name, Transform::Maximum(number))))
+                .map(|(name, transform)| FieldTransform { field_path: field_path(name), transform })
                 .collect(),
             current_document: self.precondition.map(|precondition| match precondition {
                 Precondition::Missing => WirePrecondition::Exists(false),
@@ -133,7 +144,15 @@ struct FieldMask {
 #[serde(rename_all = "camelCase")]
 struct FieldTransform<'a> {
     field_path: String,
-    increment: &'a Value,
+    #[serde(flatten)]
+    transform: Transform<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Transform<'a> {
+    Increment(&'a Value),
+    Maximum(&'a Value),
 }
 
 #[derive(Serialize)]
@@ -170,10 +189,15 @@ mod tests {
         let mut write = Write::merge(DocumentPath::new("c", "x"), fields([("a b", Value::NULL)]))
             .only_if(Precondition::UnchangedSince(time));
         write.increments.push(("n".into(), Value::Integer(2)));
+        write.maximums.push(("m".into(), Value::Integer(3)));
         let json = encoded(&write);
         assert_eq!(json["updateMask"], json!({"fieldPaths": ["`a b`"]}));
         assert_eq!(json["currentDocument"], json!({"updateTime": "2026-11-23T10:00:00.123456Z"}));
-        assert_eq!(json["updateTransforms"], json!([{"fieldPath": "n", "increment": {"integerValue": "2"}}]));
+        let transforms = json!([
+            {"fieldPath": "n", "increment": {"integerValue": "2"}},
+            {"fieldPath": "m", "maximum": {"integerValue": "3"}},
+        ]);
+        assert_eq!(json["updateTransforms"], transforms);
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub fn router(app: Arc<App>) -> Router {
     }
     let protected = protected.route_layer(middleware::from_fn_with_state(app.clone(), guard));
     let boundary = Boundary { world: app.world.clone(), in_flight: app.instance.requests_in_flight.clone() };
-    let cors = boundary::cors(&app.config.cors_allow_origins);
+    let cors = boundary::cors(&app.config.auth.allowed_origins);
     let routes = open_routes().merge(protected).method_not_allowed_fallback(wrong_method).with_state(app);
     let routes = match cors {
         Some(cors) => routes.layer(cors),

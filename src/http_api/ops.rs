@@ -23,7 +23,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     match Snapshot::of(&app).await {
         Ok(snapshot) => {
             let rules = Rules { config: &app.config.alerts };
-            let text = metrics::render(&snapshot, &rules, app.world.clock.now());
+            let text = metrics::render(&snapshot, &app.config.collections, &rules, app.world.clock.now());
             ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response()
         }
         Err(error) => Answer::Unavailable(error).into_response(),

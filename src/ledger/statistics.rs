@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
+use crate::job;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, Histogram};
 use crate::run::{Counted, Counts, RunState, Status};
 
@@ -42,6 +43,9 @@ pub struct JobTotals {
     pub duration: Histogram,
     pub counts: Counts,
     pub tickers_failed: u64,
+    /// The job's own tickers are stored for every scheduled time up to this: when the newest run that succeeded
+    /// with all of them was created.
+    pub covered_until: Option<DateTime<Utc>>,
     /// How long the latest attempt took.
     pub last_duration_ms: Option<u64>,
 }
@@ -61,6 +65,8 @@ impl JobStatistics {
     }
 }
 
+/// In milliseconds since 1970: Firestore compares numbers, not times.
+const COVERED_UNTIL: &str = "covered_until_ms";
 const LAST_DURATION: &str = "last_duration_ms";
 const ATTEMPTS: &str = "attempts";
 const DURATION: &str = "duration_ms";
@@ -110,6 +116,11 @@ impl JobTotals {
                 write_retries: count("write_retries"),
             },
             tickers_failed: count("tickers_failed"),
+            covered_until: document
+                .fields
+                .get(COVERED_UNTIL)
+                .and_then(Value::as_i64)
+                .and_then(DateTime::from_timestamp_millis),
             last_duration_ms: document.fields.contains_key(LAST_DURATION).then(|| count(LAST_DURATION)),
         }
     }
@@ -147,8 +158,19 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     }
     state.counted =
         Some(Box::new(Counted { status: state.status, counts: state.counts.clone(), tickers_failed }));
-    let write = Write { increments, ..Write::merge(DocumentPath::new(collection, &state.job), fields) };
+    // A run of some tickers by hand says nothing of the others; one that is finished late, nothing of today.
+    let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
+    let maximums = covers
+        .then(|| (COVERED_UNTIL.to_owned(), Value::Integer(state.created_at.timestamp_millis())))
+        .into_iter()
+        .collect();
+    let write =
+        Write { increments, maximums, ..Write::merge(DocumentPath::new(collection, &state.job), fields) };
     (state, write)
+}
+
+fn has_own_scope(state: &RunState) -> bool {
+    job::find(&state.job).is_some_and(|job| job.scope.name() == state.scope)
 }
 
 /// The counters that only ever grow; those that have not grown are left out.
@@ -222,6 +244,15 @@ mod tests {
             }
         }
         JobTotals::from_document(&Document { id: "j".into(), fields, update_time: DateTime::UNIX_EPOCH })
+    }
+
+    #[test]
+    fn only_a_run_of_all_the_jobs_tickers_covers_a_scheduled_time() {
+        let covers = |state: RunState| !count(state, "c").1.maximums.is_empty();
+        assert!(covers(RunState { status: Status::Partial, ..state() }));
+        assert!(!covers(RunState { status: Status::Failed, ..state() }));
+        assert!(!covers(RunState { status: Status::Succeeded, tickers_given: Some(vec![]), ..state() }));
+        assert!(!covers(RunState { status: Status::Succeeded, scope: "indices".into(), ..state() }));
     }
 
     #[test]

@@ -55,17 +55,18 @@ impl Alert {
     }
 }
 
-/// Since when a job has had to succeed and has not; none where it is in time.
+/// Since when a job has had to succeed and has not; none where it is in time. `covered_until`: the creation of
+/// its newest run that succeeded with all of the job's tickers.
 pub fn overdue_since(
     job: &Job,
-    last_success: Option<DateTime<Utc>>,
+    covered_until: Option<DateTime<Utc>>,
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     let minutes = i64::try_from(rules.config.overdue_minutes.of(job.name)).ok()?;
     let grace = TimeDelta::try_minutes(minutes)?;
     let due = Schedule::parse(job.schedule)?.last_until(now.checked_sub_signed(grace)?)?;
-    last_success.is_none_or(|success| success < due).then_some(due)
+    covered_until.is_none_or(|covered| covered < due).then_some(due)
 }
 
 /// The alerts of one job.

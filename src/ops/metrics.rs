@@ -1,22 +1,31 @@
 //! `GET /metrics`: what all instances have done since the first run, as Firestore counts it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::alerts::{self, Rules};
 use super::exposition::{Exposition, Kind, Labels, seconds};
 use super::snapshot::Snapshot;
+use crate::config::Collections;
 use crate::job::{CATALOGUE, Job, Provider};
 use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
+use crate::resilience::class::Class;
 use crate::run::Status;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
 
 /// The text of all metrics.
-pub fn render(snapshot: &Snapshot, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
+pub fn render(
+    snapshot: &Snapshot,
+    collections: &Collections,
+    rules: &Rules<'_>,
+    now: DateTime<Utc>,
+) -> String {
     let mut text = Exposition::default();
     let jobs: Vec<_> = CATALOGUE.iter().zip(&snapshot.jobs).collect();
     runs(&mut text, &jobs);
-    records(&mut text, &jobs);
+    records(&mut text, &jobs, collections);
     calls(&mut text, &jobs);
     writes(&mut text, &jobs);
     breakers(&mut text, snapshot);
@@ -24,6 +33,9 @@ pub fn render(snapshot: &Snapshot, rules: &Rules<'_>, now: DateTime<Utc>) -> Str
     thresholds(&mut text, rules);
     text.finish()
 }
+
+/// Not `job`: that is Prometheus' own label, of what it scrapes.
+const JOB: &str = "job_name";
 
 type Rows<'a> = [(&'static Job, &'a JobTotals)];
 
@@ -42,14 +54,27 @@ fn per_job(
 }
 
 fn labels(job: &Job) -> [(&'static str, &'static str); 2] {
-    [("job", job.name), ("provider", job.provider.name())]
+    [(JOB, job.name), ("provider", job.provider.name())]
 }
 
 fn with<'a>(job: &Job, name: &'static str, value: &'a str) -> [(&'static str, &'a str); 3] {
-    [("job", job.name), ("provider", job.provider.name()), (name, value)]
+    [(JOB, job.name), ("provider", job.provider.name()), (name, value)]
 }
 
 fn runs(text: &mut Exposition, rows: &Rows<'_>) {
+    let help = "Runs that have ended, by how they stand: one that failed moves when it is finished later.";
+    text.metric("orchestrator_runs", Kind::Gauge, help);
+    for (job, totals) in rows {
+        let known = &totals.statistics;
+        let succeeded = known.jobs_successful - known.jobs_partial;
+        for (status, count) in [
+            (Status::Succeeded, succeeded),
+            (Status::Partial, known.jobs_partial),
+            (Status::Failed, known.jobs_failed),
+        ] {
+            text.count(&with(job, "status", status.name()), u64::try_from(count).unwrap_or_default());
+        }
+    }
     let name = "orchestrator_run_attempts_total";
     text.metric(
         name,
@@ -71,21 +96,33 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
     per_job(text, rows, name, "Tickers that failed for good.", |totals| totals.tickers_failed);
 }
 
-fn records(text: &mut Exposition, rows: &Rows<'_>) {
-    text.metric("orchestrator_records_stored_total", Kind::Counter, "Records stored, by collection.");
-    for (job, totals) in rows {
-        for (collection, count) in &totals.counts.collections {
-            text.count(&with(job, "collection", collection), *count);
+fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {
+    let mut family = |name, help: &str, counts: fn(&JobTotals) -> &BTreeMap<String, u64>| {
+        text.metric(name, Kind::Counter, help);
+        for (job, totals) in rows {
+            let own =
+                job.endpoints.iter().map(|endpoint| (endpoint.dataset.schema().collection)(collections));
+            for (collection, count) in from_zero(own, counts(totals)) {
+                text.count(&with(job, "collection", collection), count);
+            }
         }
-    }
+    };
+    let name = "orchestrator_records_stored_total";
+    family(name, "Records stored, by collection.", |totals| &totals.counts.collections);
     let help =
         "Records kept aside because they break their schema, by the collection that they were meant for.";
-    text.metric("orchestrator_records_rejected_total", Kind::Counter, help);
-    for (job, totals) in rows {
-        for (collection, count) in &totals.counts.rejected {
-            text.count(&with(job, "collection", collection), *count);
-        }
-    }
+    family("orchestrator_records_rejected_total", help, |totals| &totals.counts.rejected);
+}
+
+/// Counts by name, zeros for the names that have none yet: a counter that starts above zero has no rate.
+fn from_zero<'a, 'b: 'a>(
+    names: impl Iterator<Item = &'b str>,
+    counts: &'a BTreeMap<String, u64>,
+) -> BTreeMap<&'a str, u64> {
+    let mut all = BTreeMap::new();
+    all.extend(names.map(|name| -> (&'a str, u64) { (name, 0) }));
+    all.extend(counts.iter().map(|(name, count)| (name.as_str(), *count)));
+    all
 }
 
 fn calls(text: &mut Exposition, rows: &Rows<'_>) {
@@ -96,8 +133,9 @@ fn calls(text: &mut Exposition, rows: &Rows<'_>) {
         "Provider calls that have ended, by class; ok is an answer, all others are failures.",
     );
     for (job, totals) in rows {
-        for (class, count) in &totals.counts.classes {
-            text.count(&with(job, "class", class), *count);
+        let classes = Class::ALL.into_iter().map(Class::name).chain(["ok"]);
+        for (class, count) in from_zero(classes, &totals.counts.classes) {
+            text.count(&with(job, "class", class), count);
         }
     }
     let name = "orchestrator_provider_call_duration_seconds";
@@ -166,7 +204,7 @@ fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTim
         "1 where no run has succeeded for a scheduled time in time.",
     );
     for (job, totals) in rows {
-        let overdue = alerts::overdue_since(job, totals.statistics.last_success_time, rules, now).is_some();
+        let overdue = alerts::overdue_since(job, totals.covered_until, rules, now).is_some();
         text.count(&labels(job), u64::from(overdue));
     }
 }

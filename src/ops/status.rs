@@ -234,16 +234,15 @@ fn jobs(
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Vec<JobStatus> {
-    let totals = totals.iter().map(|totals| totals.statistics.clone());
-    let rows = totals.chain(std::iter::repeat(JobStatistics::default()));
+    let rows = totals.iter().cloned().chain(std::iter::repeat(JobTotals::default()));
     let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
     let jobs = CATALOGUE.iter().zip(rows).zip(recent);
-    jobs.map(|((job, statistics), runs)| job_status(job, statistics, runs, reachable, rules, now)).collect()
+    jobs.map(|((job, totals), runs)| job_status(job, totals, runs, reachable, rules, now)).collect()
 }
 
 fn job_status(
     job: &'static Job,
-    statistics: JobStatistics,
+    JobTotals { statistics, covered_until, .. }: JobTotals,
     recent_runs: Vec<RunSummary>,
     reachable: bool,
     rules: &Rules<'_>,
@@ -251,8 +250,7 @@ fn job_status(
 ) -> JobStatus {
     let schedule = Schedule::parse(job.schedule);
     // Without Firestore nobody knows whether a run has succeeded.
-    let overdue_since =
-        if reachable { alerts::overdue_since(job, statistics.last_success_time, rules, now) } else { None };
+    let overdue_since = if reachable { alerts::overdue_since(job, covered_until, rules, now) } else { None };
     JobStatus {
         job: job.name,
         route: job.route,

@@ -37,7 +37,7 @@ pub struct CallSummary {
 pub struct CallList {
     /// In the order in which they were made.
     pub calls: Vec<CallSummary>,
-    /// Whether there are more than are listed.
+    /// Whether there are more than are listed; which are left out follows from the order of their ids.
     pub truncated: bool,
 }
 
@@ -77,7 +77,7 @@ pub async fn calls(
     Ok(CallList { calls, truncated })
 }
 
-/// None for a log of another run, whose id happens to begin with this one's.
+/// None for a log of another run whose id begins like this one's.
 fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
     let part = |name: &str| document.fields.get(name).and_then(Value::as_map);
     let (request, response, metadata) = (part("request"), part("response")?, part("metadata")?);
@@ -90,7 +90,7 @@ fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
             .unwrap_or_default()
     };
     let length = |name: &str| metadata.get(name).and_then(Value::as_array).map_or(0, <[Value]>::len);
-    let log_id = text("log_id")?;
+    let log_id = text("log_id").filter(|_| text("run_id").as_deref() == Some(run_id))?;
     let run_attempt = log_id.strip_prefix(run_id)?.strip_prefix("_a")?.split_once("_c")?.0.parse().ok()?;
     Some(CallSummary {
         endpoint: text("api_name")?,

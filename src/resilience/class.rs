@@ -29,6 +29,17 @@ pub enum Class {
 }
 
 impl Class {
+    pub const ALL: [Self; 8] = [
+        Self::Connect,
+        Self::Timeout,
+        Self::Unavailable,
+        Self::RateLimited,
+        Self::Unauthorized,
+        Self::BadBatch,
+        Self::Refused,
+        Self::Malformed,
+    ];
+
     /// The name in logs, metric labels and reports.
     pub fn name(self) -> &'static str {
         match self {

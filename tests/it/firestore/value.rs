@@ -16,6 +16,16 @@ pub(super) fn compare(a: &Json, b: &Json) -> Ordering {
     })
 }
 
+/// The larger of two integers; the number where there is none yet.
+pub(super) fn larger(value: Option<&Json>, number: &Json) -> Json {
+    let integer = |value: &Json| value["integerValue"].as_str().and_then(|text| text.parse::<i64>().ok());
+    if value.and_then(integer) > integer(number) {
+        value.cloned().unwrap_or_default()
+    } else {
+        number.clone()
+    }
+}
+
 /// Adds an amount to a typed number; anything but a number counts as zero.
 pub(super) fn add(value: Option<&Json>, amount: &Json) -> Json {
     let integer = |value: &Json| value["integerValue"].as_str().and_then(|text| text.parse::<i64>().ok());

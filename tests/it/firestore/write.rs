@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 
 use super::limits::{WRITES_MAX, check_document, check_fields, check_name};
-use super::value::add;
+use super::value::{add, larger};
 use super::{Fields, Refusal, Store, Stored, rfc3339};
 
 impl Store {
@@ -89,7 +89,10 @@ impl Store {
         let mut transformed = Vec::new();
         for transform in write["updateTransforms"].as_array().into_iter().flatten() {
             let field = unquoted(transform["fieldPath"].as_str().unwrap_or_default());
-            let value = add(fields.get(&field), &transform["increment"]);
+            let value = match &transform["maximum"] {
+                Json::Null => add(fields.get(&field), &transform["increment"]),
+                number => larger(fields.get(&field), number),
+            };
             transformed.push(value.clone());
             fields.insert(field, value);
         }

@@ -84,8 +84,8 @@ fn a_body_that_never_comes_ends_after_half_a_minute() {
         post("/tiingo/daily-prices", Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()))
     });
     assert_eq!((status, took), (StatusCode::REQUEST_TIMEOUT, Duration::from_secs(30)), "{body:#}");
-    assert_eq!(body["type"], "/problems/body-broken");
-    assert_eq!(body["detail"], "the body could not be read: it did not arrive within 30 s");
+    assert_eq!(body["type"], "/problems/body-late");
+    assert_eq!(body["detail"], "the body did not arrive within 30 s");
 }
 
 #[test]

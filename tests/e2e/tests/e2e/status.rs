@@ -130,7 +130,7 @@ async fn metrics_are_true_across_instances_and_resumed_runs() {
     let of = |name: &str, more: &str| {
         sample(
             &metrics,
-            &format!("orchestrator_{name}{{job=\"tiingo-daily-prices\",provider=\"tiingo\"{more}}}"),
+            &format!("orchestrator_{name}{{job_name=\"tiingo-daily-prices\",provider=\"tiingo\"{more}}}"),
         )
     };
     assert_eq!(of("run_attempts_total", ",status=\"failed\""), Some(1.0));
