@@ -19,7 +19,7 @@ pub(super) fn narrow(schema: &mut Json) {
 
 /// The body of a job's own route: name and scope may be left out, but not be those of another.
 pub(super) fn of_job(job: &Job) -> Json {
-    let own = properties(one_of([job.name]), one_of(spellings(job.scope)), job.scope != Scope::None);
+    let own = properties(&one_of([job.name]), &one_of(spellings(job.scope)), job.scope != Scope::None);
     body(false, &own, &json!({"job": job.name, "scope": job.scope.name()}))
 }
 
@@ -30,13 +30,13 @@ pub(super) fn of_any() -> Json {
         let jobs = CATALOGUE.iter().filter(|job| is_kind(&job.scope)).map(|job| job.name);
         let jobs = json!({"enum": jobs.collect::<Vec<_>>()});
         let scopes = Scope::ALL.into_iter().filter(is_kind).flat_map(spellings);
-        properties(jobs, one_of(scopes), with_tickers)
+        properties(&jobs, &one_of(scopes), with_tickers)
     };
     let own = json!({"required": ["job"], "anyOf": [kind(true), kind(false)]});
     body(true, &own, &json!({"job": "finnhub-quote-portfolio", "tickers": ["AAPL"]}))
 }
 
-fn properties(job: Json, scope: Json, with_tickers: bool) -> Json {
+fn properties(job: &Json, scope: &Json, with_tickers: bool) -> Json {
     let tickers = if with_tickers { json!({}) } else { json!({"maxItems": 0}) };
     json!({"properties": {"job": job, "scope": scope, "tickers": tickers}})
 }
