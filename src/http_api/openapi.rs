@@ -1,6 +1,8 @@
 //! The description of the HTTP interface, `OpenAPI` 3.1. `src/http_api/openapi.json` is written from it (`UPDATE=1
 //! cargo test --test it tidy`) and served; the types are those that parse and answer.
 
+mod trigger;
+
 use serde_json::{Map, Value as Json, json};
 use utoipa::OpenApi as _;
 
@@ -30,7 +32,10 @@ struct Types;
 
 /// The whole description.
 pub fn document() -> Json {
-    let types = serde_json::to_value(Types::openapi()).unwrap_or_default();
+    let mut types = serde_json::to_value(Types::openapi()).unwrap_or_default();
+    if let Some(request) = types.pointer_mut("/components/schemas/TriggerRequest") {
+        trigger::narrow(request);
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -83,10 +88,10 @@ fn paths() -> Json {
     add(
         "/manual/trigger-job",
         "post",
-        triggered("trigger", "Runs any job by its name; scope and tickers may be set"),
+        triggered("trigger", "Runs any job by its name; scope and tickers may be set", trigger::of_any()),
     );
     for job in CATALOGUE {
-        add(job.route, "post", triggered(job.name, job.summary));
+        add(job.route, "post", triggered(job.name, job.summary, trigger::of_job(job)));
     }
     add("/openapi.json", "get", document_of_this());
     Json::Object(paths)
@@ -223,22 +228,14 @@ fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
     json!({"operationId": id, "summary": summary, "responses": responses})
 }
 
-fn triggered(id: &str, summary: &str) -> Json {
+fn triggered(id: &str, summary: &str, body: Json) -> Json {
     let run = run(id, summary, &[400, 408, 413, 422]);
-    let body = json!({
-        "description": "Of any content type; whatever is left out follows from the job",
-        "content": {"application/json": {"schema": schema("TriggerRequest")}},
-    });
-    let text = |max: u16| json!({"type": "string", "minLength": 1, "maxLength": max});
-    let time = json!({"type": "string", "format": "date-time"});
+    let key = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
+    let tick = "The tick, RFC 3339: requests with the same one are the same run. One that cannot be read, or lies ahead, \
+                counts as none";
     let parameters = [
-        parameter("Idempotency-Key", "header", "Requests with the same key are the same run", &text(255)),
-        parameter(
-            "X-CloudScheduler-ScheduleTime",
-            "header",
-            "The tick: requests with the same one are the same run",
-            &time,
-        ),
+        parameter("Idempotency-Key", "header", "Requests with the same key are the same run", &key),
+        parameter("X-CloudScheduler-ScheduleTime", "header", tick, &json!({"type": "string"})),
     ];
     with(with_parameters(run, &parameters), "requestBody", body)
 }

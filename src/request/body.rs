@@ -17,9 +17,8 @@ const ERRORS_MAX: usize = 20;
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), schema(as = TriggerRequest))]
 pub struct Body {
-    #[cfg_attr(not(target_family = "wasm"), schema(example = "finnhub-quote-portfolio"))]
     pub job: Option<String>,
-    #[cfg_attr(not(target_family = "wasm"), schema(value_type = Option<String>, example = "active_symbols"))]
+    #[cfg_attr(not(target_family = "wasm"), schema(value_type = Option<String>))]
     pub scope: Option<Scope>,
     pub run_time: Option<DateTime<Utc>>,
     pub tickers: Option<Vec<Ticker>>,

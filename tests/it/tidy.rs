@@ -1,5 +1,6 @@
 //! House rules that run as code. Each exception stands here, with its reason.
 
+mod alerts;
 pub mod files;
 pub mod generated;
 mod openapi;

@@ -38,6 +38,12 @@ pub enum Command {
     /// variable CHROMIUM names another one than the first on the search path.
     #[command(verbatim_doc_comment)]
     Browser(BrowserArgs),
+    /// Ask the published checkers alone: promtool, openapi-spec-validator, schemathesis
+    ///
+    /// They are installed below target/tools/ where they are missing: promtool from Debian's package prometheus, the
+    /// others by pip. What cannot be had is skipped, and named with the way to get it.
+    #[command(verbatim_doc_comment)]
+    Conformance(ConformanceArgs),
     /// Check all that a change must pass: formatting, lints, tests, dependencies
     Ci,
     /// Play seeded worlds full of faults against the component, in virtual time
@@ -99,6 +105,13 @@ pub struct BrowserArgs {
     /// Take the README's screenshots into this directory as well
     #[arg(long, value_name = "DIR")]
     pub screenshots: Option<PathBuf>,
+    /// What runs the component
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
+}
+
+#[derive(Debug, Args)]
+pub struct ConformanceArgs {
     /// What runs the component
     #[arg(long, value_enum, default_value_t)]
     pub runtime: Runtime,

@@ -7,6 +7,7 @@ mod browser;
 mod build;
 mod ci;
 mod cli;
+mod conformance;
 mod demo;
 mod environment;
 mod gcloud;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Browser(args) => wait(browser::run(&args)),
+        Command::Conformance(args) => wait(conformance::run(&args)),
         Command::Ci => ci::run(),
         Command::Simulate(args) => simulate::run(&args),
         Command::Trigger(args) => wait(trigger::run(&args)),

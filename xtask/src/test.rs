@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::cli::TestArgs;
-use crate::{browser, build, progress, setup};
+use crate::{browser, build, conformance, progress, setup};
 
 /// Builds what the end-to-end tests run, runs all tests and prints how they went.
 pub fn run(args: &TestArgs) -> Result<()> {
@@ -21,15 +21,18 @@ pub fn run(args: &TestArgs) -> Result<()> {
     let start = Instant::now();
     let (tally, succeeded) = Tally::run(&mut command)?;
     let browser = crate::wait(browser::part_of_all(args.runtime))?;
+    let checkers = crate::wait(conformance::part_of_all(args.runtime))?;
     println!("\nSummary: {tally} in {} s", start.elapsed().as_secs());
     match &browser {
         Some(browser) => println!("         {browser}"),
         None => println!("         the dashboard in Chromium was skipped: the lines above say why"),
     }
+    println!("         {checkers}");
     if !succeeded {
         bail!("tests failed; the lines above name them");
     }
-    browser.map_or(Ok(()), browser::Tally::into_result)
+    browser.map_or(Ok(()), browser::Tally::into_result)?;
+    checkers.into_result()
 }
 
 /// What the test binaries came to, added up.

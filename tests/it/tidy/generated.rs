@@ -1,7 +1,8 @@
-//! Parts of files that are written from the code, between two marks.
+//! Files that are written from the code, whole or in part between two marks.
 //!
 //! `UPDATE=1 cargo test --test it` renews them.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use super::files::{read, root};
@@ -38,6 +39,32 @@ pub fn check(file: &str, marks: &Marks, expected: &str) {
         marks.start.trim()
     );
     fs::write(&path, format!("{head}{expected}{tail}")).expect("the file is writable");
+}
+
+/// Compares a whole file, or renews it when asked to.
+pub fn check_file(file: &str, expected: &str) {
+    let path = root().join(file);
+    if fs::read_to_string(&path).is_ok_and(|text| text == expected) {
+        return;
+    }
+    assert!(
+        std::env::var_os("UPDATE").is_some(),
+        "{file} is out of date; renew it by `UPDATE=1 cargo test --test it`"
+    );
+    fs::write(&path, expected).expect("the file is writable");
+}
+
+/// Compares all files of a folder, by name, or renews them when asked to; none may be left over.
+pub fn check_folder(folder: &str, expected: &BTreeMap<String, String>) {
+    let path = root().join(folder);
+    fs::create_dir_all(&path).expect("the folder can be made");
+    for (name, text) in expected {
+        check_file(&format!("{folder}/{name}"), text);
+    }
+    for entry in path.read_dir().expect("the folder is readable") {
+        let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+        assert!(expected.contains_key(&name), "{folder}/{name} is written from nothing: delete it");
+    }
 }
 
 /// The text up to and with the start mark, between the marks, and from the end mark on.

@@ -1,25 +1,16 @@
 //! The stored description of the HTTP interface is that of the code: `UPDATE=1 cargo test --test it tidy` renews it.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use orchestrator::http_api::openapi::document;
 use serde_json::Value as Json;
 
-use super::files::{read, root};
+use super::generated::check_file;
 
 #[test]
 fn the_stored_description_is_that_of_the_code() {
-    let path = root().join("src/http_api/openapi.json");
     let expected = serde_json::to_string_pretty(&document()).expect("JSON") + "\n";
-    if read(&path) == expected {
-        return;
-    }
-    assert!(
-        std::env::var_os("UPDATE").is_some(),
-        "src/http_api/openapi.json is out of date; renew it by `UPDATE=1 cargo test --test it tidy`"
-    );
-    fs::write(&path, expected).expect("openapi.json is writable");
+    check_file("src/http_api/openapi.json", &expected);
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! What the component writes to its log.
 
-use e2e::system::{expect, send, start, tick};
+use std::collections::BTreeSet;
+
+use e2e::system::{by_hand, expect, get, post, send, start, tick};
 use serde_json::Value;
 use sim::providers::Fault;
+use sim::scheduler::JOBS;
 use sim::watchlist::Watchlist;
 
 fn parsed(lines: &[String]) -> Vec<Value> {
@@ -39,12 +42,53 @@ async fn every_line_is_one_json_object_with_severity_time_and_message() {
 }
 
 #[tokio::test]
+async fn every_line_of_a_request_names_it_and_every_line_of_a_run_names_job_and_run() {
+    let stack = start(Watchlist::new(8, 4), &[("breaker_min_calls", "3")]).await;
+    stack.providers.tiingo().fault(Fault::reset().times(1));
+    stack.providers.alphavantage().fault(Fault::garbage().times(1));
+    stack.providers.finnhub().fault(Fault::ticker_errors(["AAPL"]).times(2));
+    for job in JOBS {
+        expect(&stack.orchestrator, &tick(job.name), 200).await;
+    }
+    stack.providers.polygon().fault(Fault::status(503).detail("two\nlines"));
+    expect(&stack.orchestrator, &by_hand("polygon-news-universe"), 503).await;
+    post(&stack.orchestrator, "/breakers/polygon/reset").await;
+    for path in ["/status", "/runs", "/nowhere"] {
+        get(&stack.orchestrator, path).await;
+    }
+
+    let lines = parsed(&stack.orchestrator.log().lines());
+    let mut messages = BTreeSet::new();
+    for line in &lines {
+        let message = line["message"].as_str().expect("a message");
+        messages.insert(message);
+        if message == "instance starts" {
+            continue;
+        }
+        assert!(line["request.id"].as_str().is_some_and(|id| !id.is_empty()), "{line}");
+        let trace = line["logging.googleapis.com/trace"].as_str().unwrap_or_default();
+        assert!(trace.starts_with(&format!("projects/{}/traces/", stack.project)), "{line}");
+        assert!(line["logging.googleapis.com/spanId"].is_string(), "{line}");
+        // All other requests work on no run.
+        let url = line["httpRequest"]["requestUrl"].as_str();
+        if url.is_none_or(|url| JOBS.iter().any(|job| job.route == url)) {
+            assert!(line["run.id"].is_string() && line["job.name"].is_string(), "{line}");
+        }
+    }
+    for message in ["provider call", "run ended", "request answered", "circuit breaker opens"] {
+        assert!(messages.contains(message), "no `{message}` among {messages:?}");
+    }
+    let jobs: BTreeSet<_> = lines.iter().filter_map(|line| line["job.name"].as_str()).collect();
+    assert_eq!(jobs.len(), JOBS.len());
+}
+
+#[tokio::test]
 async fn a_secret_is_in_no_line_and_no_answer() {
     const SECRET: &str = "s3cr3t-token-of-the-test";
     let settings = [("gcp_credentials", "access_token"), ("gcp_access_token", SECRET)];
     let stack = start(Watchlist::new(5, 5), &settings).await;
     let reply = send(&stack.orchestrator, &tick("finnhub-quote-portfolio")).await;
-    let health = e2e::system::get(&stack.orchestrator, "/health").await;
+    let health = get(&stack.orchestrator, "/health").await;
     for text in [&reply.body, &health.body] {
         assert!(!text.to_string().contains(SECRET), "{text:#}");
     }

@@ -119,12 +119,14 @@ async fn all_mistakes_of_a_body_are_told_together() {
 }
 
 #[tokio::test]
-async fn a_key_that_is_too_long_is_refused() {
+async fn a_key_that_is_too_long_or_has_blanks_is_refused() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
-    let request = by_hand("tiingo-daily-prices").header("idempotency-key", "k".repeat(256));
-    let reply = send(&stack.orchestrator, &request).await;
-    assert_problem(&reply, 422, "a key of 256 bytes");
-    assert_eq!(reply.body["errors"][0]["field"], "Idempotency-Key");
+    for key in ["k".repeat(256), "two words".to_owned()] {
+        let request = by_hand("tiingo-daily-prices").header("idempotency-key", key.clone());
+        let reply = send(&stack.orchestrator, &request).await;
+        assert_problem(&reply, 422, &key);
+        assert_eq!(reply.body["errors"][0]["field"], "Idempotency-Key");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,170 @@
+//! `cargo xtask conformance`: what the service says of itself, before the checkers that the standards' own makers
+//! publish: promtool for metrics and alerts, openapi-spec-validator and schemathesis for the HTTP interface.
+
+mod scene;
+mod tools;
+
+use std::fmt;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use self::scene::Scene;
+use self::tools::{Promtool, Python};
+use crate::cli::ConformanceArgs;
+use crate::runtime::Runtime;
+use crate::{build, progress, setup, workspace};
+
+/// Requests that schemathesis makes up for one operation; it adds those that follow from the description's limits.
+const EXAMPLES_MAX: &str = "10";
+
+/// One: more would make up their requests in threads, which Python's parser does not always survive.
+const WORKERS: &str = "1";
+
+/// Sets up, builds and runs all checks.
+pub async fn run(args: &ConformanceArgs) -> Result<()> {
+    setup::everything()?;
+    build::all(args.runtime)?;
+    let tally = part_of_all(args.runtime).await?;
+    println!("\nSummary: {tally}");
+    tally.into_result()
+}
+
+/// The same as a part of `cargo xtask test`, on what that has built.
+pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
+    progress::step("asking the published checkers: promtool, openapi-spec-validator, schemathesis");
+    let (promtool, python) = (Promtool::ensure(), Python::ensure());
+    let mut tally = Tally::default();
+    let scene = Scene::start(runtime).await?;
+    let metrics = scene.metrics().await?;
+    match promtool {
+        Ok(promtool) => check_with_promtool(&promtool, &metrics, &mut tally),
+        Err(error) => tally.skip(&["metrics", "alerts", "the alerts' tests"], &error),
+    }
+    match python {
+        Ok(python) => {
+            tally.add("the API's description", check_description(&python));
+            // It takes a while: another thread waits for it, so that the simulated services go on here.
+            let mut command = probe(&python, &scene);
+            let outcome = tokio::task::spawn_blocking(move || progress::run(&mut command)).await?;
+            tally.add("the API's answers", outcome);
+        }
+        Err(error) => tally.skip(&["the API's description", "the API's answers"], &error),
+    }
+    Ok(tally)
+}
+
+fn check_with_promtool(promtool: &Promtool, metrics: &str, tally: &mut Tally) {
+    tally.add("metrics", check_metrics(promtool, metrics));
+    let rules = |words: [&str; 2], file: &str| {
+        let mut command = promtool.command();
+        command.args(words).arg(workspace::root().join("deploy/monitoring").join(file));
+        progress::capture(&mut command).map(drop)
+    };
+    tally.add("alerts", rules(["check", "rules"], "alerts.yaml"));
+    tally.add("the alerts' tests", rules(["test", "rules"], "alerts.test.yaml"));
+}
+
+/// promtool reads metrics from its standard input; a problem of style is one too.
+fn check_metrics(promtool: &Promtool, metrics: &str) -> Result<()> {
+    let mut command = promtool.command();
+    command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().context("cannot start promtool")?;
+    // Dropped at the end of the statement: promtool reads to the end. It writes nothing before it has.
+    child.stdin.take().context("promtool takes no input")?.write_all(metrics.as_bytes())?;
+    let output = child.wait_with_output()?;
+    let words = [output.stdout, output.stderr].concat();
+    if !output.status.success() || !words.is_empty() {
+        bail!("promtool check metrics: {}\n{}", output.status, String::from_utf8_lossy(&words));
+    }
+    Ok(())
+}
+
+fn check_description(python: &Python) -> Result<()> {
+    let mut command = python.command("openapi-spec-validator");
+    command.arg(workspace::root().join("src/http_api/openapi.json"));
+    progress::capture(&mut command).map(drop)
+}
+
+/// Requests of every kind, good and bad, to the running component: each answer must be one that is described.
+fn probe(python: &Python, scene: &Scene) -> Command {
+    let mut command = python.command("schemathesis");
+    let folder = workspace::root().join("tests/conformance");
+    command.arg("--config-file").arg(folder.join("schemathesis.toml"));
+    command.env("SCHEMATHESIS_HOOKS", folder.join("hooks.py")).env("PYTHONDONTWRITEBYTECODE", "1");
+    // Deterministic: the same requests every time.
+    command.args(["run", "--no-color", "--generation-deterministic"]);
+    command.args(["--max-examples", EXAMPLES_MAX, "--workers", WORKERS]);
+    scene.show_to(&mut command);
+    // It keeps what it writes out of the repository.
+    command.current_dir(workspace::target_dir());
+    command
+}
+
+/// What the checks came to.
+#[derive(Debug, Default)]
+pub struct Tally {
+    passed: usize,
+    failed: Vec<&'static str>,
+    skipped: Vec<&'static str>,
+}
+
+impl Tally {
+    fn add(&mut self, what: &'static str, outcome: Result<()>) {
+        match outcome {
+            Ok(()) => {
+                progress::note(&format!("{what}: passed"));
+                self.passed += 1;
+            }
+            Err(error) => {
+                progress::note(&format!("{what}: FAILED: {error:#}"));
+                self.failed.push(what);
+            }
+        }
+    }
+
+    /// Counts checks whose program is not to be had.
+    fn skip(&mut self, what: &[&'static str], why: &anyhow::Error) {
+        progress::note(&format!("skipped: {}: {why:#}", what.join(", ")));
+        self.skipped.extend(what);
+    }
+
+    /// Fails where a check failed.
+    pub fn into_result(self) -> Result<()> {
+        if !self.failed.is_empty() {
+            bail!("the published checkers object to: {}; the lines above say why", self.failed.join(", "));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (failed, skipped) = (self.failed.len(), self.skipped.len());
+        write!(f, "{} passed, {failed} failed, {skipped} skipped, of the published checkers", self.passed)?;
+        if skipped > 0 {
+            write!(f, " (skipped: {}; the lines above say why)", self.skipped.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_skipped_check_is_named_and_only_a_failed_one_fails() {
+        let mut tally = Tally::default();
+        tally.add("metrics", Ok(()));
+        tally.skip(&["alerts", "the API's answers"], &anyhow::anyhow!("not here"));
+        let text = tally.to_string();
+        assert!(text.starts_with("1 passed, 0 failed, 2 skipped"), "{text}");
+        assert!(text.contains("alerts, the API's answers"), "{text}");
+        assert!(tally.into_result().is_ok());
+        let mut tally = Tally::default();
+        tally.add("metrics", Err(anyhow::anyhow!("no help text")));
+        assert!(tally.into_result().unwrap_err().to_string().contains("object to: metrics"));
+    }
+}

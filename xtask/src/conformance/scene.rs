@@ -1,0 +1,104 @@
+//! The whole system, small, with a past of which its metrics tell: every job ran, and met faults of many kinds.
+
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use orchestrator::job::CATALOGUE;
+use serde_json::json;
+use sim::firestore::Emulator;
+use sim::providers::Fault;
+use sim::stack::{Parts, Stack};
+use sim::watchlist::Watchlist;
+
+use crate::runtime::Runtime;
+use crate::system;
+
+/// Symbols in the watchlist, and active positions among them: every request to a job's route runs the job.
+const WATCHLIST: (usize, usize) = (4, 2);
+
+/// Throw-away: the service is reached as in production, with a token.
+const OPERATOR_TOKEN: &str = "conformance-checks-only-0123456789";
+
+/// Longest wait for an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A system, and the client that gave it its past.
+pub struct Scene {
+    stack: Stack,
+    client: reqwest::Client,
+}
+
+impl Scene {
+    /// Starts everything and runs all jobs, some of them against faults; then all providers are well again.
+    pub async fn start(runtime: Runtime) -> Result<Self> {
+        let builder = system::builder(runtime, runtime.program()?).variables([
+            ("inbound_auth", "oidc"),
+            ("scheduler_service_account", "scheduler@example.com"),
+            ("operator_token", OPERATOR_TOKEN),
+            ("retry_base_ms", "5"),
+            ("retry_max_ms", "20"),
+        ]);
+        let parts = Parts {
+            emulator: Some(Arc::new(Emulator::start(None).await?)),
+            watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+            ..Parts::default()
+        };
+        let stack = Stack::start(parts, builder).await?;
+        // No proxy may come between parties on 127.0.0.1.
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let scene = Self { stack, client };
+        scene.live().await?;
+        Ok(scene)
+    }
+
+    async fn live(&self) -> Result<()> {
+        let providers = &self.stack.providers;
+        providers.tiingo().fault(Fault::status(500).times(1));
+        providers.alphavantage().fault(Fault::garbage().times(1));
+        let tickers = self.stack.watchlist.tickers(sim::watchlist::Scope::ActiveSymbols);
+        providers.finnhub().fault(Fault::ticker_errors(tickers.into_iter().take(1)).times(2));
+        for job in CATALOGUE {
+            self.trigger(job.name).await?;
+        }
+        providers.polygon().fault(Fault::status(503));
+        self.trigger("polygon-news-portfolio").await?;
+        for service in
+            [providers.tiingo(), providers.alphavantage(), providers.finnhub(), providers.polygon()]
+        {
+            service.clear();
+        }
+        let reset = self.client.post(self.url("/breakers/polygon/reset")).bearer_auth(OPERATOR_TOKEN);
+        reset.send().await?.error_for_status()?;
+        Ok(())
+    }
+
+    /// Runs a job, whatever becomes of it.
+    async fn trigger(&self, job: &str) -> Result<()> {
+        let request = self.client.post(self.url("/manual/trigger-job")).bearer_auth(OPERATOR_TOKEN);
+        let answer = request.json(&json!({ "job": job })).send().await?;
+        let status = answer.status();
+        let report: serde_json::Value = answer.json().await.context("the answer is no JSON")?;
+        if !report["data"]["run_id"].is_string() {
+            bail!("{job} did not run: {status} {report}\n{}", self.stack.orchestrator.log().tail());
+        }
+        Ok(())
+    }
+
+    /// What Prometheus would scrape.
+    pub async fn metrics(&self) -> Result<String> {
+        let request = self.client.get(self.url("/metrics")).bearer_auth(OPERATOR_TOKEN);
+        Ok(request.send().await?.error_for_status()?.text().await?)
+    }
+
+    /// Tells schemathesis where the system is and how to get in.
+    pub fn show_to(&self, command: &mut Command) {
+        command.arg("--header").arg(format!("Authorization: Bearer {OPERATOR_TOKEN}"));
+        command.arg(self.url("/openapi.json"));
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.stack.orchestrator.url())
+    }
+}
