@@ -12,7 +12,7 @@ use super::generated;
 /// The rules of Prometheus.
 const RULES: &str = "deploy/monitoring/alerts.yaml";
 
-/// Folder of the policies of Cloud Monitoring, one file an alert.
+/// Folder of the policies of Cloud Monitoring, one file a rule.
 const POLICIES: &str = "deploy/monitoring/policies";
 
 const RUNBOOK: &str = "docs/operations.md";
@@ -53,9 +53,12 @@ fn sections() -> BTreeMap<String, String> {
 
 #[test]
 fn the_policies_of_cloud_monitoring_are_the_rules_of_prometheus() {
-    let expected = rules().into_iter().map(|(group, rule)| {
-        let name = text(&rule["alert"]);
-        (format!("{name}.json"), serde_json::to_string_pretty(&policy(&group, &rule)).expect("JSON") + "\n")
+    let rules = rules();
+    let expected = rules.iter().map(|(group, rule)| {
+        let (name, severity) = (text(&rule["alert"]), text(&rule["labels"]["severity"]));
+        let twice = rules.iter().filter(|(_, other)| other["alert"] == rule["alert"]).count() > 1;
+        let file = if twice { format!("{name}-{severity}.json") } else { format!("{name}.json") };
+        (file, serde_json::to_string_pretty(&policy(group, rule)).expect("JSON") + "\n")
     });
     generated::check_folder(POLICIES, &expected.collect());
 }
