@@ -4,11 +4,10 @@ mod scene;
 mod tools;
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use self::scene::Scene;
 use self::tools::Tools;
@@ -85,16 +84,9 @@ pub struct Tally {
 impl Tally {
     /// Runs the tests, shows their output as it comes and counts the results in it.
     fn run(command: &mut Command) -> Result<Self> {
-        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start node")?;
-        let output = child.stdout.take().context("node has no output")?;
         let mut tally = Self::default();
-        let mut screen = std::io::stdout().lock();
-        for line in BufReader::new(output).lines() {
-            let line = line?;
-            writeln!(screen, "{line}")?;
-            tally.add(&line);
-        }
-        if !child.wait()?.success() && tally.failed == 0 {
+        let succeeded = progress::watch(command, |line| tally.add(line))?;
+        if !succeeded && tally.failed == 0 {
             bail!("the dashboard's tests did not run to their end");
         }
         Ok(tally)

@@ -1,5 +1,6 @@
 //! What the commands say while they work: everything on stderr, so that stdout holds results only.
 
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -58,6 +59,21 @@ pub fn run(command: &mut Command) -> Result<()> {
         bail!("`{}` failed: {status}", show(command));
     }
     Ok(())
+}
+
+/// Runs a command, shows its output as it comes and gives each line to `each`; tells whether it succeeded.
+pub fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child =
+        command.stdout(Stdio::piped()).spawn().with_context(|| format!("cannot start {program}"))?;
+    let output = child.stdout.take().with_context(|| format!("{program} has no output"))?;
+    let mut screen = std::io::stdout().lock();
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        writeln!(screen, "{line}")?;
+        each(&line);
+    }
+    Ok(child.wait()?.success())
 }
 
 /// Runs a command behind a spinner and returns its stdout; its words are shown only when it fails.

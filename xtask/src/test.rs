@@ -1,11 +1,10 @@
 //! `cargo xtask test`: every test, with a summary.
 
 use std::fmt;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use crate::cli::TestArgs;
 use crate::{browser, build, conformance, progress, setup};
@@ -47,16 +46,9 @@ struct Tally {
 impl Tally {
     /// Runs `cargo test`, shows its output as it comes, counts the results in it, and tells whether it succeeded.
     fn run(command: &mut Command) -> Result<(Self, bool)> {
-        let mut child = command.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
-        let output = child.stdout.take().context("cargo has no output")?;
         let mut tally = Self::default();
-        let mut screen = std::io::stdout().lock();
-        for line in BufReader::new(output).lines() {
-            let line = line?;
-            writeln!(screen, "{line}")?;
-            tally.add(&line);
-        }
-        Ok((tally, child.wait()?.success()))
+        let succeeded = progress::watch(command, |line| tally.add(line))?;
+        Ok((tally, succeeded))
     }
 
     /// Reads `test result: ok. 5 passed; 0 failed; 1 ignored; …`.
