@@ -122,6 +122,13 @@ fn overdue(status: &JobStatus) -> Option<Alert> {
     // A job that has never run may be waiting for its first deployment of the scheduler.
     let (severity, message) = match (status.statistics.last_success_time, status.recent_runs.first()) {
         (None, None) => (Severity::Warning, format!("{} has never run", status.job)),
+        (_, Some(run))
+            if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_finished() =>
+        {
+            let message =
+                format!("{} has run for some tickers only since its time: run {}", status.job, run.run_id);
+            (Severity::Critical, message)
+        }
         (_, Some(run)) if run.created_at.is_some_and(|created| created >= due) => {
             let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());
             let message =

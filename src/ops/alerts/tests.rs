@@ -110,6 +110,13 @@ fn an_overdue_job_that_was_tried_says_what_went_wrong() {
 }
 
 #[test]
+fn a_run_of_some_tickers_does_not_make_a_job_punctual() {
+    let by_hand = run(Status::Succeeded, "2026-11-23T23:20:00Z", 1);
+    let alerts = check(Some("2026-11-20T23:04:00Z"), vec![by_hand], &[("JobOverdue", Severity::Critical)]);
+    assert!(alerts[0].message.contains("for some tickers only"), "{}", alerts[0].message);
+}
+
+#[test]
 fn failures_of_one_day_above_the_share_raise_an_alert() {
     let success = Some("2026-11-23T23:50:00Z");
     let runs =
