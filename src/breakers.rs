@@ -201,13 +201,7 @@ impl Breakers {
 
     fn with<T>(&self, provider: Provider, act: impl FnOnce(&mut Cell) -> T) -> T {
         let mut cells: MutexGuard<'_, _> = self.inner.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        let [tiingo, finnhub, polygon, alphavantage] = &mut *cells;
-        act(match provider {
-            Provider::Tiingo => tiingo,
-            Provider::Finnhub => finnhub,
-            Provider::Polygon => polygon,
-            Provider::AlphaVantage => alphavantage,
-        })
+        act(provider.pick(cells.each_mut()))
     }
 }
 

@@ -60,13 +60,7 @@ impl ConnectionBook {
 
     fn with<T>(&self, provider: Provider, act: impl FnOnce(&mut Connections) -> T) -> T {
         let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
-        let [tiingo, finnhub, polygon, alphavantage] = &mut *providers;
-        act(match provider {
-            Provider::Tiingo => tiingo,
-            Provider::Finnhub => finnhub,
-            Provider::Polygon => polygon,
-            Provider::AlphaVantage => alphavantage,
-        })
+        act(provider.pick(providers.each_mut()))
     }
 }
 

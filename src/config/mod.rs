@@ -79,13 +79,7 @@ impl Config {
     }
 
     pub fn provider(&self, provider: Provider) -> &ProviderConfig {
-        let [tiingo, finnhub, polygon, alphavantage] = &self.providers;
-        match provider {
-            Provider::Tiingo => tiingo,
-            Provider::Finnhub => finnhub,
-            Provider::Polygon => polygon,
-            Provider::AlphaVantage => alphavantage,
-        }
+        provider.pick(self.providers.each_ref())
     }
 
     /// Reads every part before it gives up, so that all mistakes are told together.

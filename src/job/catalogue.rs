@@ -29,6 +29,16 @@ impl Provider {
         }
     }
 
+    /// This provider's one of four things that are kept in the order of [`Provider::ALL`].
+    pub fn pick<T>(self, [tiingo, finnhub, polygon, alphavantage]: [T; 4]) -> T {
+        match self {
+            Self::Tiingo => tiingo,
+            Self::Finnhub => finnhub,
+            Self::Polygon => polygon,
+            Self::AlphaVantage => alphavantage,
+        }
+    }
+
     /// The provider of that name, if there is one.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|provider| provider.name() == name)
