@@ -44,6 +44,12 @@ pub enum Command {
     /// others by pip. What cannot be had is skipped, and named with the way to get it.
     #[command(verbatim_doc_comment)]
     Conformance(ConformanceArgs),
+    /// Measure the whole system: time of each job, load, memory, start; each figure beside one of the same run
+    ///
+    /// Says what is known on stderr, and prints one table at the end. The first time it builds Wasmtime with
+    /// optimisation.
+    #[command(verbatim_doc_comment)]
+    Bench(BenchArgs),
     /// Check all that a change must pass: formatting, lints, tests, dependencies
     Ci,
     /// Play seeded worlds full of faults against the component, in virtual time
@@ -115,6 +121,19 @@ pub struct ConformanceArgs {
     /// What runs the component
     #[arg(long, value_enum, default_value_t)]
     pub runtime: Runtime,
+}
+
+#[derive(Debug, Args)]
+pub struct BenchArgs {
+    /// Leave out the runs of 5,000 tickers
+    #[arg(long)]
+    pub quick: bool,
+    /// Print JSON in place of the table, into this file where one is named
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
+    pub json: Option<PathBuf>,
+    /// Measure this part alone: jobs, load, footprint
+    #[arg(long, value_name = "PART")]
+    pub only: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 //! Each command is one module. They only start other programs (cargo, the host, the emulator) and look at what
 //! those did; the host itself is not linked in, so that this program stays quick to build.
 
+mod bench;
 mod browser;
 mod build;
 mod ci;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Browser(args) => wait(browser::run(&args)),
         Command::Conformance(args) => wait(conformance::run(&args)),
+        Command::Bench(args) => bench::run(&args),
         Command::Ci => ci::run(),
         Command::Simulate(args) => simulate::run(&args),
         Command::Trigger(args) => wait(trigger::run(&args)),

@@ -18,7 +18,7 @@ pub enum Runtime {
     /// The host of this repository: Spin's engine, built from package registries alone
     #[default]
     Host,
-    /// The `spin` binary, 4.1 or later
+    /// The `spin` binary that SPIN names or the PATH has, 4.1 or later
     Spin,
 }
 
@@ -36,11 +36,12 @@ impl Runtime {
         match self {
             Self::Host => Ok(workspace::host()),
             Self::Spin => {
-                let line = progress::capture(Command::new("spin").arg("--version")).context(
-                    "--runtime spin needs Spin's own binary on the PATH; without it use --runtime host",
+                let spin = sim::orchestrator::spin_program();
+                let line = progress::capture(Command::new(&spin).arg("--version")).context(
+                    "--runtime spin needs Spin's own binary, on the PATH or named by SPIN; without it use --runtime host",
                 )?;
                 require_new_enough(&line)?;
-                Ok("spin".into())
+                Ok(spin)
             }
         }
     }

@@ -20,6 +20,10 @@ use crate::providers::Providers;
 const READY_LIMIT: Duration = Duration::from_mins(1);
 /// What the host prints when it is ready.
 const READY_LINE: &str = "listening on ";
+/// What Spin answers itself, so that asking leaves nothing in the component's log.
+const SPIN_HEALTH: &str = "/.well-known/spin/health";
+/// What Spin says on stderr beside what the component writes there.
+const SPIN_WORDS: &str = "Logging component stdio to ";
 
 /// What runs the component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,11 @@ pub enum Runtime {
         /// The `spin` binary, 4.1 or later.
         bin: PathBuf,
     },
+}
+
+/// The `spin` binary: the one that the environment variable `SPIN` names, else the first on the search path.
+pub fn spin_program() -> PathBuf {
+    std::env::var_os("SPIN").filter(|path| !path.is_empty()).map_or_else(|| "spin".into(), PathBuf::from)
 }
 
 /// How to start an orchestrator. A clone starts another one like it.
@@ -54,6 +63,7 @@ pub struct Builder {
 pub struct Orchestrator {
     url: String,
     log: Log,
+    on_spin: bool,
     pid: u32,
     process: Mutex<Leashed>,
 }
@@ -81,6 +91,12 @@ impl Orchestrator {
     /// The lines that component and runtime wrote to stderr.
     pub fn log(&self) -> &Log {
         &self.log
+    }
+
+    /// The same lines without what Spin itself says at its start.
+    pub fn component_lines(&self) -> Vec<String> {
+        let lines = self.log.lines().into_iter();
+        lines.filter(|line| !(self.on_spin && line.starts_with(SPIN_WORDS))).collect()
     }
 
     /// The id of the runtime's process.
@@ -186,6 +202,16 @@ impl Builder {
         self
     }
 
+    /// Lets an instance stay so long without a request.
+    #[must_use]
+    pub fn idle_timeout(self, timeout: Duration) -> Self {
+        let millis = timeout.as_millis();
+        match self.runtime {
+            Runtime::Host { .. } => self.args(["--idle-timeout-ms".to_owned(), millis.to_string()]),
+            Runtime::Spin { .. } => self.args(["--idle-instance-timeout".to_owned(), format!("{millis}ms")]),
+        }
+    }
+
     /// Copies the log lines to this process's stderr as they come.
     #[must_use]
     pub fn echo(mut self, echo: bool) -> Self {
@@ -204,7 +230,8 @@ impl Builder {
         loop {
             if let Some(url) = ready(&stdout, address).await {
                 let pid = process.child().id();
-                return Ok(Orchestrator { url, log, pid, process: Mutex::new(process) });
+                let on_spin = matches!(self.runtime, Runtime::Spin { .. });
+                return Ok(Orchestrator { url, log, on_spin, pid, process: Mutex::new(process) });
             }
             if let Some(status) = process.exited() {
                 // The last lines may still be on their way through the pipe.
@@ -230,7 +257,7 @@ async fn ready(stdout: &Log, address: Option<SocketAddr>) -> Option<String> {
         return line.split_once(READY_LINE).map(|(_, url)| url.trim().to_owned());
     };
     let url = format!("http://{address}");
-    client().get(format!("{url}/health")).timeout(Duration::from_secs(5)).send().await.ok().map(|_| url)
+    client().get(format!("{url}{SPIN_HEALTH}")).timeout(Duration::from_secs(5)).send().await.ok().map(|_| url)
 }
 
 /// The variables that let an orchestrator work with these parts, open to every caller.

@@ -16,11 +16,19 @@ pub use log::Log;
 ///
 /// The watcher reads the names of signals for the program from the leash. The leash ends when we drop it or die,
 /// however we die: then the watcher removes the process's litter and kills the group, so that a test run that is
-/// itself killed leaves nothing behind.
+/// itself killed leaves nothing behind. Where the program does its work in a child that is the same program, as
+/// `spin up` does, that child is frozen and thawed with it.
 const LEASH: &str = r#"
 exec 3<&0
 (
-    while read -r signal; do kill -s "$signal" $$; done
+    while read -r signal; do
+        kill -s "$signal" $$
+        case "$signal" in STOP|CONT)
+            for child in $(cat /proc/$$/task/*/children); do
+                if [ "/proc/$child/exe" -ef "/proc/$$/exe" ]; then kill -s "$signal" "$child"; fi
+            done
+        esac
+    done
     rm -f "$LEASH_LITTER"
     kill -s KILL 0
 ) <&3 >/dev/null 2>&1 &

@@ -1,8 +1,9 @@
 //! What runs the component. `cargo xtask test` builds it and says which runtime to take.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use sim::orchestrator::{Builder, Orchestrator, Runtime};
+use sim::orchestrator::{Builder, Orchestrator, Runtime, spin_program};
 
 /// Names the runtime: `host` (also where it is not set) or `spin`.
 const RUNTIME: &str = "E2E_RUNTIME";
@@ -28,19 +29,25 @@ pub fn builder() -> Builder {
     builder_for(&manifest())
 }
 
-/// The same with an instance that stays however long a slow machine lets it wait, where the runtime can be told.
+/// The same with an instance that stays however long a slow machine lets it wait.
 pub fn lasting() -> Builder {
-    match std::env::var(RUNTIME).as_deref() {
-        Ok("spin") => builder(),
-        _ => builder().args(["--idle-timeout-ms", "60000"]),
+    builder().idle_timeout(Duration::from_mins(1))
+}
+
+/// Whether the runtime is Spin, which has not what the host has; says that a test is skipped for that.
+pub fn skips_on_spin(reason: &str) -> bool {
+    let skips = std::env::var(RUNTIME).is_ok_and(|runtime| runtime == "spin");
+    if skips {
+        println!("skipped on spin: {reason}");
     }
+    skips
 }
 
 /// Prepares to run the application that another manifest describes.
 pub fn builder_for(manifest: &Path) -> Builder {
     require(&component(), "the component");
     match std::env::var(RUNTIME).as_deref() {
-        Ok("spin") => Orchestrator::builder(Runtime::Spin { bin: "spin".into() }, manifest),
+        Ok("spin") => Orchestrator::builder(Runtime::Spin { bin: spin_program() }, manifest),
         Ok("host") | Err(_) => {
             let bin = root().join("target/debug/host");
             require(&bin, "the host");

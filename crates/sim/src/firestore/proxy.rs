@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use reqwest::Client;
@@ -22,6 +22,19 @@ use crate::gate::Gate;
 use crate::server::{Body, Handler, Reset, Server};
 use fault::Effect;
 pub use fault::Fault;
+
+/// A request that was let through, with its answer.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// `GET`, `POST`.
+    pub method: Method,
+    /// Path and query.
+    pub address: String,
+    /// What was sent.
+    pub body: Bytes,
+    /// What came back.
+    pub answer: Bytes,
+}
 
 /// A running proxy. Dropped, it stops.
 #[derive(Debug)]
@@ -63,6 +76,16 @@ impl Proxy {
         self.shared.with(|state| state.script.clear());
     }
 
+    /// Keeps every exchange from now on, those of before are forgotten.
+    pub fn record(&self) {
+        self.shared.with(|state| state.recording = Some(Vec::new()));
+    }
+
+    /// Ends the recording: all exchanges since it began, in the order of their answers.
+    pub fn recorded(&self) -> Vec<Exchange> {
+        self.shared.with(|state| state.recording.take()).unwrap_or_default()
+    }
+
     /// Requests that have arrived so far.
     pub fn seen(&self) -> usize {
         self.shared.with(|state| state.seen)
@@ -93,6 +116,7 @@ struct State {
     seen: usize,
     turned_away: usize,
     struck: usize,
+    recording: Option<Vec<Exchange>>,
 }
 
 impl Shared {
@@ -121,10 +145,16 @@ impl Shared {
                 request = request.header(name, value);
             }
         }
-        let answer = request.body(body).send().await.map_err(|_| Reset)?;
+        let answer = request.body(body.clone()).send().await.map_err(|_| Reset)?;
         let status = answer.status();
-        let body = answer.bytes().await.map_err(|_| Reset)?;
-        Ok(respond(status, body))
+        let answer = answer.bytes().await.map_err(|_| Reset)?;
+        self.with(|state| {
+            if let Some(recording) = &mut state.recording {
+                let (method, address) = (head.method.clone(), head.uri.to_string());
+                recording.push(Exchange { method, address, body, answer: answer.clone() });
+            }
+        });
+        Ok(respond(status, answer))
     }
 
     /// Carries out the writes without the text; the answer has a status for each, as if Firestore had refused the others.

@@ -26,7 +26,7 @@ async fn every_line_is_one_json_object_with_severity_time_and_message() {
     expect(&stack.orchestrator, &tick("tiingo-daily-prices"), 200).await;
     expect(&stack.orchestrator, &tick("polygon-news-portfolio"), 503).await;
     send(&stack.orchestrator, &tick("finnhub-quote-portfolio").body("{")).await;
-    let lines = parsed(&stack.orchestrator.log().lines());
+    let lines = parsed(&stack.orchestrator.component_lines());
     for line in &lines {
         let severity = line["severity"].as_str().expect("a severity");
         assert!(["DEBUG", "INFO", "WARNING", "ERROR"].contains(&severity), "{line}");
@@ -57,7 +57,7 @@ async fn every_line_of_a_request_names_it_and_every_line_of_a_run_names_job_and_
         get(&stack.orchestrator, path).await;
     }
 
-    let lines = parsed(&stack.orchestrator.log().lines());
+    let lines = parsed(&stack.orchestrator.component_lines());
     let mut messages = BTreeSet::new();
     for line in &lines {
         let message = line["message"].as_str().expect("a message");

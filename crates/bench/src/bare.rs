@@ -1,0 +1,73 @@
+//! The same exchanges by a bare client: what the machine, the emulator and the simulators can do.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use bytes::Bytes;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Client, Method};
+
+use crate::recording::{Call, Recording};
+
+/// Provider calls at once, the default of `max_concurrency_<provider>`.
+const CALLS: usize = 4;
+/// Write requests at once, as the orchestrator's bulk writer has it.
+const LANES: usize = 4;
+
+/// A client without anything of the orchestrator.
+#[derive(Clone, Debug)]
+pub struct Bare {
+    client: Client,
+    /// `http://127.0.0.1:PORT` of the emulator.
+    firestore: String,
+}
+
+impl Bare {
+    pub fn new(firestore_host: &str) -> Result<Self> {
+        let client = Client::builder().no_proxy().build()?;
+        Ok(Self { client, firestore: format!("http://{firestore_host}") })
+    }
+
+    /// One request, its answer read to the end.
+    pub async fn send(&self, method: Method, address: &str, body: Bytes) -> Result<Bytes> {
+        let request = self.client.request(method, address).bearer_auth("owner");
+        let answer = request.header(CONTENT_TYPE, "application/json").body(body).send().await?;
+        let status = answer.status();
+        let body = answer.bytes().await?;
+        if !status.is_success() {
+            bail!("{address} answers {status}: {}", String::from_utf8_lossy(&body));
+        }
+        Ok(body)
+    }
+
+    /// One request to Firestore.
+    pub async fn firestore(&self, method: Method, address: &str, body: Bytes) -> Result<Bytes> {
+        self.send(method, &format!("{}{address}", self.firestore), body).await
+    }
+
+    /// One provider call.
+    pub async fn call(&self, call: &Call) -> Result<Bytes> {
+        self.send(Method::POST, &call.address, call.body.clone()).await
+    }
+
+    /// Time for a run's provider calls, as many at once as the orchestrator makes.
+    pub async fn calls(&self, recording: &Recording) -> Result<Duration> {
+        let start = Instant::now();
+        let sent = stream::iter(&recording.calls).map(|call| self.call(call)).buffer_unordered(CALLS);
+        sent.try_for_each(|_| async { Ok(()) }).await?;
+        Ok(start.elapsed())
+    }
+
+    /// Time for writing a run's documents into an empty project.
+    pub async fn writes(&self, recording: &Recording, project: &str) -> Result<Duration> {
+        let bodies = recording.writes_for(project)?;
+        let address = format!("/v1/projects/{project}/databases/(default)/documents:batchWrite");
+        let start = Instant::now();
+        let sent = stream::iter(bodies)
+            .map(|body| self.firestore(Method::POST, &address, body))
+            .buffer_unordered(LANES);
+        sent.try_for_each(|_| async { Ok(()) }).await?;
+        Ok(start.elapsed())
+    }
+}

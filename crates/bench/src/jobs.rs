@@ -1,0 +1,167 @@
+//! How long each kind of job takes, against what its provider calls and its writes take by themselves; and how the
+//! cost of one kind grows with its tickers.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use sim::data::Spec;
+use sim::firestore::unique_project;
+use sim::scheduler::Job;
+
+use crate::figure::{Figure, Goal, median};
+use crate::recording::{Documents, Recording};
+use crate::scene::{Scene, System};
+
+/// What a job's time may be of its bound.
+const GOAL: f64 = 1.15;
+/// Share of all writes that may be the ledger's.
+const LEDGER_SHARE_MAX: f64 = 0.05;
+/// How often a job is run where it is short, for the one in the middle.
+const REPEATS: usize = 3;
+/// Runs of more tickers are long enough to be measured once.
+const REPEATED_TICKERS_MAX: usize = 1_000;
+/// How long the simulated services take for a call.
+const LATENCIES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
+
+/// One job for each shape of answer.
+const KINDS: [(&str, Amount); 7] = [
+    ("tiingo-daily-prices", Amount::PerTicker),
+    ("finnhub-quote-portfolio", Amount::Fixed(1)),
+    ("finnhub-company-news-universe", Amount::PerTicker),
+    ("finnhub-fundamentals-earnings", Amount::PerTicker),
+    ("polygon-news-universe", Amount::PerTicker),
+    ("alpha-vantage-technical-indicators", Amount::Fixed(7)),
+    ("polygon-news-market", Amount::PerRun),
+];
+/// The kind whose growth is looked at.
+const GROWING: &str = "tiingo-daily-prices";
+
+/// How many records an answer has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Amount {
+    PerTicker,
+    Fixed(usize),
+    /// The job has no tickers.
+    PerRun,
+}
+
+impl Amount {
+    fn records(self) -> Vec<usize> {
+        match self {
+            Self::PerTicker | Self::PerRun => vec![1, 20],
+            Self::Fixed(records) => vec![records],
+        }
+    }
+}
+
+/// Runs all kinds for each number of tickers; the times, then the growth.
+pub async fn measure(scene: &Scene, sizes: &[usize]) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let mut growth = Vec::new();
+    for (at, &tickers) in sizes.iter().enumerate() {
+        let mut system = scene.system(tickers, &[]).await?;
+        for (name, amount) in KINDS {
+            if amount == Amount::PerRun && at > 0 {
+                continue;
+            }
+            let Some(job) = Job::find(name) else { continue };
+            for records in amount.records() {
+                let (measured, grown) = measure_one(scene, &mut system, job, tickers, records).await?;
+                figures.extend(measured);
+                if name == GROWING && records > 1 {
+                    growth.push(grown);
+                }
+            }
+        }
+        system.stop().await?;
+    }
+    figures.extend(growing(&growth));
+    Ok(figures)
+}
+
+/// What a run without latency cost.
+struct Cost {
+    tickers: usize,
+    wall_ms: f64,
+    documents: Documents,
+}
+
+async fn measure_one(
+    scene: &Scene,
+    system: &mut System<'_>,
+    job: &Job,
+    tickers: usize,
+    records: usize,
+) -> Result<(Vec<Figure>, Cost)> {
+    let spec = Spec { records_per_ticker: records, market_articles: records, ..Spec::default() };
+    let (recording, _) = scene.record(job, tickers, spec).await?;
+    let documents = recording.documents()?;
+    ensure!(documents.written > 0, "{} wrote nothing", job.name);
+    let repeats = if tickers <= REPEATED_TICKERS_MAX { REPEATS } else { 1 };
+    let mut figures = Vec::new();
+    let mut wall_ms = f64::NAN;
+    let mut writes_ms = f64::NAN;
+    for latency in LATENCIES {
+        scene.answers(spec, latency);
+        let (mut walls, mut calls, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..repeats {
+            walls.push(millis(system.run_afresh(job).await?.duration));
+            calls.push(millis(scene.bare.calls(&recording).await?));
+            if latency.is_zero() {
+                writes.push(millis(bare_writes(scene, &recording).await?));
+            }
+        }
+        let (wall, calls) = (median(walls), median(calls));
+        if latency.is_zero() {
+            (wall_ms, writes_ms) = (wall, median(writes));
+        }
+        let (against, bound) =
+            if calls > writes_ms { ("its provider calls alone", calls) } else { ("its writes alone", writes_ms) };
+        let what = format!("{}: {tickers} tickers × {records}, {} ms a call", job.name, latency.as_millis());
+        let figure = Figure::new(what, (wall, "ms"), against, bound).goal(Goal::RatioAtMost(GOAL));
+        crate::tell(&figure);
+        figures.push(figure);
+    }
+    Ok((figures, Cost { tickers, wall_ms, documents }))
+}
+
+/// Time for writing what the run wrote, without the run.
+async fn bare_writes(scene: &Scene, recording: &Recording) -> Result<Duration> {
+    let project = unique_project();
+    let took = scene.bare.writes(recording, &project).await?;
+    scene.emulator.db(&project).delete_all().await?;
+    Ok(took)
+}
+
+/// What a thousand tickers cost, against the same of the smallest run.
+fn growing(costs: &[Cost]) -> Vec<Figure> {
+    let Some(first) = costs.first() else { return Vec::new() };
+    let against = format!("the same of {} tickers", first.tickers);
+    let mut figures = Vec::new();
+    for cost in costs {
+        let what = |what: &str| format!("{GROWING} × 20, {what} a thousand tickers, of {}", cost.tickers);
+        let each = |cost: &Cost, total: f64| total * 1000.0 / count(cost.tickers);
+        for (name, unit, total) in [
+            ("time", "ms", (|cost| cost.wall_ms) as fn(&Cost) -> f64),
+            ("documents read", "", |cost| count(cost.documents.read)),
+            ("documents written", "", |cost| count(cost.documents.written + cost.documents.ledger)),
+        ] {
+            let figure = (each(cost, total(cost)), unit);
+            figures.push(Figure::new(what(name), figure, &against, each(first, total(first))).goal(Goal::RatioAtMost(1.0)));
+        }
+        let Documents { written, ledger, .. } = cost.documents;
+        let what = format!("{GROWING} × 20, writes of the ledger, of {} tickers", cost.tickers);
+        let share = Figure::new(what, (count(ledger), "writes"), "all writes of the run", count(written + ledger));
+        figures.push(share.goal(Goal::RatioAtMost(LEDGER_SHARE_MAX)));
+    }
+    figures
+}
+
+fn millis(length: Duration) -> f64 {
+    length.as_secs_f64() * 1000.0
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^52")]
+fn count(number: usize) -> f64 {
+    number as f64
+}

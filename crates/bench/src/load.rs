@@ -1,0 +1,142 @@
+//! Many requests at once: the portfolio's quotes, and what the same exchanges take a bare client.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use chrono::SecondsFormat;
+use futures::stream::{self, StreamExt, TryStreamExt};
+use reqwest::Method;
+use serde_json::json;
+use sim::data::Spec;
+use sim::firestore::proxy::Exchange;
+use sim::scheduler::Job;
+
+use crate::bare::Bare;
+use crate::figure::{Figure, percentile};
+use crate::recording::{Call, Recording, without_preconditions};
+use crate::scene::{Scene, tick_time};
+
+/// The job that comes most often.
+const JOB: &str = "finnhub-quote-portfolio";
+/// Positions in the portfolio.
+const TICKERS: usize = 50;
+/// Requests at once, and requests in all.
+const LOADS: [(usize, usize); 3] = [(1, 100), (16, 400), (100, 600)];
+
+pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
+    let job = Job::find(JOB).context("no such job")?;
+    let spec = Spec::default();
+    let (recording, reply) = scene.record(job, TICKERS, spec).await?;
+    let run_id = reply.body["data"]["run_id"].as_str().context("no run id")?;
+    let script = Script::new(&recording, run_id)?;
+    let system = scene.system(TICKERS, &[]).await?;
+    scene.answers(spec, Duration::ZERO);
+    let route = format!("{}{}", system.orchestrator.url(), job.route);
+    let mut figures = Vec::new();
+    let mut number = 0;
+    for (at_once, requests) in LOADS {
+        system.reset().await?;
+        let ours = drive(at_once, requests, &mut number, async |number| {
+            let time = time(number);
+            let body = json!({"scope": "active_symbols", "job": JOB, "run_time": time}).to_string();
+            let answer = scene.bare.send(Method::POST, &route, Bytes::from(body)).await?;
+            ensure!(answer.starts_with(br#"{"status":"ok""#), "{}", String::from_utf8_lossy(&answer));
+            Ok(())
+        });
+        let ours = ours.await?;
+        scene.providers.clear();
+        system.reset().await?;
+        let bare = drive(at_once, requests, &mut number, async |number| script.play(&scene.bare, number).await);
+        let bare = bare.await?;
+        scene.providers.clear();
+        let what = |what: &str| format!("{JOB}, {TICKERS} tickers, {at_once} at once: {what}");
+        let against = "a bare client with the same exchanges";
+        let mut add = |figure: Figure| {
+            crate::tell(&figure);
+            figures.push(figure);
+        };
+        add(Figure::new(what("throughput"), (ours.per_second, "requests/s"), against, bare.per_second));
+        for percent in [50, 95, 99] {
+            let of = |load: &Load| percentile(&load.latencies_ms, percent);
+            add(Figure::new(what(&format!("p{percent}")), (of(&ours), "ms"), against, of(&bare)));
+        }
+    }
+    system.stop().await?;
+    Ok(figures)
+}
+
+/// What a load came to.
+struct Load {
+    per_second: f64,
+    /// Sorted.
+    latencies_ms: Vec<f64>,
+}
+
+/// Sends `requests` in all, `at_once` at any time; each has a number that no other has.
+async fn drive(
+    at_once: usize,
+    requests: usize,
+    number: &mut i64,
+    send: impl AsyncFn(i64) -> Result<()>,
+) -> Result<Load> {
+    let from = *number;
+    *number += i64::try_from(requests)?;
+    let send = &send;
+    let start = Instant::now();
+    let sent = stream::iter(from..*number).map(|number| async move {
+        let start = Instant::now();
+        send(number).await?;
+        Ok::<_, anyhow::Error>(start.elapsed().as_secs_f64() * 1000.0)
+    });
+    let mut latencies_ms: Vec<f64> = sent.buffer_unordered(at_once).try_collect().await?;
+    let took = start.elapsed().as_secs_f64();
+    latencies_ms.sort_by(f64::total_cmp);
+    Ok(Load { per_second: f64::from(u32::try_from(requests)?) / took, latencies_ms })
+}
+
+/// One run's exchanges, to be played again with another run's id and time.
+struct Script {
+    before: Vec<Exchange>,
+    call: Call,
+    after: Vec<Exchange>,
+    run_id: String,
+    run_time: String,
+}
+
+impl Script {
+    fn new(recording: &Recording, run_id: &str) -> Result<Self> {
+        let call = recording.calls.first().context("no call")?.clone();
+        let body: serde_json::Value = serde_json::from_slice(&call.body)?;
+        let run_time = body["run_time"].as_str().context("no run time")?.to_owned();
+        let mut exchanges = recording.firestore.clone();
+        for exchange in exchanges.iter_mut().filter(|exchange| exchange.address.ends_with(":commit")) {
+            exchange.body = without_preconditions(&exchange.body)?;
+        }
+        let writes = exchanges.iter().position(|exchange| exchange.address.ends_with(":batchWrite"));
+        let after = exchanges.split_off(writes.context("nothing was written")?);
+        Ok(Self { before: exchanges, call, after, run_id: run_id.to_owned(), run_time })
+    }
+
+    async fn play(&self, bare: &Bare, number: i64) -> Result<()> {
+        let run_id = format!("{number:0width$}", width = self.run_id.len());
+        let time = time(number);
+        let anew = |body: &Bytes| {
+            let text = String::from_utf8_lossy(body);
+            Bytes::from(text.replace(&self.run_id, &run_id).replace(&self.run_time, &time))
+        };
+        for exchange in &self.before {
+            bare.firestore(exchange.method.clone(), &exchange.address, anew(&exchange.body)).await?;
+        }
+        bare.call(&Call { address: self.call.address.clone(), body: anew(&self.call.body) }).await?;
+        for exchange in &self.after {
+            bare.firestore(exchange.method.clone(), &exchange.address, anew(&exchange.body)).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A run time of its own for each request, so that no two write the same documents.
+fn time(number: i64) -> String {
+    tick_time(number).to_rfc3339_opts(SecondsFormat::Secs, true)
+}

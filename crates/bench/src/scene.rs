@@ -1,0 +1,176 @@
+//! The system under measurement: one emulator, the simulated providers, and an orchestrator beside them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use sim::data::Spec;
+use sim::firestore::proxy::Proxy;
+use sim::firestore::{Db, Emulator, unique_project};
+use sim::orchestrator::{Orchestrator, Runtime, standard_variables};
+use sim::providers::{Ports, Providers};
+use sim::scheduler::{Job, Reply, Tick};
+use sim::watchlist::Watchlist;
+
+use crate::bare::Bare;
+use crate::recording::Recording;
+
+/// Longest wait for one run.
+const RUN_LIMIT: Duration = Duration::from_mins(15);
+/// Longest wait for the end of a process.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
+
+/// Where the programs are.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Programs {
+    /// The host
+    #[arg(long, value_name = "FILE")]
+    pub host: PathBuf,
+    /// The application's manifest
+    #[arg(long, value_name = "FILE")]
+    pub manifest: PathBuf,
+    /// Where compiled components are kept
+    #[arg(long, value_name = "DIR")]
+    pub cache: PathBuf,
+}
+
+/// Emulator and providers, for all measurements.
+pub struct Scene {
+    pub programs: Programs,
+    pub emulator: Arc<Emulator>,
+    pub providers: Providers,
+    pub bare: Bare,
+}
+
+impl Scene {
+    pub async fn start(programs: Programs) -> Result<Self> {
+        let emulator = Arc::new(Emulator::start(None).await?);
+        let providers = Providers::start(Ports::default()).await?;
+        let bare = Bare::new(&emulator.host())?;
+        Ok(Self { programs, emulator, providers, bare })
+    }
+
+    /// An orchestrator with a project and a watchlist of its own.
+    pub async fn system(&self, symbols: usize, settings: &[(&str, &str)]) -> Result<System<'_>> {
+        self.system_at(&self.emulator.host(), symbols, settings).await
+    }
+
+    async fn system_at(&self, firestore: &str, symbols: usize, settings: &[(&str, &str)]) -> Result<System<'_>> {
+        let project = unique_project();
+        let mut variables = standard_variables(&self.emulator, &self.providers, &project);
+        variables.insert("firestore_emulator_host".to_owned(), firestore.to_owned());
+        variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let runtime = Runtime::Host { bin: self.programs.host.clone() };
+        let orchestrator = Orchestrator::builder(runtime, &self.programs.manifest)
+            .cache(&self.programs.cache)
+            .args(["--stats"])
+            .variables(variables)
+            .start()
+            .await?;
+        let db = self.emulator.db(&project);
+        let watchlist = Watchlist::new(symbols, symbols).without_indices();
+        watchlist.seed(&db).await?;
+        Ok(System { scene: self, orchestrator, db, watchlist, ticks: 0 })
+    }
+
+    /// Runs a job once and keeps all that it exchanged.
+    pub async fn record(&self, job: &Job, symbols: usize, spec: Spec) -> Result<(Recording, Reply)> {
+        let proxy = Proxy::start(&self.emulator).await?;
+        let mut system = self.system_at(&proxy.host(), symbols, &[]).await?;
+        self.answers(spec, Duration::ZERO);
+        proxy.record();
+        let reply = system.run(job).await?;
+        let recording = Recording::new(&self.providers, proxy.recorded());
+        system.stop().await?;
+        Ok((recording, reply))
+    }
+
+    /// Sets what the providers answer and how long each call takes them; forgets what they were asked.
+    pub fn answers(&self, spec: Spec, latency: Duration) {
+        self.providers.clear();
+        self.providers.set_spec(spec);
+        for provider in self.providers.all() {
+            provider.set_latency(latency, Duration::ZERO);
+        }
+    }
+}
+
+/// One orchestrator and its database.
+pub struct System<'a> {
+    scene: &'a Scene,
+    pub orchestrator: Orchestrator,
+    pub db: Db,
+    watchlist: Watchlist,
+    ticks: i64,
+}
+
+impl System<'_> {
+    /// Empties the database but for the watchlist.
+    pub async fn reset(&self) -> Result<()> {
+        self.db.delete_all().await?;
+        self.watchlist.seed(&self.db).await
+    }
+
+    /// One tick of a job, which must end well.
+    pub async fn run(&mut self, job: &Job) -> Result<Reply> {
+        self.ticks += 1;
+        let time = tick_time(self.ticks);
+        let tick = Tick::new(job, time).field("run_time", json!(time)).deadline(RUN_LIMIT);
+        let reply = tick.send(self.orchestrator.url()).await?;
+        if reply.status != 200 || reply.body["status"] != "ok" {
+            bail!("{} answers {}: {}", job.name, reply.status, reply.body["message"]);
+        }
+        Ok(reply)
+    }
+
+    /// The same into an empty database.
+    pub async fn run_afresh(&mut self, job: &Job) -> Result<Reply> {
+        self.reset().await?;
+        self.scene.providers.clear();
+        self.run(job).await
+    }
+
+    /// Processor time that the host's process has used, component included.
+    pub fn cpu(&self) -> Result<Duration> {
+        cpu_of(&self.orchestrator.pid().to_string())
+    }
+
+    /// The most memory that the host's process has had, in MiB.
+    pub fn host_memory_mib(&self) -> Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.orchestrator.pid()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+        let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+        Ok(kib / 1024.0)
+    }
+
+    /// Ends the orchestrator and forgets its data; the most memory that one instance had, in MiB.
+    pub async fn stop(self) -> Result<f64> {
+        self.orchestrator.terminate(STOP_LIMIT).await?;
+        let line = self.orchestrator.log().wait_for("memory_bytes_peak=", STOP_LIMIT).await?;
+        self.db.delete_all().await?;
+        let bytes = line.rsplit_once("memory_bytes_peak=").map(|(_, bytes)| bytes.trim().parse::<f64>());
+        Ok(bytes.context("no peak")?? / f64::from(1 << 20))
+    }
+}
+
+/// Ticks of the past, each a second of its own.
+pub fn tick_time(number: i64) -> DateTime<Utc> {
+    /// 2025-11-20T15:00:00Z.
+    const FIRST: i64 = 1_763_650_800;
+    DateTime::from_timestamp(FIRST + number, 0).unwrap_or_default()
+}
+
+/// Processor time of a process (`self` for this one), user and system.
+pub fn cpu_of(process: &str) -> Result<Duration> {
+    /// Clock ticks a second in `/proc` (`sysconf(_SC_CLK_TCK)`, 100 on every Linux of today).
+    const TICKS: u64 = 100;
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The program's name, in brackets, may hold blanks; utime and stime are the 12th and 13th field after it.
+    let (_, fields) = stat.rsplit_once(") ").context("no fields")?;
+    let fields: Vec<_> = fields.split(' ').collect();
+    let field = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).context("no processor time");
+    Ok(Duration::from_millis((field(11)? + field(12)?) * 1000 / TICKS))
+}
