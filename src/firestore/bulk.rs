@@ -27,6 +27,11 @@ pub const BATCH_WRITES_MAX: usize = 500;
 pub const BATCH_BYTES_MAX: usize = 3 << 20;
 /// Requests at once.
 const LANES: usize = 4;
+/// Writes for which a further request goes out beside those on their way. Fewer wait until one of these is back and go
+/// together: a request costs Firestore as much as some fifty writes, so many small ones are slower than few big ones.
+const COMPANY_WRITES_MIN: usize = 200;
+/// Bytes for which it does, likewise.
+const COMPANY_BYTES_MIN: usize = BATCH_BYTES_MAX / 3;
 
 /// Names a group of writes.
 pub type GroupId = u64;
@@ -171,7 +176,7 @@ impl BulkWriter {
         let now = self.world.clock.instant();
         let due: Vec<_> = self.delayed.extract_if(.., |(at, _)| *at <= now).map(|(_, item)| item).collect();
         self.ready.extend(due);
-        while self.flights.len() < LANES && !self.ready.is_empty() {
+        while self.flights.len() < LANES && self.is_worth_a_request() {
             let held = self.ramp.as_ref().map_or(Duration::ZERO, |ramp| lock(ramp).wait(now));
             if !held.is_zero() {
                 self.held_since.get_or_insert(now);
@@ -190,10 +195,19 @@ impl BulkWriter {
         self.delayed.iter().map(|(at, _)| at.since(now)).min()
     }
 
+    /// Whether what is ready should go out now. What may not have all the company it could get gains nothing by waiting.
+    fn is_worth_a_request(&self) -> bool {
+        let Some(first) = self.ready.front() else { return false };
+        self.flights.is_empty()
+            || self.ready.len() >= COMPANY_WRITES_MIN
+            || self.waiting_bytes >= COMPANY_BYTES_MIN
+            || first.company_max < BATCH_WRITES_MAX
+    }
+
     /// The next batch: no document that is on its way or in it already, within all limits.
     fn take_batch(&mut self) -> Vec<Item> {
         let mut batch = Vec::new();
-        let mut passed_over = VecDeque::new();
+        let mut passed_over = Vec::new();
         let mut touched = HashSet::new();
         let mut bytes = 0;
         let mut company_max = BATCH_WRITES_MAX;
@@ -207,15 +221,16 @@ impl BulkWriter {
             }
             // A later write of a document that was passed over must not overtake it.
             if !touched.insert(item.write.document.clone()) || self.busy.contains(&item.write.document) {
-                passed_over.push_back(item);
+                passed_over.push(item);
                 continue;
             }
             bytes += item.write.json.len();
             company_max = company_max.min(item.company_max);
             batch.push(item);
         }
-        passed_over.append(&mut self.ready);
-        self.ready = passed_over;
+        for item in passed_over.into_iter().rev() {
+            self.ready.push_front(item);
+        }
         self.busy.extend(batch.iter().map(|item| item.write.document.clone()));
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
         batch
@@ -224,7 +239,7 @@ impl BulkWriter {
     fn fly(&self, items: Vec<Item>) -> BoxFuture<'static, Flight> {
         let firestore = self.firestore.clone();
         Box::pin(async move {
-            let writes: Vec<_> = items.iter().map(|item| item.write.clone()).collect();
+            let writes: Vec<_> = items.iter().map(|item| &item.write).collect();
             let answer = firestore.batch_write(&writes).await;
             Flight { items, answer }
         })

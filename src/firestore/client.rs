@@ -1,5 +1,6 @@
 //! Single requests to Firestore.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,7 +150,7 @@ impl Firestore {
     /// Each write on its own; one status a write, none for success. Tried once.
     pub async fn batch_write(
         &self,
-        writes: &[EncodedWrite],
+        writes: &[impl Borrow<EncodedWrite>],
     ) -> Result<Vec<Option<(Code, String)>>, FirestoreError> {
         #[derive(Deserialize)]
         struct Answer {
@@ -253,15 +254,15 @@ impl Firestore {
 }
 
 /// `{"writes":[…]}` out of writes that are encoded already.
-fn writes_body(writes: &[EncodedWrite]) -> Bytes {
-    let length = writes.iter().map(|write| write.json.len() + 1).sum::<usize>() + 16;
+fn writes_body(writes: &[impl Borrow<EncodedWrite>]) -> Bytes {
+    let length = writes.iter().map(|write| write.borrow().json.len() + 1).sum::<usize>() + 16;
     let mut body = BytesMut::with_capacity(length);
     body.put_slice(b"{\"writes\":[");
     for (at, write) in writes.iter().enumerate() {
         if at > 0 {
             body.put_u8(b',');
         }
-        body.put_slice(&write.json);
+        body.put_slice(&write.borrow().json);
     }
     body.put_slice(b"]}");
     body.freeze()

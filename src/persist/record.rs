@@ -282,7 +282,10 @@ fn whole(value: &Json) -> Option<i64> {
 }
 
 fn is_date(text: &str) -> bool {
-    text.parse::<NaiveDate>().is_ok_and(|date| date.to_string() == text)
+    // The parser alone would take other forms as well, such as 2026-1-31.
+    let form =
+        |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
+    text.len() == 10 && text.bytes().enumerate().all(form) && text.parse::<NaiveDate>().is_ok()
 }
 
 /// The start of a value, for a message.

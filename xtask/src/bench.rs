@@ -15,8 +15,18 @@ const PROFILE: &str = "measure";
 pub fn run(args: &BenchArgs) -> Result<()> {
     setup::everything()?;
     build::component(false)?;
-    progress::step("building host and simulators with optimisation; the first time takes ten minutes and more");
-    progress::run(build::cargo("build").args(["--profile", PROFILE, "--package", "host", "--package", "bench", "--bins"]))?;
+    progress::step(
+        "building host and simulators with optimisation; the first time takes ten minutes and more",
+    );
+    progress::run(build::cargo("build").args([
+        "--profile",
+        PROFILE,
+        "--package",
+        "host",
+        "--package",
+        "bench",
+        "--bins",
+    ]))?;
     let programs = workspace::target_dir().join(PROFILE);
     progress::step("measuring: twenty minutes, with --quick five; each figure is told when it is known");
     let mut command = Command::new(programs.join("bench"));
@@ -34,7 +44,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     }
     match args.json.as_deref() {
         Some(file) if file.as_os_str() != "-" => {
-            let output = fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+            let output =
+                fs::File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
             progress::run(command.stdout(output))
         }
         _ => progress::run(&mut command),

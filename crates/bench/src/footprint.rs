@@ -24,7 +24,9 @@ const RECORDS: usize = 20;
 
 pub async fn measure(scene: &Scene, tickers: usize, component: &Path) -> Result<Vec<Figure>> {
     let mut figures = health(scene).await?;
-    let bytes = |path: &Path| Ok::<_, std::io::Error>(f64::from(u32::try_from(std::fs::metadata(path)?.len()).unwrap_or(u32::MAX)));
+    let bytes = |path: &Path| {
+        Ok::<_, std::io::Error>(f64::from(u32::try_from(std::fs::metadata(path)?.len()).unwrap_or(u32::MAX)))
+    };
     let compiled = newest(&scene.programs.cache)?;
     figures.push(Figure::new(
         "size of the component",
@@ -87,8 +89,13 @@ async fn memory(scene: &Scene, tickers: usize) -> Result<Vec<Figure>> {
     let of = format!("{JOB}, {tickers} tickers × {RECORDS}");
     let goal = Goal::ValueAtMost(MEMORY_MIB_MAX);
     Ok(vec![
-        Figure::new(format!("{of}: memory of the instance"), (many.guest_mib, "MiB"), format!("{small} tickers"), few.guest_mib)
-            .goal(goal),
+        Figure::new(
+            format!("{of}: memory of the instance"),
+            (many.guest_mib, "MiB"),
+            format!("{small} tickers"),
+            few.guest_mib,
+        )
+        .goal(goal),
         Figure::new(
             format!("{of}: memory of the instance, 5 times as many batches"),
             (tiny.guest_mib, "MiB"),
@@ -96,7 +103,12 @@ async fn memory(scene: &Scene, tickers: usize) -> Result<Vec<Figure>> {
             many.guest_mib,
         )
         .goal(goal),
-        Figure::new(format!("{of}: memory of the host"), (many.host_mib, "MiB"), format!("{small} tickers"), few.host_mib),
+        Figure::new(
+            format!("{of}: memory of the host"),
+            (many.host_mib, "MiB"),
+            format!("{small} tickers"),
+            few.host_mib,
+        ),
         Figure::new(
             format!("{of}: processor time of host and component, 1,000 records"),
             (per_thousand(many.cpu), "ms"),

@@ -115,8 +115,11 @@ async fn measure_one(
         if latency.is_zero() {
             (wall_ms, writes_ms) = (wall, median(writes));
         }
-        let (against, bound) =
-            if calls > writes_ms { ("its provider calls alone", calls) } else { ("its writes alone", writes_ms) };
+        let (against, bound) = if calls > writes_ms {
+            ("its provider calls alone", calls)
+        } else {
+            ("its writes alone", writes_ms)
+        };
         let what = format!("{}: {tickers} tickers × {records}, {} ms a call", job.name, latency.as_millis());
         let figure = Figure::new(what, (wall, "ms"), against, bound).goal(Goal::RatioAtMost(GOAL));
         crate::tell(&figure);
@@ -147,11 +150,15 @@ fn growing(costs: &[Cost]) -> Vec<Figure> {
             ("documents written", "", |cost| count(cost.documents.written + cost.documents.ledger)),
         ] {
             let figure = (each(cost, total(cost)), unit);
-            figures.push(Figure::new(what(name), figure, &against, each(first, total(first))).goal(Goal::RatioAtMost(1.0)));
+            figures.push(
+                Figure::new(what(name), figure, &against, each(first, total(first)))
+                    .goal(Goal::RatioAtMost(1.0)),
+            );
         }
         let Documents { written, ledger, .. } = cost.documents;
         let what = format!("{GROWING} × 20, writes of the ledger, of {} tickers", cost.tickers);
-        let share = Figure::new(what, (count(ledger), "writes"), "all writes of the run", count(written + ledger));
+        let share =
+            Figure::new(what, (count(ledger), "writes"), "all writes of the run", count(written + ledger));
         figures.push(share.goal(Goal::RatioAtMost(LEDGER_SHARE_MAX)));
     }
     figures

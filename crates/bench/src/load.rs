@@ -47,7 +47,8 @@ pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
         let ours = ours.await?;
         scene.providers.clear();
         system.reset().await?;
-        let bare = drive(at_once, requests, &mut number, async |number| script.play(&scene.bare, number).await);
+        let bare =
+            drive(at_once, requests, &mut number, async |number| script.play(&scene.bare, number).await);
         let bare = bare.await?;
         scene.providers.clear();
         let what = |what: &str| format!("{JOB}, {TICKERS} tickers, {at_once} at once: {what}");

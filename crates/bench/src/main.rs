@@ -96,5 +96,8 @@ async fn warm_up(scene: &Scene) -> Result<()> {
 
 /// Says a figure as soon as it is known.
 fn tell(figure: &Figure) {
-    eprintln!("    {}: {:.2} {} ({:.2} × {})", figure.what, figure.value, figure.unit, figure.ratio, figure.against);
+    eprintln!(
+        "    {}: {:.2} {} ({:.2} × {})",
+        figure.what, figure.value, figure.unit, figure.ratio, figure.against
+    );
 }

@@ -84,7 +84,8 @@ impl Recording {
         let mut documents = Documents::default();
         for exchange in &self.firestore {
             let answer: Value = serde_json::from_slice(&exchange.answer)?;
-            let written = || Ok::<_, anyhow::Error>(serde_json::from_slice::<Writes<'_>>(&exchange.body)?.writes.len());
+            let written =
+                || Ok::<_, anyhow::Error>(serde_json::from_slice::<Writes<'_>>(&exchange.body)?.writes.len());
             if exchange.address.ends_with(":batchWrite") {
                 documents.written += written()?;
             } else if exchange.address.ends_with(":commit") {

@@ -58,7 +58,12 @@ impl Scene {
         self.system_at(&self.emulator.host(), symbols, settings).await
     }
 
-    async fn system_at(&self, firestore: &str, symbols: usize, settings: &[(&str, &str)]) -> Result<System<'_>> {
+    async fn system_at(
+        &self,
+        firestore: &str,
+        symbols: usize,
+        settings: &[(&str, &str)],
+    ) -> Result<System<'_>> {
         let project = unique_project();
         let mut variables = standard_variables(&self.emulator, &self.providers, &project);
         variables.insert("firestore_emulator_host".to_owned(), firestore.to_owned());
@@ -171,6 +176,7 @@ pub fn cpu_of(process: &str) -> Result<Duration> {
     // The program's name, in brackets, may hold blanks; utime and stime are the 12th and 13th field after it.
     let (_, fields) = stat.rsplit_once(") ").context("no fields")?;
     let fields: Vec<_> = fields.split(' ').collect();
-    let field = |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).context("no processor time");
+    let field =
+        |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).context("no processor time");
     Ok(Duration::from_millis((field(11)? + field(12)?) * 1000 / TICKS))
 }

@@ -59,7 +59,8 @@ fn what_the_build_needs_reaches_it() {
     let members = manifest["workspace"]["members"].as_array().expect("members");
     let folders =
         members.iter().filter_map(|member| member.as_str()?.split('/').next()).filter(|name| *name != ".");
-    for path in folders.chain(["Cargo.toml", "Cargo.lock", "build.rs", "spin.toml", "src", "wit"]) {
+    for path in folders.chain(["Cargo.toml", "Cargo.lock", "build.rs", "benches", "spin.toml", "src", "wit"])
+    {
         assert!(kept.lines().any(|line| line == format!("!{path}")), "{path} is left out");
     }
 }

@@ -244,3 +244,16 @@ async fn an_emulator_that_is_killed_costs_no_false_success() {
     let reply = send(&stack.orchestrator, &tick(PRICES)).await;
     assert_done(&stack, PRICES, &reply).await;
 }
+
+#[tokio::test]
+async fn what_comes_while_firestore_is_slow_goes_in_few_requests() {
+    let settings = [("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "4")];
+    let (proxy, stack) = behind_proxy(Watchlist::new(40, 0).without_indices(), &settings).await;
+    proxy.fault(Fault::delay(Duration::from_secs(1)).operation(":batchWrite"));
+    proxy.record();
+    let reply = send(&stack.orchestrator, &tick(PRICES)).await;
+    assert_done(&stack, PRICES, &reply).await;
+    let requests = proxy.recorded();
+    let writes = requests.iter().filter(|request| request.address.ends_with(":batchWrite")).count();
+    assert!(writes <= 4, "40 answers were stored by {writes} requests");
+}
