@@ -221,9 +221,7 @@ impl Checked {
 fn flatten_indicator(name: String, members: &Map<String, Json>) -> Map<String, Json> {
     let mut flat = members.clone();
     if let Some(Json::Object(inner)) = flat.remove("data") {
-        for (name, value) in inner {
-            flat.insert(name, value);
-        }
+        flat.extend(inner);
     }
     flat.entry("indicator").or_insert(Json::String(name));
     flat
@@ -283,9 +281,8 @@ fn whole(value: &Json) -> Option<i64> {
 
 fn is_date(text: &str) -> bool {
     // The parser alone would take other forms as well, such as 2026-1-31.
-    let form =
-        |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
-    text.len() == 10 && text.bytes().enumerate().all(form) && text.parse::<NaiveDate>().is_ok()
+    let form = text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte });
+    form.eq(*b"0000-00-00") && text.parse::<NaiveDate>().is_ok()
 }
 
 /// The start of a value, for a message.
