@@ -131,7 +131,7 @@ pub struct BenchArgs {
     /// Print JSON in place of the table, into this file where one is named
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
-    /// Measure this part alone: jobs, load, footprint
+    /// Measure this part alone: jobs, growth, load, footprint
     #[arg(long, value_name = "PART")]
     pub only: Option<String>,
 }

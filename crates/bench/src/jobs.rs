@@ -54,13 +54,13 @@ impl Amount {
     }
 }
 
-/// Runs all kinds for each number of tickers; the times, then the growth.
-pub async fn measure(scene: &Scene, sizes: &[usize]) -> Result<Vec<Figure>> {
+/// Runs all kinds, or only the one whose growth is looked at, for each number of tickers; the times, then the growth.
+pub async fn measure(scene: &Scene, sizes: &[usize], all: bool) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut growth = Vec::new();
     for (at, &tickers) in sizes.iter().enumerate() {
         let mut system = scene.system(tickers, &[]).await?;
-        for (name, amount) in KINDS {
+        for (name, amount) in KINDS.into_iter().filter(|(name, _)| all || *name == GROWING) {
             if amount == Amount::PerRun && at > 0 {
                 continue;
             }
@@ -75,7 +75,9 @@ pub async fn measure(scene: &Scene, sizes: &[usize]) -> Result<Vec<Figure>> {
         }
         system.stop().await?;
     }
-    figures.extend(growing(&growth));
+    let growth = growing(&growth);
+    growth.iter().for_each(crate::tell);
+    figures.extend(growth);
     Ok(figures)
 }
 

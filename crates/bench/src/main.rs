@@ -49,6 +49,8 @@ struct Cli {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
     Jobs,
+    /// Of the jobs, the one whose growth is looked at
+    Growth,
     Load,
     Footprint,
 }
@@ -69,8 +71,9 @@ async fn main() -> Result<()> {
     if wanted(Part::Load) {
         figures.extend(load::measure(&scene).await?);
     }
-    if wanted(Part::Jobs) {
-        figures.extend(jobs::measure(&scene, sizes).await?);
+    let growth_alone = cli.only == Some(Part::Growth);
+    if wanted(Part::Jobs) || growth_alone {
+        figures.extend(jobs::measure(&scene, sizes, !growth_alone).await?);
     }
     if cli.json {
         let cores = std::thread::available_parallelism()?.get();
