@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::document::{Document, Page, WireDocument};
 use super::error::{Code, FirestoreError, shorten};
 use super::path::{DocumentPath, encode_segment};
-use super::query::{NameRange, Query};
+use super::query::{NameRange, Query, Start};
 use super::write::{EncodedWrite, Write};
 use crate::config::FirestoreConfig;
 use crate::google::{Google, Token};
@@ -27,8 +27,8 @@ const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Tries of a read in all.
 const READ_ATTEMPTS_MAX: u32 = 4;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Documents in one page of a listing.
-const PAGE_SIZE: usize = 500;
+/// Documents in one page of a collection: half a megabyte of symbols.
+const PAGE_SIZE: usize = 2_000;
 
 /// A client of one database; cheap to clone.
 #[derive(Clone)]
@@ -72,35 +72,26 @@ impl Firestore {
         let name = |document: &DocumentPath| format!("{}/documents/{document}", self.database());
         let names: Vec<_> = documents.iter().map(name).collect();
         let body = Bytes::from(serde_json::json!({"documents": names}).to_string());
-        let rows: Vec<Row> = self.read(Method::POST, self.url(":batchGet"), body).await?;
+        let rows: Vec<Row> = self.read(":batchGet", body).await?;
         rows.into_iter().filter_map(|row| row.found).map(TryInto::try_into).collect()
     }
 
-    /// One page of a collection, in the order of the ids, with only the fields of `mask`.
+    /// One page of a collection, in the order of the ids, with only the fields of `mask`. A query, as a listing has
+    /// at most 300 documents, each page a round trip of its own.
     pub async fn list(
         &self,
         collection: &str,
         mask: &[&str],
-        from: Option<&str>,
+        after: Option<&str>,
     ) -> Result<Page, FirestoreError> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Answer {
-            #[serde(default)]
-            documents: Vec<WireDocument>,
-            #[serde(default)]
-            next_page_token: String,
-        }
-        let mut url = self.url(&format!("/{}?pageSize={PAGE_SIZE}", encode_segment(collection)));
-        for field in mask {
-            url = format!("{url}&mask.fieldPaths={}", encode_segment(field));
-        }
-        if let Some(token) = from {
-            url = format!("{url}&pageToken={}", encode_segment(token));
-        }
-        let answer: Answer = self.read(Method::GET, url, Bytes::new()).await?;
-        let documents = answer.documents.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?;
-        Ok(Page { documents, next: Some(answer.next_page_token).filter(|token| !token.is_empty()) })
+        // The id as it is stored: others write this collection, and escape nothing.
+        let name = |id| format!("{}/documents/{collection}/{id}", self.database());
+        let from = after.map(|id| Start::After(name(id)));
+        let range = NameRange { collection, from, until: None, limit: PAGE_SIZE, select: mask };
+        let documents = self.names(&range).await?;
+        let is_full = documents.len() == PAGE_SIZE;
+        let next = documents.last().filter(|_| is_full).map(|last| last.id.clone());
+        Ok(Page { documents, next })
     }
 
     /// The documents that a query finds.
@@ -118,7 +109,7 @@ impl Firestore {
         struct Row {
             document: Option<WireDocument>,
         }
-        let rows: Vec<Row> = self.read(Method::POST, self.url(":runQuery"), query).await?;
+        let rows: Vec<Row> = self.read(":runQuery", query).await?;
         rows.into_iter().filter_map(|row| row.document).map(TryInto::try_into).collect()
     }
 
@@ -138,7 +129,7 @@ impl Firestore {
             update_time: Option<DateTime<Utc>>,
         }
         let writes: Vec<_> = writes.iter().map(|write| write.encode(self.database())).collect();
-        let answer: Answer = self.send(Method::POST, self.url(":commit"), writes_body(&writes)).await?;
+        let answer: Answer = self.send(":commit", writes_body(&writes)).await?;
         // A write that changed nothing has no time of its own.
         Ok(answer
             .write_results
@@ -164,7 +155,7 @@ impl Firestore {
             #[serde(default)]
             message: String,
         }
-        let answer: Answer = self.send(Method::POST, self.url(":batchWrite"), writes_body(writes)).await?;
+        let answer: Answer = self.send(":batchWrite", writes_body(writes)).await?;
         if answer.status.len() != writes.len() {
             let message = format!("{} statuses for {} writes", answer.status.len(), writes.len());
             return Err(FirestoreError::Protocol(message));
@@ -175,15 +166,10 @@ impl Firestore {
     }
 
     /// A request that changes nothing: repeated while a repetition may help.
-    async fn read<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        url: String,
-        body: Bytes,
-    ) -> Result<T, FirestoreError> {
+    async fn read<T: DeserializeOwned>(&self, method: &str, body: Bytes) -> Result<T, FirestoreError> {
         let mut attempt = 1;
         loop {
-            match self.send(method.clone(), url.clone(), body.clone()).await {
+            match self.send(method, body.clone()).await {
                 Err(error) if error.is_retryable() && attempt < READ_ATTEMPTS_MAX => {
                     tracing::debug!(call.attempt = attempt, error = %error, "firestore read failed, trying again");
                     self.back_off(attempt).await;
@@ -200,19 +186,14 @@ impl Firestore {
         self.inner.world.clock.sleep(delay).await;
     }
 
-    /// One request; a token that is not accepted is renewed once.
-    async fn send<T: DeserializeOwned>(
-        &self,
-        method: Method,
-        url: String,
-        body: Bytes,
-    ) -> Result<T, FirestoreError> {
+    /// One request to a method, `:commit`; a token that is not accepted is renewed once.
+    async fn send<T: DeserializeOwned>(&self, method: &str, body: Bytes) -> Result<T, FirestoreError> {
         let token = self.inner.google.access_token().await?;
-        match self.send_as(&token, method.clone(), url.clone(), body.clone()).await {
+        match self.send_as(&token, method, body.clone()).await {
             Err(error) if error.code() == Some(Code::Unauthenticated) => {
                 self.inner.google.reject_access(&token);
                 let token = self.inner.google.access_token().await?;
-                self.send_as(&token, method, url, body).await
+                self.send_as(&token, method, body).await
             }
             result => result,
         }
@@ -221,16 +202,15 @@ impl Firestore {
     async fn send_as<T: DeserializeOwned>(
         &self,
         token: &Token,
-        method: Method,
-        url: String,
+        method: &str,
         body: Bytes,
     ) -> Result<T, FirestoreError> {
         let mut headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         headers.insert(AUTHORIZATION, token.header());
         let request = OutboundRequest {
-            method,
-            url,
+            method: Method::POST,
+            url: self.url(method),
             headers,
             body,
             connect_timeout: CONNECT_TIMEOUT,
@@ -246,10 +226,11 @@ impl Firestore {
             .map_err(|error| FirestoreError::Protocol(shorten(&error.to_string())))
     }
 
-    fn url(&self, rest: &str) -> String {
+    /// The address of a method, `:commit`.
+    fn url(&self, method: &str) -> String {
         let config = &self.inner.config;
         let database = config.database.split('/').map(encode_segment).collect::<Vec<_>>().join("/");
-        format!("{}/{database}/documents{rest}", config.endpoint)
+        format!("{}/{database}/documents{method}", config.endpoint)
     }
 }
 

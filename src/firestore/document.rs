@@ -24,7 +24,7 @@ impl Document {
 #[derive(Debug)]
 pub struct Page {
     pub documents: Vec<Document>,
-    /// Where the next page starts; none after the last.
+    /// The id after which the next page starts; none after the last.
     pub next: Option<String>,
 }
 

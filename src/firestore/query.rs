@@ -1,6 +1,4 @@
-//! Structured queries, as far as the ledger needs them.
-
-use std::collections::BTreeMap;
+//! Structured queries, as far as they are needed here.
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -21,17 +19,24 @@ pub struct Query<'a> {
     pub select: &'a [&'a str],
 }
 
-/// The documents of a collection whose ids lie in a range, in the order of their names.
+/// The documents of a collection whose names lie in a range, in the order of their names.
 #[derive(Debug)]
 pub struct NameRange<'a> {
     pub collection: &'a str,
-    /// Full name of the first that may be found.
-    pub from: String,
+    /// Where it begins; with the first document where it names none.
+    pub from: Option<Start>,
     /// Full name of the first that is beyond.
-    pub until: String,
+    pub until: Option<String>,
     pub limit: usize,
-    /// Only these fields.
+    /// Only these fields; all where there are none.
     pub select: &'a [&'a str],
+}
+
+/// Where a range of names begins; a full name.
+#[derive(Debug)]
+pub enum Start {
+    At(String),
+    After(String),
 }
 
 impl NameRange<'_> {
@@ -40,21 +45,33 @@ impl NameRange<'_> {
             let value = json!({"referenceValue": name});
             json!({"fieldFilter": {"field": {"fieldPath": "__name__"}, "op": op, "value": value}})
         };
-        let filters = [bound("GREATER_THAN_OR_EQUAL", &self.from), bound("LESS_THAN", &self.until)];
-        let query = json!({
+        let from = self.from.as_ref().map(|from| match from {
+            Start::At(name) => bound("GREATER_THAN_OR_EQUAL", name),
+            Start::After(name) => bound("GREATER_THAN", name),
+        });
+        let until = self.until.as_ref().map(|name| bound("LESS_THAN", name));
+        let filters: Vec<_> = from.into_iter().chain(until).collect();
+        let mut query = json!({
             "from": [{"collectionId": self.collection}],
-            "where": {"compositeFilter": {"op": "AND", "filters": filters}},
             "orderBy": [{"field": {"fieldPath": "__name__"}, "direction": "ASCENDING"}],
             "limit": self.limit,
-            "select": selection(self.select),
         });
+        if let Some(query) = query.as_object_mut() {
+            query.extend(filter(&filters));
+            query.extend(selection(self.select));
+        }
         Bytes::from(json!({"structuredQuery": query}).to_string())
     }
 }
 
-fn selection(fields: &[&str]) -> Json {
-    let fields: Vec<_> = fields.iter().map(|field| json!({"fieldPath": field})).collect();
-    json!({"fields": fields})
+fn filter(filters: &[Json]) -> Option<(String, Json)> {
+    let all = json!({"compositeFilter": {"op": "AND", "filters": filters}});
+    (!filters.is_empty()).then(|| ("where".to_owned(), all))
+}
+
+fn selection(fields: &[&str]) -> Option<(String, Json)> {
+    let paths: Vec<_> = fields.iter().map(|field| json!({"fieldPath": field})).collect();
+    (!fields.is_empty()).then(|| ("select".to_owned(), json!({"fields": paths})))
 }
 
 impl Query<'_> {
@@ -66,25 +83,22 @@ impl Query<'_> {
                 json!({"fieldFilter": {"field": {"fieldPath": field}, "op": "EQUAL", "value": value}})
             })
             .collect();
-        let filter = (!filters.is_empty())
-            .then(|| ("where", json!({"compositeFilter": {"op": "AND", "filters": filters}})));
-        let after = self.after.as_ref().map(|(value, name)| {
-            ("startAt", json!({"values": [value, {"referenceValue": name}], "before": false}))
+        let mut query = json!({
+            "from": [{"collectionId": self.collection}],
+            "orderBy": [
+                {"field": {"fieldPath": self.newest_by}, "direction": "DESCENDING"},
+                {"field": {"fieldPath": "__name__"}, "direction": "DESCENDING"},
+            ],
+            "limit": self.limit,
         });
-        let select = (!self.select.is_empty()).then(|| ("select", selection(self.select)));
-        let always = [
-            ("from", json!([{"collectionId": self.collection}])),
-            (
-                "orderBy",
-                json!([
-                    {"field": {"fieldPath": self.newest_by}, "direction": "DESCENDING"},
-                    {"field": {"fieldPath": "__name__"}, "direction": "DESCENDING"},
-                ]),
-            ),
-            ("limit", json!(self.limit)),
-        ];
-        let mut query = BTreeMap::new();
-        query.extend(always.into_iter().chain(filter).chain(after).chain(select));
+        if let Some(query) = query.as_object_mut() {
+            query.extend(filter(&filters));
+            query.extend(selection(self.select));
+            query.extend(self.after.as_ref().map(|(value, name)| {
+                let values = json!([value, {"referenceValue": name}]);
+                ("startAt".to_owned(), json!({"values": values, "before": false}))
+            }));
+        }
         Bytes::from(json!({"structuredQuery": query}).to_string())
     }
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use crate::firestore::document::Document;
-use crate::firestore::query::NameRange;
+use crate::firestore::query::{NameRange, Start};
 use crate::firestore::{DocumentPath, Firestore, FirestoreError, Value};
 
 /// Most calls of a run that are listed.
@@ -58,8 +58,8 @@ pub async fn calls(
     };
     let range = NameRange {
         collection,
-        from: name("_a"),
-        until: name("_b"),
+        from: Some(Start::At(name("_a"))),
+        until: Some(name("_b")),
         limit: CALLS_MAX + 1,
         select: &[
             "request.timestamp",

@@ -23,14 +23,14 @@ pub async fn resolve(
         Scope::EntireWatchlist | Scope::Indices => &collections.universe,
     };
     let mut symbols = Symbols::default();
-    let mut from = None;
+    let mut after = None;
     loop {
-        let page = firestore.list(collection, &MASK, from.as_deref()).await?;
+        let page = firestore.list(collection, &MASK, after.as_deref()).await?;
         for document in &page.documents {
             symbols.take(&document.id, &document.fields);
         }
         match page.next {
-            Some(next) => from = Some(next),
+            Some(next) => after = Some(next),
             None => break,
         }
     }

@@ -39,8 +39,10 @@ pub fn run(args: &BenchArgs) -> Result<()> {
             command.arg(option);
         }
     }
-    if let Some(part) = &args.only {
-        command.args(["--only", part]);
+    for (option, value) in [("--only", &args.only), ("--job", &args.job)] {
+        if let Some(value) = value {
+            command.args([option, value]);
+        }
     }
     match args.json.as_deref() {
         Some(file) if file.as_os_str() != "-" => {

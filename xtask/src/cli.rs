@@ -134,6 +134,9 @@ pub struct BenchArgs {
     /// Measure this part alone: jobs, growth, load, footprint
     #[arg(long, value_name = "PART")]
     pub only: Option<String>,
+    /// Of the jobs, measure this one alone
+    #[arg(long, value_name = "NAME")]
+    pub job: Option<String>,
 }
 
 #[derive(Debug, Args)]

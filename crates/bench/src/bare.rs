@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use bytes::Bytes;
+use futures::channel::mpsc;
+use futures::future;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method};
@@ -68,6 +70,39 @@ impl Bare {
             .map(|body| self.firestore(Method::POST, &address, body))
             .buffer_unordered(LANES);
         sent.try_for_each(|_| async { Ok(()) }).await?;
+        Ok(start.elapsed())
+    }
+
+    /// Time for all that a run exchanged, in a project with its watchlist: what came before its calls, calls and
+    /// writes, each at once with the others, the writes as their calls are answered, and what came last.
+    pub async fn whole(&self, recording: &Recording, project: &str) -> Result<Duration> {
+        let (before, last) = recording.around_for(project)?;
+        let bodies = recording.writes_for(project)?;
+        let (calls, requests) = (recording.calls.len(), bodies.len());
+        let address = format!("/v1/projects/{project}/databases/(default)/documents:batchWrite");
+        let start = Instant::now();
+        for exchange in before {
+            self.firestore(exchange.method, &exchange.address, exchange.body).await?;
+        }
+        let (answered, to_write) = mpsc::unbounded();
+        let mut bodies = bodies.into_iter();
+        let sent = stream::iter(&recording.calls).map(|call| self.call(call)).buffer_unordered(CALLS);
+        let call = sent.enumerate().map(|(at, answer)| answer.map(|_| at + 1)).try_for_each(move |done| {
+            // As large a part of the requests as of the calls.
+            let due = bodies.len().saturating_sub(requests - requests * done / calls);
+            let ready: Vec<_> = bodies.by_ref().take(due).collect();
+            future::ready(
+                ready.into_iter().try_for_each(|body| answered.unbounded_send(body)).map_err(Into::into),
+            )
+        });
+        let write = to_write
+            .map(|body| self.firestore(Method::POST, &address, body))
+            .buffer_unordered(LANES)
+            .try_for_each(|_| async { Ok(()) });
+        future::try_join(call, write).await?;
+        for exchange in last {
+            self.firestore(exchange.method, &exchange.address, exchange.body).await?;
+        }
         Ok(start.elapsed())
     }
 }

@@ -23,6 +23,17 @@ pub struct Figure {
     /// What is aimed at.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goal: Option<Goal>,
+    /// A second comparison.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
+}
+
+/// What a figure is compared with besides.
+#[derive(Clone, Debug, Serialize)]
+pub struct Beside {
+    pub against: &'static str,
+    pub reference: f64,
+    pub ratio: f64,
 }
 
 /// What a figure should be.
@@ -43,12 +54,27 @@ impl Figure {
         reference: f64,
     ) -> Self {
         let ratio = value / reference;
-        Self { what: what.into(), value, unit, against: against.into(), reference, ratio, goal: None }
+        Self {
+            what: what.into(),
+            value,
+            unit,
+            against: against.into(),
+            reference,
+            ratio,
+            goal: None,
+            beside: None,
+        }
     }
 
     #[must_use]
     pub fn goal(self, goal: Goal) -> Self {
         Self { goal: Some(goal), ..self }
+    }
+
+    #[must_use]
+    pub fn beside(self, against: &'static str, reference: f64) -> Self {
+        let ratio = self.value / reference;
+        Self { beside: Some(Beside { against, reference, ratio }), ..self }
     }
 
     fn verdict(&self) -> String {
@@ -65,7 +91,17 @@ impl Figure {
 pub fn table(figures: &[Figure]) -> Table {
     let mut table = Table::new();
     table.load_style(TABLE_STYLE).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["what", "measured", "", "against", "measured", "ratio", "goal"]);
+    table.set_header([
+        "what",
+        "measured",
+        "",
+        "against",
+        "measured",
+        "ratio",
+        "goal",
+        "same exchanges, bare",
+        "ratio",
+    ]);
     for figure in figures {
         table.add_row([
             figure.what.clone(),
@@ -75,9 +111,11 @@ pub fn table(figures: &[Figure]) -> Table {
             shown(figure.reference),
             format!("{:.2}", figure.ratio),
             figure.verdict(),
+            figure.beside.as_ref().map(|beside| shown(beside.reference)).unwrap_or_default(),
+            figure.beside.as_ref().map(|beside| format!("{:.2}", beside.ratio)).unwrap_or_default(),
         ]);
     }
-    for column in [1, 4, 5] {
+    for column in [1, 4, 5, 7, 8] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }

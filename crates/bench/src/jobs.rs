@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use sim::data::Spec;
 use sim::firestore::unique_project;
 use sim::scheduler::Job;
@@ -24,7 +24,7 @@ const REPEATED_TICKERS_MAX: usize = 1_000;
 const LATENCIES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
 
 /// One job for each shape of answer.
-const KINDS: [(&str, Amount); 7] = [
+const KINDS: [Kind; 7] = [
     ("tiingo-daily-prices", Amount::PerTicker),
     ("finnhub-quote-portfolio", Amount::Fixed(1)),
     ("finnhub-company-news-universe", Amount::PerTicker),
@@ -38,7 +38,7 @@ const GROWING: &str = "tiingo-daily-prices";
 
 /// How many records an answer has.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Amount {
+pub enum Amount {
     PerTicker,
     Fixed(usize),
     /// The job has no tickers.
@@ -54,18 +54,33 @@ impl Amount {
     }
 }
 
-/// Runs all kinds, or only the one whose growth is looked at, for each number of tickers; the times, then the growth.
-pub async fn measure(scene: &Scene, sizes: &[usize], all: bool) -> Result<Vec<Figure>> {
+/// One kind of job, by its name.
+pub type Kind = (&'static str, Amount);
+
+/// All kinds, or one.
+pub fn kinds(growing_alone: bool, name: Option<&str>) -> Result<Vec<Kind>> {
+    let name = if growing_alone { Some(GROWING) } else { name };
+    let kinds: Vec<_> = KINDS.into_iter().filter(|(kind, _)| name.is_none_or(|name| name == *kind)).collect();
+    if kinds.is_empty() {
+        let known = KINDS.map(|(kind, _)| kind).join(", ");
+        bail!("no job {:?} is measured, these are: {known}", name.unwrap_or_default());
+    }
+    Ok(kinds)
+}
+
+/// Runs the kinds for each number of tickers; the times, then the growth.
+pub async fn measure(scene: &Scene, sizes: &[usize], kinds: &[Kind]) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut growth = Vec::new();
     for (at, &tickers) in sizes.iter().enumerate() {
         let mut system = scene.system(tickers, &[]).await?;
-        for (name, amount) in KINDS.into_iter().filter(|(name, _)| all || *name == GROWING) {
+        for &(name, amount) in kinds {
             if amount == Amount::PerRun && at > 0 {
                 continue;
             }
-            let Some(job) = Job::find(name) else { continue };
+            let job = Job::find(name).context("no such job")?;
             for records in amount.records() {
+                scene.renew_if_worn().await?;
                 let (measured, grown) = measure_one(scene, &mut system, job, tickers, records).await?;
                 figures.extend(measured);
                 if name == GROWING && records > 1 {
@@ -100,18 +115,21 @@ async fn measure_one(
     let documents = recording.documents()?;
     ensure!(documents.written > 0, "{} wrote nothing", job.name);
     let repeats = if tickers <= REPEATED_TICKERS_MAX { REPEATS } else { 1 };
+    scene.took(documents.written * (1 + repeats * (2 * LATENCIES.len() + 1)));
     let mut figures = Vec::new();
     let mut wall_ms = f64::NAN;
     let mut writes_ms = f64::NAN;
     for latency in LATENCIES {
         scene.answers(spec, latency);
-        let (mut walls, mut calls, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut walls, mut calls, mut writes, mut wholes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..repeats {
             walls.push(millis(system.run_afresh(job).await?.duration));
             calls.push(millis(scene.bare.calls(&recording).await?));
             if latency.is_zero() {
                 writes.push(millis(bare_writes(scene, &recording).await?));
             }
+            system.reset().await?;
+            wholes.push(millis(scene.bare.whole(&recording, &system.project).await?));
         }
         let (wall, calls) = (median(walls), median(calls));
         if latency.is_zero() {
@@ -123,7 +141,9 @@ async fn measure_one(
             ("its writes alone", writes_ms)
         };
         let what = format!("{}: {tickers} tickers × {records}, {} ms a call", job.name, latency.as_millis());
-        let figure = Figure::new(what, (wall, "ms"), against, bound).goal(Goal::RatioAtMost(GOAL));
+        let figure = Figure::new(what, (wall, "ms"), against, bound)
+            .goal(Goal::RatioAtMost(GOAL))
+            .beside("a bare client with the same exchanges", median(wholes));
         crate::tell(&figure);
         figures.push(figure);
     }

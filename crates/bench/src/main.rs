@@ -5,6 +5,7 @@
 //! `cargo xtask bench` builds what is needed and starts this program.
 
 mod bare;
+mod cores;
 mod figure;
 mod footprint;
 mod jobs;
@@ -13,19 +14,15 @@ mod recording;
 mod scene;
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use serde_json::json;
-use sim::data::Spec;
-use sim::scheduler::Job;
 
+use cores::Cores;
 use figure::Figure;
 use scene::{Programs, Scene};
-
-/// Tickers of the job that warms emulator and providers.
-const WARM_UP_TICKERS: usize = 1_000;
 
 /// Measures the whole system.
 #[derive(Debug, Parser)]
@@ -44,6 +41,9 @@ struct Cli {
     /// Measure this part alone
     #[arg(long, value_enum)]
     only: Option<Part>,
+    /// Of the jobs, measure this one alone
+    #[arg(long, value_name = "NAME")]
+    job: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -55,28 +55,36 @@ enum Part {
     Footprint,
 }
 
-#[tokio::main]
-async fn main() -> Result<()> {
+fn main() -> Result<()> {
     let cli = Cli::parse();
+    let cores = Cores::new()?;
+    // Before there are further threads: they inherit it.
+    cores.leave_the_emulator_alone()?;
+    tokio::runtime::Runtime::new()?.block_on(measure(cli, cores))
+}
+
+async fn measure(cli: Cli, cores: Cores) -> Result<()> {
     let start = Instant::now();
     let wanted = |part| cli.only.is_none_or(|only| only == part);
     let sizes: &[usize] = if cli.quick { &[100, 1_000] } else { &[100, 1_000, 5_000] };
-    let scene = Scene::start(cli.programs.clone()).await?;
-    warm_up(&scene).await?;
+    let (emulator, others) = cores.counts();
+    let scene = Scene::start(cli.programs.clone(), cores).await?;
     let mut figures = Vec::new();
     if wanted(Part::Footprint) {
-        let tickers = sizes.last().copied().unwrap_or(WARM_UP_TICKERS);
+        let tickers = sizes.last().copied().unwrap_or_default();
         figures.extend(footprint::measure(&scene, tickers, &cli.component).await?);
     }
     if wanted(Part::Load) {
+        scene.renew().await?;
         figures.extend(load::measure(&scene).await?);
     }
     let growth_alone = cli.only == Some(Part::Growth);
     if wanted(Part::Jobs) || growth_alone {
-        figures.extend(jobs::measure(&scene, sizes, !growth_alone).await?);
+        let kinds = jobs::kinds(growth_alone, cli.job.as_deref())?;
+        figures.extend(jobs::measure(&scene, sizes, &kinds).await?);
     }
     if cli.json {
-        let cores = std::thread::available_parallelism()?.get();
+        let cores = json!({"emulator": emulator, "others": others});
         println!("{:#}", json!({"cores": cores, "seconds": start.elapsed().as_secs(), "figures": figures}));
     } else {
         println!("{}\n{} s", figure::table(&figures), start.elapsed().as_secs());
@@ -84,23 +92,13 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// A cold emulator and its just-in-time compiler would be measured with the first job.
-async fn warm_up(scene: &Scene) -> Result<()> {
-    let job = Job::find("tiingo-daily-prices").context("no such job")?;
-    let spec = Spec { records_per_ticker: 20, ..Spec::default() };
-    scene.emulator.warm_up().await?;
-    let mut system = scene.system(WARM_UP_TICKERS, &[]).await?;
-    scene.answers(spec, Duration::ZERO);
-    for _ in 0..2 {
-        system.run(job).await?;
-    }
-    system.stop().await.map(drop)
-}
-
 /// Says a figure as soon as it is known.
 fn tell(figure: &Figure) {
+    let beside = figure.beside.as_ref();
+    let beside =
+        beside.map(|beside| format!("; {:.2} × {}", beside.ratio, beside.against)).unwrap_or_default();
     eprintln!(
-        "    {}: {:.2} {} ({:.2} × {})",
+        "    {}: {:.2} {} ({:.2} × {}{beside})",
         figure.what, figure.value, figure.unit, figure.ratio, figure.against
     );
 }

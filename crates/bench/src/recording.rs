@@ -80,6 +80,24 @@ impl Recording {
         Ok(bodies)
     }
 
+    /// What the run exchanged with Firestore before its first document, and its last commit, for another project.
+    pub fn around_for(&self, project: &str) -> Result<(Vec<Exchange>, Vec<Exchange>)> {
+        let anew = |exchange: &Exchange| {
+            let own = project_of(&exchange.address)?;
+            let commit = exchange.address.ends_with(":commit");
+            let body = if commit { without_preconditions(&exchange.body)? } else { exchange.body.clone() };
+            Ok(Exchange {
+                address: exchange.address.replace(own, project),
+                body: Bytes::from(String::from_utf8_lossy(&body).replace(own, project)),
+                ..exchange.clone()
+            })
+        };
+        let is_write = |exchange: &&Exchange| exchange.address.ends_with(":batchWrite");
+        let before = self.firestore.iter().take_while(|exchange| !is_write(exchange)).map(anew);
+        let last = self.of(":commit").last().map(anew);
+        Ok((before.collect::<Result<_>>()?, last.into_iter().collect::<Result<_>>()?))
+    }
+
     pub fn documents(&self) -> Result<Documents> {
         let mut documents = Documents::default();
         for exchange in &self.firestore {

@@ -1,5 +1,6 @@
 //! The system under measurement: one emulator, the simulated providers, and an orchestrator beside them.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,7 @@ use sim::scheduler::{Job, Reply, Tick};
 use sim::watchlist::Watchlist;
 
 use crate::bare::Bare;
+use crate::cores::Cores;
 use crate::recording::Recording;
 
 /// Longest wait for one run.
@@ -37,8 +39,17 @@ pub struct Programs {
     pub cache: PathBuf,
 }
 
+/// Tickers of the job that warms emulator and providers.
+const WARM_UP_TICKERS: usize = 1_000;
+/// Documents that an emulator may have taken before a further measurement. It keeps the memory of documents that were
+/// deleted: after one to two million its heap is full and single requests take a minute, for a bare client as well.
+const WORN_BY: usize = 200_000;
+
 /// Emulator and providers, for all measurements.
 pub struct Scene {
+    cores: Cores,
+    /// Documents that the emulator has taken, about.
+    taken: Cell<usize>,
     pub programs: Programs,
     pub emulator: Arc<Emulator>,
     pub providers: Providers,
@@ -46,11 +57,43 @@ pub struct Scene {
 }
 
 impl Scene {
-    pub async fn start(programs: Programs) -> Result<Self> {
-        let emulator = Arc::new(Emulator::start(None).await?);
+    pub async fn start(programs: Programs, cores: Cores) -> Result<Self> {
+        let emulator = Arc::new(cores.for_the_emulator(Emulator::start(None)).await?);
         let providers = Providers::start(Ports::default()).await?;
         let bare = Bare::new(&emulator.host())?;
-        Ok(Self { programs, emulator, providers, bare })
+        let scene = Self { cores, taken: Cell::new(0), programs, emulator, providers, bare };
+        scene.warm_up().await?;
+        Ok(scene)
+    }
+
+    /// Notes that the emulator has taken so many documents.
+    pub fn took(&self, documents: usize) {
+        self.taken.set(self.taken.get() + documents);
+    }
+
+    /// Renews the emulator where it has taken too many for another measurement.
+    pub async fn renew_if_worn(&self) -> Result<()> {
+        if self.taken.get() > WORN_BY { self.renew().await } else { Ok(()) }
+    }
+
+    /// An emulator without a past, on the same port.
+    pub async fn renew(&self) -> Result<()> {
+        self.cores.for_the_emulator(self.emulator.restart()).await?;
+        self.taken.set(0);
+        self.warm_up().await
+    }
+
+    /// A cold emulator and its just-in-time compiler would be measured with the first job.
+    async fn warm_up(&self) -> Result<()> {
+        let job = Job::find("tiingo-daily-prices").context("no such job")?;
+        let spec = Spec { records_per_ticker: 20, ..Spec::default() };
+        self.emulator.warm_up().await?;
+        let mut system = self.system(WARM_UP_TICKERS, &[]).await?;
+        self.answers(spec, Duration::ZERO);
+        for _ in 0..2 {
+            system.run(job).await?;
+        }
+        system.stop().await.map(drop)
     }
 
     /// An orchestrator with a project and a watchlist of its own.
@@ -78,7 +121,7 @@ impl Scene {
         let db = self.emulator.db(&project);
         let watchlist = Watchlist::new(symbols, symbols).without_indices();
         watchlist.seed(&db).await?;
-        Ok(System { scene: self, orchestrator, db, watchlist, ticks: 0 })
+        Ok(System { scene: self, project, orchestrator, db, watchlist, ticks: 0 })
     }
 
     /// Runs a job once and keeps all that it exchanged.
@@ -106,6 +149,7 @@ impl Scene {
 /// One orchestrator and its database.
 pub struct System<'a> {
     scene: &'a Scene,
+    pub project: String,
     pub orchestrator: Orchestrator,
     pub db: Db,
     watchlist: Watchlist,

@@ -91,7 +91,6 @@ impl Store {
             let words = format!("gRPC message exceeds maximum size {REQUEST_BYTES_MAX}: {}", body.len());
             return Err(Refusal::new("RESOURCE_EXHAUSTED", words));
         }
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let segments: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
         let ["v1", "projects", project, "databases", database, rest @ ..] = names.as_slice() else {
@@ -103,9 +102,6 @@ impl Store {
             (&Method::POST, ["documents:batchWrite"]) => self.batch_write(now, &database, &parse(body)?),
             (&Method::POST, ["documents:batchGet"]) => Ok(self.batch_get(now, &parse(body)?)),
             (&Method::POST, ["documents:runQuery"]) => self.run_query(now, &database, &parse(body)?),
-            (&Method::GET, ["documents", collection]) => {
-                self.list(&database, collection, &read::Listing::parse(query)?)
-            }
             _ => Err(Refusal::not_found("no such method")),
         }
     }

@@ -6,36 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 
 use super::value::compare;
-use super::{Fields, Refusal, Store, Stored, decode, rfc3339, to_json};
-
-/// Documents in a page that asks for none in particular.
-const PAGE_SIZE_DEFAULT: usize = 20;
-/// Most documents in a page, whatever is asked for.
-const PAGE_SIZE_MAX: usize = 300;
-
-/// What a listing asks for.
-#[derive(Debug, Default)]
-pub(super) struct Listing {
-    page_size: Option<usize>,
-    page_token: Option<String>,
-    mask: Vec<String>,
-}
-
-impl Listing {
-    pub(super) fn parse(query: &str) -> Result<Self, Refusal> {
-        let mut listing = Self::default();
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            let value = decode(value);
-            match name {
-                "pageSize" => listing.page_size = value.parse().ok().filter(|size| *size > 0),
-                "pageToken" => listing.page_token = Some(value).filter(|token| !token.is_empty()),
-                "mask.fieldPaths" => listing.mask.push(value),
-                _ => return Err(Refusal::invalid(format!("Unknown name \"{name}\""))),
-            }
-        }
-        Ok(listing)
-    }
-}
+use super::{Fields, Refusal, Store, Stored, rfc3339, to_json};
 
 impl Store {
     /// The documents that are named, each found or missing.
@@ -49,41 +20,7 @@ impl Store {
         names.map(row).collect()
     }
 
-    pub(super) fn list(&self, database: &str, collection: &str, listing: &Listing) -> Result<Json, Refusal> {
-        // A token is the last id of the page before; ours start with a letter that marks them.
-        let after = match listing.page_token.as_deref().map(|token| token.strip_prefix('t')) {
-            None => None,
-            Some(Some(id)) => Some(id),
-            Some(None) => return Err(Refusal::new("UNKNOWN", "invalid page token")),
-        };
-        let size = listing.page_size.unwrap_or(PAGE_SIZE_DEFAULT).min(PAGE_SIZE_MAX);
-        let found: Vec<_> = self
-            .collection(database, collection)
-            .filter(|(id, _)| after.is_none_or(|after| *id > after))
-            .take(size + 1)
-            .collect();
-        let documents: Vec<Json> = found
-            .iter()
-            .take(size)
-            .map(|(id, stored)| {
-                to_json(
-                    &format!("{database}/documents/{collection}/{id}"),
-                    stored,
-                    &masked(stored, &listing.mask),
-                )
-            })
-            .collect();
-        let mut page = json!({});
-        if let (true, Some((last, _))) = (found.len() > size, found.get(size - 1)) {
-            page["nextPageToken"] = json!(format!("t{last}"));
-        }
-        if !documents.is_empty() {
-            page["documents"] = Json::Array(documents);
-        }
-        Ok(page)
-    }
-
-    /// Equality filters, an order and a start, as the ledger's listing asks for them.
+    /// Filters, an order, a start and a selection of fields, as the component asks for them.
     pub(super) fn run_query(&self, now: DateTime<Utc>, database: &str, body: &Json) -> Result<Json, Refusal> {
         let query = &body["structuredQuery"];
         let collection = query.pointer("/from/0/collectionId").and_then(Json::as_str).unwrap_or_default();
@@ -100,16 +37,18 @@ impl Store {
         let mut rows: Vec<_> = self
             .collection(database, collection)
             .map(|(id, stored)| (format!("{database}/documents/{collection}/{id}"), stored))
-            .filter(|(_, stored)| matches(stored, &query["where"]))
+            .filter(|(name, stored)| matches(name, stored, &query["where"]))
             .filter_map(|(name, stored)| Some((sort_key(&name, stored, &order)?, name, stored)))
             .filter(|(key, ..)| is_past_start(key, &query["startAt"], &order))
             .collect();
         rows.sort_by(|(a, ..), (b, ..)| compare_keys(a, b, &order));
         let read_time = rfc3339(now);
+        let selection = query["select"]["fields"].as_array().into_iter().flatten();
+        let mask: Vec<&str> = selection.filter_map(|field| field["fieldPath"].as_str()).collect();
         let answer: Vec<Json> = rows
             .into_iter()
             .take(limit)
-            .map(|(_, name, stored)| json!({"document": to_json(&name, stored, &stored.fields), "readTime": read_time}))
+            .map(|(_, name, stored)| json!({"document": to_json(&name, stored, &masked(stored, &mask)), "readTime": read_time}))
             .collect();
         Ok(if answer.is_empty() {
             json!([{"readTime": read_time, "done": true}])
@@ -119,20 +58,44 @@ impl Store {
     }
 }
 
-fn masked(stored: &Stored, mask: &[String]) -> Fields {
-    let is_asked = |name: &String| mask.is_empty() || mask.contains(name);
-    stored.fields.iter().filter(|(name, _)| is_asked(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
+/// The fields that are asked for, also those within maps; all where none are named.
+fn masked(stored: &Stored, mask: &[&str]) -> Fields {
+    if mask.is_empty() {
+        return stored.fields.clone();
+    }
+    let mut masked = Json::Object(Fields::new());
+    for path in mask {
+        let pointer = format!("/{}", path.replace('.', "/mapValue/fields/"));
+        let Some(value) = Json::Object(stored.fields.clone()).pointer(&pointer).cloned() else { continue };
+        let mut at = &mut masked;
+        for name in pointer.split('/').skip(1) {
+            at = &mut at[name];
+        }
+        *at = value;
+    }
+    masked.as_object().cloned().unwrap_or_default()
 }
 
 fn field_of(order: &Json) -> &str {
     order.pointer("/field/fieldPath").and_then(Json::as_str).unwrap_or_default()
 }
 
-fn matches(stored: &Stored, filter: &Json) -> bool {
+fn matches(name: &str, stored: &Stored, filter: &Json) -> bool {
     let filters = filter.pointer("/compositeFilter/filters").and_then(Json::as_array);
     filters.into_iter().flatten().all(|filter| {
         let filter = &filter["fieldFilter"];
-        stored.fields.get(field_of(filter)).is_some_and(|value| compare(value, &filter["value"]).is_eq())
+        let value = match field_of(filter) {
+            "__name__" => Some(json!({"referenceValue": name})),
+            field => stored.fields.get(field).cloned(),
+        };
+        let Some(order) = value.map(|value| compare(&value, &filter["value"])) else { return false };
+        match filter["op"].as_str().unwrap_or_default() {
+            "EQUAL" => order.is_eq(),
+            "GREATER_THAN" => order.is_gt(),
+            "GREATER_THAN_OR_EQUAL" => order.is_ge(),
+            "LESS_THAN" => order.is_lt(),
+            op => panic!("a query with {op}"),
+        }
     })
 }
 

@@ -1,0 +1,68 @@
+//! Which cores are whose.
+//!
+//! Firestore is another machine's work. On this one the emulator would take the cores that the orchestrator is measured
+//! on, and a run that overlaps its calls with its writes would look slow for it. So the emulator has cores of its own;
+//! everything else shares the others, the bare client as well.
+
+use std::io;
+
+use anyhow::{Context, Result};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+
+/// The cores of this process, dealt out.
+#[derive(Clone, Debug)]
+pub struct Cores {
+    emulator: CpuSet,
+    others: CpuSet,
+}
+
+impl Cores {
+    /// Deals them out; a single one is for all.
+    pub fn new() -> Result<Self> {
+        let all = sched_getaffinity(None).context("the cores of this process")?;
+        let count = all.count();
+        let mut cores = Self { emulator: CpuSet::new(), others: CpuSet::new() };
+        let ours = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
+        for (core, number) in ours.zip(0..) {
+            if count == 1 || number < count / 2 {
+                cores.emulator.set(core);
+            }
+            if count == 1 || number >= count / 2 {
+                cores.others.set(core);
+            }
+        }
+        Ok(cores)
+    }
+
+    /// Keeps this thread, and what it starts from now on, off the emulator's cores.
+    pub fn leave_the_emulator_alone(&self) -> io::Result<()> {
+        Ok(sched_setaffinity(None, &self.others)?)
+    }
+
+    /// What this thread starts in `start` gets the emulator's cores.
+    pub async fn for_the_emulator<T>(&self, start: impl Future<Output = Result<T>>) -> Result<T> {
+        sched_setaffinity(None, &self.emulator)?;
+        let started = start.await;
+        self.leave_the_emulator_alone()?;
+        started
+    }
+
+    /// How many the emulator has, and how many everything else.
+    pub fn counts(&self) -> (u32, u32) {
+        (self.emulator.count(), self.others.count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_core_is_somebodys_and_none_is_shared_but_a_single_one() {
+        let cores = Cores::new().unwrap();
+        let all = sched_getaffinity(None).unwrap();
+        let (emulator, others) = cores.counts();
+        let expect = if all.count() == 1 { (1, 1) } else { (all.count() / 2, all.count().div_ceil(2)) };
+        assert_eq!((emulator, others), expect);
+    }
+}
