@@ -85,7 +85,7 @@ impl App {
         let backoff = config.call.backoff;
         let firestore = Firestore::new(config.firestore.clone(), google.clone(), world.clone(), backoff);
         let collections = config.collections.clone();
-        let ledger = Ledger::new(firestore.clone(), world.clone(), collections, config.run);
+        let ledger = Ledger::new(&firestore, world.clone(), collections, config.run);
         let breakers = Breakers::new(
             firestore.clone(),
             world.clone(),

@@ -44,22 +44,27 @@ pub fn secret(body: Bytes, secret: &str) -> Bytes {
 /// The body without what looks like a credential.
 pub fn credentials(body: Bytes) -> Bytes {
     let mut found: Vec<Range<usize>> = Vec::new();
-    for (at, byte) in body.iter().enumerate() {
-        // What is found already is not looked at again: else a text made of nothing but names costs the square
-        // of its length.
-        if at < found.last().map_or(0, |range| range.end) {
-            continue;
-        }
+    let mut from = 0;
+    while let Some((at, byte)) = next_of(&body, from, b"= zZ:") {
         let candidate = match byte {
             b'=' => parameter(&body, at),
             b' ' => bearer(&body, at),
-            b'z' | b'Z' => header(&body, at),
             b':' => userinfo(&body, at).or_else(|| member(&body, at)),
-            _ => None,
+            _ => header(&body, at),
         };
-        found.extend(candidate.filter(|range| !range.is_empty()));
+        let candidate = candidate.filter(|range| !range.is_empty());
+        // What is found already is not looked at again: else a text made of nothing but names costs the square
+        // of its length.
+        from = candidate.as_ref().map_or(at + 1, |range| range.end.max(at + 1));
+        found.extend(candidate);
     }
     without(body, &found)
+}
+
+/// The first of these bytes from `from` on, and where it is.
+fn next_of<const N: usize>(body: &[u8], from: usize, bytes: &[u8; N]) -> Option<(usize, u8)> {
+    let mut rest = body.iter().enumerate().skip(from);
+    rest.find(|(_, byte)| bytes.contains(byte)).map(|(at, byte)| (at, *byte))
 }
 
 /// The words without what looks like a credential.
@@ -96,6 +101,11 @@ fn parameter(body: &[u8], equals: usize) -> Option<Range<usize>> {
 /// The value of a member of JSON or a header, `"api_key": "value"`, `X-Api-Key: value`.
 fn member(body: &[u8], colon: usize) -> Option<Range<usize>> {
     let before = body.get(colon.saturating_sub(NAME_BYTES_MAX)..colon)?;
+    // Every member of every record comes here: most names end otherwise than any of a credential.
+    let last = before.iter().rev().find(|byte| !b"\"'\\".contains(byte))?;
+    if !PARAMETERS.iter().any(|name| name.last() == Some(&last.to_ascii_lowercase())) {
+        return None;
+    }
     let quotes = before.iter().rev().take_while(|byte| b"\"'\\".contains(byte)).count();
     let before = before.get(..before.len() - quotes)?;
     let length = before.iter().rev().take_while(|byte| is_name(**byte)).count();
@@ -121,6 +131,9 @@ fn is_name(byte: u8) -> bool {
 /// The token after `Bearer `, and the key in `your API key as ABC`, with which Alpha Vantage refuses.
 fn bearer(body: &[u8], space: usize) -> Option<Range<usize>> {
     let name = body.get(space.checked_sub(6)?..space)?;
+    if !b"rRsS".contains(name.last()?) {
+        return None;
+    }
     let (bearer, key) = (name.eq_ignore_ascii_case(b"bearer"), name.eq_ignore_ascii_case(b"key as"));
     let token = if bearer || key { run(body, space + 1, is_token) } else { return None };
     (token.len() >= if bearer { SECRET_BYTES_MIN } else { VALUE_BYTES_MIN }).then_some(token)

@@ -48,6 +48,14 @@ impl Firestore {
         Self { inner: Arc::new(Inner { config, google, world, backoff }) }
     }
 
+    /// The same client with less patience: no request of it waits longer than `most`.
+    #[must_use]
+    pub fn impatient(&self, most: Duration) -> Self {
+        let inner = &self.inner;
+        let config = FirestoreConfig { timeout: inner.config.timeout.min(most), ..inner.config.clone() };
+        Self::new(config, inner.google.clone(), inner.world.clone(), inner.backoff)
+    }
+
     /// `projects/P/databases/D`, as encoded writes name it.
     pub fn database(&self) -> &str {
         &self.inner.config.database

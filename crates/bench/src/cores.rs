@@ -4,14 +4,16 @@
 //! on, and a run that overlaps its calls with its writes would look slow for it. So the emulator has cores of its own;
 //! everything else shares the others, the bare client as well.
 
-use std::io;
+use std::{fs, io};
 
 use anyhow::{Context, Result};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use rustix::io::Errno;
+use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
 /// The cores of this process, dealt out.
 #[derive(Clone, Debug)]
 pub struct Cores {
+    all: CpuSet,
     emulator: CpuSet,
     others: CpuSet,
 }
@@ -21,7 +23,7 @@ impl Cores {
     pub fn new() -> Result<Self> {
         let all = sched_getaffinity(None).context("the cores of this process")?;
         let count = all.count();
-        let mut cores = Self { emulator: CpuSet::new(), others: CpuSet::new() };
+        let mut cores = Self { all, emulator: CpuSet::new(), others: CpuSet::new() };
         let ours = (0..CpuSet::MAX_CPU).filter(|core| all.is_set(*core));
         for (core, number) in ours.zip(0..) {
             if count == 1 || number < count / 2 {
@@ -39,18 +41,44 @@ impl Cores {
         Ok(sched_setaffinity(None, &self.others)?)
     }
 
-    /// What this thread starts in `start` gets the emulator's cores.
-    pub async fn for_the_emulator<T>(&self, start: impl Future<Output = Result<T>>) -> Result<T> {
-        sched_setaffinity(None, &self.emulator)?;
+    /// What this thread starts in `start` may use all cores: an emulator compiles itself in its first seconds.
+    pub async fn all_for<T>(&self, start: impl Future<Output = Result<T>>) -> Result<T> {
+        sched_setaffinity(None, &self.all)?;
         let started = start.await;
         self.leave_the_emulator_alone()?;
         started
+    }
+
+    /// Keeps the emulator, a process and its children, on its own cores from now on.
+    pub fn confine_the_emulator(&self, process: u32) -> Result<()> {
+        for thread in threads_below(process)? {
+            match sched_setaffinity(Pid::from_raw(thread), &self.emulator) {
+                // A thread may have ended meanwhile.
+                Ok(()) | Err(Errno::SRCH) => {}
+                Err(error) => return Err(error).context("the emulator's cores"),
+            }
+        }
+        Ok(())
     }
 
     /// How many the emulator has, and how many everything else.
     pub fn counts(&self) -> (u32, u32) {
         (self.emulator.count(), self.others.count())
     }
+}
+
+/// All threads of a process and of its children's children.
+fn threads_below(process: u32) -> Result<Vec<i32>> {
+    let (mut threads, mut processes) = (Vec::new(), vec![process.to_string()]);
+    while let Some(process) = processes.pop() {
+        for thread in fs::read_dir(format!("/proc/{process}/task"))? {
+            let thread = thread?;
+            threads.push(thread.file_name().to_string_lossy().parse()?);
+            let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            processes.extend(children.split_whitespace().map(str::to_owned));
+        }
+    }
+    Ok(threads)
 }
 
 #[cfg(test)]
@@ -64,5 +92,7 @@ mod tests {
         let (emulator, others) = cores.counts();
         let expect = if all.count() == 1 { (1, 1) } else { (all.count() / 2, all.count().div_ceil(2)) };
         assert_eq!((emulator, others), expect);
+        let threads = threads_below(std::process::id()).unwrap();
+        assert!(threads.contains(&i32::try_from(std::process::id()).unwrap()), "{threads:?}");
     }
 }

@@ -145,6 +145,12 @@ pub fn percentile(sorted: &[f64], percent: usize) -> f64 {
     sorted.get(place).copied().unwrap_or(f64::NAN)
 }
 
+/// A number of things as a figure.
+#[expect(clippy::cast_precision_loss, reason = "all counts here are far below 2^52")]
+pub fn count(number: usize) -> f64 {
+    number as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

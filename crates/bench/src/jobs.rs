@@ -8,7 +8,7 @@ use sim::data::Spec;
 use sim::firestore::unique_project;
 use sim::scheduler::Job;
 
-use crate::figure::{Figure, Goal, median};
+use crate::figure::{Figure, Goal, count, median};
 use crate::recording::{Documents, Recording};
 use crate::scene::{Scene, System};
 
@@ -16,10 +16,8 @@ use crate::scene::{Scene, System};
 const GOAL: f64 = 1.15;
 /// Share of all writes that may be the ledger's.
 const LEDGER_SHARE_MAX: f64 = 0.05;
-/// How often a job is run where it is short, for the one in the middle.
-const REPEATS: usize = 3;
-/// Runs of more tickers are long enough to be measured once.
-const REPEATED_TICKERS_MAX: usize = 1_000;
+/// How often a run is measured, for the one in the middle: the more documents, the less often.
+const REPEATS: [(usize, usize); 3] = [(5_000, 5), (50_000, 3), (usize::MAX, 1)];
 /// How long the simulated services take for a call.
 const LATENCIES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
 
@@ -80,7 +78,6 @@ pub async fn measure(scene: &Scene, sizes: &[usize], kinds: &[Kind]) -> Result<V
             }
             let job = Job::find(name).context("no such job")?;
             for records in amount.records() {
-                scene.renew_if_worn().await?;
                 let (measured, grown) = measure_one(scene, &mut system, job, tickers, records).await?;
                 figures.extend(measured);
                 if name == GROWING && records > 1 {
@@ -111,18 +108,21 @@ async fn measure_one(
     records: usize,
 ) -> Result<(Vec<Figure>, Cost)> {
     let spec = Spec { records_per_ticker: records, market_articles: records, ..Spec::default() };
+    scene.renew_if_worn().await?;
     let (recording, _) = scene.record(job, tickers, spec).await?;
     let documents = recording.documents()?;
+    scene.took(documents.written);
     ensure!(documents.written > 0, "{} wrote nothing", job.name);
-    let repeats = if tickers <= REPEATED_TICKERS_MAX { REPEATS } else { 1 };
-    scene.took(documents.written * (1 + repeats * (2 * LATENCIES.len() + 1)));
+    let repeats =
+        REPEATS.iter().find(|(most, _)| documents.written <= *most).map_or(1, |(_, repeats)| *repeats);
     let mut figures = Vec::new();
     let mut wall_ms = f64::NAN;
     let mut writes_ms = f64::NAN;
     for latency in LATENCIES {
-        scene.answers(spec, latency);
         let (mut walls, mut calls, mut writes, mut wholes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for _ in 0..repeats {
+            scene.renew_if_worn().await?;
+            scene.answers(spec, latency);
             walls.push(millis(system.run_afresh(job).await?.duration));
             calls.push(millis(scene.bare.calls(&recording).await?));
             if latency.is_zero() {
@@ -130,6 +130,7 @@ async fn measure_one(
             }
             system.reset().await?;
             wholes.push(millis(scene.bare.whole(&recording, &system.project).await?));
+            scene.took(documents.written * 3);
         }
         let (wall, calls) = (median(walls), median(calls));
         if latency.is_zero() {
@@ -188,9 +189,4 @@ fn growing(costs: &[Cost]) -> Vec<Figure> {
 
 fn millis(length: Duration) -> f64 {
     length.as_secs_f64() * 1000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^52")]
-fn count(number: usize) -> f64 {
-    number as f64
 }

@@ -39,11 +39,13 @@ pub struct Programs {
     pub cache: PathBuf,
 }
 
-/// Tickers of the job that warms emulator and providers.
+/// Tickers of the jobs that warm emulator and providers.
 const WARM_UP_TICKERS: usize = 1_000;
+/// These jobs, records per ticker, and runs.
+const WARM_UP: [(&str, usize, usize); 2] = [("tiingo-daily-prices", 20, 6), ("polygon-news-market", 1, 300)];
 /// Documents that an emulator may have taken before a further measurement. It keeps the memory of documents that were
 /// deleted: after one to two million its heap is full and single requests take a minute, for a bare client as well.
-const WORN_BY: usize = 200_000;
+const WORN_BY: usize = 500_000;
 
 /// Emulator and providers, for all measurements.
 pub struct Scene {
@@ -58,7 +60,7 @@ pub struct Scene {
 
 impl Scene {
     pub async fn start(programs: Programs, cores: Cores) -> Result<Self> {
-        let emulator = Arc::new(cores.for_the_emulator(Emulator::start(None)).await?);
+        let emulator = Arc::new(cores.all_for(Emulator::start(None)).await?);
         let providers = Providers::start(Ports::default()).await?;
         let bare = Bare::new(&emulator.host())?;
         let scene = Self { cores, taken: Cell::new(0), programs, emulator, providers, bare };
@@ -78,22 +80,25 @@ impl Scene {
 
     /// An emulator without a past, on the same port.
     pub async fn renew(&self) -> Result<()> {
-        self.cores.for_the_emulator(self.emulator.restart()).await?;
+        self.cores.all_for(self.emulator.restart()).await?;
         self.taken.set(0);
         self.warm_up().await
     }
 
-    /// A cold emulator and its just-in-time compiler would be measured with the first job.
+    /// A cold emulator and its just-in-time compiler would be measured with the first job: some long runs for its
+    /// writes, many short ones for everything else.
     async fn warm_up(&self) -> Result<()> {
-        let job = Job::find("tiingo-daily-prices").context("no such job")?;
-        let spec = Spec { records_per_ticker: 20, ..Spec::default() };
         self.emulator.warm_up().await?;
         let mut system = self.system(WARM_UP_TICKERS, &[]).await?;
-        self.answers(spec, Duration::ZERO);
-        for _ in 0..2 {
-            system.run(job).await?;
+        for (name, records_per_ticker, runs) in WARM_UP {
+            let job = Job::find(name).context("no such job")?;
+            self.answers(Spec { records_per_ticker, ..Spec::default() }, Duration::ZERO);
+            for _ in 0..runs {
+                system.run(job).await?;
+            }
         }
-        system.stop().await.map(drop)
+        system.stop().await?;
+        self.cores.confine_the_emulator(self.emulator.pid().context("the emulator has ended")?)
     }
 
     /// An orchestrator with a project and a watchlist of its own.
@@ -195,14 +200,31 @@ impl System<'_> {
         Ok(kib / 1024.0)
     }
 
-    /// Ends the orchestrator and forgets its data; the most memory that one instance had, in MiB.
-    pub async fn stop(self) -> Result<f64> {
+    /// Ends the orchestrator and forgets its data; what its component has used.
+    pub async fn stop(self) -> Result<Used> {
         self.orchestrator.terminate(STOP_LIMIT).await?;
         let line = self.orchestrator.log().wait_for("memory_bytes_peak=", STOP_LIMIT).await?;
         self.db.delete_all().await?;
-        let bytes = line.rsplit_once("memory_bytes_peak=").map(|(_, bytes)| bytes.trim().parse::<f64>());
-        Ok(bytes.context("no peak")?? / f64::from(1 << 20))
+        let figure = |name: &str| {
+            let mut pairs = line.split_whitespace().filter_map(|pair| pair.split_once('='));
+            let figure =
+                pairs.find(|(key, _)| *key == name).with_context(|| format!("no {name} in {line}"))?;
+            Ok::<u32, anyhow::Error>(figure.1.parse()?)
+        };
+        Ok(Used {
+            memory_mib: f64::from(figure("memory_bytes_peak")?) / f64::from(1 << 20),
+            cpu: Duration::from_micros(figure("guest_cpu_us")?.into()),
+        })
     }
+}
+
+/// What a component has used.
+#[derive(Clone, Copy, Debug)]
+pub struct Used {
+    /// The most memory that one instance had.
+    pub memory_mib: f64,
+    /// Processor time in its own code, all instances together.
+    pub cpu: Duration,
 }
 
 /// Ticks of the past, each a second of its own.

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::bindings::spin::variables::variables;
 use crate::client::Client;
 use crate::log::{GuestOutput, Log};
-use crate::stats::MemoryMeter;
+use crate::stats::{Counters, GuestClock, MemoryMeter};
 use crate::variables::{HasVariables, Variables};
 
 /// The state of one instance.
@@ -28,10 +28,11 @@ pub struct Guest {
     http: WasiHttpCtx,
     outbound: Outbound,
     pub(crate) memory: MemoryMeter,
+    pub(crate) clock: GuestClock,
 }
 
 impl Guest {
-    pub(crate) fn new(app: Arc<App>, client: Client, log: Log, memory: MemoryMeter) -> Self {
+    pub(crate) fn new(app: Arc<App>, client: Client, log: Log, counters: &Arc<Counters>) -> Self {
         let output = GuestOutput::new(log.clone());
         Self {
             table: ResourceTable::new(),
@@ -39,7 +40,8 @@ impl Guest {
             wasi: WasiCtx::builder().stdout(output.clone()).stderr(output).build(),
             http: WasiHttpCtx::new(),
             outbound: Outbound { app, client, log },
-            memory,
+            memory: MemoryMeter::new(Arc::clone(counters)),
+            clock: GuestClock::new(Arc::clone(counters)),
         }
     }
 }

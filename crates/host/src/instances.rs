@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::client::Client;
 use crate::guest::Guest;
 use crate::log::Log;
-use crate::stats::{Counters, MemoryMeter};
+use crate::stats::Counters;
 
 /// How far one instance is used again. The default is Spin's.
 #[derive(Clone, Copy, Debug)]
@@ -69,10 +69,13 @@ impl HandlerState for Instances {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<Guest, IdleTimer, Worker>> {
-        let memory = MemoryMeter::new(Arc::clone(&self.counters));
-        let guest = Guest::new(Arc::clone(&self.app), self.client.clone(), self.log.clone(), memory);
+        let guest = Guest::new(Arc::clone(&self.app), self.client.clone(), self.log.clone(), &self.counters);
         let mut store = Store::new(self.component.engine(), guest);
         store.limiter(|guest| &mut guest.memory);
+        store.call_hook(|mut store, border| {
+            store.data_mut().clock.crosses(border);
+            Ok(())
+        });
         let proxy = Proxy::P3(self.component.instantiate_async(&mut store).await?);
         self.counters.add_instance();
         Ok(Instance {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 
-use wasmtime::ResourceLimiter;
+use rustix::time::{ClockId, clock_gettime};
+use wasmtime::{CallHook, ResourceLimiter};
 
 /// Figures of one host since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,14 +16,16 @@ pub struct Stats {
     pub requests_served: u64,
     /// The most linear memory that one instance had, in bytes.
     pub memory_bytes_peak: u64,
+    /// Processor time spent in the component's own code, all instances together, in microseconds.
+    pub guest_cpu_us: u64,
 }
 
 impl fmt::Display for Stats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "instances_created={} requests_served={} memory_bytes_peak={}",
-            self.instances_created, self.requests_served, self.memory_bytes_peak
+            "instances_created={} requests_served={} memory_bytes_peak={} guest_cpu_us={}",
+            self.instances_created, self.requests_served, self.memory_bytes_peak, self.guest_cpu_us
         )
     }
 }
@@ -32,6 +36,7 @@ pub(crate) struct Counters {
     instances_created: AtomicU64,
     requests_served: AtomicU64,
     memory_bytes_peak: AtomicU64,
+    guest_cpu_us: AtomicU64,
 }
 
 impl Counters {
@@ -48,6 +53,7 @@ impl Counters {
             instances_created: self.instances_created.load(Relaxed),
             requests_served: self.requests_served.load(Relaxed),
             memory_bytes_peak: self.memory_bytes_peak.load(Relaxed),
+            guest_cpu_us: self.guest_cpu_us.load(Relaxed),
         }
     }
 }
@@ -85,4 +91,36 @@ impl ResourceLimiter for MemoryMeter {
     ) -> wasmtime::Result<bool> {
         Ok(true)
     }
+}
+
+/// Takes the time in which one instance runs its own code: from each border into WebAssembly to the next one out of it,
+/// on the clock of the thread, which stands still while another one has the processor.
+pub(crate) struct GuestClock {
+    counters: std::sync::Arc<Counters>,
+    entered: Duration,
+    /// Counted in whole microseconds, most stays are shorter: the rest of the earlier ones.
+    rest: Duration,
+}
+
+impl GuestClock {
+    pub(crate) fn new(counters: std::sync::Arc<Counters>) -> Self {
+        Self { counters, entered: Duration::ZERO, rest: Duration::ZERO }
+    }
+
+    pub(crate) fn crosses(&mut self, border: CallHook) {
+        let now = thread_time();
+        if border.exiting_host() {
+            self.entered = now;
+        } else {
+            self.rest += now.saturating_sub(self.entered);
+            let micros = u64::try_from(self.rest.as_micros()).unwrap_or_default();
+            self.rest -= Duration::from_micros(micros);
+            self.counters.guest_cpu_us.fetch_add(micros, Relaxed);
+        }
+    }
+}
+
+fn thread_time() -> Duration {
+    // Cannot fail: the kernel's time is never negative.
+    Duration::try_from(clock_gettime(ClockId::ThreadCPUTime)).unwrap_or_default()
 }

@@ -92,6 +92,10 @@ impl Leashed {
         &mut self.child
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal, named as `kill -s` names it, to the program alone.
     pub(crate) fn signal(&mut self, name: &str) -> Result<()> {
         let leash = self.leash.as_mut().context("the process has been killed")?;

@@ -78,6 +78,15 @@ async fn one_instance_takes_many_requests() {
 }
 
 #[tokio::test]
+async fn the_components_own_time_is_taken_without_its_waiting() {
+    const SLEEP_MS: u64 = 200;
+    let host = host().start().await.unwrap();
+    get(host.addr, &format!("/sleep/{SLEEP_MS}"), &[]).await;
+    let stats = host.stop().await.unwrap();
+    assert!((1..SLEEP_MS * 1000 / 2).contains(&stats.guest_cpu_us), "{stats}");
+}
+
+#[tokio::test]
 async fn reuse_is_bounded_as_told() {
     let reuse = Reuse { concurrency: 1, total: 2, ..PATIENT };
     let host = host().reuse(reuse).start().await.unwrap();

@@ -61,6 +61,11 @@ impl Emulator {
         self.port
     }
 
+    /// The process that has started it; none after [`kill`](Self::kill).
+    pub fn pid(&self) -> Option<u32> {
+        self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Leashed::pid)
+    }
+
     /// What the emulator has written. The file goes when the emulator does.
     pub fn log_path(&self) -> &Path {
         &self.log

@@ -80,7 +80,7 @@ async fn commits_are_repeated_while_firestore_is_busy() {
 #[tokio::test]
 async fn reads_are_repeated_while_firestore_is_busy() {
     for code in [429, 503] {
-        survives(Fault::status(code).operation("/documents/react_activeSymbols").times(2)).await;
+        survives(Fault::status(code).operation(":runQuery").containing("react_activeSymbols").times(2)).await;
     }
     survives(Fault::reset().containing("ingestion_breakers/finnhub").times(1)).await;
 }
@@ -134,6 +134,19 @@ async fn a_checkpoint_whose_answer_is_lost_does_not_cost_the_run() {
     assert_eq!(proxy.struck(), 1, "there was a checkpoint");
     assert_done(&stack, PRICES, &reply).await;
     assert_eq!(stack.providers.tiingo().journal().count(), 12);
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_hangs_does_not_cost_the_lease() {
+    let settings = [("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "1"), ("lease_seconds", "5")];
+    let (proxy, stack) = behind_proxy(Watchlist::new(30, 0).without_indices(), &settings).await;
+    stack.providers.tiingo().set_latency(Duration::from_millis(250), Duration::ZERO);
+    let checkpoint = Fault::delay(Duration::from_mins(1)).operation(":commit").containing(FENCE);
+    proxy.fault(checkpoint.lacking(CLOSE).times(1));
+    let reply = send(&stack.orchestrator, &tick(PRICES)).await;
+    assert_eq!(proxy.struck(), 1, "there was a checkpoint");
+    assert_done(&stack, PRICES, &reply).await;
+    assert_eq!(reply.body["data"]["attempt"], 1);
 }
 
 #[tokio::test]
@@ -200,7 +213,7 @@ async fn without_a_ledger_no_provider_is_called() {
 #[tokio::test]
 async fn a_watchlist_that_cannot_be_read_is_not_taken_for_an_empty_one() {
     let (proxy, stack) = behind_proxy(Watchlist::new(10, 5), &[]).await;
-    proxy.fault(Fault::status(503).operation("/documents/react_activeSymbols"));
+    proxy.fault(Fault::status(503).operation(":runQuery").containing("react_activeSymbols"));
     let reply = expect(&stack.orchestrator, &tick(QUOTES), 503).await;
     retry_after(&reply);
     assert_eq!(stack.providers.finnhub().journal().count(), 0);
