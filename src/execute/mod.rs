@@ -13,8 +13,9 @@ pub mod stop;
 mod storing;
 mod timing;
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -99,6 +100,20 @@ pub async fn execute(app: &App, job: &'static Job, scope: Scope, owned: Owned, s
     execution.finish().await
 }
 
+/// Lets the runtime and the instance's other requests have their turn. An answer takes milliseconds to read, in which
+/// nothing arrives and nothing goes out: several that come together would hold up all writes, and every `/health`.
+async fn give_way() {
+    let mut given = false;
+    poll_fn(|task| {
+        if std::mem::replace(&mut given, true) {
+            return Poll::Ready(());
+        }
+        task.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 impl<'a> Execution<'a> {
     fn new(app: &'a App, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
         let Owned { mut state, fence } = owned;
@@ -145,7 +160,10 @@ impl<'a> Execution<'a> {
                 return;
             }
             match self.next_event().await {
-                Event::Called(called) => self.on_called(called),
+                Event::Called(called) => {
+                    self.on_called(called);
+                    give_way().await;
+                }
                 Event::Settled(settled) => self.on_settled(settled),
                 Event::Saved(started, saved) => self.on_saved(started, saved),
                 Event::BreakerTurned(turned) => self.on_breaker_turned(turned),

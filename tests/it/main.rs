@@ -7,4 +7,5 @@ mod hostile;
 mod logging;
 mod simulation;
 mod tidy;
+mod turns;
 mod world;

@@ -38,7 +38,7 @@ pub enum Command {
     /// variable CHROMIUM names another one than the first on the search path.
     #[command(verbatim_doc_comment)]
     Browser(BrowserArgs),
-    /// Ask the published checkers alone: promtool, openapi-spec-validator, schemathesis
+    /// Ask the published checkers alone: promtool, openapi-spec-validator, schemathesis, hadolint, shellcheck
     ///
     /// They are installed below target/tools/ where they are missing: promtool from Debian's package prometheus, the
     /// others by pip. What cannot be had is skipped, and named with the way to get it.

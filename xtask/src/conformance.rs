@@ -1,5 +1,6 @@
-//! `cargo xtask conformance`: what the service says of itself, before the checkers that the standards' own makers
-//! publish: promtool for metrics and alerts, openapi-spec-validator and schemathesis for the HTTP interface.
+//! `cargo xtask conformance`: what the service says of itself, before the checkers that others publish: promtool for
+//! metrics and alerts, openapi-spec-validator and schemathesis for the HTTP interface; and before hadolint and
+//! shellcheck how it is deployed.
 
 mod scene;
 mod tools;
@@ -11,7 +12,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 
 use self::scene::Scene;
-use self::tools::{Promtool, Python};
+use self::tools::{Debian, Python};
 use crate::cli::ConformanceArgs;
 use crate::runtime::Runtime;
 use crate::{build, progress, setup, workspace};
@@ -33,8 +34,12 @@ pub async fn run(args: &ConformanceArgs) -> Result<()> {
 
 /// The same as a part of `cargo xtask test`, on what that has built.
 pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
-    progress::step("asking the published checkers: promtool, openapi-spec-validator, schemathesis");
-    let (promtool, python) = (Promtool::ensure(), Python::ensure());
+    progress::step(
+        "asking the published checkers: promtool, openapi-spec-validator, schemathesis, hadolint, shellcheck",
+    );
+    let (promtool, shellcheck) =
+        (Debian::ensure("promtool", "prometheus"), Debian::ensure("shellcheck", "shellcheck"));
+    let python = Python::ensure();
     let mut tally = Tally::default();
     let scene = Scene::start(runtime).await?;
     let metrics = scene.metrics().await?;
@@ -42,20 +47,31 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
         Ok(promtool) => check_with_promtool(&promtool, &metrics, &mut tally),
         Err(error) => tally.skip(&["metrics", "alerts", "the alerts' tests"], &error),
     }
+    match shellcheck {
+        Ok(shellcheck) => {
+            tally.add("the deploy script", check_file(shellcheck.command(), "deploy/cloud-run/deploy.sh"));
+        }
+        Err(error) => tally.skip(&["the deploy script"], &error),
+    }
     match python {
         Ok(python) => {
-            tally.add("the API's description", check_description(&python));
+            tally.add("the Dockerfile", check_file(python.command("hadolint"), "deploy/docker/Dockerfile"));
+            let description =
+                check_file(python.command("openapi-spec-validator"), "src/http_api/openapi.json");
+            tally.add("the API's description", description);
             // It takes a while: another thread waits for it, so that the simulated services go on here.
             let mut command = probe(&python, &scene);
             let outcome = tokio::task::spawn_blocking(move || progress::run(&mut command)).await?;
             tally.add("the API's answers", outcome);
         }
-        Err(error) => tally.skip(&["the API's description", "the API's answers"], &error),
+        Err(error) => {
+            tally.skip(&["the Dockerfile", "the API's description", "the API's answers"], &error);
+        }
     }
     Ok(tally)
 }
 
-fn check_with_promtool(promtool: &Promtool, metrics: &str, tally: &mut Tally) {
+fn check_with_promtool(promtool: &Debian, metrics: &str, tally: &mut Tally) {
     tally.add("metrics", check_metrics(promtool, metrics));
     let rules = |words: [&str; 2], file: &str| {
         let mut command = promtool.command();
@@ -67,7 +83,7 @@ fn check_with_promtool(promtool: &Promtool, metrics: &str, tally: &mut Tally) {
 }
 
 /// promtool reads metrics from its standard input; a problem of style is one too.
-fn check_metrics(promtool: &Promtool, metrics: &str) -> Result<()> {
+fn check_metrics(promtool: &Debian, metrics: &str) -> Result<()> {
     let mut command = promtool.command();
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context("cannot start promtool")?;
@@ -81,10 +97,16 @@ fn check_metrics(promtool: &Promtool, metrics: &str) -> Result<()> {
     Ok(())
 }
 
-fn check_description(python: &Python) -> Result<()> {
-    let mut command = python.command("openapi-spec-validator");
-    command.arg(workspace::root().join("src/http_api/openapi.json"));
-    progress::capture(&mut command).map(drop)
+/// Lets a checker read a file of the project; what it objects to, it writes on either output.
+fn check_file(mut checker: Command, file: &str) -> Result<()> {
+    checker.arg(workspace::root().join(file)).stdin(Stdio::null());
+    let shown = progress::show(&checker);
+    let output = checker.output().with_context(|| format!("cannot start `{shown}`"))?;
+    if !output.status.success() {
+        let words = [output.stdout, output.stderr].concat();
+        bail!("`{shown}`: {}\n{}", output.status, String::from_utf8_lossy(&words));
+    }
+    Ok(())
 }
 
 /// Requests of every kind, good and bad, to the running component: each answer must be one that is described.

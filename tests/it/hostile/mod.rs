@@ -3,7 +3,7 @@
 //! In the component a panic is a trap, which ends every request of the instance. More cases by
 //! `PROPTEST_CASES`; `fuzz/` gives the same functions to a fuzzer that is led by coverage.
 
-mod deaf;
+pub(crate) mod deaf;
 mod mutate;
 mod samples;
 mod service;

@@ -8,26 +8,26 @@ use anyhow::{Context, Result, bail};
 
 use crate::{progress, workspace};
 
-/// Prometheus' own checker.
-pub struct Promtool {
+/// A program of a package of Debian.
+pub struct Debian {
     program: PathBuf,
 }
 
-impl Promtool {
-    /// The one on the search path, else the one of Debian's package, unpacked for this project alone.
-    pub fn ensure() -> Result<Self> {
-        if let Some(program) = on_search_path("promtool") {
+impl Debian {
+    /// The one on the search path, else the one of the package, unpacked for this project alone.
+    pub fn ensure(name: &str, package: &str) -> Result<Self> {
+        if let Some(program) = on_search_path(name) {
             return Ok(Self { program });
         }
-        let folder = tools_dir("prometheus")?;
-        let program = folder.join("root/usr/bin/promtool");
+        let folder = tools_dir(package)?;
+        let program = folder.join("root/usr/bin").join(name);
         if !program.exists() {
-            download(&folder).context(
-                "promtool is missing: install your system's package prometheus, or put promtool on the search path",
-            )?;
+            download(&folder, package).with_context(|| {
+                format!("{name} is missing: install your system's package {package}, or put {name} on the search path")
+            })?;
         }
         if !program.exists() {
-            bail!("Debian's package prometheus holds no promtool as it used to");
+            bail!("Debian's package {package} holds no {name} as it used to");
         }
         Ok(Self { program })
     }
@@ -37,9 +37,9 @@ impl Promtool {
     }
 }
 
-/// Downloads and unpacks the package by the machine's lists of packages, and where these are empty or old, by fresh ones
+/// Downloads and unpacks a package by the machine's lists of packages, and where these are empty or old, by fresh ones
 /// of our own.
-fn download(folder: &Path) -> Result<()> {
+fn download(folder: &Path, package: &str) -> Result<()> {
     let own = folder.join("apt");
     for part in ["lists/partial", "cache/archives/partial"] {
         fs::create_dir_all(own.join(part))?;
@@ -55,8 +55,8 @@ fn download(folder: &Path) -> Result<()> {
         command
     };
     let fetch = |private| {
-        let words = "downloading promtool, 19 MB";
-        progress::run_quietly(words, apt(private).args(["download", "prometheus"]))
+        let words = format!("downloading {package}");
+        progress::run_quietly(&words, apt(private).args(["download", package]))
     };
     if fetch(false).is_err() {
         progress::run_quietly("reading the list of packages", apt(true).arg("update"))?;
