@@ -28,7 +28,7 @@ pub const BATCH_BYTES_MAX: usize = 3 << 20;
 /// Requests at once.
 const LANES: usize = 4;
 /// Writes for which a further request goes out beside those on their way. Fewer wait until one of these is back and go
-/// together: a request costs Firestore as much as some fifty writes, so many small ones are slower than few big ones.
+/// together: a request costs the emulator as much as some forty writes, so many small ones are slower than few big ones.
 const COMPANY_WRITES_MIN: usize = 200;
 /// Bytes for which it does, likewise.
 const COMPANY_BYTES_MIN: usize = BATCH_BYTES_MAX / 3;
