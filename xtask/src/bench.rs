@@ -28,7 +28,9 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         "--bins",
     ]))?;
     let programs = workspace::target_dir().join(PROFILE);
-    progress::step("measuring: three quarters of an hour, with --quick a quarter; each figure is told when it is known");
+    progress::step(
+        "measuring: three quarters of an hour, with --quick a quarter; each figure is told when it is known",
+    );
     let mut command = Command::new(programs.join("bench"));
     command.arg("--host").arg(programs.join("host"));
     command.arg("--manifest").arg(workspace::manifest());
