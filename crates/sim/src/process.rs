@@ -175,6 +175,10 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         let pid = log.lines().first().cloned().expect("the pid");
+        // Between its fork and its exec it has no command line for a moment.
+        while !runs(&pid) && start.elapsed() < LIMIT {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
         assert!(runs(&pid));
         leashed.kill();
         while runs(&pid) && start.elapsed() < LIMIT {
