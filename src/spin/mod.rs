@@ -4,6 +4,7 @@ mod transport;
 mod world;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::{Arc, OnceLock};
 
 use anyhow::Context as _;
@@ -48,7 +49,7 @@ async fn start() -> Router {
         project: config.as_ref().map(|config| config.firestore.project.clone()).unwrap_or_default(),
         instance: instance.id.clone(),
     };
-    let log = JsonLog::new(level, world.clock.clone(), origin, Box::new(|line| eprintln!("{line}")));
+    let log = JsonLog::new(level, world.clock.clone(), origin, Box::new(write_line));
     // Fails where a request that arrived together was faster: then the log is set up already.
     let _ = tracing::subscriber::set_global_default(log);
     match config {
@@ -68,6 +69,12 @@ async fn start() -> Router {
             http_api::misconfigured(errors, world)
         }
     }
+}
+
+/// One write for a line and its end: the runtime joins what its instances write, and would mix the pieces of two lines.
+fn write_line(line: &str) {
+    // Where the log cannot be written, nobody can be told.
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 /// The text of every setting.

@@ -77,9 +77,12 @@ async fn requests_that_come_together_fetch_one_token() {
     let google = google().await;
     google.set_latency(Desk::Token, Duration::from_millis(200));
     let stack = system(&google, "service_account_key").await;
-    let replies = futures::future::join_all((0..24).map(|_| get(&stack.orchestrator, "/runs"))).await;
-    assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
-    assert_once_an_instance(&stack, google.count(Desk::Token), 24);
+    // Twice: a runtime may have an instance for each of the first ones.
+    for _ in 0..2 {
+        let replies = futures::future::join_all((0..24).map(|_| get(&stack.orchestrator, "/runs"))).await;
+        assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
+    }
+    assert_once_an_instance(&stack, google.count(Desk::Token), 48).await;
 }
 
 #[tokio::test]
