@@ -3,6 +3,8 @@
 mod check;
 mod checked;
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
@@ -39,8 +41,35 @@ pub struct Yield {
     pub rejected: Vec<Rejected>,
     /// What the provider itself reports as failed, in its words.
     pub errors: Vec<String>,
-    /// Parts of the entry, its indicators, that the provider reports as failed.
-    pub parts: Vec<Rejected>,
+    pub parts: Vec<Part>,
+}
+
+/// A part of an entry, an indicator, that the provider reports as failed.
+#[derive(Debug)]
+pub struct Part {
+    pub name: String,
+    /// The provider's words.
+    pub words: String,
+    record: Json,
+}
+
+impl Part {
+    /// What is kept of a part that failed for good beside others.
+    pub fn into_rejected(self, dataset: Dataset, ticker: &Ticker) -> Rejected {
+        let reasons = vec![self.to_string()];
+        Rejected::new(
+            dataset,
+            Some(ticker),
+            reasons,
+            Json::Object(Map::from_iter([(self.name, self.record)])),
+        )
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.words)
+    }
 }
 
 /// Takes the records out of an entry's `data` (for [`Shape::Bare`]: out of the entry).
@@ -76,11 +105,7 @@ fn split(
                 match notice(schema, record.get("data").unwrap_or(&record))
                     .or_else(|| notice(schema, &record))
                 {
-                    Some(words) => {
-                        let reasons = vec![format!("{name}: {words}")];
-                        let record = Json::Object(Map::from_iter([(name, record)]));
-                        found.parts.push(Rejected::new(dataset, ticker, reasons, record));
-                    }
+                    Some(words) => found.parts.push(Part { name, words, record }),
                     None => records.push((Some(name), record)),
                 }
             }

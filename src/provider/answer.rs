@@ -10,7 +10,7 @@ use crate::firestore::Write;
 use crate::job::Ticker;
 use crate::persist::collisions;
 use crate::persist::datasets::{Dataset, Shape};
-use crate::persist::record::{self, Context, words};
+use crate::persist::record::{self, Context, Part, words};
 use crate::persist::rejected::Rejected;
 
 /// What an answer held. Every ticker that was asked for is in exactly one of the two lists.
@@ -21,6 +21,8 @@ pub struct Harvest {
     pub failed: Vec<(Ticker, String)>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
+    /// Indicators that failed while others of their ticker were answered.
+    pub parts: Vec<(Ticker, Part)>,
     /// Words of the provider that belong to no single ticker.
     pub remarks: Vec<String>,
 }
@@ -63,11 +65,20 @@ pub fn harvest(
         }
     }
     judge(envelope, asked, &mut tallies, &mut harvest);
+    harvest.reject_parts(dataset);
     harvest.settle(dataset);
     Ok(harvest)
 }
 
 impl Harvest {
+    /// Names the indicators that failed, and keeps what the provider said of them.
+    fn reject_parts(&mut self, dataset: Dataset) {
+        for (ticker, part) in std::mem::take(&mut self.parts) {
+            self.remarks.push(shorten(&format!("{ticker}: {part}")));
+            self.rejected.push(part.into_rejected(dataset, &ticker));
+        }
+    }
+
     /// Sees to it that what is counted is what will be stored: each record and each rejected one has its own
     /// document.
     fn settle(&mut self, dataset: Dataset) {
@@ -142,14 +153,12 @@ fn take_entry(
         Some(data) => {
             let mut found = record::extract(dataset, Some(&ticker), data, context);
             tally.errors.append(&mut found.errors);
-            for part in std::mem::take(&mut found.parts) {
-                // An indicator that fails beside others costs only itself.
-                if found.records.is_empty() {
-                    tally.errors.extend(part.reasons);
-                } else {
-                    harvest.remarks.push(shorten(&format!("{ticker}: {}", part.reasons.join("; "))));
-                    harvest.rejected.push(part);
-                }
+            let parts = std::mem::take(&mut found.parts);
+            // An indicator that fails beside others costs only itself.
+            if found.records.is_empty() {
+                tally.errors.extend(parts.iter().map(ToString::to_string));
+            } else {
+                harvest.parts.extend(parts.into_iter().map(|part| (ticker.clone(), part)));
             }
             tally.records += found.records.len();
             tally.reject(std::mem::take(&mut found.rejected), harvest);

@@ -6,6 +6,7 @@
 pub(crate) mod deaf;
 mod mutate;
 mod samples;
+mod secrets;
 mod service;
 mod targets;
 mod worst;

@@ -27,7 +27,16 @@ use crate::world::executor::{Executor, Handle};
 struct Wire {
     handle: Handle,
     store: Arc<Mutex<Store>>,
-    answer: Bytes,
+    answer: (StatusCode, Bytes),
+}
+
+/// What came of a request.
+pub(super) struct Played {
+    pub(super) status: StatusCode,
+    pub(super) body: Json,
+    /// The virtual time it took.
+    pub(super) took: Duration,
+    pub(super) store: Arc<Mutex<Store>>,
 }
 
 impl Transport for Wire {
@@ -39,7 +48,7 @@ impl Transport for Wire {
                 let reply = store.handle(civil(self.handle.now()), &request.method, path, &request.body);
                 (reply.status, Bytes::from(reply.body.to_string()))
             }
-            None => (StatusCode::OK, self.answer.clone()),
+            None => self.answer.clone(),
         };
         let travel = self.handle.sleep(Duration::from_millis(1));
         Box::pin(async move {
@@ -49,13 +58,23 @@ impl Transport for Wire {
     }
 }
 
-/// Sends a request to a service of its own; the answer and the virtual time it took.
+/// The same of a provider that says it with a 200: the answer and the virtual time it took.
 fn answer(provider: &[u8], request: impl FnOnce(&Handle) -> Request<Body>) -> (StatusCode, Json, Duration) {
+    let Played { status, body, took, .. } = play((StatusCode::OK, provider), request);
+    (status, body, took)
+}
+
+/// Sends a request to a service of its own, whose providers say one thing.
+pub(super) fn play(
+    (status, provider): (StatusCode, &[u8]),
+    request: impl FnOnce(&Handle) -> Request<Body>,
+) -> Played {
     let dice = Dice::new(7);
     let mut executor = Executor::new(dice.split());
     let handle = executor.handle();
-    let wire =
-        Wire { handle: handle.clone(), store: Arc::default(), answer: Bytes::copy_from_slice(provider) };
+    let store = Arc::<Mutex<Store>>::default();
+    let answer = (status, Bytes::copy_from_slice(provider));
+    let wire = Wire { handle: handle.clone(), store: store.clone(), answer };
     let world = World {
         transport: Arc::new(wire),
         clock: Arc::new(VirtualClock::new(handle.clone(), TimeDelta::zero(), Duration::ZERO)),
@@ -71,11 +90,29 @@ fn answer(provider: &[u8], request: impl FnOnce(&Handle) -> Request<Body>) -> (S
         (status, body)
     });
     let (status, body) = answered.expect("an answer");
-    (status, serde_json::from_slice(&body).expect("answers are JSON"), handle.now())
+    let body = serde_json::from_slice(&body).expect("answers are JSON");
+    Played { status, body, took: handle.now(), store }
 }
 
-fn post(route: &str, body: Body) -> Request<Body> {
+pub(super) fn post(route: &str, body: Body) -> Request<Body> {
     Request::post(route).header("host", "us.test").body(body).expect("a request")
+}
+
+/// One for each kind of records.
+pub(super) const ROUTES: [&str; 7] = [
+    "/tiingo/daily-prices",
+    "/finnhub/quote-portfolio",
+    "/finnhub/company-news-portfolio",
+    "/finnhub/fundamentals-earnings",
+    "/polygon/news-portfolio",
+    "/polygon/news-market",
+    "/alphavantage/technical-indicators",
+];
+
+/// A request for two tickers, where the route knows any.
+pub(super) fn trigger(route: &str) -> Request<Body> {
+    let body = if route.ends_with("market") { json!({}) } else { json!({"tickers": ["AAPL", "T001"]}) };
+    post(route, Body::from(body.to_string()))
 }
 
 #[test]
@@ -119,18 +156,9 @@ fn a_run_ends_whatever_its_provider_answers() {
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let samples = samples::answers().iter().map(Json::to_string).collect();
-    let routes = [
-        "/tiingo/daily-prices",
-        "/finnhub/quote-portfolio",
-        "/polygon/news-market",
-        "/alphavantage/technical-indicators",
-        "/finnhub/fundamentals-earnings",
-    ];
     let ran = runner.run(&hostile(samples), |bytes| {
-        for route in routes {
-            let body =
-                if route.ends_with("market") { json!({}) } else { json!({"tickers": ["AAPL", "T001"]}) };
-            let (status, body, _) = answer(&bytes.0, |_| post(route, Body::from(body.to_string())));
+        for route in ROUTES {
+            let (status, body, _) = answer(&bytes.0, |_| trigger(route));
             assert!([200, 502, 503].contains(&status.as_u16()), "{route}: {status} {body:#}");
             let reason = body["data"]["remarks"].to_string();
             // What could not be stored would be tried again for ever.

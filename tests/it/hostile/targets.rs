@@ -3,6 +3,8 @@
 //! A function that returns has passed. `fuzz/` includes this file, so it stands on the component's public
 //! interface alone.
 
+use std::collections::HashSet;
+
 use chrono::DateTime;
 
 use http::request::Parts;
@@ -106,6 +108,8 @@ pub fn provider(body: &[u8]) {
             let Ok(harvest) = harvest(&envelope, endpoint.dataset, &asked, &context) else { continue };
             assert_eq!(harvest.succeeded.len() + harvest.failed.len(), asked.len());
             assert!(harvest.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
+            let documents: HashSet<_> = harvest.records.iter().map(|write| &write.document).collect();
+            assert_eq!(documents.len(), harvest.records.len(), "records collide");
             let rejected = harvest.rejected.iter().take(WRITES_MAX);
             rejected
                 .flat_map(|rejected| rejected::writes(rejected, &origin))
