@@ -4,6 +4,7 @@ mod conformance;
 mod deploy;
 mod firestore;
 mod hostile;
+mod intake;
 mod logging;
 mod simulation;
 mod tidy;

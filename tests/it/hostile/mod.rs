@@ -7,7 +7,7 @@ pub(crate) mod deaf;
 mod mutate;
 mod samples;
 mod secrets;
-mod service;
+pub(crate) mod service;
 mod targets;
 mod worst;
 

@@ -55,13 +55,29 @@ pub(crate) fn answers() -> Vec<Json> {
         ]),
         envelope(vec![entry(quote)]),
         envelope(vec![entry(json!([article])), entry(json!([]))]),
-        envelope(vec![article]),
+        envelope(vec![article.clone()]),
         envelope(vec![entry(figures)]),
         envelope(vec![entry(indicators)]),
         envelope(vec![entry(json!([earnings]))]),
+        envelope(vec![
+            // Records that meet at one document.
+            entry(json!([
+                with(&article, "article_id", "None"),
+                with(&article, "article_id", "None"),
+                with(&article, "title", "other")
+            ])),
+            entry(json!([price, with(&price, "close", 9), earnings, with(&earnings, "quarter", 2), article])),
+        ]),
         json!({"status": "error", "data": null, "errors": ["Failed: AAPL", {"ticker": "T001"}]}),
         json!({"detail": [{"loc": ["body"]}]}),
     ]
+}
+
+/// The same with another value.
+fn with(record: &Json, name: &str, value: impl Into<Json>) -> Json {
+    let mut record = record.clone();
+    record[name] = value.into();
+    record
 }
 
 fn replies() -> Vec<String> {
