@@ -19,8 +19,6 @@ use bytes::Bytes;
 const PLACEHOLDER: &str = "[redacted]";
 /// A shorter text is no secret but a word: the emulator's token is `owner`.
 const SECRET_BYTES_MIN: usize = 16;
-/// Bytes at which a credential can be recognised: each has its function in [`find`].
-const MARKS: &[u8] = b"= zZ:,%";
 
 /// Where a credential is.
 struct Found {
@@ -89,19 +87,12 @@ fn find(body: &[u8], at: usize, mark: u8) -> Option<Found> {
     }
 }
 
-/// The first mark from `from` on, and where it is.
+/// The first byte from `from` on at which a credential can be recognised, and where it is; each has its function in
+/// [`find`].
 fn next_mark(body: &[u8], from: usize) -> Option<(usize, u8)> {
-    const IS_MARK: [bool; 256] = {
-        let mut is_mark = [false; 256];
-        let mut at = 0;
-        while at < MARKS.len() {
-            is_mark[MARKS[at] as usize] = true;
-            at += 1;
-        }
-        is_mark
-    };
+    let is_mark = |byte: &u8| matches!(byte, b'=' | b' ' | b'z' | b'Z' | b':' | b',' | b'%');
     let rest = body.get(from..)?;
-    let step = rest.iter().position(|byte| IS_MARK.get(usize::from(*byte)).is_some_and(|mark| *mark))?;
+    let step = rest.iter().position(is_mark)?;
     rest.get(step).map(|byte| (from + step, *byte))
 }
 

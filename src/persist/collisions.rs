@@ -68,7 +68,7 @@ impl Settled {
             if seen.insert(content(&record.fields)) {
                 kinds.entry(apart(&record.fields)).or_default().push(record);
             } else {
-                self.repeated.get_or_insert_with(|| (0, record.document)).0 += 1;
+                self.repeated.get_or_insert((0, record.document)).0 += 1;
             }
         }
         // The greatest keeps the name, whatever the order in which they were sent.

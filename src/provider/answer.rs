@@ -60,7 +60,7 @@ pub fn harvest(
                 take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies);
             }
             Err(reason) => {
-                harvest.rejected.push(Rejected::raw(dataset, None, format!("entry {reason}"), raw))
+                harvest.rejected.push(Rejected::raw(dataset, None, format!("entry {reason}"), raw));
             }
         }
     }

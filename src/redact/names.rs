@@ -54,7 +54,7 @@ pub(super) fn says(name: &[u8]) -> Option<Says> {
         return Some(Says::Credential);
     }
     let is_whole = |whole: &&[u8]| ends_with(whole) && letters().count() == whole.len();
-    WHOLE.iter().any(|whole| is_whole(whole)).then_some(Says::Perhaps)
+    WHOLE.iter().any(is_whole).then_some(Says::Perhaps)
 }
 
 impl Says {

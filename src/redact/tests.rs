@@ -156,8 +156,7 @@ fn marked() -> impl Strategy<Value = Json> {
     leaf.prop_recursive(5, 40, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
-            prop::collection::btree_map("[a-z'\"\\\\: ]{0,6}", inner.clone(), 0..5)
-                .prop_map(|members| Json::from_iter(members)),
+            prop::collection::btree_map("[a-z'\"\\\\: ]{0,6}", inner.clone(), 0..5).prop_map(Json::from_iter),
             (name(), marked_value(), inner.clone()).prop_map(|(name, value, beside)| Json::from_iter([
                 (name, value),
                 ("zz".to_owned(), beside)

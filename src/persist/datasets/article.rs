@@ -24,8 +24,8 @@ pub(super) fn identify(fields: &mut Fields, prefix: &str, stable: &[&str]) -> Re
 }
 
 /// Tells versions of one article apart, and different articles that a provider gives the same id.
-pub(super) fn content(fields: &Fields) -> Option<String> {
-    Some(format!("{:032x}", super::content(fields)))
+pub(super) fn content(fields: &Fields) -> String {
+    format!("{:032x}", super::content(fields))
 }
 
 /// Whether an id names no article: a provider's prefix with nothing behind it, or the time at which a service made

@@ -21,6 +21,6 @@ pub(super) static SCHEMA: Schema = Schema {
         optional("related", Kind::FreeText),
     ],
     identify: |fields| article::identify(fields, "finnhub", &["url", "headline", "datetime"]),
-    apart: article::content,
+    apart: |fields| Some(article::content(fields)),
     id: |fields| format!("{}_{}", text(fields, "ticker"), text(fields, "article_id")),
 };

@@ -12,6 +12,6 @@ pub(super) static SCHEMA: Schema = Schema {
     shape: Shape::Bare,
     fields: ARTICLE,
     identify: |fields| article::identify(fields, "polygon_market", &["url", "title", "published_utc"]),
-    apart: article::content,
+    apart: |fields| Some(article::content(fields)),
     id: |fields| format!("market_{}", text(fields, "article_id")),
 };

@@ -25,6 +25,6 @@ pub(super) static SCHEMA: Schema = Schema {
     shape: Shape::List,
     fields: ARTICLE,
     identify: |fields| article::identify(fields, "polygon", &["url", "title", "published_utc"]),
-    apart: article::content,
+    apart: |fields| Some(article::content(fields)),
     id: |fields| format!("{}_{}", text(fields, "ticker"), text(fields, "article_id")),
 };
