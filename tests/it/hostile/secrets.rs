@@ -14,6 +14,7 @@ use tracing::Level;
 use super::service::{Played, ROUTES, play, trigger};
 use super::{deaf, samples};
 use crate::firestore::Store;
+use crate::world::listening::listen;
 
 /// The key of an upstream. It has no letter that JSON or a URL would write otherwise.
 const MARK: &str = "Kp7Zq04MarkedKey19xW";
@@ -115,7 +116,7 @@ fn logged<T>(lines: &Arc<Mutex<String>>, work: impl FnOnce() -> T) -> T {
     let sink = move |line: &str| sink.lock().unwrap_or_else(PoisonError::into_inner).push_str(line);
     let clock = deaf::world(deaf::Deaf::silent()).clock;
     let origin = Origin { project: "p".to_owned(), instance: "i".to_owned() };
-    tracing::subscriber::with_default(JsonLog::new(Level::DEBUG, clock, origin, Box::new(sink)), work)
+    listen(JsonLog::new(Level::DEBUG, clock, origin, Box::new(sink)), work)
 }
 
 #[test]
