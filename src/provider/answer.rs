@@ -51,14 +51,14 @@ pub fn harvest(
     let mut tallies = BTreeMap::<Ticker, Tally>::new();
     let mut records = 0_usize;
     for raw in envelope.data.iter().flatten() {
-        match entries::read(raw, dataset.schema().shape) {
-            Ok(entry) => {
-                records = records.saturating_add(count(&entry, dataset.schema().shape));
-                if records > RECORDS_MAX {
-                    return Err(format!("answer has too many records: more than {RECORDS_MAX}"));
-                }
-                take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies);
-            }
+        let entry = entries::read(raw, dataset.schema().shape);
+        records =
+            records.saturating_add(entry.as_ref().map_or(1, |entry| count(entry, dataset.schema().shape)));
+        if records > RECORDS_MAX {
+            return Err(format!("answer has too many records: more than {RECORDS_MAX}"));
+        }
+        match entry {
+            Ok(entry) => take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies),
             Err(reason) => {
                 harvest.rejected.push(Rejected::raw(dataset, None, format!("entry {reason}"), raw));
             }

@@ -2,6 +2,7 @@
 
 use serde_json::{Error, Map, Value as Json};
 
+use super::answer::RECORDS_MAX;
 use super::pieces::{elements, members};
 use crate::persist::datasets::Shape;
 
@@ -51,7 +52,7 @@ fn salvage(raw: &[u8], shape: Shape) -> Option<Entry<'_>> {
     json.contains_key("ticker").then_some(Entry { json: Json::Object(json), odd })
 }
 
-/// The records that can be read.
+/// The records that can be read; of more than an answer may have, one more.
 fn records<'a>(data: &'a [u8], shape: Shape, odd: &mut Vec<Odd<'a>>) -> Option<Json> {
     let mut read = |raw: &'a [u8], name: &str| match serde_json::from_slice::<Json>(raw) {
         Ok(record) => Some(record),
@@ -62,10 +63,10 @@ fn records<'a>(data: &'a [u8], shape: Shape, odd: &mut Vec<Odd<'a>>) -> Option<J
     };
     match (shape, elements(data), members(data)) {
         (Shape::List, Some(records), _) => {
-            Some(records.into_iter().filter_map(|record| read(record, "")).collect())
+            Some(records.into_iter().take(RECORDS_MAX + 1).filter_map(|record| read(record, "")).collect())
         }
         (Shape::Indicators, _, Some(indicators)) => {
-            let named = indicators.into_iter().filter_map(|(name, record)| {
+            let named = indicators.into_iter().take(RECORDS_MAX + 1).filter_map(|(name, record)| {
                 let name: String = serde_json::from_slice(name).ok()?;
                 read(record, &format!("{name}: ")).map(|record| (name, record))
             });

@@ -204,8 +204,13 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         (vec![list(RECORDS_MAX), json!(null)], false),
         (vec![list(RECORDS_MAX + 1)], false),
         (vec![json!(0); RECORDS_MAX + 1], false),
+        (vec![json!("NaN"); RECORDS_MAX], true),
+        (vec![json!("NaN"); RECORDS_MAX + 1], false),
+        (vec![json!({"ticker": "A", "data": vec!["NaN"; RECORDS_MAX]})], true),
+        (vec![json!({"ticker": "A", "data": vec!["NaN"; RECORDS_MAX + 1]})], false),
     ] {
-        let body = json!({"status": "ok", "data": entries}).to_string();
+        // What stands for itself is refused by the parser.
+        let body = json!({"status": "ok", "data": entries}).to_string().replace("\"NaN\"", "NaN");
         let envelope = Envelope::parse(body.as_bytes()).unwrap();
         let got = harvest(&envelope, Dataset::DailyPrices, &asked, &context).map(drop);
         let expect =
