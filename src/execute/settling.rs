@@ -81,6 +81,7 @@ impl Execution<'_> {
             *counts.rejected.entry(collection).or_default() += count;
         }
         counts.batches += 1;
+        self.state.note_done(work.units().saturating_sub(group.failed.len()));
         let endpoint = work.endpoint;
         let failure = |(ticker, reason)| Failure {
             ticker: Some(ticker),

@@ -106,6 +106,55 @@ pub enum FirestoreError {
     Token(#[from] TokenError),
     #[error("firestore's answer cannot be read: {0}")]
     Protocol(String),
+    /// Firestore answers, but not this query.
+    #[error("firestore's index {index} is {}", index_state(*.is_building))]
+    Index {
+        /// The collection and the fields that the query needs it for.
+        index: String,
+        is_building: bool,
+    },
+}
+
+fn index_state(is_building: bool) -> &'static str {
+    if is_building {
+        "still being built: this works as soon as it is"
+    } else {
+        "missing: create it from firestore.indexes.json (`cargo xtask indexes`, or Terraform)"
+    }
+}
+
+/// What an error says of itself.
+#[derive(Deserialize)]
+pub(super) struct Detail {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    status: String,
+    /// The HTTP status that stands for it.
+    #[serde(default)]
+    code: u16,
+}
+
+/// The body of an error.
+#[derive(Deserialize)]
+struct Answer {
+    error: Detail,
+}
+
+impl From<Detail> for FirestoreError {
+    fn from(detail: Detail) -> Self {
+        let http = StatusCode::from_u16(detail.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        detail.into_error(http)
+    }
+}
+
+impl Detail {
+    fn into_error(self, status: StatusCode) -> FirestoreError {
+        FirestoreError::Status {
+            code: Code::from_name(&self.status).unwrap_or_else(|| Code::from_http(status)),
+            message: shorten(&self.message),
+        }
+    }
 }
 
 /// Longest message kept of an error answer, in characters.
@@ -114,17 +163,6 @@ const MESSAGE_CHARS_MAX: usize = 500;
 impl FirestoreError {
     /// The error that an answer with a failure status means.
     pub fn from_answer(status: StatusCode, body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Answer {
-            error: Detail,
-        }
-        #[derive(Deserialize)]
-        struct Detail {
-            #[serde(default)]
-            message: String,
-            #[serde(default)]
-            status: String,
-        }
         // Streamed methods wrap the same object in an array; read first, as a lone object is no array
         // but serde takes an array for the object's fields.
         if status.is_redirection() {
@@ -136,10 +174,7 @@ impl FirestoreError {
             .or_else(|_| serde_json::from_slice::<Answer>(body))
             .map(|answer| answer.error);
         match detail {
-            Ok(detail) => Self::Status {
-                code: Code::from_name(&detail.status).unwrap_or_else(|| Code::from_http(status)),
-                message: shorten(&detail.message),
-            },
+            Ok(detail) => detail.into_error(status),
             Err(_) => Self::Status {
                 code: Code::from_http(status),
                 message: shorten(&String::from_utf8_lossy(body)),
@@ -147,9 +182,29 @@ impl FirestoreError {
         }
     }
 
+    /// The error of a body that came with a success and is not what it should be: the one that it names, or that
+    /// it cannot be read.
+    pub(super) fn of_body(body: &[u8], broken: &serde_json::Error) -> Self {
+        match serde_json::from_slice::<Answer>(body) {
+            Ok(answer) => answer.error.into(),
+            Err(_) => Self::Protocol(shorten(&broken.to_string())),
+        }
+    }
+
+    /// The same of a query that needs this index.
+    pub(super) fn of_query(self, index: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Status { code: Code::FailedPrecondition, message } if message.contains("requires an index") => {
+                Self::Index { index: index(), is_building: message.contains("currently building") }
+            }
+            other => other,
+        }
+    }
+
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Status { code, .. } => Some(*code),
+            Self::Index { .. } => Some(Code::FailedPrecondition),
             Self::Transport(_) | Self::Protocol(_) | Self::Token(_) => None,
         }
     }
@@ -157,7 +212,9 @@ impl FirestoreError {
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Denied(_)) | Self::Token(TokenError::Refused(_)) => false,
+            Self::Transport(TransportError::Denied(_))
+            | Self::Token(TokenError::Refused(_))
+            | Self::Index { .. } => false,
             Self::Transport(_) | Self::Protocol(_) | Self::Token(TokenError::Endpoint(_)) => true,
             Self::Status { code, .. } => code.is_retryable(),
         }
@@ -166,7 +223,9 @@ impl FirestoreError {
     /// Whether the request may have been carried out all the same.
     pub fn is_ambiguous(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Connect(_) | TransportError::Denied(_)) | Self::Token(_) => false,
+            Self::Transport(TransportError::Connect(_) | TransportError::Denied(_))
+            | Self::Token(_)
+            | Self::Index { .. } => false,
             Self::Transport(_) | Self::Protocol(_) => true,
             Self::Status { code, .. } => {
                 matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Internal | Code::Unknown)
@@ -201,6 +260,29 @@ mod tests {
     fn a_body_without_a_status_falls_back_on_http() {
         check(409, "", Code::Aborted, "");
         check(503, "<html>busy</html>", Code::Unavailable, "<html>busy</html>");
+    }
+
+    #[test]
+    fn an_index_that_is_not_there_is_named_and_no_outage() {
+        let told = |message: &str| {
+            let error = FirestoreError::Status { code: Code::FailedPrecondition, message: message.to_owned() };
+            error.of_query(|| "ingestion_runs (job, created_at)".to_owned())
+        };
+        let missing = told("The query requires an index. You can create it here: https://console.firebase.google.com/x");
+        assert_eq!(
+            missing.to_string(),
+            "firestore's index ingestion_runs (job, created_at) is missing: create it from firestore.indexes.json \
+             (`cargo xtask indexes`, or Terraform)"
+        );
+        let building = told(
+            "The query requires an index. That index is currently building and cannot be used yet. See its status here: x",
+        );
+        assert_eq!(
+            building.to_string(),
+            "firestore's index ingestion_runs (job, created_at) is still being built: this works as soon as it is"
+        );
+        assert!(!missing.is_retryable() && !missing.is_ambiguous());
+        assert_eq!(told("no such time").to_string(), "firestore answered FAILED_PRECONDITION: no such time");
     }
 
     #[test]

@@ -75,6 +75,12 @@ fn selection(fields: &[&str]) -> Option<(String, Json)> {
 }
 
 impl Query<'_> {
+    /// The index that it needs, for people: `ingestion_runs (job, created_at descending)`.
+    pub(super) fn index(&self) -> String {
+        let equals: String = self.equals.iter().map(|(field, _)| format!("{field}, ")).collect();
+        format!("{} ({equals}{} descending)", self.collection, self.newest_by)
+    }
+
     pub(super) fn to_json(&self) -> Bytes {
         let filters: Vec<Json> = self
             .equals

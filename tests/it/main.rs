@@ -4,6 +4,7 @@ mod conformance;
 mod deploy;
 mod firestore;
 mod hostile;
+mod ledger;
 mod logging;
 mod simulation;
 mod tidy;
