@@ -107,7 +107,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Most remarks kept of a run.
+/// Most remarks kept of a run: the latest.
 pub const REMARKS_MAX: usize = 50;
 /// Most characters of a remark; the entry of the run must fit into a document.
 const REMARK_CHARS_MAX: usize = 500;
@@ -184,9 +184,14 @@ impl RunState {
         if let Some((end, _)) = remark.char_indices().nth(REMARK_CHARS_MAX) {
             remark.truncate(end);
         }
-        if self.remarks.len() < REMARKS_MAX && !self.remarks.contains(&remark) {
-            self.remarks.push(remark);
+        if self.remarks.contains(&remark) {
+            return;
         }
+        // What was said last is what somebody looks for.
+        if self.remarks.len() >= REMARKS_MAX {
+            self.remarks.remove(0);
+        }
+        self.remarks.push(remark);
     }
 
     pub fn has_pending(&self) -> bool {

@@ -62,7 +62,10 @@ pub(super) fn batch_get(body: &[u8], names: &[String]) -> Result<Vec<Document>, 
             _ => return Err(unknown_element()),
         };
         if !open.remove(name.as_str()) {
-            return Err(FirestoreError::Protocol(format!("a document that is not asked for: {}", shorten(name))));
+            return Err(FirestoreError::Protocol(format!(
+                "a document that is not asked for: {}",
+                shorten(name)
+            )));
         }
         if let Some(found) = element.found {
             documents.push(found.read_at(element.read_time.ok_or_else(unknown_element)?)?);

@@ -17,7 +17,11 @@ pub(super) enum Committed {
 
 impl Ledger {
     /// Commits a claim; a conflict with a write of `owner` itself, whose answer was lost, is a success.
-    pub(super) async fn commit_owned(&self, writes: &[Write], owner: &str) -> Result<Committed, FirestoreError> {
+    pub(super) async fn commit_owned(
+        &self,
+        writes: &[Write],
+        owner: &str,
+    ) -> Result<Committed, FirestoreError> {
         let committed = self.commit(writes).await?;
         if let (Committed::Conflict, Some(write)) = (&committed, writes.first())
             && let Some(document) = self.firestore.get(&write.document).await?
@@ -52,4 +56,3 @@ impl Ledger {
 fn is_conflict(error: &FirestoreError) -> bool {
     matches!(error.code(), Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound))
 }
-

@@ -79,7 +79,8 @@ impl Entry {
             Some(state) => packing::unpack(state),
             None => Err("there is none".to_owned()),
         };
-        let number = |name| fields.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());
+        let number =
+            |name| fields.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());
         Ok(Self {
             state: state.map_err(|error| broken(&format!("whose state cannot be read: {error}")))?,
             owner: fields.get(OWNER).and_then(Value::as_str).unwrap_or_default().to_owned(),

@@ -126,7 +126,10 @@ mod tests {
 
     #[test]
     fn an_entry_of_a_version_without_accounts_has_none_to_add_up() {
-        assert_eq!(RunState { pending: vec![], failed: vec![failure("/a", "A")], ..state() }.imbalance(), None);
+        assert_eq!(
+            RunState { pending: vec![], failed: vec![failure("/a", "A")], ..state() }.imbalance(),
+            None
+        );
     }
 
     #[test]

@@ -79,3 +79,14 @@ fn only_a_run_that_has_ended_with_failures_can_be_tried_again() {
     assert!(!RunState { failed: vec![], ..partial.clone() }.can_try_again(), "records alone were rejected");
     assert!(!RunState { status: Status::Succeeded, ..partial }.can_try_again());
 }
+
+#[test]
+fn the_latest_remarks_are_kept_each_once() {
+    let mut run = state();
+    for number in 0..REMARKS_MAX + 10 {
+        run.remark(format!("remark {number}"));
+        run.remark(format!("remark {number}"));
+    }
+    assert_eq!(run.remarks.len(), REMARKS_MAX);
+    assert_eq!((run.remarks[0].as_str(), run.remarks[REMARKS_MAX - 1].as_str()), ("remark 10", "remark 59"));
+}

@@ -88,7 +88,9 @@ fn every_document_that_is_asked_for_is_accounted_for() {
     check_get(
         &two,
         &["a", "b", "c"],
-        Err("firestore's answer cannot be read: 1 of 3 documents are neither found nor missing, the first is c"),
+        Err(
+            "firestore's answer cannot be read: 1 of 3 documents are neither found nor missing, the first is c",
+        ),
     );
     check_get(&two, &["a"], Err("firestore's answer cannot be read: a document that is not asked for: b"));
     check_get(

@@ -220,7 +220,10 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                     Some((_, work)) => work.tickers.push(ticker.clone()),
                     None => {
                         let (tickers, reason) = (vec![ticker.clone()], reason.clone());
-                        works.push((number, Work { endpoint: endpoint.clone(), tickers, reason, tries: *tries }));
+                        works.push((
+                            number,
+                            Work { endpoint: endpoint.clone(), tickers, reason, tries: *tries },
+                        ));
                     }
                 },
             }

@@ -9,10 +9,7 @@ fn check(status: Status, before: Option<Counted>, expect: [i64; 4]) {
     let (state, write) = count(RunState { status, counted: before.map(Box::new), ..state() }, "c");
     let increments: Vec<_> =
         write.increments.iter().filter_map(|(_, value)| value.as_i64()).take(4).collect();
-    assert_eq!(
-        (increments, state.counted.map(|counted| counted.status)),
-        (expect.to_vec(), Some(status))
-    );
+    assert_eq!((increments, state.counted.map(|counted| counted.status)), (expect.to_vec(), Some(status)));
 }
 
 #[test]
@@ -58,7 +55,11 @@ fn a_ticks_run_covers_its_scheduled_time_also_by_a_clock_that_is_behind() {
     let late = due + chrono::TimeDelta::seconds(3);
     assert_eq!(covered(early, Some(due)), due.timestamp_millis());
     assert_eq!(covered(late, Some(due)), late.timestamp_millis());
-    assert_eq!(covered(early, None), early.timestamp_millis(), "a run by hand before the time is not the tick's");
+    assert_eq!(
+        covered(early, None),
+        early.timestamp_millis(),
+        "a run by hand before the time is not the tick's"
+    );
 }
 
 #[test]

@@ -136,7 +136,8 @@ pub fn firestore(bytes: &[u8]) {
     // What a query finds is of any name.
     let found = wait(app.firestore.list("things", &[], None)).map(|page| page.documents).unwrap_or_default();
     for document in found {
-        let _ = (StoredBreaker::from_document(&document), JobTotals::from_document(&document), document.age());
+        let _ =
+            (StoredBreaker::from_document(&document), JobTotals::from_document(&document), document.age());
         let encoded =
             Write::overwrite(paths[0].clone(), document.fields.clone()).encode("projects/p/databases/d");
         serde_json::from_slice::<Json>(&encoded.json).expect("a write is JSON");

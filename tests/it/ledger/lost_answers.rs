@@ -24,7 +24,10 @@ fn a_run_counts_once_whichever_commits_answer_is_lost() {
             assert_eq!((kind, status), ("ended", 200), "{report:#}");
             assert_eq!(report["data"]["attempt"], 1);
             let (kind, again, _) = told(app.run(tick(&app)).await);
-            assert_eq!((kind, &again["data"]["records_stored"]), ("finished", &report["data"]["records_stored"]));
+            assert_eq!(
+                (kind, &again["data"]["records_stored"]),
+                ("finished", &report["data"]["records_stored"])
+            );
             let path = app.ledger.statistics(JOB);
             let stored = app.firestore.get(&path).await.expect("Firestore answers").expect("there");
             assert_eq!(JobTotals::from_document(&stored).statistics.jobs_processed, 1);
@@ -40,7 +43,9 @@ fn a_resumed_run_is_owned_although_the_answer_is_lost() {
         let state = tick(&app).into_state(app.world.clock.now());
         assert!(matches!(app.ledger.claim(state.clone()).await, Ok(Claim::Owned(_))));
         world.handle.sleep(LEASE).await;
-        let Ok(Some(Claim::Owned(owned))) = app.ledger.resume(&state.run_id).await else { panic!("not owned") };
+        let Ok(Some(Claim::Owned(owned))) = app.ledger.resume(&state.run_id).await else {
+            panic!("not owned")
+        };
         assert_eq!((owned.state.attempt, owned.state.status), (2, Status::Running));
         app.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner");
     });

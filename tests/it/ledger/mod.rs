@@ -2,7 +2,9 @@
 
 mod accounts;
 mod leases;
+mod lists;
 mod lost_answers;
 mod planning;
 mod streams;
+mod tokens;
 mod world;

@@ -44,20 +44,23 @@ fn a_watchlist_that_breaks_off_is_read_again() {
 
 #[test]
 fn a_watchlist_that_always_breaks_off_starts_no_run() {
-    let script =
-        |method: &str, _| if method == "runQuery" { Way::Changed(broken) } else { Way::Usual };
+    let script = |method: &str, _| if method == "runQuery" { Way::Changed(broken) } else { Way::Usual };
     play(script, |world| async move {
         let (_, report, status) = run(&world, 1_000).await;
         assert_eq!((status, &report["data"]["calls"]), (503, &json!(0)));
         let words = report["message"].as_str().expect("a sentence");
-        assert!(words.starts_with("not started: ") && words.ends_with("UNAVAILABLE: the stream broke"), "{words}");
+        assert!(
+            words.starts_with("not started: ") && words.ends_with("UNAVAILABLE: the stream broke"),
+            "{words}"
+        );
     });
 }
 
 #[test]
 fn a_short_page_is_the_last_one_only_when_firestore_says_so() {
-    let script =
-        |method: &str, asked| if method == "runQuery" && asked == 0 { Way::Changed(short) } else { Way::Usual };
+    let script = |method: &str, asked| {
+        if method == "runQuery" && asked == 0 { Way::Changed(short) } else { Way::Usual }
+    };
     play(script, |world| async move {
         let (_, report, status) = run(&world, 1_000).await;
         assert_eq!((status, &report["data"]["tickers_processed"]), (200, &json!(1_000)), "{report:#}");

@@ -1,6 +1,6 @@
 //! Instances on virtual time, one Firestore whose answers go the way that a test wants, and a provider that knows everybody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(super) struct World {
     pub(super) handle: Handle,
     store: Arc<Mutex<Store>>,
     script: Script,
+    /// Tickers that the provider does not know.
+    unknown: Arc<Mutex<BTreeSet<String>>>,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
@@ -59,8 +61,8 @@ pub(super) fn play<F: Future<Output = ()> + Send + 'static>(
     test: impl FnOnce(World) -> F,
 ) {
     let mut executor = Executor::new(Dice::new(1));
-    let (store, asked) = (Arc::default(), Arc::default());
-    let world = World { handle: executor.handle(), store, script: Arc::new(script), asked };
+    let (store, unknown, asked) = (Arc::default(), Arc::default(), Arc::default());
+    let world = World { handle: executor.handle(), store, script: Arc::new(script), unknown, asked };
     executor.run(test(world)).expect("the test ends");
 }
 
@@ -71,6 +73,11 @@ pub(super) fn usual(_: &str, _: usize) -> Way {
 impl World {
     /// An instance whose clock is wrong by `skew`.
     pub(super) fn instance(&self, skew: TimeDelta) -> Arc<App> {
+        self.instance_with(skew, |_| None)
+    }
+
+    /// The same with settings of its own.
+    pub(super) fn instance_with(&self, skew: TimeDelta, own: fn(&str) -> Option<&'static str>) -> Arc<App> {
         let ports = Ports {
             transport: Arc::new(self.clone()),
             clock: Arc::new(VirtualClock::new(self.handle.clone(), skew, Duration::ZERO)),
@@ -80,7 +87,7 @@ impl World {
         let setting = |name: &str| match name {
             "batch_size_tiingo" => Some("1000".to_owned()),
             "job_deadline_seconds" => Some("240".to_owned()),
-            _ => deaf::setting(name),
+            _ => own(name).map(str::to_owned).or_else(|| deaf::setting(name)),
         };
         let instance = Instance::new(&ports);
         Arc::new(App::new(Config::parse(setting).expect("the settings are valid"), ports, instance))
@@ -90,7 +97,8 @@ impl World {
     pub(super) fn seed(&self, app: &App, tickers: usize) {
         let symbol = |number| {
             let path = DocumentPath::new(&app.config.collections.universe, &format!("T{number:05}"));
-            Write::overwrite(path, fields([("isActive", Value::Boolean(true))])).encode(app.firestore.database())
+            Write::overwrite(path, fields([("isActive", Value::Boolean(true))]))
+                .encode(app.firestore.database())
         };
         for from in (0..tickers).step_by(500) {
             let writes: Vec<Json> = (from..tickers.min(from + 500))
@@ -109,6 +117,21 @@ impl World {
         (reply.status, reply.body)
     }
 
+    /// Lets the provider know everybody but these.
+    pub(super) fn unknown(&self, tickers: &[&str]) {
+        let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        *unknown = tickers.iter().map(ToString::to_string).collect();
+    }
+
+    /// Writes a document as it is, past all faults.
+    pub(super) fn store(&self, app: &App, write: &Write) {
+        let write: Json = serde_json::from_slice(&write.encode(app.firestore.database()).json).expect("JSON");
+        let path = format!("/v1/{}/documents:commit", app.firestore.database());
+        let (status, body) =
+            self.handle_now(&http::Method::POST, &path, json!({"writes": [write]}).to_string().as_bytes());
+        assert!(status.is_success(), "{body}");
+    }
+
     /// How often a method was asked for.
     pub(super) fn asked(&self, method: &str) -> usize {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,13 +146,33 @@ impl World {
     }
 }
 
+impl World {
+    /// What is answered by everybody but Firestore.
+    fn elsewhere(&self, request: &OutboundRequest) -> InboundResponse {
+        if request.url.contains("/computeMetadata/") {
+            let token = Bytes::from_static(b"e.eyJleHAiOjk5OTk5OTk5OTl9.s");
+            let status = match self.way("identity") {
+                Way::Usual => StatusCode::OK,
+                _ => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            return InboundResponse { status, headers: HeaderMap::new(), body: token };
+        }
+        if request.method == http::Method::GET {
+            return response(StatusCode::OK, &json!({"status": "healthy"}));
+        }
+        self.way("call");
+        let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
+        response(StatusCode::OK, &prices(&request.body, &unknown))
+    }
+}
+
 impl Transport for World {
     fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<InboundResponse, TransportError>> {
         let world = self.clone();
         Box::pin(async move {
             world.handle.sleep(Duration::from_millis(1)).await;
             let Some((_, rest)) = request.url.split_once("/v1/projects") else {
-                return Ok(response(StatusCode::OK, &prices(&request.body)));
+                return Ok(world.elsewhere(&request));
             };
             let path = format!("/v1/projects{rest}");
             let method = path.rsplit_once(':').map_or("", |(_, method)| method);
@@ -153,13 +196,16 @@ fn response(status: StatusCode, body: &Json) -> InboundResponse {
     InboundResponse { status, headers: HeaderMap::new(), body: Bytes::from(body.to_string()) }
 }
 
-/// One price for each ticker.
-fn prices(request: &[u8]) -> Json {
+/// One price for each ticker that is known.
+fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
     let request: Json = serde_json::from_slice(request).expect("a call is JSON");
-    let price = json!({"date": "2026-11-23", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
-    let tickers = request["tickers"].as_array().expect("tickers").iter();
-    let entries: Vec<_> =
-        tickers.map(|ticker| json!({"ticker": ticker, "data": [price], "count": 1})).collect();
+    let price =
+        json!({"date": "2026-11-23", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
+    let entry = |ticker: &Json| match unknown.contains(ticker.as_str().expect("a text")) {
+        true => json!({"ticker": ticker, "error": "no such symbol", "data": null}),
+        false => json!({"ticker": ticker, "data": [price], "count": 1}),
+    };
+    let entries: Vec<_> = request["tickers"].as_array().expect("tickers").iter().map(entry).collect();
     json!({"status": "ok", "data": entries, "errors": null})
 }
 
