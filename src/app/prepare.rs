@@ -42,7 +42,9 @@ impl App {
             Kept::Expired => return Err(Stop::Ledger { reason: LEASE_EXPIRED.to_owned() }),
         };
         if let Some((tickers, remarks)) = planned {
-            remarks.into_iter().for_each(|remark| owned.state.remark(remark));
+            for remark in remarks {
+                owned.state.remark(remark);
+            }
             owned.state.plan(plan::work(job, scope, &tickers), tickers.len());
         }
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();

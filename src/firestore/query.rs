@@ -77,8 +77,10 @@ fn selection(fields: &[&str]) -> Option<(String, Json)> {
 impl Query<'_> {
     /// The index that it needs, for people: `ingestion_runs (job, created_at descending)`.
     pub(super) fn index(&self) -> String {
-        let equals: String = self.equals.iter().map(|(field, _)| format!("{field}, ")).collect();
-        format!("{} ({equals}{} descending)", self.collection, self.newest_by)
+        let newest_by = format!("{} descending", self.newest_by);
+        let fields: Vec<_> =
+            self.equals.iter().map(|(field, _)| *field).chain([newest_by.as_str()]).collect();
+        format!("{} ({})", self.collection, fields.join(", "))
     }
 
     pub(super) fn to_json(&self) -> Bytes {

@@ -66,7 +66,7 @@ impl Entry {
             ("records_rejected", Value::Integer(state.counts.records_rejected().cast_signed())),
             ("duration_ms", Value::Integer(state.duration_ms.cast_signed())),
             ("trace_id", state.trace_id.as_ref().map_or(Value::NULL, Value::string)),
-            ("stopped", state.stopped.as_ref().map_or(Value::NULL, words)),
+            ("stopped", state.stopped.as_deref().map_or(Value::NULL, words)),
             ("message", words(&state.message())),
         ]);
         fields.insert("state".to_owned(), packing::pack(state));
@@ -90,7 +90,7 @@ impl Entry {
     }
 }
 
-fn words(text: &String) -> Value {
+fn words(text: &str) -> Value {
     Value::string(clip(text, WORDS_BYTES_MAX))
 }
 

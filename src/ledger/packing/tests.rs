@@ -58,12 +58,12 @@ fn left(state: &RunState) -> BTreeMap<(String, String), (bool, Option<Class>, u3
 }
 
 /// Stores a state and reads it again; checks that it fits, and that nothing is left out.
-fn check(state: RunState) -> RunState {
+fn check(state: &RunState) -> RunState {
     let fields = entry(state.clone()).to_fields(chrono::TimeDelta::days(90));
     let bytes = fields_stored_bytes(&fields);
     assert!(bytes < DOCUMENT_BYTES_MAX, "{bytes} bytes");
     let stored = Entry::from_fields(&fields).unwrap().state;
-    assert!(left(&stored) == left(&state), "a ticker is lost");
+    assert!(left(&stored) == left(state), "a ticker is lost");
     assert_eq!((&stored.tickers_given, &stored.counts), (&state.tickers_given, &state.counts));
     stored
 }
@@ -90,21 +90,21 @@ fn a_usual_run_is_readable_text() {
     let failed = (0..50).map(|n| failure("/fetch", &format!("T{n}"))).collect();
     let run = RunState { failed, ..state() };
     assert!(matches!(pack(&run), Value::String(_)));
-    assert_eq!(check(run.clone()), run);
+    assert_eq!(check(&run), run);
 }
 
 #[test]
 fn twenty_thousand_failures_with_the_same_words_keep_them() {
     let failed = (0..20_000).map(|n| failure("/fetch", &format!("T{n}"))).collect();
     let run = RunState { failed, ..state() };
-    assert_eq!(check(run.clone()), run);
+    assert_eq!(check(&run), run);
 }
 
 #[test]
 fn five_thousand_tickers_that_fail_twice_with_words_of_their_own_fit() {
     let mut noise = Noise(1);
     let tickers = noise.tickers(5_000, 5);
-    let stored = check(hostile_run(&tickers, 300, &mut noise));
+    let stored = check(&hostile_run(&tickers, 300, &mut noise));
     assert!(stored.failed.iter().all(|failure| failure.reason.len() > 20), "some words are kept of each");
 }
 
@@ -113,7 +113,7 @@ fn ten_thousand_of_the_longest_tickers_fit_whatever_words_they_fail_with() {
     let mut noise = Noise(2);
     for words in [0, 1, 10, 300] {
         let tickers = noise.tickers(10_000, TICKER_BYTES_MAX);
-        check(hostile_run(&tickers, words, &mut noise));
+        check(&hostile_run(&tickers, words, &mut noise));
     }
 }
 
@@ -128,7 +128,7 @@ fn what_a_plan_may_have_at_most_fits_by_its_length_alone() {
         let run = hostile_run(&tickers, 100, &mut noise);
         let text = tight::encode(&run);
         assert!(text.len() <= 947_000, "{} bytes before they are compressed", text.len());
-        check(run);
+        check(&run);
     }
 }
 
@@ -144,7 +144,7 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
     };
     let pending = tickers.iter().enumerate().map(work).collect();
     let run = RunState { pending, failed: vec![failure("/fetch", "ALONE")], ..state() };
-    check(run);
+    check(&run);
 }
 
 #[test]

@@ -20,7 +20,7 @@ fn five_slow_pages_of_the_watchlist_do_not_cost_the_lease() {
             world.handle.sleep(Duration::from_secs(65)).await;
             told(other.run(tick(&other)).await)
         };
-        let (first, (kind, report, _)) = join(app.run(tick(&app)), second).await;
+        let (first, (kind, report, _)) = Box::pin(join(app.run(tick(&app)), second)).await;
         assert_eq!((kind, &report["message"]), ("running", &json!("running: finding out the tickers")));
         let (kind, report, status) = told(first);
         assert_eq!((kind, status), ("ended", 200), "{report:#}");

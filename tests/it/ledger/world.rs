@@ -132,6 +132,11 @@ impl World {
         assert!(status.is_success(), "{body}");
     }
 
+    /// Waits until that time of the world.
+    pub(super) async fn until(&self, time: Duration) {
+        self.handle.sleep(time.saturating_sub(self.handle.now())).await;
+    }
+
     /// How often a method was asked for.
     pub(super) fn asked(&self, method: &str) -> usize {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -201,9 +206,12 @@ fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
     let request: Json = serde_json::from_slice(request).expect("a call is JSON");
     let price =
         json!({"date": "2026-11-23", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
-    let entry = |ticker: &Json| match unknown.contains(ticker.as_str().expect("a text")) {
-        true => json!({"ticker": ticker, "error": "no such symbol", "data": null}),
-        false => json!({"ticker": ticker, "data": [price], "count": 1}),
+    let entry = |ticker: &Json| {
+        if unknown.contains(ticker.as_str().expect("a text")) {
+            json!({"ticker": ticker, "error": "no such symbol", "data": null})
+        } else {
+            json!({"ticker": ticker, "data": [price], "count": 1})
+        }
     };
     let entries: Vec<_> = request["tickers"].as_array().expect("tickers").iter().map(entry).collect();
     json!({"status": "ok", "data": entries, "errors": null})

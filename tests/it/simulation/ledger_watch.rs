@@ -71,7 +71,7 @@ fn fault(old: Option<&View>, new: &View) -> Option<String> {
     }
     let silence = (new.changed_at - old.changed_at).to_std().unwrap_or_default();
     if old.state.status == Status::Running && silence < old.lease {
-        return Some(format!("taken over {:?} before the lease ended", old.lease - silence));
+        return Some(format!("taken over {:?} before the lease ended", old.lease.saturating_sub(silence)));
     }
     None
 }
