@@ -126,7 +126,7 @@ impl CallError {
     fn class(&self) -> Class {
         match self {
             Self::Token(TokenError::Refused(_)) => Class::Unauthorized,
-            Self::Token(TokenError::Endpoint(_)) => Class::Connect,
+            Self::Token(TokenError::Endpoint(_)) => Class::Token,
             Self::Transport(error) => Class::of_transport(error),
         }
     }

@@ -69,7 +69,7 @@ pub async fn calls(
             "metadata",
         ],
     };
-    let documents = firestore.names(&range).await?;
+    let documents = firestore.names(&range).await?.documents;
     let truncated = documents.len() > CALLS_MAX;
     let mut calls: Vec<_> =
         documents.iter().take(CALLS_MAX).filter_map(|document| summary(document, run_id)).collect();

@@ -5,6 +5,7 @@ mod deploy;
 mod firestore;
 mod hostile;
 mod intake;
+mod ledger;
 mod logging;
 mod simulation;
 mod tidy;
