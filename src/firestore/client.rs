@@ -71,17 +71,38 @@ impl Firestore {
         Ok(self.get_all(std::slice::from_ref(document)).await?.into_iter().next())
     }
 
+    /// The document where it exists, and Firestore's time at which that was so.
+    pub async fn get_at(
+        &self,
+        document: &DocumentPath,
+    ) -> Result<(Option<Document>, Option<DateTime<Utc>>), FirestoreError> {
+        let (documents, time) = self.get_all_at(std::slice::from_ref(document)).await?;
+        Ok((documents.into_iter().next(), time))
+    }
+
     /// Those of the documents that exist, in any order; one request.
     pub async fn get_all(&self, documents: &[DocumentPath]) -> Result<Vec<Document>, FirestoreError> {
+        Ok(self.get_all_at(documents).await?.0)
+    }
+
+    async fn get_all_at(
+        &self,
+        documents: &[DocumentPath],
+    ) -> Result<(Vec<Document>, Option<DateTime<Utc>>), FirestoreError> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Row {
             found: Option<WireDocument>,
+            read_time: Option<DateTime<Utc>>,
         }
         let name = |document: &DocumentPath| format!("{}/documents/{document}", self.database());
         let names: Vec<_> = documents.iter().map(name).collect();
         let body = Bytes::from(serde_json::json!({"documents": names}).to_string());
         let rows: Vec<Row> = self.read(":batchGet", body).await?;
-        rows.into_iter().filter_map(|row| row.found).map(TryInto::try_into).collect()
+        let time = rows.iter().filter_map(|row| row.read_time).max();
+        let documents: Result<_, _> =
+            rows.into_iter().filter_map(|row| row.found).map(TryInto::try_into).collect();
+        Ok((documents?, time))
     }
 
     /// One page of a collection, in the order of the ids, with only the fields of `mask`. A query, as a listing has

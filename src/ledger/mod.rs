@@ -63,6 +63,16 @@ pub struct Fence {
     update_time: DateTime<Utc>,
 }
 
+impl Fence {
+    /// The name under which the run is owned: no other attempt has it.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+}
+
+/// Writes that are committed together with a claim, for the run and the name of its owner.
+pub type Beside<'a> = dyn Fn(&RunState, &str) -> Vec<Write> + Send + Sync + 'a;
+
 /// Why a fenced write did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
@@ -80,20 +90,21 @@ impl Ledger {
     }
 
     /// Makes the caller the owner of the run, or says who is.
-    pub async fn claim(&self, new: RunState) -> Result<Claim, FirestoreError> {
+    pub async fn claim(&self, new: RunState, beside: &Beside<'_>) -> Result<Claim, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
             let entry =
                 Entry { state: new.clone(), owner: owner.clone(), lease_expires_at: self.lease_end() };
             let create = self.write(&entry, Precondition::Missing);
-            match self.commit_owned(&[create], &owner).await? {
+            let writes: Vec<_> = std::iter::once(create).chain(beside(&new, &owner)).collect();
+            match self.commit_owned(&writes, &owner).await? {
                 Committed::Done(update_time) => {
                     let fence = Fence { owner, update_time };
                     return Ok(Claim::Owned(Box::new(Owned { state: new, fence })));
                 }
                 Committed::Conflict => {
                     if let Some(claim) =
-                        self.take_over(&new.run_id, Some(&new.request_digest), &owner).await?
+                        self.take_over(&new.run_id, Some(&new.request_digest), &owner, beside).await?
                     {
                         return Ok(claim);
                     }
@@ -104,13 +115,13 @@ impl Ledger {
     }
 
     /// Goes on with a run that is known: none where it is not.
-    pub async fn resume(&self, run_id: &str) -> Result<Option<Claim>, FirestoreError> {
+    pub async fn resume(&self, run_id: &str, beside: &Beside<'_>) -> Result<Option<Claim>, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
             if self.get(run_id).await?.is_none() {
                 return Ok(None);
             }
-            if let Some(claim) = self.take_over(run_id, None, &owner).await? {
+            if let Some(claim) = self.take_over(run_id, None, &owner, beside).await? {
                 return Ok(Some(claim));
             }
         }
@@ -128,6 +139,7 @@ impl Ledger {
         run_id: &str,
         digest: Option<&str>,
         owner: &str,
+        beside: &Beside<'_>,
     ) -> Result<Option<Claim>, FirestoreError> {
         let Some((entry, update_time)) = self.read(run_id).await? else { return Ok(None) };
         let now = self.world.clock.now();
@@ -142,7 +154,8 @@ impl Ledger {
                 state.resume(now);
                 let entry = Entry { state, owner: owner.to_owned(), lease_expires_at: self.lease_end() };
                 let write = self.write(&entry, Precondition::UnchangedSince(update_time));
-                match self.commit_owned(&[write], owner).await? {
+                let writes: Vec<_> = std::iter::once(write).chain(beside(&entry.state, owner)).collect();
+                match self.commit_owned(&writes, owner).await? {
                     Committed::Done(update_time) => {
                         let fence = Fence { owner: owner.to_owned(), update_time };
                         Ok(Some(Claim::Owned(Box::new(Owned { state: entry.state, fence }))))
@@ -159,10 +172,16 @@ impl Ledger {
         Box::pin(async move { ledger.save(fence, state, Vec::new()).await })
     }
 
-    /// Ends an attempt: the entry and the statistics change together or not at all.
-    pub async fn close(&self, fence: Fence, state: RunState) -> Result<RunState, SaveError> {
+    /// Ends an attempt: the entry, the statistics and what stands `beside` change together or not at all.
+    pub async fn close(
+        &self,
+        fence: Fence,
+        state: RunState,
+        beside: Option<Write>,
+    ) -> Result<RunState, SaveError> {
         let (state, statistics) = statistics::count(state, &self.collections.statistics);
-        self.save(fence, state.clone(), vec![statistics]).await?;
+        let others = std::iter::once(statistics).chain(beside).collect();
+        self.save(fence, state.clone(), others).await?;
         Ok(state)
     }
 

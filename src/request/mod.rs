@@ -166,6 +166,7 @@ impl Trigger {
             tickers_requested: 0,
             pending: Vec::new(),
             failed: Vec::new(),
+            controls: BTreeMap::new(),
             counts: Counts::default(),
             remarks: Vec::new(),
             stopped: None,

@@ -18,6 +18,7 @@ pub(crate) fn state() -> RunState {
         planned: true,
         tickers_requested: 3,
         pending: vec![],
+        controls: BTreeMap::new(),
         failed: vec![],
         counts: Counts::default(),
         remarks: vec![],
@@ -30,7 +31,7 @@ pub(crate) fn state() -> RunState {
 
 pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
     let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
-    Work { endpoint: endpoint.into(), tickers, reason: None, tries: 0 }
+    Work { endpoint: endpoint.into(), tickers, parts: Vec::new(), reason: None, tries: 0 }
 }
 
 pub(crate) fn failure(endpoint: &str, ticker: &str) -> Failure {
