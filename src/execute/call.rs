@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 
-use super::queue::Batch;
+use super::queue::{Batch, Origin};
 use crate::app::App;
 use crate::firestore::Write;
 use crate::google::{Token, TokenError};
@@ -91,7 +91,9 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
         parts: &batch.parts,
         run_time: &run.run_time,
     };
-    let request = call.request(&app.config);
+    let mut request = call.request(&app.config);
+    request.timeout =
+        time_limit(app.config.call.timeout, &batch, app.config.provider(run.provider()).batch_size);
     let (world, google) = (app.world.clone(), app.google.clone());
     let audience = app.config.call.id_token.then(|| app.config.provider(run.provider()).base_url.clone());
     let in_flight = app.connections.started(run.provider());
@@ -109,6 +111,18 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
         };
         Called { number, batch, requested_at, latency: world.clock.instant().since(start), token, answer }
     })
+}
+
+/// How long a call may take. The limit is meant for a whole batch; a piece of one that failed has its share, at least a
+/// fifth, or a ticker on which the service hangs would use up the time of the whole run.
+fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
+    const SHARE_MIN: u32 = 5;
+    if batch.origin == Origin::Planned {
+        return whole;
+    }
+    let tickers = u32::try_from(batch.tickers.len().max(1)).unwrap_or(u32::MAX);
+    let size = u32::try_from(size.max(1)).unwrap_or(u32::MAX);
+    (whole / size).saturating_mul(tickers).max(whole / SHARE_MIN).min(whole)
 }
 
 /// Sends a request, with an ID token where the provider wants one, within its time. A service that repeats the

@@ -1,5 +1,6 @@
 //! Which calls may start now.
 
+use super::failing::TRIES_MAX;
 use super::lane::{Held, Lane};
 use super::queue::{Batch, Origin};
 use super::stop::{RETRY_LATER, Stop};
@@ -10,6 +11,9 @@ use crate::resilience::limits::IN_ROW_MAX;
 
 /// Bytes of writes that may wait before no further call starts.
 const WAITING_BYTES_MAX: usize = 8 << 20;
+
+/// Calls for a ticker that was answered before, in one attempt, to judge the accused.
+const CONTROLS_MAX: u32 = 12;
 
 impl Execution<'_> {
     /// Starts every call that may start now.
@@ -39,7 +43,8 @@ impl Execution<'_> {
     }
 
     fn may_call(&self, now: Instant) -> bool {
-        let calls_max = self.share().map_or(0, |share| share.calls);
+        let calls_max =
+            self.share().map_or(0, |share| share.calls.min(share.lower_to.unwrap_or(share.calls)));
         // After the provider has asked for less, one call finds out whether it answers again.
         let calls_max = if self.app.breakers.limit(self.run.provider()).in_row > 0 {
             calls_max.min(1)
@@ -125,11 +130,15 @@ impl Execution<'_> {
                     None if self.calling.iter().any(|flight| flight.endpoint == endpoint) => {}
                     None => self.give_up_checking(at),
                 }
+            } else if self.wants_control(at) {
+                if let Some(batch) = self.control(at).filter(|_| self.may_control(at)) {
+                    return Some(batch);
+                }
             } else if !lane.accused.is_empty()
                 && self.queue.count(endpoint) == 0
                 && !self.calling.iter().any(|flight| flight.endpoint == endpoint)
             {
-                match self.control(at) {
+                match self.control(at).filter(|_| self.may_control(at)) {
                     Some(batch) => return Some(batch),
                     None => self.judge_without_control(at),
                 }
@@ -165,6 +174,20 @@ impl Execution<'_> {
         Some(Batch { origin: Origin::Control, ..batch })
     }
 
+    /// Whether work has been put off so often that the next failure decides: then the endpoint must be known to be up.
+    fn wants_control(&self, at: usize) -> bool {
+        let Some(lane) = self.lanes.get(at) else { return false };
+        let is_last = |batch: &Batch| batch.endpoint == lane.endpoint && batch.tries >= TRIES_MAX;
+        lane.answered == 0 && lane.controls == 0 && lane.control.is_some() && self.queue.iter().any(is_last)
+    }
+
+    /// Whether a further call for the control ticker may still decide about the accused; counts it.
+    fn may_control(&mut self, at: usize) -> bool {
+        let Some(lane) = self.lanes.get_mut(at) else { return false };
+        lane.controls += 1;
+        lane.controls <= CONTROLS_MAX
+    }
+
     /// All tickers that there are have failed alone, and they are too few to say that the provider is down.
     fn give_up_checking(&mut self, at: usize) {
         let Some(lane) = self.lanes.get(at) else { return };
@@ -190,6 +213,7 @@ impl Execution<'_> {
         self.calling.push(InFlight {
             number: self.call_number,
             endpoint: batch.endpoint,
+            started: self.app.world.clock.instant(),
             work: (!batch.is_control()).then(|| batch.clone().into_work(None)),
             is_check,
         });

@@ -18,7 +18,7 @@ use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::Failure;
 
 /// Attempts of a run in which a single ticker may be put off.
-const TRIES_MAX: u32 = 5;
+pub(super) const TRIES_MAX: u32 = 5;
 /// Shorter waits that a failing provider asks for are its own affair; longer ones are told to all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
 
@@ -28,14 +28,19 @@ impl Execution<'_> {
             return self.on_refused_for_limit(called, fault);
         }
         self.on_failed(&called, &fault);
-        let Called { batch, token, .. } = called;
+        let Called { mut batch, token, .. } = called;
         if batch.is_control() {
             return;
         }
+        batch.failed_alone += u32::from(batch.tickers.len() == 1);
         if self.stop.is_some() || self.is_held(batch.endpoint) {
             return self.put_off.push(batch.into_work(Some(fault.words)));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
+        if batch.tickers.len() == 1 && batch.tries >= TRIES_MAX && answered > 0 {
+            // It has failed in attempt after attempt, in which others were answered.
+            return self.fail(&batch.tickers, batch.endpoint, &fault);
+        }
         let failure = Failed {
             class: fault.class,
             attempt: batch.attempt,
@@ -96,10 +101,13 @@ impl Execution<'_> {
         if fault.class == Class::Timeout {
             lane.pace.slow_down();
         }
-        lane.control_failed |= batch.is_control();
+        if batch.is_control() {
+            lane.control_failed = true;
+            lane.flukes += 1;
+        }
         // While the endpoint answers others, a piece of a failed batch fails by itself: counted, the search for bad
         // tickers would look like an outage.
-        let is_explained = batch.origin == Origin::Piece
+        let is_explained = matches!(batch.origin, Origin::Piece | Origin::Recheck)
             && !lane.is_checking()
             && lane.answered > batch.answered_before.unwrap_or_default();
         if is_explained || lane.held.is_some() {
@@ -182,12 +190,13 @@ impl Execution<'_> {
         }
     }
 
-    /// Without a ticker that was ever answered, nobody can say whether the accused or the provider is at fault. A refusal
-    /// in the provider's own words is believed where it is about few; a failure is not.
+    /// Without a ticker that is answered, nobody can say whether the accused or the provider is at fault. A refusal in the
+    /// provider's own words is believed where it is about few; a failure is not.
     pub(super) fn judge_without_control(&mut self, at: usize) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
+        let never_answered = lane.control.is_none();
         for Accused { batch, fault, .. } in std::mem::take(&mut lane.accused) {
-            if fault.class == Class::BadBatch {
+            if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
             } else {
                 self.postpone(batch, fault.class, &fault.words);
@@ -213,7 +222,7 @@ impl Execution<'_> {
     /// Leaves a batch to the next attempt. A single ticker that the provider has answered with a failure in attempt after
     /// attempt has failed for good, if the provider answers others.
     pub(super) fn postpone(&mut self, mut batch: Batch, class: Class, reason: &str) {
-        batch.tries += 1;
+        batch.tries += u32::from(batch.failed_alone == 0);
         let answers = self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0);
         if answers && batch.tickers.len() == 1 && batch.tries >= TRIES_MAX {
             let fault = Fault { class, words: reason.to_owned(), retry_after: None, named: Vec::new() };

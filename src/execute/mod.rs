@@ -21,6 +21,7 @@ use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -40,6 +41,9 @@ use queue::Queue;
 use steps::{Step, Stepped};
 use stop::Stop;
 use storing::Storing;
+
+/// A call that was cut after so long a time is made smaller in the next attempt.
+const LONG_CALL: Duration = Duration::from_secs(60);
 
 /// A run that was worked on as far as it went.
 pub struct Executed {
@@ -95,6 +99,7 @@ struct Execution<'a> {
 struct InFlight {
     number: u64,
     endpoint: &'static str,
+    started: Instant,
     /// What is left to do if it is cut; none for a control.
     work: Option<Work>,
     /// Whether it is to find out if the provider is up.
@@ -267,6 +272,7 @@ impl<'a> Execution<'a> {
             self.stop = Some(Stop::Deadline);
         }
         self.calls.clear();
+        self.put_off_cut(cut);
         for settled in self.writer.abandon("the request's time was used up before it was stored") {
             self.note_settled(settled);
         }
@@ -280,6 +286,22 @@ impl<'a> Execution<'a> {
         };
         let trends = self.lanes.iter().map(trend).collect();
         Executed { state: self.state, fence: self.fence, stop, trends }
+    }
+
+    /// What was on its way for long and had no answer comes in smaller batches next time; and who is accused stays so.
+    fn put_off_cut(&mut self, cut: bool) {
+        let now = self.app.world.clock.instant();
+        let long = (self.app.config.run.deadline / 3).min(LONG_CALL);
+        for flight in std::mem::take(&mut self.calling) {
+            let took_long = cut && now.since(flight.started) >= long;
+            let tries = u32::from(took_long);
+            self.put_off.extend(flight.work.map(|work| Work { tries: work.tries + tries, ..work }));
+        }
+        for lane in &mut self.lanes {
+            for accused in std::mem::take(&mut lane.accused) {
+                self.put_off.push(accused.batch.into_work(Some(accused.fault.words)));
+            }
+        }
     }
 
     /// Why endpoints were left to a later attempt, by the one that may be called again first.

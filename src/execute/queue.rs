@@ -23,6 +23,8 @@ pub struct Batch {
     pub answered_before: Option<u64>,
     /// How many attempts of the run have put it off because the provider failed on it.
     pub tries: u32,
+    /// How many calls for its one ticker have failed in this attempt.
+    pub failed_alone: u32,
     pub origin: Origin,
 }
 
@@ -35,6 +37,8 @@ pub enum Origin {
     Piece,
     /// One ticker, asked for once more because its error was not understood.
     OnceMore,
+    /// One ticker that is accused, asked for again after the provider has answered others.
+    Recheck,
     /// One ticker that was answered before, asked for again to see whether the provider is up. Nothing of its answer is
     /// stored.
     Control,
@@ -51,6 +55,7 @@ impl Batch {
             attempts_max,
             answered_before: None,
             tries: 0,
+            failed_alone: 0,
             origin: Origin::Planned,
         }
     }
@@ -83,7 +88,8 @@ impl Batch {
             tickers: self.tickers,
             parts: self.parts,
             reason,
-            tries: self.tries,
+            // That its ticker has failed alone is known to the next attempt, however this one ends.
+            tries: self.tries + u32::from(self.failed_alone > 0),
         }
     }
 }

@@ -146,13 +146,20 @@ impl Execution<'_> {
             lane.control = control;
             lane.control_failed = false;
         }
-        let convicted = lane.convicted(called.number);
+        lane.flukes += u64::from(called.batch.failed_alone.max(called.batch.attempt.saturating_sub(1)));
+        let judged = lane.to_judge(called.number);
         let was_probing = std::mem::take(&mut lane.is_probing);
+        let (guilty, open): (Vec<_>, Vec<_>) =
+            judged.into_iter().partition(|accused| accused.is_guilty(lane));
         if let Some(control) = lane.control.clone() {
             self.state.controls.entry(endpoint.to_owned()).or_insert(control);
         }
-        for accused in convicted {
+        for accused in guilty {
             self.fail(&accused.batch.tickers, endpoint, &accused.fault);
+        }
+        for accused in open {
+            let again = Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, ..accused.batch };
+            self.queue.push(again);
         }
         if was_probing {
             self.steps.push_back(Step::Close { endpoint });

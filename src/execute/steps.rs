@@ -104,13 +104,19 @@ impl Execution<'_> {
 
     /// What is due without anything having happened.
     fn upkeep(&self, now: Instant) -> Option<Step> {
-        if self.stop.is_some() || !self.has_work() || now < self.next_upkeep {
-            return None;
+        let goes_on = self.stop.is_none() && self.has_work();
+        if !goes_on {
+            // Calls on their way keep their place.
+            let is_calling = !self.calls.is_empty() && now >= self.next_upkeep;
+            return is_calling.then(|| self.renewal()).flatten();
         }
         let (breakers, provider) = (&self.app.breakers, self.run.provider());
         let is_waiting = self.share().is_none_or(|share| share.calls == 0);
         if breakers.is_stale(provider, now, is_waiting) {
             return Some(Step::Refresh);
+        }
+        if now < self.next_upkeep {
+            return None;
         }
         self.registration(now).or_else(|| {
             let unclaimed = |lane: &&super::lane::Lane| {
@@ -134,23 +140,30 @@ impl Execution<'_> {
     fn registration(&self, now: Instant) -> Option<Step> {
         let provider = self.run.provider();
         let limit = self.app.config.provider(provider).max_concurrency;
-        let Some((registered, age)) = self.app.breakers.registered(provider, self.fence.owner()) else {
+        let Some((registered, _)) = self.app.breakers.registered(provider, self.fence.owner()) else {
             return Some(Step::Register { calls: limit, at_the_end: true });
         };
         let Some(share) = self.share() else {
             return Some(Step::Register { calls: limit, at_the_end: true });
         };
-        if let Some(calls) = share.lower_to {
+        // Not before its own calls have become so few: the others take up at once what they see free.
+        if let Some(calls) = share.lower_to.filter(|calls| self.calls.len() <= *calls) {
             return Some(Step::Register { calls, at_the_end: false });
         }
         if self.must_yield(now) && self.calls.is_empty() {
             return Some(Step::Register { calls: registered, at_the_end: true });
         }
-        if share.runs == 1 && registered < limit {
+        // At the end of the list others may come before calls that are on their way.
+        if share.runs == 1 && registered < limit && self.calls.is_empty() {
             return Some(Step::Register { calls: limit, at_the_end: true });
         }
-        (age >= self.app.config.run.lease / 3)
-            .then_some(Step::Register { calls: registered, at_the_end: false })
+        self.renewal()
+    }
+
+    /// Says that this run is alive, when it is time to.
+    fn renewal(&self) -> Option<Step> {
+        let (calls, age) = self.app.breakers.registered(self.run.provider(), self.fence.owner())?;
+        (age >= self.app.config.run.lease / 3).then_some(Step::Register { calls, at_the_end: false })
     }
 
     /// Whether others wait for this run's calls to end.

@@ -3,6 +3,8 @@
 mod body;
 pub mod problem;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use http::HeaderMap;
 

@@ -44,6 +44,8 @@ pub enum Decision {
 
 /// Tries of a whole batch while the provider answers others: what fails twice has a reason.
 const ATTEMPTS_BESIDE_OTHERS: u32 = 2;
+/// Tries of a single ticker to which there is no answer in time.
+const TIMEOUT_ATTEMPTS_MAX: u32 = 2;
 /// Tries of a batch whose answer cannot be read.
 const MALFORMED_ATTEMPTS_MAX: u32 = 2;
 
@@ -59,6 +61,8 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
         },
         class => {
             let tries_max = match (failure.tickers, class) {
+                // As long again for the same silence: once more is enough.
+                (1, Class::Timeout) => failure.attempts_max.min(TIMEOUT_ATTEMPTS_MAX),
                 (0 | 1, _) => failure.attempts_max,
                 // A half needs half the time.
                 (_, Class::Timeout) => 1,
@@ -122,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_single_ticker_has_all_its_tries_and_is_then_accused() {
-        for class in [Class::Connect, Class::Timeout, Class::Unavailable, Class::Refused, Class::Malformed] {
+        for class in [Class::Connect, Class::Unavailable, Class::Refused, Class::Malformed] {
             let alone = Failure { tickers: 1, answers_others: true, ..failure(class) };
             assert!(is_retry(Failure { attempt: 3, ..alone }), "{class:?}");
             assert_eq!(check(Failure { attempt: 4, ..alone }), Decision::Accuse, "{class:?}");
@@ -139,6 +143,9 @@ mod tests {
     #[test]
     fn what_takes_too_long_is_halved_at_once() {
         assert_eq!(check(failure(Class::Timeout)), Decision::Split);
+        let alone = Failure { tickers: 1, ..failure(Class::Timeout) };
+        assert!(is_retry(alone));
+        assert_eq!(check(Failure { attempt: 2, ..alone }), Decision::Accuse);
     }
 
     #[test]

@@ -120,6 +120,12 @@ impl Slots {
         outlives_caller: bool,
     ) -> Option<Answered> {
         let slot = stage.dice.below(stage.scenario.instances);
+        if stage.scenario.is_forgetful && self.lock()[slot].is_some() {
+            // The one before goes on with what it has, and takes nothing new.
+            let fresh = self.launch(stage, slot);
+            let death = stage.handle.death_of(fresh.owner);
+            stage.handle.spawn(WORLD, bury(stage.clone(), fresh, death));
+        }
         let (identity, router) = self.lock()[slot].clone()?;
         let (sender, receiver) = oneshot::channel();
         let (gone, hang_up) = oneshot::channel::<()>();
@@ -153,6 +159,14 @@ impl Slots {
         }
         answered
     }
+}
+
+/// Notes the death of an instance that nobody starts again.
+async fn bury(stage: Stage, identity: Identity, death: oneshot::Receiver<()>) {
+    // The executor tells of every death.
+    let _ = death.await;
+    stage.tell(format!("{} dies", identity.name()));
+    stage.journal().bury(identity.owner);
 }
 
 async fn answer(router: Router, request: Request<Body>) -> Answered {

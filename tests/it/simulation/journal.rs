@@ -120,7 +120,13 @@ impl Journal {
     }
 
     pub(super) fn has_open_requests(&self) -> bool {
-        self.requests.values().any(|request| request.ending.is_none())
+        !self.open_requests().is_empty()
+    }
+
+    /// Requests that have not ended, and whose they are.
+    pub(super) fn open_requests(&self) -> Vec<(TaskId, Owner)> {
+        let open = self.requests.iter().filter(|(_, request)| request.ending.is_none());
+        open.map(|(task, request)| (*task, request.owner)).collect()
     }
 
     fn close_request(&mut self, task: TaskId, ending: Ending) {
