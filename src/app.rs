@@ -163,8 +163,8 @@ impl App {
     fn registration(&self, state: &RunState, owner: &str) -> Vec<Write> {
         let job = crate::job::find(&state.job);
         let registration = |job: &Job| {
-            let calls = self.config.provider(job.provider).max_concurrency;
-            self.breakers.registration(job.provider, owner, calls)
+            // How many calls it can use shows when its tickers are known.
+            self.breakers.registration(job.provider, owner, 1)
         };
         job.map(registration).into_iter().collect()
     }

@@ -34,7 +34,9 @@ impl Breakers {
     pub fn registration(&self, provider: Provider, owner: &str, calls: usize) -> Write {
         let renewed = self.inner.world.clock.instant();
         self.with(provider, |cell| {
-            cell.registered.retain(|registered| registered.owner != owner);
+            // Attempts that never said farewell are forgotten.
+            let is_alive = |registered: &Registered| renewed.since(registered.renewed) < self.inner.lease * 2;
+            cell.registered.retain(|registered| registered.owner != owner && is_alive(registered));
             cell.registered.push(Registered { owner: owner.to_owned(), calls, renewed });
         });
         let mut write = self.entry(provider, owner, calls);
@@ -75,6 +77,8 @@ impl Breakers {
                     (true, count) => drop(write.fields.insert(name, Value::Integer(count.into()))),
                 }
             }
+            // All its calls have ended: who waits in this instance need not read that first.
+            cell.state.entries.retain(|entry| !gone.contains(&entry.owner));
         });
         let names = |owner: &String| [CALLS, SINCE, RENEWED].map(|prefix| format!("{prefix}{owner}"));
         write.removals = gone.iter().flat_map(names).collect();

@@ -76,7 +76,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn new(class: Class, words: String) -> Self {
+    pub(super) fn new(class: Class, words: String) -> Self {
         Self { class, words, retry_after: None, named: Vec::new() }
     }
 }

@@ -32,6 +32,7 @@ use crate::google::Token;
 use crate::job::{Job, Scope};
 use crate::ledger::{Fence, Owned, SaveError};
 use crate::ports::{BoxFuture, Instant, millis};
+use crate::resilience::class::Class;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
 use crate::run::{Failure, RunState, Work, merged};
@@ -85,6 +86,8 @@ struct Execution<'a> {
     next_upkeep: Instant,
     /// Since when this run has been among those who may call.
     turn_began: Option<Instant>,
+    /// Whether it has said how many calls it wants at once.
+    has_asked: bool,
     /// Calls that had gone out when the provider last asked for less.
     limited_at: u64,
     /// The ID token that the provider did not accept in this attempt.
@@ -184,6 +187,7 @@ impl<'a> Execution<'a> {
             stepping: None,
             next_upkeep: now,
             turn_began: None,
+            has_asked: false,
             limited_at: 0,
             refused_token: None,
             call_number: 0,
@@ -293,9 +297,18 @@ impl<'a> Execution<'a> {
         let now = self.app.world.clock.instant();
         let long = (self.app.config.run.deadline / 3).min(LONG_CALL);
         for flight in std::mem::take(&mut self.calling) {
-            let took_long = cut && now.since(flight.started) >= long;
-            let tries = u32::from(took_long);
-            self.put_off.extend(flight.work.map(|work| Work { tries: work.tries + tries, ..work }));
+            let took = now.since(flight.started);
+            let took_long = cut && took >= long;
+            let answers = self.lanes.iter().any(|lane| lane.endpoint == flight.endpoint && lane.answered > 0);
+            let Some(work) = flight.work else { continue };
+            if took_long && answers && work.tickers.len() == 1 && work.tries >= failing::TRIES_MAX {
+                // Silent in attempt after attempt, in which others were answered.
+                let fault =
+                    call::Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
+                self.fail(&work.tickers, flight.endpoint, &fault);
+            } else {
+                self.put_off.push(Work { tries: work.tries + u32::from(took_long), ..work });
+            }
         }
         for lane in &mut self.lanes {
             for accused in std::mem::take(&mut lane.accused) {

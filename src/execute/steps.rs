@@ -140,11 +140,12 @@ impl Execution<'_> {
     fn registration(&self, now: Instant) -> Option<Step> {
         let provider = self.run.provider();
         let limit = self.app.config.provider(provider).max_concurrency;
+        let wanted = self.queue.iter().take(limit).count().max(1);
         let Some((registered, _)) = self.app.breakers.registered(provider, self.fence.owner()) else {
-            return Some(Step::Register { calls: limit, at_the_end: true });
+            return Some(Step::Register { calls: wanted, at_the_end: true });
         };
         let Some(share) = self.share() else {
-            return Some(Step::Register { calls: limit, at_the_end: true });
+            return Some(Step::Register { calls: wanted, at_the_end: true });
         };
         // Not before its own calls have become so few: the others take up at once what they see free.
         if let Some(calls) = share.lower_to.filter(|calls| self.calls.len() <= *calls) {
@@ -154,8 +155,10 @@ impl Execution<'_> {
             return Some(Step::Register { calls: registered, at_the_end: true });
         }
         // At the end of the list others may come before calls that are on their way.
-        if share.runs == 1 && registered < limit && self.calls.is_empty() {
-            return Some(Step::Register { calls: limit, at_the_end: true });
+        // The claim asked for one call. More is asked for once, and again when the others have gone.
+        let may_grow = !self.has_asked || share.runs == 1;
+        if may_grow && registered < wanted && self.calls.is_empty() {
+            return Some(Step::Register { calls: wanted, at_the_end: true });
         }
         self.renewal()
     }
@@ -192,7 +195,10 @@ impl Execution<'_> {
                     lane.diagnosis.doubt();
                 }
             }
-            Step::Register { at_the_end: true, .. } => self.turn_began = None,
+            Step::Register { at_the_end: true, .. } => {
+                self.turn_began = None;
+                self.has_asked = true;
+            }
             _ => {}
         }
         if self.turn_began.is_none() && self.share().is_some_and(|share| share.calls > 0) {

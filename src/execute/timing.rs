@@ -11,7 +11,7 @@ const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest sleep: what is due at once is done at once, the rest may wait this long.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// Longest sleep while others must let this run call: it looks at the list of callers again.
-const SLEEP_WAITING: Duration = Duration::from_millis(250);
+const SLEEP_WAITING: Duration = Duration::from_millis(50);
 
 impl Execution<'_> {
     /// Sleeps until the next thing is due.
