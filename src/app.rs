@@ -1,5 +1,7 @@
 //! The whole way of a job's request: claim, plan, execute, close, report.
 
+mod prepare;
+
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
@@ -24,12 +26,10 @@ use crate::job::{Job, Scope};
 use crate::ledger::{Claim, Ledger, Owned, SaveError, new_uuid};
 use crate::ops::snapshot::Snapshot;
 use crate::ops::status::StatusReport;
-use crate::plan;
 use crate::ports::{Instant, TransportError, World, millis};
 use crate::report::RunReport;
 use crate::request::Trigger;
 use crate::resilience::backoff::Backoff;
-use crate::resilience::breaker::Admission;
 use crate::run::{RunState, Status};
 use crate::telemetry::context;
 
@@ -182,7 +182,7 @@ impl App {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
                 Executed::stopped(owned, Stop::Ledger { reason })
             }
-            Some((job, scope)) => match self.prepare(job, scope, &mut owned.state).await {
+            Some((job, scope)) => match self.prepare(job, scope, &mut owned, start).await {
                 Ok(()) => {
                     let began = self.world.clock.instant();
                     let mut executed = execute(self, job, scope, owned, start).await;
@@ -195,50 +195,6 @@ impl App {
         self.end(executed, start).await
     }
 
-    /// Makes sure that the provider may be called and that the tickers are known.
-    async fn prepare(&self, job: &'static Job, scope: Scope, state: &mut RunState) -> Result<(), Stop> {
-        let start = self.world.clock.instant();
-        let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
-        // Not the copy of before: the run has just been put on the list of those who may call.
-        self.breakers.reload(job.provider).await.map_err(storage)?;
-        if let Some(stop) = self.all_refused(job) {
-            return Err(stop);
-        }
-        if !state.planned {
-            let tickers = match &state.tickers_given {
-                Some(tickers) => tickers.clone(),
-                None => {
-                    let resolved = plan::resolve(&self.firestore, &self.config.collections, scope).await;
-                    let (tickers, remarks) = resolved.map_err(storage)?;
-                    for remark in remarks {
-                        state.remark(remark);
-                    }
-                    tickers
-                }
-            };
-            state.pending = plan::work(job, scope, &tickers);
-            state.tickers_requested = tickers.len();
-            state.planned = true;
-        }
-        state.resources.steps_ms.plan = self.millis_since(start);
-        Ok(())
-    }
-
-    /// Why nothing of the job may be called, where every endpoint's breaker refuses it.
-    fn all_refused(&self, job: &Job) -> Option<Stop> {
-        let mut soonest: Option<Stop> = None;
-        for endpoint in job.endpoints {
-            let Admission::Refuse { retry_after } = self.breakers.admit(job.provider, endpoint.path) else {
-                return None;
-            };
-            if soonest.as_ref().is_none_or(|stop| retry_after < stop.retry_after()) {
-                let reason = self.breakers.endpoint(job.provider, endpoint.path).reason.unwrap_or_default();
-                soonest = Some(Stop::Breaker { retry_after, reason });
-            }
-        }
-        soonest
-    }
-
     /// Closes the ledger entry; the answer is what the ledger then says.
     async fn end(&self, executed: Executed, start: Instant) -> Answer {
         let Executed { mut state, fence, stop, trends } = executed;
@@ -246,6 +202,7 @@ impl App {
         // A reason to stop that came when everything was done already changes nothing.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, Stop::Storage { .. }));
         state.stopped = stop.as_ref().map(Stop::words);
+        state.balance();
         state.status = state.judge();
         state.ended_at = Some(self.world.clock.now());
         state.duration_ms = self.millis_since(start);

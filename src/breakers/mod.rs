@@ -140,13 +140,13 @@ impl Breakers {
 
     /// Reads the shared state again.
     pub async fn reload(&self, provider: Provider) -> Result<(), FirestoreError> {
-        let read = self.inner.firestore.get_at(&self.document(provider)).await;
+        let read = self.inner.firestore.get(&self.document(provider)).await;
         let (read_at, now) = (self.inner.world.clock.instant(), self.inner.world.clock.now());
         self.with(provider, |cell| match read {
-            Ok((document, time)) => {
+            Ok(document) => {
                 cell.update_time = document.as_ref().map(|document| document.update_time);
                 cell.state = document.as_ref().map(State::from_document).unwrap_or_default();
-                cell.ahead = time.map_or(cell.ahead, |time| time - now);
+                cell.ahead = document.map_or(cell.ahead, |document| document.read_time - now);
                 cell.read_at = Some(read_at);
                 Ok(())
             }

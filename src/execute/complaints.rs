@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::queue::{Batch, Origin};
 use crate::job::{Provider, Ticker, Trouble};
 
 /// Tickers of one kind of trouble, with the first one's words.
@@ -11,7 +12,7 @@ pub(super) struct Troubled {
     pub reason: String,
 }
 
-/// The complaints of an answer, by what follows.
+/// The complaints of an answer about the tickers of a batch, by what follows.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Complaints {
     /// Failed for good.
@@ -38,18 +39,20 @@ impl Troubled {
 }
 
 impl Complaints {
-    /// Sorts the complaints of an answer about `asked` tickers. `is_last_word` says that an error that nobody understands
-    /// counts now, as the ticker was asked for once more already.
-    pub(super) fn sort(
-        provider: Provider,
-        complaints: Vec<(Ticker, String)>,
-        asked: usize,
-        is_last_word: bool,
-    ) -> Self {
+    /// Sorts the complaints. An error that nobody understands counts where the ticker was asked for once more already.
+    pub(super) fn sort(provider: Provider, complaints: Vec<(Ticker, String)>, batch: &Batch) -> Self {
+        let is_last_word = batch.origin == Origin::OnceMore;
+        let asked = batch.tickers.len();
         let mut sorted = Self::default();
         let mut unclear = Vec::new();
         for (ticker, reason) in complaints {
-            match provider.trouble(&reason) {
+            // Asked for parts only, the others were answered before.
+            let trouble = if batch.parts.is_empty() {
+                provider.trouble(&reason)
+            } else {
+                provider.trouble_of_part(&reason)
+            };
+            match trouble {
                 Trouble::Limited(window) => {
                     sorted.window = sorted.window.max(window);
                     sorted.limited.add(ticker, reason);
@@ -80,8 +83,15 @@ mod tests {
         words.iter().enumerate().map(|(place, words)| (ticker(place), (*words).to_owned())).collect()
     }
 
+    fn batch(tickers: usize) -> Batch {
+        let ticker = Ticker::parse("T").unwrap();
+        Batch::new("/fetch", vec![ticker; tickers], 4)
+    }
+
     fn check(words: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
-        let sorted = Complaints::sort(Provider::Tiingo, complaints(words), asked, is_last_word);
+        let origin = if is_last_word { Origin::OnceMore } else { Origin::Planned };
+        let batch = Batch { origin, ..batch(asked) };
+        let sorted = Complaints::sort(Provider::Tiingo, complaints(words), &batch);
         [
             sorted.failed.len(),
             sorted.limited.tickers.len(),
@@ -107,7 +117,7 @@ mod tests {
     #[test]
     fn the_longest_window_counts() {
         let words = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
-        let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&words), 2, false);
+        let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&words), &batch(2));
         assert_eq!((sorted.window.as_secs(), sorted.limited.reason.as_str()), (3600, words[0]));
     }
 }

@@ -32,12 +32,15 @@ impl Execution<'_> {
         if batch.is_control() {
             return;
         }
-        batch.failed_alone += u32::from(batch.tickers.len() == 1);
+        if fault.class != Class::Token {
+            batch.failed_alone += u32::from(batch.tickers.len() == 1);
+        }
         if self.stop.is_some() || self.is_held(batch.endpoint) {
             return self.put_off.push(batch.into_work(Some(fault.words)));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
-        if batch.tickers.len() == 1 && batch.tries >= TRIES_MAX && answered > 0 {
+        if batch.tickers.len() == 1 && batch.tries >= TRIES_MAX && answered > 0 && fault.class != Class::Token
+        {
             // It has failed in attempt after attempt, in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }
@@ -86,7 +89,11 @@ impl Execution<'_> {
 
     /// Notes a failed call against its endpoint, and finds out what that says of the provider.
     pub(super) fn on_failed(&mut self, called: &Called, fault: &Fault) {
-        if fault.class == Class::Unauthorized {
+        // What did not reach the provider says nothing of it; a probe stays claimed until its time is up.
+        if matches!(fault.class, Class::Unauthorized | Class::Token) {
+            if let Some(lane) = self.lane(called.batch.endpoint) {
+                lane.is_probing = false;
+            }
             return;
         }
         let config = *self.app.breakers.config();
@@ -222,8 +229,10 @@ impl Execution<'_> {
     /// Leaves a batch to the next attempt. A single ticker that the provider has answered with a failure in attempt after
     /// attempt has failed for good, if the provider answers others.
     pub(super) fn postpone(&mut self, mut batch: Batch, class: Class, reason: &str) {
-        batch.tries += u32::from(batch.failed_alone == 0);
-        let answers = self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0);
+        // A call that did not go out says nothing of its tickers.
+        batch.tries += u32::from(batch.failed_alone == 0 && class != Class::Token);
+        let answers =
+            self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;
         if answers && batch.tickers.len() == 1 && batch.tries >= TRIES_MAX {
             let fault = Fault { class, words: reason.to_owned(), retry_after: None, named: Vec::new() };
             self.fail(&batch.tickers, batch.endpoint, &fault);

@@ -35,7 +35,7 @@ use crate::ports::{BoxFuture, Instant, millis};
 use crate::resilience::class::Class;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
-use crate::run::{Failure, RunState, Work, merged};
+use crate::run::{RunState, Work, merged};
 use call::{Called, RunContext};
 use lane::Lane;
 use queue::Queue;
@@ -148,13 +148,10 @@ impl<'a> Execution<'a> {
     fn new(app: &'a App, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
         let Owned { mut state, fence } = owned;
         let provider = app.config.provider(job.provider);
+        let lease_until = fence.lease_until();
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         let pending = std::mem::take(&mut state.pending);
-        let (queue, unknown) =
-            Queue::new(pending, &endpoints, provider.batch_size, app.config.call.max_attempts);
-        for work in unknown {
-            state.failed.extend(failures_of_unknown(job, &work));
-        }
+        let queue = Queue::new(pending, &endpoints, provider.batch_size, app.config.call.max_attempts);
         let lane = |endpoint: &&'static str| {
             let failures = app.breakers.failures(job.provider, endpoint);
             let diagnosis = Diagnosis::new(failures, app.breakers.config());
@@ -192,7 +189,7 @@ impl<'a> Execution<'a> {
             refused_token: None,
             call_number: 0,
             last_save: now,
-            lease_until: start + app.config.run.lease,
+            lease_until,
             changed: false,
         }
     }
@@ -340,16 +337,4 @@ impl<'a> Execution<'a> {
         let all = calling.chain(self.storing.open_work()).chain(queued).chain(accused).chain(put_off);
         merged(all.collect())
     }
-}
-
-/// Work of an endpoint that the job does not have any more, since an older version began the run: nobody will do it.
-fn failures_of_unknown(job: &Job, work: &Work) -> Vec<Failure> {
-    let reason =
-        format!("{} has no endpoint {} any more: an older version began this run", job.name, work.endpoint);
-    let failure =
-        |ticker| Failure { ticker, endpoint: work.endpoint.clone(), class: None, reason: reason.clone() };
-    if work.tickers.is_empty() {
-        return vec![failure(None)];
-    }
-    work.tickers.iter().cloned().map(|ticker| failure(Some(ticker))).collect()
 }

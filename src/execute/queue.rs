@@ -105,21 +105,12 @@ impl Queue {
     /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
     /// short has whole tickers rather than one endpoint done. Work that was put off before comes in
     /// smaller batches each time, down to single tickers: if some of them are the cause, the others must
-    /// not wait for ever. Beside it: work of endpoints that the job does not have, as a run that an older version
-    /// began may.
-    pub fn new(
-        pending: Vec<Work>,
-        endpoints: &[&'static str],
-        size: usize,
-        attempts_max: u32,
-    ) -> (Self, Vec<Work>) {
+    /// not wait for ever. Work of endpoints that the job does not have is no work: it has failed before
+    /// ([`crate::run::RunState::fail_unknown`]).
+    pub fn new(pending: Vec<Work>, endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
         let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
-        let mut unknown = Vec::new();
         for work in pending {
-            let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else {
-                unknown.push(work);
-                continue;
-            };
+            let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
             let batch = |tickers: &[Ticker]| Batch {
                 tries: work.tries,
                 parts: work.parts.clone(),
@@ -137,7 +128,7 @@ impl Queue {
         while lanes.iter().any(|lane| !lane.is_empty()) {
             ready.extend(lanes.iter_mut().filter_map(VecDeque::pop_front));
         }
-        (Self { ready, delayed: Vec::new() }, unknown)
+        Self { ready, delayed: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {

@@ -11,11 +11,11 @@ use super::steps::Step;
 use super::stop::Stop;
 use super::storing::Group;
 use crate::firestore::Write;
-use crate::job::Ticker;
+use crate::job::{Ticker, Trouble};
 use crate::ledger::{Fence, SaveError};
 use crate::persist::rejected::{self, Origin as RejectedOrigin};
 use crate::ports::Instant;
-use crate::provider::answer::Harvest;
+use crate::provider::answer::{Harvest, Partly};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
 
@@ -67,15 +67,27 @@ impl Execution<'_> {
     /// Takes an answer in: what is settled is stored, the rest is asked again.
     fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<Write>) {
         let batch = &called.batch;
-        let is_last_word = batch.origin == Origin::OnceMore;
         let provider = self.run.provider();
         let failed = std::mem::take(&mut harvest.failed);
-        let complaints = Complaints::sort(provider, failed, batch.tickers.len(), is_last_word);
+        let complaints = Complaints::sort(provider, failed, batch);
         let mut settled = harvest.succeeded.clone();
         settled.extend(complaints.failed.iter().map(|(ticker, _)| ticker.clone()));
-        let is_answer = batch.tickers.is_empty() || !settled.is_empty() || !complaints.unclear.is_empty();
+        let is_answer = batch.tickers.is_empty()
+            || !settled.is_empty()
+            || !harvest.partly.is_empty()
+            || !complaints.unclear.is_empty();
         if is_answer {
             self.on_answered(called, harvest.succeeded.first().cloned());
+        }
+        for Partly { ticker, parts, words } in std::mem::take(&mut harvest.partly) {
+            let rest = Batch { parts, ..batch.of(vec![ticker]) };
+            match provider.trouble_of_part(&words) {
+                Trouble::Limited(window) => {
+                    self.on_limited(called.number, Some(window), &words);
+                    self.ask_again(&rest, rest.tickers.clone(), &words, false);
+                }
+                _ => self.ask_again(&rest, rest.tickers.clone(), &words, true),
+            }
         }
         if !complaints.limited.tickers.is_empty() {
             self.on_limited(called.number, Some(complaints.window), &complaints.limited.reason);

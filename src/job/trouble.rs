@@ -78,12 +78,25 @@ const ALPHAVANTAGE: &[Phrase] = &[
     ("empty time series data", Trouble::Permanent),
 ];
 
+/// The service loses the upstream's words when the day's requests are used up: then no indicator of a ticker has data.
+/// Where others have, this one is not in the plan of the key.
+const ALPHAVANTAGE_NOTHING: &[Phrase] = &[("no time series data found", PART_OF_A_DAY)];
+
 impl Provider {
-    /// What this provider's service means by its words.
+    /// What this provider's service means by its words about a ticker of which it has answered nothing.
     pub fn trouble(self, words: &str) -> Trouble {
+        self.find(words, self.pick([&[], &[], &[], ALPHAVANTAGE_NOTHING]))
+    }
+
+    /// What it means by its words about a part of a ticker, an indicator, while it has answered others.
+    pub fn trouble_of_part(self, words: &str) -> Trouble {
+        self.find(words, &[])
+    }
+
+    fn find(self, words: &str, last: &[Phrase]) -> Trouble {
         let own = self.pick([TIINGO, FINNHUB, POLYGON, ALPHAVANTAGE]);
         let words = words.to_ascii_lowercase();
-        let found = own.iter().chain(COMMON).find(|(phrase, _)| words.contains(phrase));
+        let found = own.iter().chain(COMMON).chain(last).find(|(phrase, _)| words.contains(phrase));
         found.map_or(Trouble::Unknown, |(_, trouble)| *trouble)
     }
 }
@@ -155,10 +168,16 @@ mod tests {
                 Permanent,
             ),
             (AlphaVantage, "API Error: the parameter apikey is invalid or missing.", Transient),
-            (AlphaVantage, "No time series data found for MACD", Unknown),
+            (AlphaVantage, "No time series data found for MACD", PART_OF_A_DAY),
         ];
         for (provider, words, expect) in table {
             assert_eq!(provider.trouble(words), expect, "{words}");
         }
+    }
+
+    #[test]
+    fn an_indicator_without_data_beside_others_is_not_in_the_plan() {
+        let words = "No time series data found for MACD";
+        assert_eq!(Provider::AlphaVantage.trouble_of_part(words), Trouble::Unknown);
     }
 }

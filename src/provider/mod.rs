@@ -2,7 +2,9 @@
 
 pub mod answer;
 pub mod blame;
+mod entries;
 pub mod envelope;
+mod pieces;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

@@ -54,6 +54,11 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
     match failure.class {
         Class::Unauthorized => Decision::Stop,
         Class::RateLimited => Decision::Postpone,
+        // Nobody's fault but the token endpoint's: no ticker is the cause.
+        Class::Token if failure.attempt < failure.attempts_max => {
+            Decision::Retry { after: wait(failure, backoff) }
+        }
+        Class::Token => Decision::Postpone,
         Class::BadBatch => match failure.tickers {
             0 => Decision::Fail,
             1 => Decision::Accuse,
@@ -166,6 +171,15 @@ mod tests {
         let asked = Duration::from_secs(30);
         let decision = check(Failure { retry_after: Some(asked), ..failure(Class::Unavailable) });
         assert_eq!(decision, Decision::Retry { after: asked });
+    }
+
+    #[test]
+    fn no_ticker_is_the_cause_of_a_missing_token() {
+        for tickers in [1, 50] {
+            let failure = Failure { tickers, answers_others: true, ..failure(Class::Token) };
+            assert!(is_retry(failure));
+            assert_eq!(check(Failure { attempt: 4, ..failure }), Decision::Postpone);
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ fn names(batch: &Batch) -> String {
 }
 
 fn queue(pending: &[Work], size: usize) -> Queue {
-    Queue::new(pending.to_vec(), &["/a", "/b"], size, 4).0
+    Queue::new(pending.to_vec(), &["/a", "/b"], size, 4)
 }
 
 /// All that is ready, in order.
@@ -43,12 +43,6 @@ fn work_without_tickers_is_one_batch() {
     let mut queue = queue(&[work("/a", &[])], 2);
     assert_eq!(order(&mut queue), ["/a "]);
     assert!(queue.is_empty());
-}
-
-#[test]
-fn work_of_an_unknown_endpoint_is_handed_back() {
-    let (queue, unknown) = Queue::new(vec![work("/old", &["A"]), work("/a", &["A"])], &["/a"], 2, 4);
-    assert_eq!((queue.iter().count(), unknown), (1, vec![work("/old", &["A"])]));
 }
 
 #[test]
