@@ -81,7 +81,7 @@ impl Lane {
     }
 
     /// Takes out the accused for whom the answer to call number `call` shows that the provider is up.
-    pub(super) fn to_judge(&mut self, call: u64) -> Vec<Accused> {
+    pub(super) fn take_judged(&mut self, call: u64) -> Vec<Accused> {
         let (judged, open) =
             std::mem::take(&mut self.accused).into_iter().partition(|accused| accused.at < call);
         self.accused = open;

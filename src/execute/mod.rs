@@ -7,6 +7,7 @@
 mod call;
 mod complaints;
 mod dispatch;
+mod ending;
 mod failing;
 mod lane;
 pub mod queue;
@@ -21,7 +22,6 @@ use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
 
@@ -31,20 +31,16 @@ use crate::firestore::bulk::{BulkWriter, Settled};
 use crate::google::Token;
 use crate::job::{Job, Scope};
 use crate::ledger::{Fence, Owned, SaveError};
-use crate::ports::{BoxFuture, Instant, millis};
-use crate::resilience::class::Class;
+use crate::ports::{BoxFuture, Instant};
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
-use crate::run::{RunState, Work, merged};
+use crate::run::{RunState, Work};
 use call::{Called, RunContext};
 use lane::Lane;
 use queue::Queue;
 use steps::{Step, Stepped};
 use stop::Stop;
-use storing::Storing;
-
-/// A call that was cut after so long a time is made smaller in the next attempt.
-const LONG_CALL: Duration = Duration::from_secs(60);
+use storing::{Seen, Storing};
 
 /// A run that was worked on as far as it went.
 pub struct Executed {
@@ -76,6 +72,7 @@ struct Execution<'a> {
     lanes: Vec<Lane>,
     writer: BulkWriter,
     storing: Storing,
+    seen: Seen,
     /// Work that this attempt will not try again.
     put_off: Vec<Work>,
     stop: Option<Stop>,
@@ -177,6 +174,7 @@ impl<'a> Execution<'a> {
             lanes,
             writer: app.bulk_writer(),
             storing: Storing::default(),
+            seen: Seen::default(),
             put_off: Vec::new(),
             stop: None,
             saving: None,
@@ -257,84 +255,5 @@ impl<'a> Execution<'a> {
             event = futures::FutureExt::fuse(called) => event,
             event = futures::FutureExt::fuse(time) => event,
         }
-    }
-
-    /// Ends the attempt: what is not done is pending.
-    async fn finish(mut self) -> Executed {
-        let cut = self.must_cut();
-        if let Some(saving) = self.saving.take()
-            && self.stop != Some(Stop::Lost)
-        {
-            // The fence is only known again when the write on its way has landed.
-            let saved = saving.future.await;
-            self.on_saved(saving.started, saved);
-        }
-        if cut && self.stop.is_none() {
-            self.stop = Some(Stop::Deadline);
-        }
-        self.calls.clear();
-        self.put_off_cut(cut);
-        for settled in self.writer.abandon("the request's time was used up before it was stored") {
-            self.note_settled(settled);
-        }
-        self.state.pending = self.pending();
-        self.state.resources.waits_ms.limit += millis(self.writer.held());
-        let stop = self.stop.take().or_else(|| self.held());
-        let trend = |lane: &Lane| Trend {
-            endpoint: lane.endpoint,
-            answered: lane.answered > 0,
-            failures: lane.failures,
-        };
-        let trends = self.lanes.iter().map(trend).collect();
-        Executed { state: self.state, fence: self.fence, stop, trends }
-    }
-
-    /// What was on its way for long and had no answer comes in smaller batches next time; and who is accused stays so.
-    fn put_off_cut(&mut self, cut: bool) {
-        let now = self.app.world.clock.instant();
-        let long = (self.app.config.run.deadline / 3).min(LONG_CALL);
-        for flight in std::mem::take(&mut self.calling) {
-            let took = now.since(flight.started);
-            let took_long = cut && took >= long;
-            let answers = self.lanes.iter().any(|lane| lane.endpoint == flight.endpoint && lane.answered > 0);
-            let Some(work) = flight.work else { continue };
-            if took_long && answers && work.tickers.len() == 1 && work.tries >= failing::TRIES_MAX {
-                // Silent in attempt after attempt, in which others were answered.
-                let fault =
-                    call::Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
-                self.fail(&work.tickers, flight.endpoint, &fault);
-            } else {
-                self.put_off.push(Work { tries: work.tries + u32::from(took_long), ..work });
-            }
-        }
-        for lane in &mut self.lanes {
-            for accused in std::mem::take(&mut lane.accused) {
-                self.put_off.push(accused.batch.into_work(Some(accused.fault.words)));
-            }
-        }
-    }
-
-    /// Why endpoints were left to a later attempt, by the one that may be called again first.
-    fn held(&self) -> Option<Stop> {
-        let held = self.lanes.iter().filter_map(|lane| lane.held.as_ref());
-        let first = held.min_by_key(|held| held.retry_after)?;
-        let (retry_after, reason) = (first.retry_after, first.reason.clone());
-        Some(if first.is_breaker {
-            Stop::Breaker { retry_after, reason }
-        } else {
-            Stop::Unanswered { retry_after, reason }
-        })
-    }
-
-    /// All work that is not done.
-    fn pending(&self) -> Vec<Work> {
-        let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
-        let calling = self.calling.iter().filter_map(|flight| flight.work.clone());
-        let put_off = self.put_off.iter().cloned();
-        let accused = self.lanes.iter().flat_map(|lane| &lane.accused);
-        let accused =
-            accused.map(|accused| accused.batch.clone().into_work(Some(accused.fault.words.clone())));
-        let all = calling.chain(self.storing.open_work()).chain(queued).chain(accused).chain(put_off);
-        merged(all.collect())
     }
 }

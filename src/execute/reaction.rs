@@ -96,12 +96,13 @@ impl Execution<'_> {
             let fault = Fault { class: Class::Unavailable, words, retry_after: None, named: Vec::new() };
             self.on_failed(called, &fault);
         }
+        let asks_again = settled.len() < batch.tickers.len();
         let work = batch.tickers.is_empty() || !settled.is_empty();
         let work = work.then(|| batch.of(settled).into_work(None));
         self.ask_again(batch, complaints.limited.tickers, &complaints.limited.reason, false);
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
-        self.store(called, harvest, complaints.failed, work, raw_log);
+        self.store(called, harvest, complaints.failed, work, raw_log, asks_again);
     }
 
     /// Queues tickers again about which an answer said nothing; where that `counts` as a try, not for ever.
@@ -159,7 +160,7 @@ impl Execution<'_> {
             lane.control_failed = false;
         }
         lane.flukes += u64::from(called.batch.failed_alone.max(called.batch.attempt.saturating_sub(1)));
-        let judged = lane.to_judge(called.number);
+        let judged = lane.take_judged(called.number);
         let was_probing = std::mem::take(&mut lane.is_probing);
         let (guilty, open): (Vec<_>, Vec<_>) =
             judged.into_iter().partition(|accused| accused.is_guilty(lane));
@@ -189,20 +190,27 @@ impl Execution<'_> {
         failed: Vec<(Ticker, String)>,
         work: Option<crate::run::Work>,
         raw_log: Vec<Write>,
+        asks_again: bool,
     ) {
         for remark in harvest.remarks {
             self.state.remark(remark);
         }
         let mut writes = raw_log;
         let origin = self.origin();
-        writes.extend(harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)));
-        let mut rejected = BTreeMap::new();
-        if !harvest.rejected.is_empty() {
-            let count = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX);
-            rejected.insert(called.collection(self.app, &self.run).to_owned(), count);
+        let kept: Vec<Write> =
+            harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
+        let repeated = self.seen.repeated(&harvest.records);
+        let kept_before: u64 = self.seen.repeated(&kept).values().sum();
+        let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
+        let rejected = (rejected > 0).then(|| (called.collection(self.app, &self.run).to_owned(), rejected));
+        if asks_again {
+            self.seen.add(&harvest.records);
+            self.seen.add(&kept);
         }
+        writes.extend(kept);
         writes.extend(harvest.records);
-        let group = self.storing.open(Group { work, failed, rejected, ..Group::default() });
+        let rejected = BTreeMap::from_iter(rejected);
+        let group = self.storing.open(Group { work, failed, rejected, repeated, ..Group::default() });
         self.push(group, &writes);
     }
 

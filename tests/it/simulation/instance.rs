@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures::channel::oneshot;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -18,7 +18,7 @@ use tower::ServiceExt;
 use super::network::Wire;
 use super::scenario::Scenario;
 use super::stage::Stage;
-use crate::world::clock::{VirtualClock, civil};
+use crate::world::clock::VirtualClock;
 use crate::world::executor::{Owner, WORLD};
 
 /// Time beyond the deadline in which an answer must have come.
@@ -35,11 +35,6 @@ pub(super) struct Identity {
 impl Identity {
     pub(super) fn name(&self) -> String {
         format!("instance {}.{}", self.slot, self.owner)
-    }
-
-    /// The civil time, as its clock has it.
-    pub(super) fn clock(&self, stage: &Stage) -> DateTime<Utc> {
-        civil(stage.now()) + self.skew
     }
 }
 
