@@ -19,11 +19,12 @@ impl Execution<'_> {
     /// Starts every call that may start now.
     pub(super) fn dispatch(&mut self) {
         let now = self.app.world.clock.instant();
-        self.hold_refused();
-        // What has happened is told to the others, whether or not this run goes on.
+        // What has happened is told to the others, whether or not this run goes on. Until then the shared state is
+        // about to change: after a probe that was answered the breaker still reads half-open.
         if self.is_stepping(now) {
             return;
         }
+        self.hold_refused();
         while self.stop.is_none() && self.has_work() {
             if let Some(stop) = self.reason_to_stop(now) {
                 self.stop = Some(stop);
