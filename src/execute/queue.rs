@@ -23,6 +23,8 @@ pub struct Batch {
     pub answered_before: Option<u64>,
     /// How many attempts of the run have put it off because the provider failed on it.
     pub tries: u32,
+    /// Whether a call for it, or for the batch it is a piece of, has failed in this attempt.
+    pub has_failed: bool,
     /// How many calls for its one ticker have failed in this attempt.
     pub failed_alone: u32,
     pub origin: Origin,
@@ -55,6 +57,7 @@ impl Batch {
             attempts_max,
             answered_before: None,
             tries: 0,
+            has_failed: false,
             failed_alone: 0,
             origin: Origin::Planned,
         }
@@ -72,6 +75,7 @@ impl Batch {
             attempt: self.attempt,
             answered_before: self.answered_before,
             tries: self.tries,
+            has_failed: self.has_failed,
             origin: self.origin,
             ..Self::new(self.endpoint, Vec::new(), self.attempts_max)
         }
@@ -88,8 +92,8 @@ impl Batch {
             tickers: self.tickers,
             parts: self.parts,
             reason,
-            // That its ticker has failed alone is known to the next attempt, however this one ends.
-            tries: self.tries + u32::from(self.failed_alone > 0),
+            // That it has failed is known to the next attempt, however this one ends: it begins with smaller batches.
+            tries: self.tries + u32::from(self.has_failed),
         }
     }
 }
