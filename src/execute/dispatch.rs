@@ -94,9 +94,11 @@ impl Execution<'_> {
         if let Some(check) = self.next_check() {
             return Some(check);
         }
-        let (lanes, calling) = (&self.lanes, &self.calling);
+        let (lanes, calling, breakers) = (&self.lanes, &self.calling, &self.app.breakers);
+        let provider = self.run.provider();
         let is_free = |endpoint: &'static str| {
-            lanes.iter().any(|lane| lane.endpoint == endpoint && is_free(lane, calling))
+            let passes = breakers.admit(provider, endpoint) == Admission::Pass;
+            passes && lanes.iter().any(|lane| lane.endpoint == endpoint && is_free(lane, calling))
         };
         let batch = self.queue.next(now, is_free)?;
         let left = self.deadline.until_hard(now);
@@ -122,7 +124,9 @@ impl Execution<'_> {
             let lane = self.lanes.get(at)?;
             let endpoint = lane.endpoint;
             let is_checked = self.calling.iter().any(|flight| flight.endpoint == endpoint && flight.is_check);
-            if lane.held.is_some() || is_checked {
+            let passes =
+                lane.is_probing || self.app.breakers.admit(self.run.provider(), endpoint) == Admission::Pass;
+            if lane.held.is_some() || is_checked || !passes {
                 continue;
             }
             if lane.is_checking() {

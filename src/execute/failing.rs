@@ -33,14 +33,14 @@ impl Execution<'_> {
             return;
         }
         if fault.class != Class::Token {
+            batch.has_failed = true;
             batch.failed_alone += u32::from(batch.tickers.len() == 1);
         }
         if self.stop.is_some() || self.is_held(batch.endpoint) {
             return self.put_off.push(batch.into_work(Some(fault.words)));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
-        if batch.tickers.len() == 1 && batch.tries >= TRIES_MAX && answered > 0 && fault.class != Class::Token
-        {
+        if batch.failed_alone >= 2 && batch.tries >= TRIES_MAX && answered > 0 {
             // It has failed in attempt after attempt, in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }
@@ -230,7 +230,7 @@ impl Execution<'_> {
     /// attempt has failed for good, if the provider answers others.
     pub(super) fn postpone(&mut self, mut batch: Batch, class: Class, reason: &str) {
         // A call that did not go out says nothing of its tickers.
-        batch.tries += u32::from(batch.failed_alone == 0 && class != Class::Token);
+        batch.tries += u32::from(!batch.has_failed && class != Class::Token);
         let answers =
             self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;
         if answers && batch.tickers.len() == 1 && batch.tries >= TRIES_MAX {

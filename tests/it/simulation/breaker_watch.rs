@@ -134,7 +134,10 @@ fn check_concurrency(stage: &Stage, fetch: &Fetch) {
     let limit = stage.scenario.config().provider(provider).max_concurrency;
     let journal = stage.journal();
     let is_open = |call: &&Call| {
-        call.fetch.endpoint.service() == service && call.end.is_none() && journal.is_open(call.request)
+        call.fetch.endpoint.service() == service
+            && !call.is_dropped
+            && call.end.is_none()
+            && journal.is_open(call.request)
     };
     let open = journal.calls.iter().filter(is_open).count() + 1;
     drop(journal);

@@ -60,11 +60,13 @@ impl Transport for Wire {
                     Some(call)
                 }
             };
+            let waiting = call.map(|call| Waiting { stage: stage.clone(), call });
             let answer = match select(receiver, stage.handle.sleep(timeout)).await {
                 Either::Left((Ok(answer), _)) => answer,
                 Either::Left((Err(_), _)) => Err(TransportError::Connection("simulated break".to_owned())),
                 Either::Right(_) => Err(TransportError::Timeout(timeout)),
             };
+            drop(waiting);
             match call {
                 Some(call) => {
                     stage.tell(format!("{} hears {} on call {call}", from.name(), words(&answer)));
@@ -74,6 +76,18 @@ impl Transport for Wire {
             }
             answer
         })
+    }
+}
+
+/// An instance that waits for a call's answer; dropped, it waits no more.
+struct Waiting {
+    stage: Stage,
+    call: usize,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.stage.journal().drop_call(self.call);
     }
 }
 

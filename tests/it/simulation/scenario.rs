@@ -159,7 +159,7 @@ impl Scenario {
             pacing: is_paced.then(|| pacing(dice)),
             is_forgetful: dice.chance(20),
         };
-        if is_paced {
+        if is_paced || scenario.poison.values().any(|poison| *poison == Poison::Hang) {
             // A call takes longer than an impatient caller waits, who takes the request with it.
             scenario.ticks.iter_mut().for_each(|tick| tick.patience = Duration::from_secs(1_800));
         }
