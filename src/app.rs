@@ -20,9 +20,9 @@ use crate::execute::stop::{RETRY_LATER, RETRY_SOON, Stop};
 use crate::execute::{Executed, execute};
 use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
-use crate::firestore::{Firestore, FirestoreError};
+use crate::firestore::{Firestore, FirestoreError, Write};
 use crate::google::Google;
-use crate::job::Scope;
+use crate::job::{Job, Scope};
 use crate::ledger::{Claim, Ledger, Owned, SaveError, new_uuid};
 use crate::ops::snapshot::Snapshot;
 use crate::ops::status::StatusReport;
@@ -91,6 +91,7 @@ impl App {
             world.clone(),
             config.collections.breakers.clone(),
             config.breaker,
+            config.run.lease,
         );
         let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
         Self {
@@ -114,7 +115,8 @@ impl App {
         let start = self.world.clock.instant();
         context::works_on(trigger.job.name, &trigger.run_id);
         let work = async {
-            match self.ledger.claim(trigger.into_state(self.world.clock.now())).await {
+            let new = trigger.into_state(self.world.clock.now());
+            match self.ledger.claim(new, &|state, owner| self.registration(state, owner)).await {
                 Ok(claim) => self.answer(claim, start).await,
                 Err(error) => Answer::Unavailable(error),
             }
@@ -126,7 +128,7 @@ impl App {
     pub async fn resume(&self, run_id: &str) -> Option<Answer> {
         let start = self.world.clock.instant();
         let work = async {
-            match self.ledger.resume(run_id).await {
+            match self.ledger.resume(run_id, &|state, owner| self.registration(state, owner)).await {
                 Ok(Some(claim)) => Some(self.answer(claim, start).await),
                 Ok(None) => None,
                 Err(error) => Some(Answer::Unavailable(error)),
@@ -157,6 +159,16 @@ impl App {
         }
     }
 
+    /// Puts a run among those who may call its provider, in the commit that claims it.
+    fn registration(&self, state: &RunState, owner: &str) -> Vec<Write> {
+        let job = crate::job::find(&state.job);
+        let registration = |job: &Job| {
+            // How many calls it can use shows when its tickers are known.
+            self.breakers.registration(job.provider, owner, 1)
+        };
+        job.map(registration).into_iter().collect()
+    }
+
     /// Does what an owned run has left to do and ends its attempt.
     async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
         if let Some(request) = context::current() {
@@ -168,7 +180,7 @@ impl App {
         let executed = match known {
             None => {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
-                Executed { state: owned.state, fence: owned.fence, stop: Some(Stop::Ledger { reason }) }
+                Executed::stopped(owned, Stop::Ledger { reason })
             }
             Some((job, scope)) => match self.prepare(job, scope, &mut owned, start).await {
                 Ok(()) => {
@@ -177,7 +189,7 @@ impl App {
                     executed.state.resources.steps_ms.execute = self.millis_since(began);
                     executed
                 }
-                Err(stop) => Executed { state: owned.state, fence: owned.fence, stop: Some(stop) },
+                Err(stop) => Executed::stopped(owned, stop),
             },
         };
         self.end(executed, start).await
@@ -185,7 +197,7 @@ impl App {
 
     /// Closes the ledger entry; the answer is what the ledger then says.
     async fn end(&self, executed: Executed, start: Instant) -> Answer {
-        let Executed { mut state, fence, stop } = executed;
+        let Executed { mut state, fence, stop, trends } = executed;
         let lost = stop == Some(Stop::Lost);
         // A reason to stop that came when everything was done already changes nothing.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, Stop::Storage { .. }));
@@ -196,7 +208,10 @@ impl App {
         state.duration_ms = self.millis_since(start);
         self.take_stock(&mut state);
         let closing = self.world.clock.instant();
-        let closed = if lost { Err(SaveError::Lost) } else { self.ledger.close(fence, state.clone()).await };
+        let farewell = crate::job::find(&state.job)
+            .map(|job| self.breakers.farewell(job.provider, fence.owner(), &trends));
+        let closed =
+            if lost { Err(SaveError::Lost) } else { self.ledger.close(fence, state.clone(), farewell).await };
         match closed {
             Ok(state) => {
                 log_run(&state, self.millis_since(closing));

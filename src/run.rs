@@ -9,7 +9,7 @@ mod message;
 pub mod resources;
 pub mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -81,6 +81,9 @@ impl Trigger {
 pub struct Work {
     pub endpoint: String,
     pub tickers: Vec<Ticker>,
+    /// The parts of each ticker's answer that are missing still; none means all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
     /// Why it was put off, if it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -141,6 +144,9 @@ pub struct RunState {
     pub tickers_requested: usize,
     pub pending: Vec<Work>,
     pub failed: Vec<Failure>,
+    /// A ticker that was answered, by endpoint: asking for it again tells whether the endpoint is up.
+    #[serde(default)]
+    pub controls: BTreeMap<String, Ticker>,
     /// None in entries of versions that kept none, and before the tickers are resolved.
     #[serde(default)]
     pub account: Option<Account>,
@@ -242,6 +248,7 @@ impl RunState {
                 let work = Work {
                     endpoint: failure.endpoint,
                     tickers: Vec::from_iter(failure.ticker),
+                    parts: Vec::new(),
                     reason: None,
                     tries: 0,
                 };
@@ -269,7 +276,8 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, &into.reason, into.tries) == (&work.endpoint, &work.reason, work.tries)
+            (&into.endpoint, &into.parts, &into.reason, into.tries)
+                == (&work.endpoint, &work.parts, &work.reason, work.tries)
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

@@ -62,10 +62,10 @@ impl App {
         is_planned: bool,
     ) -> Result<Option<(Vec<Ticker>, Vec<String>)>, Stop> {
         let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
-        self.breakers.refresh(job.provider).await.map_err(storage)?;
-        if let Admission::Refuse { retry_after } = self.breakers.admit(job.provider) {
-            let reason = self.breakers.state(job.provider).reason.unwrap_or_default();
-            return Err(Stop::Breaker { retry_after, reason });
+        // Not the copy of before: the run has just been put on the list of those who may call.
+        self.breakers.reload(job.provider).await.map_err(storage)?;
+        if let Some(stop) = self.all_refused(job) {
+            return Err(stop);
         }
         if is_planned {
             return Ok(None);
@@ -81,5 +81,20 @@ impl App {
             None => Ok(Some((tickers, remarks))),
             Some(reason) => Err(Stop::Ledger { reason }),
         }
+    }
+
+    /// Why nothing of the job may be called, where every endpoint's breaker refuses it.
+    fn all_refused(&self, job: &Job) -> Option<Stop> {
+        let mut soonest: Option<Stop> = None;
+        for endpoint in job.endpoints {
+            let Admission::Refuse { retry_after } = self.breakers.admit(job.provider, endpoint.path) else {
+                return None;
+            };
+            if soonest.as_ref().is_none_or(|stop| retry_after < stop.retry_after()) {
+                let reason = self.breakers.endpoint(job.provider, endpoint.path).reason.unwrap_or_default();
+                soonest = Some(Stop::Breaker { retry_after, reason });
+            }
+        }
+        soonest
     }
 }

@@ -76,14 +76,20 @@ impl Execution<'_> {
     }
 
     fn complete(&mut self, group: Group) {
-        let Some(work) = group.work else { return };
         let counts = &mut self.state.counts;
         for (collection, count) in group.written {
-            *counts.collections.entry(collection).or_default() += count;
+            let repeated = group.repeated.get(&collection).copied().unwrap_or_default();
+            let count = count.saturating_sub(repeated);
+            if count > 0 {
+                *counts.collections.entry(collection).or_default() += count;
+            }
         }
         for (collection, count) in group.rejected {
             *counts.rejected.entry(collection).or_default() += count;
         }
+        self.changed = true;
+        // Answers that settle no ticker may have stored something all the same.
+        let Some(work) = group.work else { return };
         counts.batches += 1;
         self.state.note_done(work.units().saturating_sub(group.failed.len()));
         let endpoint = work.endpoint;
@@ -94,7 +100,6 @@ impl Execution<'_> {
             reason,
         };
         self.state.failed.extend(group.failed.into_iter().map(failure));
-        self.changed = true;
     }
 }
 

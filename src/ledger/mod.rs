@@ -80,6 +80,16 @@ impl Fence {
     }
 }
 
+impl Fence {
+    /// The name under which the run is owned: no other attempt has it.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+}
+
+/// Writes that are committed together with a claim, for the run and the name of its owner.
+pub type Beside<'a> = dyn Fn(&RunState, &str) -> Vec<Write> + Send + Sync + 'a;
+
 /// Why a fenced write did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
@@ -97,14 +107,14 @@ impl Ledger {
     }
 
     /// Makes the caller the owner of the run, or says who is.
-    pub async fn claim(&self, new: RunState) -> Result<Claim, FirestoreError> {
+    pub async fn claim(&self, new: RunState, beside: &Beside<'_>) -> Result<Claim, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
-            match self.own(new.clone(), &owner, Precondition::Missing).await? {
+            match self.own(new.clone(), &owner, Precondition::Missing, beside).await? {
                 Some(owned) => return Ok(Claim::Owned(Box::new(owned))),
                 None => {
                     if let Some(claim) =
-                        self.take_over(&new.run_id, Some(&new.request_digest), &owner).await?
+                        self.take_over(&new.run_id, Some(&new.request_digest), &owner, beside).await?
                     {
                         return Ok(claim);
                     }
@@ -115,13 +125,13 @@ impl Ledger {
     }
 
     /// Goes on with a run that is known, and tries again what failed of one that has ended; none where it is not known.
-    pub async fn resume(&self, run_id: &str) -> Result<Option<Claim>, FirestoreError> {
+    pub async fn resume(&self, run_id: &str, beside: &Beside<'_>) -> Result<Option<Claim>, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
             if self.get(run_id).await?.is_none() {
                 return Ok(None);
             }
-            if let Some(claim) = self.take_over(run_id, None, &owner).await? {
+            if let Some(claim) = self.take_over(run_id, None, &owner, beside).await? {
                 return Ok(Some(claim));
             }
         }
@@ -139,6 +149,7 @@ impl Ledger {
         run_id: &str,
         digest: Option<&str>,
         owner: &str,
+        beside: &Beside<'_>,
     ) -> Result<Option<Claim>, FirestoreError> {
         let Some(Read { entry, document }) = self.read(run_id).await? else { return Ok(None) };
         match verdict::judge(&entry, digest, document.age()) {
@@ -151,7 +162,7 @@ impl Ledger {
                 let mut state = entry.state;
                 state.resume(self.world.clock.now());
                 let unchanged = Precondition::UnchangedSince(document.update_time);
-                let owned = self.own(state, owner, unchanged).await?;
+                let owned = self.own(state, owner, unchanged, beside).await?;
                 Ok(owned.map(|owned| Claim::Owned(Box::new(owned))))
             }
         }
@@ -163,11 +174,13 @@ impl Ledger {
         state: RunState,
         owner: &str,
         precondition: Precondition,
+        beside: &Beside<'_>,
     ) -> Result<Option<Owned>, FirestoreError> {
         let lease_until = self.world.clock.instant() + self.config.lease;
         let entry = Entry { state, owner: owner.to_owned(), lease: self.config.lease, renewals: 0 };
         let write = self.write(&entry, precondition);
-        Ok(match self.commit_owned(&[write], owner).await? {
+        let writes: Vec<_> = std::iter::once(write).chain(beside(&entry.state, owner)).collect();
+        Ok(match self.commit_owned(&writes, owner).await? {
             Committed::Done(update_time) => {
                 let fence = Fence { owner: entry.owner, update_time, renewals: 0, lease_until };
                 Some(Owned { state: entry.state, fence })
@@ -182,10 +195,16 @@ impl Ledger {
         Box::pin(async move { ledger.save(fence, state, Vec::new()).await })
     }
 
-    /// Ends an attempt: the entry and the statistics change together or not at all.
-    pub async fn close(&self, fence: Fence, state: RunState) -> Result<RunState, SaveError> {
+    /// Ends an attempt: the entry, the statistics and what stands `beside` change together or not at all.
+    pub async fn close(
+        &self,
+        fence: Fence,
+        state: RunState,
+        beside: Option<Write>,
+    ) -> Result<RunState, SaveError> {
         let (state, statistics) = statistics::count(state, &self.collections.statistics);
-        self.save(fence, state.clone(), vec![statistics]).await?;
+        let others = std::iter::once(statistics).chain(beside).collect();
+        self.save(fence, state.clone(), others).await?;
         Ok(state)
     }
 

@@ -43,8 +43,13 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
     if scope != Scope::None && tickers.is_empty() {
         return Vec::new();
     }
-    let work =
-        |path: &str| Work { endpoint: path.to_owned(), tickers: tickers.to_vec(), reason: None, tries: 0 };
+    let work = |path: &str| Work {
+        endpoint: path.to_owned(),
+        tickers: tickers.to_vec(),
+        parts: Vec::new(),
+        reason: None,
+        tries: 0,
+    };
     job.endpoints.iter().map(|endpoint| work(endpoint.path)).collect()
 }
 

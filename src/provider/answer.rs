@@ -7,13 +7,13 @@ use serde_json::Value as Json;
 use super::entries::{self, Entry};
 use super::envelope::{Envelope, shorten};
 use crate::firestore::Write;
-use crate::job::Ticker;
+use crate::job::{Provider, Ticker, Trouble};
 use crate::persist::collisions;
 use crate::persist::datasets::{Dataset, Shape};
 use crate::persist::record::{self, Context, Part, words};
 use crate::persist::rejected::Rejected;
 
-/// What an answer held. Every ticker that was asked for is in exactly one of the two lists.
+/// What an answer held. Every ticker that was asked for is in exactly one of the three lists.
 #[derive(Debug, Default)]
 pub struct Harvest {
     pub succeeded: Vec<Ticker>,
@@ -21,10 +21,20 @@ pub struct Harvest {
     pub failed: Vec<(Ticker, String)>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
-    /// Indicators that failed while others of their ticker were answered.
-    pub parts: Vec<(Ticker, Part)>,
+    /// Tickers of which a part is to be asked for again, as nothing is said against it.
+    pub partly: Vec<Partly>,
     /// Words of the provider that belong to no single ticker.
     pub remarks: Vec<String>,
+}
+
+/// A ticker that was answered in part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partly {
+    pub ticker: Ticker,
+    /// The names of what is missing.
+    pub parts: Vec<String>,
+    /// The provider's words on the first of them.
+    pub words: String,
 }
 
 /// What is known of one ticker while the entries are read.
@@ -35,6 +45,8 @@ struct Tally {
     /// Why the first of the rejected ones is.
     why: Option<String>,
     errors: Vec<String>,
+    /// Parts that failed for no reason of their own, while others were answered.
+    again: Vec<Part>,
 }
 
 /// Most records of one answer, good or not: each costs kilobytes until it is stored.
@@ -65,18 +77,15 @@ pub fn harvest(
         }
     }
     judge(envelope, asked, &mut tallies, &mut harvest);
-    harvest.reject_parts(dataset);
     harvest.settle(dataset);
     Ok(harvest)
 }
 
 impl Harvest {
-    /// Names the indicators that failed, and keeps what the provider said of them.
-    fn reject_parts(&mut self, dataset: Dataset) {
-        for (ticker, part) in std::mem::take(&mut self.parts) {
-            self.remarks.push(shorten(&format!("{ticker}: {part}")));
-            self.rejected.push(part.into_rejected(dataset, &ticker));
-        }
+    /// Names a part that failed, and keeps what the provider said of it.
+    fn reject_part(&mut self, dataset: Dataset, ticker: &Ticker, part: Part) {
+        self.remarks.push(shorten(&format!("{ticker}: {part}")));
+        self.rejected.push(part.into_rejected(dataset, ticker));
     }
 
     /// Sees to it that what is counted is what will be stored: each record and each rejected one has its own
@@ -158,7 +167,13 @@ fn take_entry(
             if found.records.is_empty() {
                 tally.errors.extend(parts.iter().map(ToString::to_string));
             } else {
-                harvest.parts.extend(parts.into_iter().map(|part| (ticker.clone(), part)));
+                let provider = Provider::parse(context.source);
+                for part in parts {
+                    match provider.map(|provider| provider.trouble_of_part(&part.words)) {
+                        Some(Trouble::Limited(_) | Trouble::Transient) => tally.again.push(part),
+                        _ => harvest.reject_part(dataset, &ticker, part),
+                    }
+                }
             }
             tally.records += found.records.len();
             tally.reject(std::mem::take(&mut found.rejected), harvest);
@@ -194,9 +209,11 @@ fn judge(
     for ticker in asked {
         let words = remarks.iter().enumerate().filter(|(_, remark)| names(remark, ticker));
         let mut reasons: Vec<String> = Vec::new();
+        let mut again = Vec::new();
         match tallies.get_mut(ticker) {
             Some(tally) => {
                 reasons.append(&mut tally.errors);
+                again.append(&mut tally.again);
                 if tally.records == 0 && tally.rejected > 0 {
                     let why = tally.why.take().unwrap_or_default();
                     reasons.push(format!("all {} records are rejected: {why}", tally.rejected));
@@ -213,7 +230,11 @@ fn judge(
                 }
             }
         }
-        if reasons.is_empty() {
+        if let (true, Some(first)) = (reasons.is_empty(), again.first()) {
+            let words = shorten(&first.words);
+            let parts = again.iter().map(|part| part.name.clone()).collect();
+            harvest.partly.push(Partly { ticker: ticker.clone(), parts, words });
+        } else if reasons.is_empty() {
             harvest.succeeded.push(ticker.clone());
         } else {
             harvest.failed.push((ticker.clone(), shorten(&reasons.join("; "))));

@@ -3,6 +3,8 @@
 mod body;
 pub mod problem;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use http::HeaderMap;
 
@@ -169,6 +171,7 @@ impl Trigger {
             tickers_requested: 0,
             pending: Vec::new(),
             failed: Vec::new(),
+            controls: BTreeMap::new(),
             account: None,
             counts: Counts::default(),
             remarks: Vec::new(),

@@ -19,6 +19,7 @@ pub(crate) fn state() -> RunState {
         planned: true,
         tickers_requested: 3,
         pending: vec![],
+        controls: BTreeMap::new(),
         failed: vec![],
         account: None,
         counts: Counts::default(),
@@ -32,7 +33,7 @@ pub(crate) fn state() -> RunState {
 
 pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
     let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
-    Work { endpoint: endpoint.into(), tickers, reason: None, tries: 0 }
+    Work { endpoint: endpoint.into(), tickers, parts: Vec::new(), reason: None, tries: 0 }
 }
 
 pub(crate) fn failure(endpoint: &str, ticker: &str) -> Failure {

@@ -135,7 +135,9 @@ fn get(path: &str, authorization: &str) -> Request<Body> {
 fn run(key: &str) -> Request<Body> {
     let request = Request::post("/tiingo/daily-prices").header("idempotency-key", key);
     let request = request.header(AUTHORIZATION, format!("Bearer {OPERATOR_TOKEN}"));
-    request.body(Body::from(r#"{"tickers": ["AAPL", "MSFT"]}"#)).expect("a request")
+    request
+        .body(Body::from(r#"{"tickers": ["AAPL", "AMZN", "GOOG", "META", "MSFT", "NVDA"]}"#))
+        .expect("a request")
 }
 
 /// One request after another, so that each kind of line is written.

@@ -139,6 +139,7 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
     let work = |(at, ticker): (usize, &Ticker)| Work {
         endpoint: "/fetch".into(),
         tickers: vec![ticker.clone()],
+        parts: Vec::new(),
         reason: Some(noise.text(HOSTILE, 300)),
         tries: u32::try_from(at % 5).unwrap(),
     };
@@ -173,7 +174,7 @@ proptest! {
             }
             let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
             if kind == 0 {
-                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), reason: Some(words), tries });
+                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), reason: Some(words), tries });
             } else {
                 run.failed.push(Failure { ticker, endpoint, class: Some(Class::Refused), reason: words });
             }

@@ -222,7 +222,13 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                         let (tickers, reason) = (vec![ticker.clone()], reason.clone());
                         works.push((
                             number,
-                            Work { endpoint: endpoint.clone(), tickers, reason, tries: *tries },
+                            Work {
+                                endpoint: endpoint.clone(),
+                                tickers,
+                                parts: Vec::new(),
+                                reason,
+                                tries: *tries,
+                            },
                         ));
                     }
                 },

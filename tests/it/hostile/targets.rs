@@ -152,10 +152,12 @@ pub fn firestore(bytes: &[u8]) {
     let _ = wait(plan::resolve(&app.firestore, &app.config.collections, Scope::EntireWatchlist));
     let _ = wait(app.ledger.list(&Filter { limit: 1, ..Filter::default() }));
     let _ = wait(app.ledger.recent("tiingo-daily-prices", 1));
-    let _ = (wait(app.ledger.get("r")), wait(app.ledger.resume("r")));
+    let _ = (wait(app.ledger.get("r")), wait(app.ledger.resume("r", &|_, _| Vec::new())));
     let _ = wait(app.breakers.refresh(Provider::Tiingo));
-    let _ = (app.breakers.admit(Provider::Tiingo), app.breakers.state(Provider::Tiingo));
-    let _ = wait(app.breakers.open(Provider::Tiingo, "words"));
+    let _ = (app.breakers.admit(Provider::Tiingo, "/fetch"), app.breakers.state(Provider::Tiingo));
+    let _ = wait(app.breakers.open(Provider::Tiingo, "/fetch", "r", "words"));
+    let _ = wait(app.breakers.limit_hit(Provider::Tiingo, None, "words", false));
+    let _ = app.breakers.farewell(Provider::Tiingo, "o", &[]);
     let write = Write::overwrite(paths[0].clone(), orchestrator::firestore::Fields::new());
     let _ = wait(app.firestore.commit(std::slice::from_ref(&write)));
     match wait(app.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {

@@ -7,7 +7,7 @@ use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::run::Work;
 use serde_json::json;
 
-use super::world::{JOB, LEASE, play, tick, told, usual};
+use super::world::{JOB, LEASE, alone, play, tick, told, usual};
 
 #[test]
 fn work_of_an_endpoint_that_is_none_any_more_ends_as_failed() {
@@ -15,12 +15,15 @@ fn work_of_an_endpoint_that_is_none_any_more_ends_as_failed() {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 10);
         let state = tick(&app).into_state(app.world.clock.now());
-        let Ok(Claim::Owned(owned)) = app.ledger.claim(state).await else { panic!("not owned") };
+        let Ok(Claim::Owned(owned)) = app.ledger.claim(state, &alone).await else { panic!("not owned") };
         // As an older version has left it: all ten tickers at an endpoint of another name.
         let mut state = owned.state;
         let tickers: Vec<_> =
             (0..10).map(|n| serde_json::from_value(json!(format!("T{n:05}"))).expect("a ticker")).collect();
-        state.plan(vec![Work { endpoint: "/prices".into(), tickers, reason: None, tries: 0 }], 10);
+        state.plan(
+            vec![Work { endpoint: "/prices".into(), tickers, parts: Vec::new(), reason: None, tries: 0 }],
+            10,
+        );
         app.ledger.checkpoint(owned.fence, state).await.expect("still the owner");
         world.handle.sleep(LEASE).await;
 

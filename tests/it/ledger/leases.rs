@@ -7,10 +7,10 @@ use chrono::TimeDelta;
 use orchestrator::app::App;
 use orchestrator::ledger::{Claim, Kept};
 
-use super::world::{LEASE, play, tick, usual};
+use super::world::{LEASE, alone, play, tick, usual};
 
 async fn claim(app: &Arc<App>) -> Claim {
-    app.ledger.claim(tick(app).into_state(app.world.clock.now())).await.expect("Firestore answers")
+    app.ledger.claim(tick(app).into_state(app.world.clock.now()), &alone).await.expect("Firestore answers")
 }
 
 /// An instance whose clock is wrong claims a run and dies; another one, with a clock wrong otherwise, wants it.

@@ -7,7 +7,7 @@ use orchestrator::ledger::Claim;
 use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::run::Status;
 
-use super::world::{JOB, LEASE, Way, play, tick, told};
+use super::world::{JOB, LEASE, Way, alone, play, tick, told};
 
 /// Loses the answer of one commit and of nothing else.
 fn loses(number: usize) -> impl Fn(&str, usize) -> Way + Send + Sync {
@@ -41,9 +41,9 @@ fn a_resumed_run_is_owned_although_the_answer_is_lost() {
     play(loses(1), |world| async move {
         let app = world.instance(TimeDelta::zero());
         let state = tick(&app).into_state(app.world.clock.now());
-        assert!(matches!(app.ledger.claim(state.clone()).await, Ok(Claim::Owned(_))));
+        assert!(matches!(app.ledger.claim(state.clone(), &alone).await, Ok(Claim::Owned(_))));
         world.handle.sleep(LEASE).await;
-        let Ok(Some(Claim::Owned(owned))) = app.ledger.resume(&state.run_id).await else {
+        let Ok(Some(Claim::Owned(owned))) = app.ledger.resume(&state.run_id, &alone).await else {
             panic!("not owned")
         };
         assert_eq!((owned.state.attempt, owned.state.status), (2, Status::Running));
@@ -60,7 +60,9 @@ fn a_renewal_whose_answer_is_lost_is_no_renewal_for_longer_than_firestore_knows(
     play(script, |world| async move {
         let (owner, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::hours(1)));
         let state = tick(&owner).into_state(owner.world.clock.now());
-        let Ok(Claim::Owned(owned)) = owner.ledger.claim(state.clone()).await else { panic!("not owned") };
+        let Ok(Claim::Owned(owned)) = owner.ledger.claim(state.clone(), &alone).await else {
+            panic!("not owned")
+        };
         let saved = owner.ledger.checkpoint(owned.fence.clone(), owned.state.clone()).await;
         // Its first try was carried out. Written as it is once more, the entry would stay as old as that.
         let fence = match saved {
@@ -72,7 +74,7 @@ fn a_renewal_whose_answer_is_lost_is_no_renewal_for_longer_than_firestore_knows(
         };
         let left = fence.lease_until().since(owner.world.clock.instant());
         world.handle.sleep(left.saturating_sub(Duration::from_millis(1))).await;
-        let claim = other.ledger.claim(state).await.expect("Firestore answers");
+        let claim = other.ledger.claim(state, &alone).await.expect("Firestore answers");
         assert!(matches!(claim, Claim::Running { .. }), "the owner believes that it is its own for {left:?}");
     });
 }

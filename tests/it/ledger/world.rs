@@ -16,6 +16,7 @@ use orchestrator::ports::{
     BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError, World as Ports,
 };
 use orchestrator::request::{Trigger, parse_job};
+use orchestrator::run::RunState;
 use serde_json::{Value as Json, json};
 
 use crate::firestore::Store;
@@ -236,4 +237,9 @@ pub(super) fn told(answer: Answer) -> (&'static str, Json, u16) {
     };
     let status = report.http_status().as_u16();
     (kind, serde_json::to_value(report).expect("a report is JSON"), status)
+}
+
+/// Nothing is committed beside a claim.
+pub(super) fn alone(_: &RunState, _: &str) -> Vec<Write> {
+    Vec::new()
 }

@@ -105,6 +105,17 @@ impl Storm {
         }
     }
 
+    /// Whether it may say something against single tickers of a provider: errors in entries, refusals of a batch.
+    pub(super) fn may_blame(&self, provider: usize) -> bool {
+        let hits = matches!(self.target, Target::Provider(storm) if storm == provider || storm >= 4);
+        hits && self.kind.is_none_or(|kind| kind >= 8)
+    }
+
+    /// Whether it hits a provider at all.
+    pub(super) fn hits_provider(&self) -> bool {
+        self.target != Target::Firestore
+    }
+
     /// What the storm does to a request at this time, if anything.
     pub(super) fn strike(&self, dice: &Dice, target: Target, now: Duration) -> Option<Fault> {
         let hit = match (self.target, target) {
