@@ -8,6 +8,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::job;
+use crate::run::watchlist::WatchlistProblem;
 use crate::run::{Failure, Resources, RunState, Status, Work};
 
 /// The answer's `status`.
@@ -61,6 +62,10 @@ pub struct RunData {
     pub write_retries: u64,
     /// Words of the providers and of the planner that belong to no single ticker.
     pub remarks: Vec<String>,
+    /// The documents of the watchlist that were left out because they cannot be read: the first of them.
+    pub watchlist_problems: Vec<WatchlistProblem>,
+    /// How many there are.
+    pub watchlist_problems_count: usize,
     pub created_at: String,
     pub started_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +112,8 @@ impl RunReport {
                 retries: counts.retries,
                 write_retries: counts.write_retries,
                 remarks: state.remarks.clone(),
+                watchlist_problems: state.watchlist_problems.listed.clone(),
+                watchlist_problems_count: state.watchlist_problems.count,
                 created_at: rfc3339(state.created_at),
                 started_at: rfc3339(state.started_at),
                 ended_at: state.ended_at.map(rfc3339),
@@ -157,7 +164,14 @@ fn message(state: &RunState) -> String {
         state.counts.records_stored()
     );
     let stopped = state.stopped.as_deref().unwrap_or("calls failed");
+    let left_out = match state.watchlist_problems.count {
+        0 => String::new(),
+        1 => "; 1 document of the watchlist cannot be read".to_owned(),
+        count => format!("; {count} documents of the watchlist cannot be read"),
+    };
     match state.status {
+        // Until the first checkpoint the entry says that somebody works on it, and no more.
+        Status::Running if !state.planned => "running: how far it is has not been noted yet".to_owned(),
         Status::Running => format!("running: {done}"),
         Status::Failed if !state.planned => format!("not started: {stopped}"),
         Status::Failed if state.has_pending() => {
@@ -171,10 +185,10 @@ fn message(state: &RunState) -> String {
         Status::Failed if state.stopped.is_some() => format!("{done}, but {stopped}"),
         Status::Failed => format!("{done}; nothing succeeded"),
         _ if state.tickers_requested == 0 && state.counts.calls == 0 => {
-            format!("the scope {} has no tickers: nothing to do", state.scope)
+            format!("the scope {} has no tickers: nothing to do{left_out}", state.scope)
         }
         Status::Partial => format!(
-            "{done}; {} tickers failed, {} records rejected",
+            "{done}; {} tickers failed, {} records rejected{left_out}",
             state.tickers_failed(),
             state.counts.records_rejected()
         ),
@@ -190,6 +204,7 @@ pub fn retry_after_seconds(wait: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::WatchlistProblems;
     use crate::run::tests::{failure, state, work};
 
     fn check(run: RunState, outcome: Outcome, status: u16, message: &str) {
@@ -249,6 +264,31 @@ mod tests {
             200,
             "the scope entire_watchlist has no tickers: nothing to do",
         );
+    }
+
+    #[test]
+    fn a_run_whose_watchlist_cannot_be_read_whole_is_partial_at_best() {
+        let with = |count| RunState {
+            watchlist_problems: WatchlistProblems { count, ..WatchlistProblems::default() },
+            ..state()
+        };
+        let done = "3 of 3 tickers processed, 0 records stored; 0 tickers failed, 0 records rejected";
+        let message = |words: &str| format!("{done}; {words} of the watchlist cannot be read");
+        check(with(1), Outcome::Partial, 200, &message("1 document"));
+        check(with(2), Outcome::Partial, 200, &message("2 documents"));
+        check(
+            RunState { tickers_requested: 0, ..with(2) },
+            Outcome::Partial,
+            200,
+            "the scope entire_watchlist has no tickers: nothing to do; 2 documents of the watchlist cannot be read",
+        );
+    }
+
+    #[test]
+    fn a_run_of_which_nothing_is_noted_yet_tells_no_numbers() {
+        let message = |planned| RunReport::new(&RunState { planned, ..state() }).message;
+        assert_eq!(message(false), "running: how far it is has not been noted yet");
+        assert_eq!(message(true), "running: 3 of 3 tickers processed, 0 records stored");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod counts;
 pub mod resources;
+pub mod watchlist;
 
 use std::collections::BTreeSet;
 
@@ -15,6 +16,7 @@ use crate::job::Ticker;
 use crate::resilience::class::Class;
 pub use counts::Counts;
 pub use resources::Resources;
+pub use watchlist::WatchlistProblems;
 
 /// How a run stands.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -24,7 +26,7 @@ pub enum Status {
     Running,
     /// Every ticker is done.
     Succeeded,
-    /// Done, but some tickers or records failed for good.
+    /// Done, but some tickers or records failed for good, or documents of the watchlist could not be read.
     Partial,
     /// Something is left to do, or nothing succeeded.
     Failed,
@@ -136,6 +138,9 @@ pub struct RunState {
     pub failed: Vec<Failure>,
     pub counts: Counts,
     pub remarks: Vec<String>,
+    /// Documents of the watchlist that could not be read.
+    #[serde(default)]
+    pub watchlist_problems: WatchlistProblems,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
     /// The trace of the latest attempt, 32 hex digits.
@@ -200,7 +205,10 @@ impl RunState {
     pub fn judge(&self) -> Status {
         if self.has_pending() || self.stopped.is_some() || self.all_failed() {
             Status::Failed
-        } else if !self.failed.is_empty() || self.counts.records_rejected() > 0 {
+        } else if !self.failed.is_empty()
+            || self.counts.records_rejected() > 0
+            || !self.watchlist_problems.is_empty()
+        {
             Status::Partial
         } else {
             Status::Succeeded

@@ -21,6 +21,7 @@ pub(crate) fn state() -> RunState {
         failed: vec![],
         counts: Counts::default(),
         remarks: vec![],
+        watchlist_problems: WatchlistProblems::default(),
         stopped: None,
         trace_id: None,
         resources: Resources::default(),
