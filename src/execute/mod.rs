@@ -121,6 +121,7 @@ impl<'a> Execution<'a> {
         let size = app.config.provider(job.provider).batch_size;
         let queue =
             Queue::new(&std::mem::take(&mut state.pending), &endpoints, size, app.config.call.max_attempts);
+        let deadline = Deadline::new(start, app.deadline_of(job, state.trigger));
         let now = app.world.clock.instant();
         Self {
             app,
@@ -133,7 +134,7 @@ impl<'a> Execution<'a> {
             },
             state,
             fence,
-            deadline: Deadline::new(start, app.config.run.deadline),
+            deadline,
             queue,
             calls: FuturesUnordered::new(),
             calling: Vec::new(),

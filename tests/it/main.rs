@@ -5,6 +5,7 @@ mod deploy;
 mod firestore;
 mod hostile;
 mod logging;
+mod next_tick;
 mod simulation;
 mod tidy;
 mod turns;
