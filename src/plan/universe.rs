@@ -36,7 +36,7 @@ impl Symbols {
     /// Takes one document, or notes why it cannot be read.
     pub fn take(&mut self, id: &str, fields: &Fields) {
         if let Err(unreadable) = self.read(id, fields) {
-            self.problems.note(unreadable.of(id));
+            unreadable.note(id, &mut self.problems);
         }
     }
 

@@ -5,7 +5,7 @@
 //! switched off, or leave out what is wanted, and nobody would know.
 
 use crate::firestore::{Fields, Value};
-use crate::run::watchlist::{WatchlistProblem, shorten};
+use crate::run::WatchlistProblems;
 
 /// A field whose value cannot be read.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,13 +17,11 @@ pub struct Unreadable {
 
 impl Unreadable {
     pub fn new(field: &'static str, value: &str, problem: impl Into<String>) -> Self {
-        Self { field, value: shorten(value), problem: problem.into() }
+        Self { field, value: value.to_owned(), problem: problem.into() }
     }
 
-    /// What is told of it.
-    pub fn of(self, document: &str) -> WatchlistProblem {
-        let Self { field, value, problem } = self;
-        WatchlistProblem { document: shorten(document), field: field.to_owned(), value, problem }
+    pub fn note(&self, document: &str, problems: &mut WatchlistProblems) {
+        problems.note(document, self.field, &self.value, &self.problem);
     }
 }
 

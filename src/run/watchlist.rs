@@ -2,10 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::words::clip;
+
 /// Most problems that are kept of one run; their number is told beside them.
-pub const PROBLEMS_MAX: usize = 50;
-/// Most characters of a document's id and of a value that are repeated.
-const SHOWN_CHARS_MAX: usize = 100;
+pub const PROBLEMS_MAX: usize = 30;
+/// Most bytes of a document's id, and of a value, in JSON.
+const SHOWN_BYTES_MAX: usize = 80;
+/// Most bytes of what is wrong, in JSON.
+const PROBLEM_BYTES_MAX: usize = 160;
+/// Most bytes of all problems in JSON: they must fit into the run's entry whatever else it holds.
+pub const ALL_BYTES_MAX: usize = PROBLEMS_MAX * (2 * SHOWN_BYTES_MAX + PROBLEM_BYTES_MAX + 80);
 
 /// A document of the watchlist that is left out because one of its fields cannot be read.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -29,23 +35,20 @@ pub struct WatchlistProblems {
 }
 
 impl WatchlistProblems {
-    pub fn note(&mut self, problem: WatchlistProblem) {
+    pub fn note(&mut self, document: &str, field: &'static str, value: &str, problem: &str) {
         self.count = self.count.saturating_add(1);
         if self.listed.len() < PROBLEMS_MAX {
-            self.listed.push(problem);
+            self.listed.push(WatchlistProblem {
+                document: clip(document, SHOWN_BYTES_MAX),
+                field: field.to_owned(),
+                value: clip(value, SHOWN_BYTES_MAX),
+                problem: clip(problem, PROBLEM_BYTES_MAX),
+            });
         }
     }
 
     pub fn is_empty(&self) -> bool {
         self.count == 0
-    }
-}
-
-/// The start of somebody else's text.
-pub fn shorten(text: &str) -> String {
-    match text.char_indices().nth(SHOWN_CHARS_MAX) {
-        Some((end, _)) => text.get(..end).unwrap_or_default().chars().chain(['…']).collect(),
-        None => text.to_owned(),
     }
 }
 
@@ -56,17 +59,12 @@ mod tests {
     #[test]
     fn problems_are_bounded_and_counted() {
         let mut problems = WatchlistProblems::default();
-        let long = shorten(&"ä".repeat(5_000));
-        let problem = WatchlistProblem {
-            document: long.clone(),
-            field: "symbol".into(),
-            value: long,
-            problem: "no".into(),
-        };
+        let hostile = "\u{1}\"ä".repeat(1_000);
         for _ in 0..1_000 {
-            problems.note(problem.clone());
+            problems.note(&hostile, "isActive", &hostile, &hostile);
         }
         assert_eq!((problems.count, problems.listed.len()), (1_000, PROBLEMS_MAX));
-        assert!(serde_json::to_vec(&problems).unwrap().len() < 50_000);
+        let bytes = serde_json::to_vec(&problems.listed).unwrap().len();
+        assert!(bytes <= ALL_BYTES_MAX, "{bytes} bytes, limit {ALL_BYTES_MAX}");
     }
 }

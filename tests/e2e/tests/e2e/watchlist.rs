@@ -124,7 +124,7 @@ async fn a_thousand_unreadable_documents_are_counted_and_the_first_of_them_named
     let data = &reply.body["data"];
     assert_eq!((&reply.body["status"], &data["tickers_requested"]), (&json!("partial"), &json!(0)));
     assert_eq!(data["watchlist_problems_count"], 1_000);
-    assert_eq!(data["watchlist_problems"].as_array().expect("a list").len(), 50);
+    assert_eq!(data["watchlist_problems"].as_array().expect("a list").len(), 30);
 }
 
 #[tokio::test]
