@@ -1,6 +1,7 @@
 //! The whole way of a job's request: claim, plan, execute, close, report.
 
 mod prepare;
+mod timing;
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -114,6 +115,7 @@ impl App {
     pub async fn run(&self, trigger: Trigger) -> Answer {
         let start = self.world.clock.instant();
         context::works_on(trigger.job.name, &trigger.run_id);
+        let deadline = self.deadline_of(trigger.job, trigger.source);
         let work = async {
             let new = trigger.into_state(self.world.clock.now());
             match self.ledger.claim(new, &|state, owner| self.registration(state, owner)).await {
@@ -121,7 +123,7 @@ impl App {
                 Err(error) => Answer::Unavailable(error),
             }
         };
-        self.by_deadline(work).await.unwrap_or_else(|late| late)
+        self.by_deadline(deadline, work).await.unwrap_or_else(|late| late)
     }
 
     /// Goes on with a run that is known; none where it is not.
@@ -134,13 +136,12 @@ impl App {
                 Err(error) => Some(Answer::Unavailable(error)),
             }
         };
-        self.by_deadline(work).await.unwrap_or_else(Some)
+        self.by_deadline(self.config.run.deadline, work).await.unwrap_or_else(Some)
     }
 
     /// Ends what hangs on Firestore when the request's time is up, as if the instance had died: the run is
     /// taken up again when its lease has ended. Everything else ends in time by itself.
-    async fn by_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Answer> {
-        let deadline = self.config.run.deadline;
+    async fn by_deadline<T>(&self, deadline: Duration, work: impl Future<Output = T>) -> Result<T, Answer> {
         match select(pin!(work), self.world.clock.sleep(deadline)).await {
             Either::Left((done, _)) => Ok(done),
             Either::Right(_) => Err(Answer::Unavailable(TransportError::Timeout(deadline).into())),

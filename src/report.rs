@@ -10,6 +10,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::job;
+use crate::run::watchlist::WatchlistProblem;
 use crate::run::{Failure, Resources, RunState, Status, Work};
 
 /// The answer's `status`.
@@ -81,6 +82,10 @@ pub struct RunData {
     pub write_retries: u64,
     /// Words of the providers and of the planner that belong to no single ticker.
     pub remarks: Vec<String>,
+    /// The documents of the watchlist that were left out because they cannot be read: the first of them.
+    pub watchlist_problems: Vec<WatchlistProblem>,
+    /// How many there are.
+    pub watchlist_problems_count: usize,
     pub created_at: String,
     pub started_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -126,6 +131,8 @@ impl RunReport {
                 retries: counts.retries,
                 write_retries: counts.write_retries,
                 remarks: state.remarks.clone(),
+                watchlist_problems: state.watchlist_problems.listed.clone(),
+                watchlist_problems_count: state.watchlist_problems.count,
                 created_at: rfc3339(state.created_at),
                 started_at: rfc3339(state.started_at),
                 ended_at: state.ended_at.map(rfc3339),
@@ -179,6 +186,7 @@ pub fn retry_after_seconds(wait: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::WatchlistProblems;
     use crate::run::tests::{failure, state, work};
 
     fn check(run: RunState, outcome: Outcome, status: u16, message: &str) {
@@ -237,6 +245,24 @@ mod tests {
             Outcome::Ok,
             200,
             "the scope entire_watchlist has no tickers: nothing to do",
+        );
+    }
+
+    #[test]
+    fn a_run_whose_watchlist_cannot_be_read_whole_is_partial_at_best() {
+        let with = |count| RunState {
+            watchlist_problems: WatchlistProblems { count, ..WatchlistProblems::default() },
+            ..state()
+        };
+        let done = "3 of 3 tickers processed, 0 records stored; 0 tickers failed, 0 records rejected";
+        let message = |words: &str| format!("{done}; {words} of the watchlist cannot be read");
+        check(with(1), Outcome::Partial, 200, &message("1 document"));
+        check(with(2), Outcome::Partial, 200, &message("2 documents"));
+        check(
+            RunState { tickers_requested: 0, ..with(2) },
+            Outcome::Partial,
+            200,
+            "the scope entire_watchlist has no tickers: nothing to do; 2 documents of the watchlist cannot be read",
         );
     }
 

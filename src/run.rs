@@ -7,6 +7,7 @@ mod account;
 pub mod counts;
 mod message;
 pub mod resources;
+pub mod watchlist;
 pub mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::resilience::class::Class;
 pub use account::Account;
 pub use counts::Counts;
 pub use resources::Resources;
+pub use watchlist::WatchlistProblems;
 
 /// How a run stands.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -28,7 +30,7 @@ pub enum Status {
     Running,
     /// Every ticker is done.
     Succeeded,
-    /// Done, but some tickers or records failed for good.
+    /// Done, but some tickers or records failed for good, or documents of the watchlist could not be read.
     Partial,
     /// Something is left to do, or nothing succeeded.
     Failed,
@@ -152,6 +154,9 @@ pub struct RunState {
     pub account: Option<Account>,
     pub counts: Counts,
     pub remarks: Vec<String>,
+    /// Documents of the watchlist that could not be read.
+    #[serde(default)]
+    pub watchlist_problems: WatchlistProblems,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
     /// The trace of the latest attempt, 32 hex digits.
@@ -234,7 +239,10 @@ impl RunState {
     pub fn judge(&self) -> Status {
         if self.has_pending() || self.stopped.is_some() || self.all_failed() {
             Status::Failed
-        } else if !self.failed.is_empty() || self.counts.records_rejected() > 0 {
+        } else if !self.failed.is_empty()
+            || self.counts.records_rejected() > 0
+            || !self.watchlist_problems.is_empty()
+        {
             Status::Partial
         } else {
             Status::Succeeded

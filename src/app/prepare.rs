@@ -13,6 +13,7 @@ use crate::plan;
 use crate::ports::Instant;
 use crate::resilience::breaker::Admission;
 use crate::resilience::deadline::Deadline;
+use crate::run::WatchlistProblems;
 
 /// Why a run ends whose lease has ended before.
 const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
@@ -30,7 +31,8 @@ impl App {
         let began = self.world.clock.instant();
         let given = owned.state.tickers_given.clone();
         let plan = pin!(self.plan(job, scope, given, owned.state.planned));
-        let until_soft = Deadline::new(start, self.config.run.deadline).until_soft(began);
+        let length = self.deadline_of(job, owned.state.trigger);
+        let until_soft = Deadline::new(start, length).until_soft(began);
         let in_time = select(plan, self.world.clock.sleep(until_soft));
         let planned = match self.ledger.keeping(owned, in_time).await {
             Kept::Done(Either::Left((planned, _))) => planned?,
@@ -41,10 +43,8 @@ impl App {
             Kept::Lost => return Err(Stop::Lost),
             Kept::Expired => return Err(Stop::Ledger { reason: LEASE_EXPIRED.to_owned() }),
         };
-        if let Some((tickers, remarks)) = planned {
-            for remark in remarks {
-                owned.state.remark(remark);
-            }
+        if let Some((tickers, problems)) = planned {
+            owned.state.watchlist_problems = problems;
             owned.state.plan(plan::work(job, scope, &tickers), tickers.len());
         }
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
@@ -53,14 +53,14 @@ impl App {
         Ok(())
     }
 
-    /// The tickers of a run that has no plan yet, and what is odd about them; none where it has one.
+    /// The tickers of a run that has no plan yet, and what of the watchlist cannot be read; none where it has one.
     async fn plan(
         &self,
         job: &'static Job,
         scope: Scope,
         given: Option<Vec<Ticker>>,
         is_planned: bool,
-    ) -> Result<Option<(Vec<Ticker>, Vec<String>)>, Stop> {
+    ) -> Result<Option<(Vec<Ticker>, WatchlistProblems)>, Stop> {
         let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
         // Not the copy of before: the run has just been put on the list of those who may call.
         self.breakers.reload(job.provider).await.map_err(storage)?;
@@ -70,15 +70,15 @@ impl App {
         if is_planned {
             return Ok(None);
         }
-        let (tickers, remarks) = match given {
-            Some(tickers) => (tickers, Vec::new()),
+        let (tickers, problems) = match given {
+            Some(tickers) => (tickers, WatchlistProblems::default()),
             None => {
                 let resolved = plan::resolve(&self.firestore, &self.config.collections, scope).await;
                 resolved.map_err(storage)?
             }
         };
         match packing::excess(&tickers) {
-            None => Ok(Some((tickers, remarks))),
+            None => Ok(Some((tickers, problems))),
             Some(reason) => Err(Stop::Ledger { reason }),
         }
     }

@@ -39,7 +39,7 @@ pub const KEYS: &[Key] = &[
     env("log_level", "LOG_LEVEL", "info", "Least severity that is logged: error, warn, info, debug"),
     key("inbound_auth", "oidc", "Who proves the caller: oidc (this component), platform (Cloud Run IAM or another front), none (local only)"),
     key("scheduler_service_account", "", "E-mails of the service accounts that may call, comma separated; needed for inbound_auth = oidc"),
-    key("oidc_audience", "", "Audiences that callers' ID tokens may have, comma separated; empty means the request's own URL, as Cloud Scheduler sets it"),
+    key("oidc_audience", "", "Audiences that callers' ID tokens may have, comma separated: the one that Cloud Scheduler's jobs are told; needed for inbound_auth = oidc"),
     secret("operator_token", "Token with which people reach the service beside the scheduler; empty means none"),
     key("allow_unauthenticated", "false", "Allows inbound_auth = none without an emulator: true or false"),
     key("gcp_credentials", "auto", "As whom Firestore is called: auto (the first that is set of the following), emulator, access_token, service_account_key, metadata"),

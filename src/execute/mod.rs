@@ -155,6 +155,7 @@ impl<'a> Execution<'a> {
             Lane::new(endpoint, diagnosis, provider.max_concurrency, state.controls.get(*endpoint).cloned())
         };
         let lanes = endpoints.iter().map(lane).collect();
+        let deadline = Deadline::new(start, app.deadline_of(job, state.trigger));
         let now = app.world.clock.instant();
         Self {
             app,
@@ -167,7 +168,7 @@ impl<'a> Execution<'a> {
             },
             state,
             fence,
-            deadline: Deadline::new(start, app.config.run.deadline),
+            deadline,
             queue,
             calls: FuturesUnordered::new(),
             calling: Vec::new(),

@@ -244,11 +244,18 @@ fn judge(
     harvest.remarks.extend(unused.map(|(_, remark)| remark.clone()));
 }
 
-/// Whether a remark has the ticker as a word of its own.
+/// Whether a remark has the ticker as a word of its own, letter for letter.
 fn names(remark: &str, ticker: &Ticker) -> bool {
-    remark
-        .split(|c: char| !(c.is_ascii_alphanumeric() || "-_^=/+.".contains(c)))
-        .any(|word| word.trim_matches('.').eq_ignore_ascii_case(ticker.as_str()))
+    let belongs = |c: char| c.is_alphanumeric() || "-_^=/+.&$%#*!~@".contains(c);
+    remark.match_indices(ticker.as_str()).any(|(at, symbol)| {
+        let before = remark.get(..at).and_then(|text| text.chars().next_back());
+        // A full stop ends a sentence unless a letter follows.
+        let after = remark.get(at + symbol.len()..).unwrap_or_default().trim_start_matches('.');
+        let stops = remark.len() - at - symbol.len() - after.len();
+        let follows =
+            after.chars().next().is_some_and(|c| if stops == 0 { belongs(c) } else { c.is_alphanumeric() });
+        !before.is_some_and(belongs) && !follows
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,11 @@ impl RunState {
             self.counts.records_stored()
         );
         let stopped = self.stopped.as_deref().unwrap_or("calls failed");
+        let left_out = match self.watchlist_problems.count {
+            0 => String::new(),
+            1 => "; 1 document of the watchlist cannot be read".to_owned(),
+            count => format!("; {count} documents of the watchlist cannot be read"),
+        };
         match self.status {
             // Before the first checkpoint after the tickers are known, there is nothing to count.
             Status::Running if !self.planned => "running: finding out the tickers".to_owned(),
@@ -28,10 +33,10 @@ impl RunState {
             Status::Failed if self.stopped.is_some() => format!("{done}, but {stopped}"),
             Status::Failed => format!("{done}; nothing succeeded"),
             _ if self.tickers_requested == 0 && self.counts.calls == 0 => {
-                format!("the scope {} has no tickers: nothing to do", self.scope)
+                format!("the scope {} has no tickers: nothing to do{left_out}", self.scope)
             }
             Status::Partial => format!(
-                "{done}; {} tickers failed, {} records rejected",
+                "{done}; {} tickers failed, {} records rejected{left_out}",
                 self.tickers_failed(),
                 self.counts.records_rejected()
             ),

@@ -24,6 +24,7 @@ pub(crate) fn state() -> RunState {
         account: None,
         counts: Counts::default(),
         remarks: vec![],
+        watchlist_problems: WatchlistProblems::default(),
         stopped: None,
         trace_id: None,
         resources: Resources::default(),

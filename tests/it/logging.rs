@@ -118,6 +118,7 @@ fn config() -> Config {
             "tiingo_service_url" => "http://tiingo.test",
             "inbound_auth" => "oidc",
             "scheduler_service_account" => "scheduler@example.com",
+            "oidc_audience" => "https://orchestrator.test",
             "operator_token" => OPERATOR_TOKEN,
             "breaker_min_calls" => "3",
             "breaker_open_seconds" => "5",

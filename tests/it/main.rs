@@ -7,6 +7,7 @@ mod hostile;
 mod intake;
 mod ledger;
 mod logging;
+mod next_tick;
 mod simulation;
 mod tidy;
 mod turns;

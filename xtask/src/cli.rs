@@ -228,7 +228,7 @@ pub struct SchedulerArgs {
     /// E-mail of the service account as which Cloud Scheduler calls
     #[arg(long, value_name = "EMAIL")]
     pub service_account: String,
-    /// Audience of its tokens [default: the address]
+    /// Audience of its tokens, one of the component's `oidc_audience` [default: the address]
     #[arg(long)]
     pub audience: Option<String>,
     /// Where the service runs: sets the time limits

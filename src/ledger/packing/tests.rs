@@ -80,6 +80,11 @@ fn hostile_run(tickers: &[Ticker], words: usize, noise: &mut Noise) -> RunState 
     let mut run = RunState { failed, tickers_given: Some(tickers.to_vec()), ..state() };
     run.tickers_requested = tickers.len();
     (0..100).for_each(|_| run.remark(noise.text(HOSTILE, 5_000)));
+    for _ in 0..100 {
+        let [document, value, problem] =
+            [noise.text(HOSTILE, 500), noise.text(HOSTILE, 500), noise.text(HOSTILE, 500)];
+        run.watchlist_problems.note(&document, "isActive", &value, &problem);
+    }
     run.stopped = Some(noise.text(HOSTILE, 100_000));
     run.status = Status::Failed;
     run

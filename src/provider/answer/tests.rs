@@ -183,9 +183,33 @@ fn market_news_needs_no_ticker() {
 
 #[test]
 fn a_remark_names_a_ticker_only_as_a_word() {
-    let ticker = Ticker::parse("F").unwrap();
-    assert!(names("Failed: F", &ticker) && names("F: not found.", &ticker));
-    assert!(!names("Failed: FB", &ticker) && !names("Failed: BRK-F", &ticker));
+    for (symbol, remark, expected) in [
+        ("F", "Failed: F", true),
+        ("F", "F: not found.", true),
+        ("F", "no data for F.", true),
+        ("F", "Failed: F...", true),
+        ("F", "Failed: FB", false),
+        ("F", "Failed: F.B", false),
+        ("F", "Failed: BRK-F", false),
+        ("F", "Failed: f", false),
+        ("M", "Failed: M&M.NS", false),
+        ("M&M.NS", "Failed: M&M.NS", true),
+        ("BACpL", "Failed: BACPL", false),
+        ("BAC$L", "(BAC$L)", true),
+        ("IC MARKETS:1", "Failed: IC MARKETS:1, IC MARKETS:2", true),
+        ("IC MARKETS:1", "Failed: IC MARKETS:12", false),
+    ] {
+        assert_eq!(names(remark, &Ticker::parse(symbol).unwrap()), expected, "{symbol} in {remark}");
+    }
+}
+
+#[test]
+fn symbols_that_differ_in_case_are_two() {
+    let body = json!({"status": "ok", "data": [quote("BACpL"), {"ticker": "BACPL", "error": "unknown", "data": null}]});
+    let harvest = read(Dataset::Quotes, &["BACPL", "BACpL", "IC MARKETS:1"], &body);
+    assert_eq!(succeeded(&harvest), ["BACpL"]);
+    let missing = ("IC MARKETS:1", "the provider's answer has no entry for it");
+    assert_eq!(failed(&harvest), [("BACPL", "unknown"), missing]);
 }
 
 #[test]

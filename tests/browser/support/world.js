@@ -36,8 +36,9 @@ export function report(job, change = {}, message = null) {
     run_time: at(-600), tickers_requested: requested, tickers_processed: requested - failed - pending,
     tickers_failed: [], tickers_pending: pending, pending: [], records_stored: requested - failed - pending,
     records_rejected: 0, collections: { [`${provider}_daily_records`]: requested - failed - pending }, raw_logs: 11,
-    batches: 11, calls: 11, retries: 0, write_retries: 0, remarks: [], created_at: at(-601), started_at: at(-600),
-    ended_at: at(-596), duration_ms: 4321, trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+    batches: 11, calls: 11, retries: 0, write_retries: 0, remarks: [], watchlist_problems: [],
+    watchlist_problems_count: 0, created_at: at(-601), started_at: at(-600), ended_at: at(-596), duration_ms: 4321,
+    trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
     resources: {
       steps_ms: { claim: 12, plan: 140, execute: 4100, close: 20 }, waits_ms: { retry: 0, limit: 310 }, bytes_in: 2_345_678,
       bytes_out: 34_567, memory_bytes: 21_000_000,

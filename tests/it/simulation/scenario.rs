@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use orchestrator::config::Config;
-use orchestrator::job::{CATALOGUE, Job, Provider, Scope};
+use orchestrator::job::{CATALOGUE, Job, Provider, Scope, Ticker};
+use orchestrator::request::tick_id;
 
 use super::provider::Fetch;
 use super::storm::Storm;
@@ -107,7 +108,12 @@ impl Tick {
     pub(super) fn run_id(&self) -> String {
         match &self.key {
             Some(key) => format!("{}_key_{key}", self.job.name),
-            None => format!("{}_{}", self.job.name, self.time()),
+            None => {
+                let ticker = |symbol: &String| Ticker::parse(symbol).expect("a symbol");
+                let tickers: Option<Vec<_>> =
+                    self.tickers.as_ref().map(|tickers| tickers.iter().map(ticker).collect());
+                tick_id(self.job, self.job.scope, tickers.as_deref(), self.run_time)
+            }
         }
     }
 

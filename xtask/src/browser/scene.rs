@@ -43,6 +43,7 @@ impl Scene {
         let builder = system::builder(runtime, runtime.program()?).variables([
             ("inbound_auth", "oidc"),
             ("scheduler_service_account", "scheduler@example.com"),
+            ("oidc_audience", "https://orchestrator.example.com"),
             ("operator_token", OPERATOR_TOKEN),
             ("retry_base_ms", "20"),
             ("retry_max_ms", "100"),

@@ -54,6 +54,8 @@ async fn a_tick_that_is_running_is_not_started_again() {
         (&reply.body["status"], &reply.body["data"]["run_status"]),
         (&json!("error"), &json!("running"))
     );
+    let message = reply.body["message"].as_str().expect("a message");
+    assert!(message.starts_with("running: ") && !message.contains("0 of 0"), "{message}");
     stack.providers.finnhub().restart().await.expect("restarted");
     assert_eq!(sending.await.expect("no panic").status, 200);
     assert_exactly(&stack, job(QUOTES), at(0), &format!("{QUOTES}_2025-11-20T15:00:00Z")).await;

@@ -5,6 +5,7 @@
 mod api_docs;
 mod batches;
 mod breaker;
+mod container;
 mod deadline;
 mod defects;
 mod faults;
@@ -23,5 +24,7 @@ mod runs;
 mod service;
 mod status;
 mod tickers;
+mod ticks;
 mod trace;
 mod trust;
+mod watchlist;

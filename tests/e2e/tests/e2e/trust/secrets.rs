@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use e2e::stored::{RAW_LOGS, RUNS, list, payload};
 use e2e::system::at;
-use e2e::trust::{GUARDED, OPERATOR, ask_as, called_as, google, token_for};
+use e2e::trust::{GUARDED, OPERATOR, ask_as, called_as, google, token};
 use reqwest::Method;
 use sim::google::{Google, Key};
 use sim::providers::Fault;
@@ -42,7 +42,7 @@ async fn documents(stack: &Stack) -> Vec<String> {
 async fn run_all(google: &Google, stack: &Stack, minutes: i64) -> (Vec<Reply>, Vec<String>) {
     let (mut replies, mut tokens) = (Vec::new(), Vec::new());
     for job in JOBS {
-        let token = token_for(google, &stack.orchestrator, job.route);
+        let token = token(google);
         let tick = Tick::new(&job, at(minutes)).header("authorization", format!("Bearer {token}"));
         replies.push(e2e::system::send(&stack.orchestrator, &tick).await);
         tokens.push(token);
