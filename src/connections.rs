@@ -4,7 +4,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::job::Provider;
 
@@ -21,6 +21,39 @@ pub struct Connections {
     pub last_error_time: Option<DateTime<Utc>>,
     pub last_error: Option<String>,
     pub failures_in_row: u64,
+}
+
+/// How the latest calls to a provider ended, as far as it is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LastCalls {
+    pub success_time: Option<DateTime<Utc>>,
+    pub error_time: Option<DateTime<Utc>>,
+    /// The words of the latest error.
+    pub error: Option<String>,
+}
+
+impl LastCalls {
+    /// What both know together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        let later = if other.error_time > self.error_time { other } else { self };
+        Self {
+            success_time: self.success_time.max(other.success_time),
+            error_time: later.error_time,
+            error: later.error.clone(),
+        }
+    }
+}
+
+impl Connections {
+    pub fn last_calls(&self) -> LastCalls {
+        LastCalls {
+            success_time: self.last_success_time,
+            error_time: self.last_error_time,
+            error: self.last_error.clone(),
+        }
+    }
 }
 
 /// Keeps the account for all providers.

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::connections::LastCalls;
 use crate::job::Ticker;
 use crate::resilience::class::Class;
 pub use counts::Counts;
@@ -143,6 +144,9 @@ pub struct RunState {
     pub trace_id: Option<String>,
     #[serde(default)]
     pub resources: Resources,
+    /// How the latest calls to the provider ended, as the attempt's instance knows it.
+    #[serde(default)]
+    pub last_calls: LastCalls,
     /// What the statistics know of this run, once they know it.
     #[serde(default)]
     pub counted: Option<Box<Counted>>,

@@ -44,6 +44,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/runs/{run_id}", get(runs::show))
         .route("/runs/{run_id}/calls", get(runs::calls))
         .route("/runs/{run_id}/resume", post(runs::resume))
+        .route("/providers/{provider}/probe", post(ops::probe))
         .route("/breakers", get(runs::breakers))
         .route("/breakers/{provider}/reset", post(runs::reset_breaker));
     for asset in pages::ASSETS {

@@ -2,6 +2,7 @@
 
 pub mod alerts;
 pub mod exposition;
+pub mod health;
 pub mod metrics;
 pub mod probe;
 pub mod snapshot;

@@ -1,20 +1,24 @@
 //! `GET /status`: everything that an operator asks first, in one answer.
+//!
+//! It asks Firestore and nobody else: however the providers' services are, it answers at once, and an open dashboard
+//! costs them nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::future::{Either, join, join_all, select};
+use futures::future::{Either, join, select};
 use serde::Serialize;
 
 use super::alerts::{self, Alert, Rules, Severity};
-use super::probe::{self, Health};
+use super::health::{self, Source};
+use super::probe::{ProbeResult, StoredProbe};
 use super::snapshot::Snapshot;
 use crate::app::App;
 use crate::breakers::StoredBreaker;
 use crate::cached::Lifetime;
-use crate::connections::Connections;
+use crate::connections::{Connections, LastCalls};
 use crate::firestore::FirestoreError;
 use crate::job::catalogue::SCHEDULE_TIME_ZONE;
 use crate::job::schedule::Schedule;
@@ -89,11 +93,16 @@ pub struct FirestoreStatus {
 pub struct ServiceStatus {
     pub provider: &'static str,
     pub url: String,
-    pub healthy: bool,
-    pub latency_ms: u64,
-    /// What `GET /health` answered; none where no answer came.
-    pub status_code: Option<u16>,
+    /// By the newest of what is known; null while nothing is.
+    pub healthy: Option<bool>,
+    /// What that is known from.
+    pub source: Option<Source>,
+    /// When that was.
+    pub checked_at: Option<DateTime<Utc>>,
+    /// Why it is not healthy.
     pub error: Option<String>,
+    /// The latest look at the service's own `/health`; nothing but an operator's order makes one.
+    pub probe: Option<ProbeResult>,
     pub breaker: Shared,
     pub breaker_changed_at: Option<DateTime<Utc>>,
     pub connections: Connections,
@@ -138,15 +147,13 @@ impl StatusReport {
     }
 
     async fn look(app: &App) -> Self {
-        let probes = join_all(Provider::ALL.map(|provider| probe::health(app, provider)));
-        let (health, (snapshot, recent)) = join(probes, join(Snapshot::of(app), recent_runs(app))).await;
+        let (snapshot, recent) = join(Snapshot::of(app), recent_runs(app)).await;
         let now = app.world.clock.now();
         let rules = Rules { config: &app.config.alerts };
         let firestore = firestore(snapshot.as_deref(), recent.as_ref().err());
         let reachable = firestore.reachable;
-        let breakers = snapshot.as_ref().map(|snapshot| snapshot.breakers.clone()).unwrap_or_default();
         let totals = snapshot.as_ref().map(|snapshot| snapshot.jobs.clone()).unwrap_or_default();
-        let services = services(app, health, breakers);
+        let services = services(app, snapshot.as_deref().ok());
         let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
         let alerts = all_alerts(&firestore, &services, &jobs, &rules, now);
         let worst = alerts.iter().map(|alert| alert.severity).max();
@@ -199,32 +206,38 @@ fn firestore(
     }
 }
 
-fn services(app: &App, health: Vec<Health>, breakers: Vec<StoredBreaker>) -> Vec<ServiceStatus> {
-    let breakers = breakers.into_iter().map(Some).chain(std::iter::repeat(None));
-    let rows = Provider::ALL.into_iter().zip(health).zip(breakers);
-    rows.map(|((provider, health), breaker)| {
-        let config = app.config.provider(provider);
-        let (shared, changed_at) = match breaker {
-            Some(breaker) => (breaker.shared, breaker.changed_at),
-            // Without Firestore, what this instance last knew.
-            None => (app.breakers.state(provider), None),
-        };
-        ServiceStatus {
-            provider: provider.name(),
-            url: config.base_url.clone(),
-            healthy: health.healthy,
-            latency_ms: health.latency_ms,
-            status_code: health.status_code,
-            error: health.error,
-            breaker: shared,
-            breaker_changed_at: changed_at,
-            connections: Connections {
-                calls_in_flight_max: config.max_concurrency,
-                ..app.connections.of(provider)
-            },
+fn services(app: &App, snapshot: Option<&Snapshot>) -> Vec<ServiceStatus> {
+    Provider::ALL.into_iter().map(|provider| service(app, snapshot, provider)).collect()
+}
+
+fn service(app: &App, snapshot: Option<&Snapshot>, provider: Provider) -> ServiceStatus {
+    let config = app.config.provider(provider);
+    let own = app.connections.of(provider);
+    let (breaker, probe, known) = match snapshot {
+        Some(snapshot) => snapshot.of_provider(provider),
+        // Without Firestore, what this instance last knew.
+        None => {
+            let shared = app.breakers.state(provider);
+            (
+                StoredBreaker { shared, ..StoredBreaker::default() },
+                StoredProbe::default(),
+                LastCalls::default(),
+            )
         }
-    })
-    .collect()
+    };
+    let health = health::judge(&known, &own, &breaker, &probe);
+    ServiceStatus {
+        provider: provider.name(),
+        url: config.base_url.clone(),
+        healthy: health.as_ref().map(|health| health.healthy),
+        source: health.as_ref().map(|health| health.source),
+        checked_at: health.as_ref().map(|health| health.checked_at),
+        error: health.and_then(|health| health.error),
+        probe: probe.result,
+        breaker: breaker.shared,
+        breaker_changed_at: breaker.changed_at,
+        connections: Connections { calls_in_flight_max: config.max_concurrency, ..own },
+    }
 }
 
 fn jobs(

@@ -6,6 +6,7 @@ pub mod problem;
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use http::HeaderMap;
 
+use crate::connections::LastCalls;
 use crate::firestore::path::fnv1a_128;
 use crate::job::{self, Job, Scope, Ticker};
 use crate::ledger::new_uuid;
@@ -171,6 +172,7 @@ impl Trigger {
             stopped: None,
             trace_id: context::current().map(|request| request.trace.trace_id()),
             resources: Resources::default(),
+            last_calls: LastCalls::default(),
             counted: None,
         }
     }
