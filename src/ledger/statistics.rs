@@ -70,12 +70,6 @@ impl JobStatistics {
 /// In milliseconds since 1970: Firestore compares numbers, not times.
 const COVERED_UNTIL: &str = "covered_until_ms";
 const LAST_DURATION: &str = "last_duration_ms";
-/// In milliseconds too: instances that end in another order must not turn the time back.
-const CALL_SUCCESS: &str = "last_call_success_ms";
-const CALL_ERROR: &str = "last_call_error_ms";
-const CALL_ERROR_WORDS: &str = "last_call_error";
-/// Most characters of the words of an error that are kept.
-const WORDS_CHARS_MAX: usize = 500;
 const ATTEMPTS: &str = "attempts";
 const DURATION: &str = "duration_ms";
 const RECORDS: &str = "records";
@@ -90,10 +84,6 @@ impl JobTotals {
         let number = |name: &str| document.fields.get(name).and_then(Value::as_i64).unwrap_or_default();
         let count = |name: &str| u64::try_from(number(name)).unwrap_or_default();
         let time = |name: &str| document.fields.get(name).and_then(Value::as_timestamp);
-        let moment = |name: &str| {
-            let ms = document.fields.get(name).and_then(Value::as_i64);
-            ms.and_then(DateTime::from_timestamp_millis)
-        };
         let family = |family: &str| -> BTreeMap<String, u64> {
             let member = |name: &str| Some(name.strip_prefix(family)?.strip_prefix('/')?.to_owned());
             let mut members = BTreeMap::new();
@@ -128,12 +118,12 @@ impl JobTotals {
                 write_retries: count("write_retries"),
             },
             tickers_failed: count("tickers_failed"),
-            covered_until: moment(COVERED_UNTIL),
-            last_calls: LastCalls {
-                success_time: moment(CALL_SUCCESS),
-                error_time: moment(CALL_ERROR),
-                error: document.text(CALL_ERROR_WORDS).map(ToOwned::to_owned),
-            },
+            covered_until: document
+                .fields
+                .get(COVERED_UNTIL)
+                .and_then(Value::as_i64)
+                .and_then(DateTime::from_timestamp_millis),
+            last_calls: LastCalls::from_document(document),
             last_duration_ms: document.fields.contains_key(LAST_DURATION).then(|| count(LAST_DURATION)),
         }
     }
@@ -173,20 +163,11 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         Some(Box::new(Counted { status: state.status, counts: state.counts.clone(), tickers_failed }));
     // A run of some tickers by hand says nothing of the others; one that is finished late, nothing of today.
     let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
-    let calls = &state.last_calls;
-    if let Some(words) = &calls.error {
-        let words: String = words.chars().take(WORDS_CHARS_MAX).collect();
-        fields.insert(CALL_ERROR_WORDS.to_owned(), Value::string(words));
-    }
-    let times = [
-        (COVERED_UNTIL, Some(state.created_at).filter(|_| covers)),
-        (CALL_SUCCESS, calls.success_time),
-        (CALL_ERROR, calls.error_time),
-    ];
-    let maximums = times
-        .into_iter()
-        .filter_map(|(name, time)| Some((name.to_owned(), Value::Integer(time?.timestamp_millis()))))
-        .collect();
+    let covered =
+        covers.then(|| (COVERED_UNTIL.to_owned(), Value::Integer(state.created_at.timestamp_millis())));
+    let (words, times) = state.last_calls.to_fields();
+    fields.extend(words);
+    let maximums = covered.into_iter().chain(times).collect();
     let write =
         Write { increments, maximums, ..Write::merge(DocumentPath::new(collection, &state.job), fields) };
     (state, write)

@@ -4,7 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
 use super::health::Source;
-use super::status::{JobStatus, ServiceStatus};
+use super::services::ServiceStatus;
+use super::status::JobStatus;
 use crate::config::AlertConfig;
 use crate::job::Job;
 use crate::job::schedule::Schedule;

@@ -5,5 +5,6 @@ pub mod exposition;
 pub mod health;
 pub mod metrics;
 pub mod probe;
+pub mod services;
 pub mod snapshot;
 pub mod status;

@@ -12,21 +12,17 @@ use futures::future::{Either, join, select};
 use serde::Serialize;
 
 use super::alerts::{self, Alert, Rules, Severity};
-use super::health::{self, Source};
-use super::probe::{ProbeResult, StoredProbe};
+use super::services::{ServiceStatus, services};
 use super::snapshot::Snapshot;
 use crate::app::App;
-use crate::breakers::StoredBreaker;
 use crate::cached::Lifetime;
-use crate::connections::{Connections, LastCalls};
 use crate::firestore::FirestoreError;
 use crate::job::catalogue::SCHEDULE_TIME_ZONE;
 use crate::job::schedule::Schedule;
-use crate::job::{CATALOGUE, Job, Provider};
+use crate::job::{CATALOGUE, Job};
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
 use crate::ports::{TransportError, millis};
-use crate::resilience::breaker::Shared;
 use crate::run::Status;
 
 /// How long a status serves, so that many who look cost no more than one.
@@ -85,27 +81,6 @@ pub struct FirestoreStatus {
     pub reachable: bool,
     pub latency_ms: Option<u64>,
     pub error: Option<String>,
-}
-
-/// One provider's service.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
-pub struct ServiceStatus {
-    pub provider: &'static str,
-    pub url: String,
-    /// By the newest of what is known; null while nothing is.
-    pub healthy: Option<bool>,
-    /// What that is known from.
-    pub source: Option<Source>,
-    /// When that was.
-    pub checked_at: Option<DateTime<Utc>>,
-    /// Why it is not healthy.
-    pub error: Option<String>,
-    /// The latest look at the service's own `/health`; nothing but an operator's order makes one.
-    pub probe: Option<ProbeResult>,
-    pub breaker: Shared,
-    pub breaker_changed_at: Option<DateTime<Utc>>,
-    pub connections: Connections,
 }
 
 /// One job.
@@ -203,40 +178,6 @@ fn firestore(
         reachable: error.is_none(),
         latency_ms: snapshot.ok().map(|snapshot| millis(snapshot.latency)),
         error: error.map(ToString::to_string),
-    }
-}
-
-fn services(app: &App, snapshot: Option<&Snapshot>) -> Vec<ServiceStatus> {
-    Provider::ALL.into_iter().map(|provider| service(app, snapshot, provider)).collect()
-}
-
-fn service(app: &App, snapshot: Option<&Snapshot>, provider: Provider) -> ServiceStatus {
-    let config = app.config.provider(provider);
-    let own = app.connections.of(provider);
-    let (breaker, probe, known) = match snapshot {
-        Some(snapshot) => snapshot.of_provider(provider),
-        // Without Firestore, what this instance last knew.
-        None => {
-            let shared = app.breakers.state(provider);
-            (
-                StoredBreaker { shared, ..StoredBreaker::default() },
-                StoredProbe::default(),
-                LastCalls::default(),
-            )
-        }
-    };
-    let health = health::judge(&known, &own, &breaker, &probe);
-    ServiceStatus {
-        provider: provider.name(),
-        url: config.base_url.clone(),
-        healthy: health.as_ref().map(|health| health.healthy),
-        source: health.as_ref().map(|health| health.source),
-        checked_at: health.as_ref().map(|health| health.checked_at),
-        error: health.and_then(|health| health.error),
-        probe: probe.result,
-        breaker: breaker.shared,
-        breaker_changed_at: breaker.changed_at,
-        connections: Connections { calls_in_flight_max: config.max_concurrency, ..own },
     }
 }
 

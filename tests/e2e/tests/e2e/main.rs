@@ -9,6 +9,7 @@ mod deadline;
 mod defects;
 mod faults;
 mod firestore_down;
+mod health;
 mod hostile;
 mod instances;
 mod jobs;
