@@ -2,13 +2,13 @@
 //!
 //! It costs the provider one upstream request, of a quota that may be five a minute or 25 a day, and may take longer
 //! than ten seconds. So nothing makes a probe by itself: not a status, not an open page. One that is asked for is
-//! made at most every few minutes, by one of all instances, and not while a run needs the provider or soon will.
+//! made at most every few minutes, by one of all instances, and not while a run needs the provider.
 //! What it found is stored and serves all.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 use serde::Serialize;
@@ -17,8 +17,7 @@ use crate::app::App;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
-use crate::job::schedule::Schedule;
-use crate::job::{CATALOGUE, Job, Provider};
+use crate::job::{CATALOGUE, Provider};
 use crate::ledger::summary::RunSummary;
 use crate::ports::{OutboundRequest, millis};
 use crate::provider::envelope::failure_words;
@@ -29,8 +28,6 @@ use crate::run::Status;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// No probe this soon before a run is due: its request would count in the run's first minute.
-const DUE_SOON: TimeDelta = TimeDelta::seconds(60);
 /// Latest runs of each job among which one that works is looked for.
 const RUNS: usize = 5;
 
@@ -93,12 +90,12 @@ pub async fn probe(app: &App, provider: Provider) -> Result<Probed, FirestoreErr
     let path = document(app, provider);
     let stored = app.firestore.get(&path).await?;
     let known = stored.as_ref().map(StoredProbe::from_document).unwrap_or_default();
-    let jobs = || CATALOGUE.iter().filter(|job| job.provider == provider);
-    let lists = futures::future::try_join_all(jobs().map(|job| app.ledger.recent(job.name, RUNS)));
+    let jobs = CATALOGUE.iter().filter(|job| job.provider == provider);
+    let lists = futures::future::try_join_all(jobs.map(|job| app.ledger.recent(job.name, RUNS)));
     let runs: Vec<RunSummary> = lists.await?.into_iter().flatten().collect();
     let now = app.world.clock.now();
     let rules = Rules { interval: app.config.probe_interval, attempt: app.config.run.deadline };
-    if let Err((reason, retry_after)) = rules.allow(&known, &runs, jobs(), now) {
+    if let Err((reason, retry_after)) = rules.allow(&known, &runs, now) {
         return Ok(Probed::Refused { reason, retry_after });
     }
     let precondition = match &stored {
@@ -144,11 +141,10 @@ struct Rules {
 
 impl Rules {
     /// The reason why there is no probe now, and how long it holds.
-    fn allow<'a>(
+    fn allow(
         &self,
         known: &StoredProbe,
         runs: &[RunSummary],
-        mut jobs: impl Iterator<Item = &'a Job>,
         now: DateTime<Utc>,
     ) -> Result<(), (String, Duration)> {
         let age = known.asked_at.and_then(|asked_at| (now - asked_at).to_std().ok());
@@ -168,14 +164,6 @@ impl Rules {
             let reason = format!("the run {} needs the provider: its calls tell how it is", run.run_id);
             return Err((reason, Duration::from_secs(60)));
         }
-        let due = |job: &&'a Job| {
-            let next = Schedule::parse(job.schedule).and_then(|schedule| schedule.next_after(now));
-            next.is_some_and(|next| next - now < DUE_SOON)
-        };
-        if let Some(job) = jobs.find(due) {
-            let reason = format!("{} is due within a minute: its calls will tell", job.name);
-            return Err((reason, Duration::from_secs(120)));
-        }
         Ok(())
     }
 }
@@ -189,7 +177,8 @@ async fn ask(app: &App, provider: Provider) -> ProbeResult {
         Err(error) => (None, Some(error)),
     };
     ProbeResult {
-        probed_at: app.world.clock.now(),
+        // Firestore keeps no nanoseconds: what is answered is what is stored.
+        probed_at: app.world.clock.now().trunc_subsecs(3),
         latency_ms: millis(app.world.clock.instant().since(start)),
         status_code,
         error,

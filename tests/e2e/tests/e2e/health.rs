@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use e2e::system::{another, expect, get, post, retry_after, start, tick};
+use e2e::system::{PATIENCE, another, expect, get, post, retry_after, start, tick};
 use serde_json::{Value, json};
 use sim::orchestrator::Orchestrator;
 use sim::providers::Fault;
@@ -69,19 +69,7 @@ async fn a_probe_is_made_when_it_is_ordered_and_its_result_serves_all_instances(
     let alphavantage = stack.providers.alphavantage();
     // Longer than anybody would wait for a status.
     alphavantage.fault(Fault::slow(Duration::from_secs(6)).path("/health"));
-    // Whether one is allowed depends on what is due: ticks of the day may lie within a minute.
-    let reply = loop {
-        let reply = post(&stack.orchestrator, "/providers/alphavantage/probe").await;
-        if reply.status != 409 {
-            break reply;
-        }
-        assert!(
-            reply.body["detail"].as_str().is_some_and(|words| words.contains("is due")),
-            "{:#}",
-            reply.body
-        );
-        tokio::time::sleep(Duration::from_secs(5)).await;
-    };
+    let reply = post(&stack.orchestrator, "/providers/alphavantage/probe").await;
     assert_eq!(reply.status, 200, "{:#}", reply.body);
     assert_eq!((&reply.body["status_code"], &reply.body["error"]), (&json!(200), &Value::Null));
     assert!(reply.body["latency_ms"].as_u64().is_some_and(|ms| ms >= 6000), "{:#}", reply.body);
@@ -97,4 +85,23 @@ async fn a_probe_is_made_when_it_is_ordered_and_its_result_serves_all_instances(
     assert!((1..=300).contains(&retry_after(&refused)));
     assert_eq!(looks(&stack), 1);
     assert_eq!(post(&fresh, "/providers/nobody/probe").await.status, 404);
+}
+
+#[tokio::test]
+async fn no_probe_takes_a_request_from_a_run() {
+    let stack = start(Watchlist::new(3, 3), &[]).await;
+    stack.providers.polygon().fault(Fault::hang());
+    let sending = tokio::spawn({
+        let url = stack.orchestrator.url().to_owned();
+        async move { tick("polygon-news-portfolio").send(&url).await }
+    });
+    stack.providers.polygon().journal().wait_for(1, PATIENCE).await.expect("the run has begun");
+    let fresh = another(&stack, &[]).await;
+    let refused = post(&fresh, "/providers/polygon/probe").await;
+    assert_eq!(refused.status, 409, "{:#}", refused.body);
+    let words = refused.body["detail"].as_str().expect("words");
+    assert!(words.contains("polygon-news-portfolio") && words.contains("its calls tell"), "{words}");
+    assert_eq!(post(&fresh, "/providers/tiingo/probe").await.status, 200, "the others are free");
+    assert_eq!(looks(&stack), 1);
+    sending.abort();
 }

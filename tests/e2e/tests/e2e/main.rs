@@ -14,6 +14,7 @@ mod hostile;
 mod instances;
 mod jobs;
 mod ledger;
+mod limits;
 mod logging;
 mod outbound;
 mod payloads;
