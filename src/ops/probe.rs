@@ -154,7 +154,7 @@ impl Rules {
                 age.as_secs(),
                 self.interval.as_secs()
             );
-            return Err((reason, self.interval - age));
+            return Err((reason, self.interval.saturating_sub(age)));
         }
         let works = |run: &&RunSummary| {
             let begun = run.started_at.and_then(|started_at| (now - started_at).to_std().ok());

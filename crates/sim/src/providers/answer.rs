@@ -203,26 +203,32 @@ fn leak(service: Service, entries: &mut [Value]) {
         if let Some(text) = entry["error"].as_str() {
             entry["error"] = json!(format!("{text}, url=URL('{address}')"));
         }
-        leak_into(entry.get_mut("data"), &address, key);
+        if let Some(data) = entry.get_mut("data") {
+            leak_into(data, &address, key);
+        }
         if let Some(entry) = entry.as_object_mut() {
             entry.insert("request".to_owned(), json!({"url": address, "headers": {"X-Api-Key": key}}));
         }
     }
 }
 
-fn leak_into(data: Option<&mut Value>, address: &str, key: &str) {
+fn leak_into(data: &mut Value, address: &str, key: &str) {
     match data {
-        Some(Value::Array(records)) => {
-            records.iter_mut().for_each(|record| leak_into(Some(record), address, key));
+        Value::Array(records) => {
+            for record in records {
+                leak_into(record, address, key);
+            }
         }
-        Some(Value::Object(fields)) if fields.contains_key("ticker") => {
+        Value::Object(fields) if fields.contains_key("ticker") => {
             fields.insert("upstream".to_owned(), json!(address));
-            let nested =
-                json!({"apikey": key, "more": [{"api_key": key, "note": format!("your API key as {key}")}]});
+            let note = format!("your API key as {key}");
+            let nested = json!({"apikey": key, "more": [{"api_key": key, "note": note}]});
             fields.insert("parameters".to_owned(), nested);
         }
-        Some(Value::Object(records)) => {
-            records.values_mut().for_each(|record| leak_into(Some(record), address, key));
+        Value::Object(records) => {
+            for record in records.values_mut() {
+                leak_into(record, address, key);
+            }
         }
         _ => {}
     }

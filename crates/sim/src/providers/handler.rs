@@ -127,10 +127,7 @@ async fn route(
 }
 
 /// The services do not notice that their caller has hung up: they go on, and their requests count.
-async fn to_the_end<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T
-where
-    T: Default,
-{
+async fn to_the_end<T: Default + Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     tokio::spawn(work).await.unwrap_or_default()
 }
 
