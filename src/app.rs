@@ -1,5 +1,7 @@
 //! The whole way of a job's request: claim, plan, execute, close, report.
 
+mod prepare;
+
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
@@ -20,16 +22,14 @@ use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
-use crate::job::{Job, Scope};
+use crate::job::Scope;
 use crate::ledger::{Claim, Ledger, Owned, SaveError, new_uuid};
 use crate::ops::snapshot::Snapshot;
 use crate::ops::status::StatusReport;
-use crate::plan;
 use crate::ports::{Instant, TransportError, World, millis};
 use crate::report::RunReport;
 use crate::request::Trigger;
 use crate::resilience::backoff::Backoff;
-use crate::resilience::breaker::Admission;
 use crate::run::{RunState, Status};
 use crate::telemetry::context;
 
@@ -170,7 +170,7 @@ impl App {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
                 Executed { state: owned.state, fence: owned.fence, stop: Some(Stop::Ledger { reason }) }
             }
-            Some((job, scope)) => match self.prepare(job, scope, &mut owned.state).await {
+            Some((job, scope)) => match self.prepare(job, scope, &mut owned, start).await {
                 Ok(()) => {
                     let began = self.world.clock.instant();
                     let mut executed = execute(self, job, scope, owned, start).await;
@@ -183,35 +183,6 @@ impl App {
         self.end(executed, start).await
     }
 
-    /// Makes sure that the provider may be called and that the tickers are known.
-    async fn prepare(&self, job: &'static Job, scope: Scope, state: &mut RunState) -> Result<(), Stop> {
-        let start = self.world.clock.instant();
-        let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
-        self.breakers.refresh(job.provider).await.map_err(storage)?;
-        if let Admission::Refuse { retry_after } = self.breakers.admit(job.provider) {
-            let reason = self.breakers.state(job.provider).reason.unwrap_or_default();
-            return Err(Stop::Breaker { retry_after, reason });
-        }
-        if !state.planned {
-            let tickers = match &state.tickers_given {
-                Some(tickers) => tickers.clone(),
-                None => {
-                    let resolved = plan::resolve(&self.firestore, &self.config.collections, scope).await;
-                    let (tickers, remarks) = resolved.map_err(storage)?;
-                    for remark in remarks {
-                        state.remark(remark);
-                    }
-                    tickers
-                }
-            };
-            state.pending = plan::work(job, scope, &tickers);
-            state.tickers_requested = tickers.len();
-            state.planned = true;
-        }
-        state.resources.steps_ms.plan = self.millis_since(start);
-        Ok(())
-    }
-
     /// Closes the ledger entry; the answer is what the ledger then says.
     async fn end(&self, executed: Executed, start: Instant) -> Answer {
         let Executed { mut state, fence, stop } = executed;
@@ -219,6 +190,7 @@ impl App {
         // A reason to stop that came when everything was done already changes nothing.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, Stop::Storage { .. }));
         state.stopped = stop.as_ref().map(Stop::words);
+        state.balance();
         state.status = state.judge();
         state.ended_at = Some(self.world.clock.now());
         state.duration_ms = self.millis_since(start);

@@ -157,7 +157,12 @@ mod tests {
         };
         let (mut fields, times) = calls(7, 9).to_fields();
         fields.extend(times);
-        let document = Document { id: "j".into(), fields, update_time: DateTime::UNIX_EPOCH };
+        let document = Document {
+            id: "j".into(),
+            fields,
+            update_time: DateTime::UNIX_EPOCH,
+            read_time: DateTime::UNIX_EPOCH,
+        };
         assert_eq!(LastCalls::from_document(&document), calls(7, 9));
         let both = calls(5, 9).and(&calls(6, 8));
         assert_eq!(

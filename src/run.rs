@@ -3,8 +3,11 @@
 //! [`RunState`] is all that is known of it. The ledger stores it, a later request goes on from it, and
 //! the report is made of it.
 
+mod account;
 pub mod counts;
+mod message;
 pub mod resources;
+pub mod words;
 
 use std::collections::BTreeSet;
 
@@ -14,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::connections::LastCalls;
 use crate::job::Ticker;
 use crate::resilience::class::Class;
+pub use account::Account;
 pub use counts::Counts;
 pub use resources::Resources;
 
@@ -104,7 +108,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Most remarks kept of a run.
+/// Most remarks kept of a run: the latest.
 pub const REMARKS_MAX: usize = 50;
 /// Most characters of a remark; the entry of the run must fit into a document.
 const REMARK_CHARS_MAX: usize = 500;
@@ -122,6 +126,9 @@ pub struct RunState {
     pub request_digest: String,
     pub tickers_given: Option<Vec<Ticker>>,
     pub status: Status,
+    /// The scheduled time that it was made for; none for a run by hand.
+    #[serde(default)]
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// Requests that have worked on it, this one included.
     pub attempt: u32,
     pub created_at: DateTime<Utc>,
@@ -135,6 +142,9 @@ pub struct RunState {
     pub tickers_requested: usize,
     pub pending: Vec<Work>,
     pub failed: Vec<Failure>,
+    /// None in entries of versions that kept none, and before the tickers are resolved.
+    #[serde(default)]
+    pub account: Option<Account>,
     pub counts: Counts,
     pub remarks: Vec<String>,
     /// Why the latest attempt ended with work left.
@@ -161,13 +171,31 @@ pub struct Counted {
 }
 
 impl RunState {
+    /// Takes what is to be done.
+    pub fn plan(&mut self, work: Vec<Work>, tickers: usize) {
+        self.account = Some(Account::of_plan(&work));
+        self.pending = work;
+        self.tickers_requested = tickers;
+        self.planned = true;
+    }
+
+    /// Whether what failed can be tried again.
+    pub fn can_try_again(&self) -> bool {
+        self.status == Status::Partial && !self.failed.is_empty()
+    }
+
     pub fn remark(&mut self, mut remark: String) {
         if let Some((end, _)) = remark.char_indices().nth(REMARK_CHARS_MAX) {
             remark.truncate(end);
         }
-        if self.remarks.len() < REMARKS_MAX && !self.remarks.contains(&remark) {
-            self.remarks.push(remark);
+        if self.remarks.contains(&remark) {
+            return;
         }
+        // What was said last is what somebody looks for.
+        if self.remarks.len() >= REMARKS_MAX {
+            self.remarks.remove(0);
+        }
+        self.remarks.push(remark);
     }
 
     pub fn has_pending(&self) -> bool {
@@ -211,8 +239,7 @@ impl RunState {
         }
     }
 
-    /// Gets a run that ended with work left ready to go on: what failed for good is tried again only
-    /// where nothing else is left.
+    /// Gets a run that has ended ready to go on: what failed for good is tried again only where nothing else is left.
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if self.planned && self.pending.is_empty() {
             for failure in std::mem::take(&mut self.failed) {

@@ -102,8 +102,8 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
     })
 }
 
-/// Sends a request, with an ID token where the provider wants one, within its time. A service that repeats the
-/// token does not get it into any store, log or answer of ours.
+/// Sends a request, with an ID token where the provider wants one, within its time. Neither our token, which a service
+/// may repeat, nor credentials of its own get any further: what is read, stored and told is made of this answer.
 async fn exchange(
     world: &World,
     token: Option<&Token>,
@@ -114,8 +114,10 @@ async fn exchange(
     }
     let mut answer = world.send(request).await;
     let arrived = answer.as_mut().map_or_else(TransportError::partial_mut, Some);
-    if let Some((token, arrived)) = token.zip(arrived) {
-        arrived.body = redact::secret(std::mem::take(&mut arrived.body), token.secret.expose());
+    if let Some(arrived) = arrived {
+        let body = std::mem::take(&mut arrived.body);
+        let ours = token.map_or("", |token| token.secret.expose());
+        arrived.body = redact::credentials(redact::secret(body, ours));
     }
     answer.map_err(CallError::Transport)
 }
@@ -124,7 +126,7 @@ impl CallError {
     fn class(&self) -> Class {
         match self {
             Self::Token(TokenError::Refused(_)) => Class::Unauthorized,
-            Self::Token(TokenError::Endpoint(_)) => Class::Connect,
+            Self::Token(TokenError::Endpoint(_)) => Class::Token,
             Self::Transport(error) => Class::of_transport(error),
         }
     }
@@ -200,6 +202,7 @@ impl Called {
             scope: run.scope,
             url: &format!("{}{}", app.config.provider(run.provider()).base_url, self.batch.endpoint),
             endpoint: self.batch.endpoint,
+            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.schema().api_name),
             run_time: &run.run_time,
             asked: &self.batch.tickers,
             succeeded,

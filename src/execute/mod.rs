@@ -117,6 +117,7 @@ async fn give_way() {
 impl<'a> Execution<'a> {
     fn new(app: &'a App, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
         let Owned { mut state, fence } = owned;
+        let lease_until = fence.lease_until();
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         let size = app.config.provider(job.provider).batch_size;
         let queue =
@@ -148,7 +149,7 @@ impl<'a> Execution<'a> {
             refused_token: None,
             call_number: 0,
             last_save: now,
-            lease_until: start + app.config.run.lease,
+            lease_until,
             changed: false,
         }
     }

@@ -52,6 +52,10 @@ impl Execution<'_> {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
         counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
+        // Without a token nothing went out: it says nothing of the provider.
+        if read.as_ref().is_err_and(|fault| fault.class == Class::Token) {
+            return;
+        }
         let error = read.as_ref().err().map(|fault| fault.words.as_str());
         self.app.connections.ended(self.run.provider(), error, self.app.world.clock.now());
     }
@@ -170,13 +174,14 @@ impl Execution<'_> {
     /// Leaves a batch to the next attempt. A single ticker on which the provider has failed in attempt
     /// after attempt of a run that it answered otherwise has failed for good.
     fn postpone(&mut self, mut batch: Batch, fault: Fault) {
-        batch.tries += 1;
+        // A call that did not go out says nothing of its tickers.
+        batch.tries += u32::from(fault.class != Class::Token);
         // A ticker that was refused proves as well that the provider is up.
         let answers = self.state.counts.batches > 0 || !self.state.failed.is_empty();
         if answers
             && batch.tickers.len() == 1
             && batch.tries >= TRIES_MAX
-            && fault.class != Class::RateLimited
+            && !matches!(fault.class, Class::RateLimited | Class::Token)
         {
             self.fail(&batch.tickers, batch.endpoint, &fault);
         } else {
@@ -200,6 +205,11 @@ impl Execution<'_> {
 
     /// Notes how a call ended and changes the breaker's position where that is due.
     fn tell_breaker(&mut self, called: &Called, read: &Result<Harvest, Fault>) {
+        if read.as_ref().is_err_and(|fault| fault.class == Class::Token) {
+            // Nothing is learnt of the provider; a probe stays claimed until its time is up.
+            self.probing = false;
+            return;
+        }
         let provider = self.run.provider();
         let fault = read.as_ref().err().filter(|fault| fault.class.is_provider_failure());
         // While the provider answers others, a piece of a failed batch fails by itself: counted, the search

@@ -175,7 +175,8 @@ fn firestore(
 ) -> FirestoreStatus {
     let error = snapshot.err().or(lists);
     FirestoreStatus {
-        reachable: error.is_none(),
+        // What lacks an index is told, and answers.
+        reachable: error.is_none_or(|error| matches!(error, FirestoreError::Index { .. })),
         latency_ms: snapshot.ok().map(|snapshot| millis(snapshot.latency)),
         error: error.map(ToString::to_string),
     }
@@ -238,7 +239,8 @@ fn all_alerts(
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
-    let store = firestore.error.as_deref().map(Alert::firestore_unreachable);
+    let told = if firestore.reachable { Alert::firestore_index } else { Alert::firestore_unreachable };
+    let store = firestore.error.as_deref().map(told);
     let jobs = CATALOGUE.iter().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
     let services = services.iter().flat_map(alerts::of_service);
     let (mut alerts, warnings): (Vec<_>, Vec<_>) =

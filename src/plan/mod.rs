@@ -29,8 +29,8 @@ pub async fn resolve(
         for document in &page.documents {
             symbols.take(&document.id, &document.fields);
         }
-        match page.next {
-            Some(next) => after = Some(next),
+        match page.next() {
+            Some(last) => after = Some(last.id.clone()),
             None => break,
         }
     }

@@ -1,7 +1,9 @@
 //! The provider services: what is sent to them, what their answers mean.
 
 pub mod answer;
+mod entries;
 pub mod envelope;
+mod pieces;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;

@@ -32,6 +32,8 @@ pub struct Trigger {
     pub run_time: DateTime<Utc>,
     pub run_id: String,
     pub source: run::Trigger,
+    /// The scheduled time, where it is a tick.
+    tick: Option<DateTime<Utc>>,
     digest: String,
 }
 
@@ -117,7 +119,7 @@ fn trigger(
         (None, None) => (new_uuid(world), run::Trigger::Manual, given),
     };
     let run_time = body.run_time.or(tick).unwrap_or(now);
-    Ok(Trigger { job, scope, tickers, run_time, run_id, source, digest })
+    Ok(Trigger { job, scope, tickers, run_time, run_id, source, tick, digest })
 }
 
 /// The tick's time, the same on every retry. A run that is forced by hand may carry the time of the
@@ -158,6 +160,7 @@ impl Trigger {
             request_digest: self.digest,
             tickers_given: self.tickers,
             status: Status::Running,
+            scheduled_at: self.tick,
             attempt: 1,
             created_at: now,
             started_at: now,
@@ -167,6 +170,7 @@ impl Trigger {
             tickers_requested: 0,
             pending: Vec::new(),
             failed: Vec::new(),
+            account: None,
             counts: Counts::default(),
             remarks: Vec::new(),
             stopped: None,

@@ -56,6 +56,9 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
         Class::BadBatch => Decision::Fail,
         Class::RateLimited if failure.attempt < failure.attempts_max => retry(failure, backoff, true),
         Class::RateLimited => Decision::Postpone,
+        // Nobody's fault but the token endpoint's: it holds back all calls, and no ticker is the cause.
+        Class::Token if failure.attempt < failure.attempts_max => retry(failure, backoff, true),
+        Class::Token => Decision::Postpone,
         // Before a single ticker may be given up as the cause, it has all its tries.
         Class::Malformed
             if failure.is_proven && failure.tickers == 1 && failure.attempt < failure.attempts_max =>
@@ -147,6 +150,15 @@ mod tests {
         let proven = Failure { tickers: 1, is_proven: true, ..again };
         assert!(matches!(check(proven), Decision::Retry { .. }));
         assert_eq!(check(Failure { attempt: 4, ..proven }), Decision::Fail);
+    }
+
+    #[test]
+    fn no_ticker_is_the_cause_of_a_missing_token() {
+        let proven =
+            Failure { tickers: 1, is_proven: true, provider_answers_others: true, ..failure(Class::Token) };
+        assert!(matches!(check(proven), Decision::Retry { pause: true, .. }));
+        assert_eq!(check(Failure { attempt: 4, ..proven }), Decision::Postpone);
+        assert_eq!(check(Failure { attempt: 4, tickers: 50, ..proven }), Decision::Postpone);
     }
 
     #[test]

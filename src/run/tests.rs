@@ -10,6 +10,7 @@ pub(crate) fn state() -> RunState {
         request_digest: String::new(),
         tickers_given: None,
         status: Status::Running,
+        scheduled_at: None,
         attempt: 1,
         created_at: DateTime::UNIX_EPOCH,
         started_at: DateTime::UNIX_EPOCH,
@@ -19,6 +20,7 @@ pub(crate) fn state() -> RunState {
         tickers_requested: 3,
         pending: vec![],
         failed: vec![],
+        account: None,
         counts: Counts::default(),
         remarks: vec![],
         stopped: None,
@@ -69,4 +71,23 @@ fn resuming_takes_up_what_is_pending_and_else_what_failed() {
     let mut run = RunState { failed: vec![failure("/a", "A"), failure("/a", "B")], ..state() };
     run.resume(DateTime::UNIX_EPOCH);
     assert_eq!((run.pending, run.failed), (vec![work("/a", &["A", "B"])], vec![]));
+}
+
+#[test]
+fn only_a_run_that_has_ended_with_failures_can_be_tried_again() {
+    let partial = RunState { status: Status::Partial, failed: vec![failure("/a", "A")], ..state() };
+    assert!(partial.can_try_again());
+    assert!(!RunState { failed: vec![], ..partial.clone() }.can_try_again(), "records alone were rejected");
+    assert!(!RunState { status: Status::Succeeded, ..partial }.can_try_again());
+}
+
+#[test]
+fn the_latest_remarks_are_kept_each_once() {
+    let mut run = state();
+    for number in 0..REMARKS_MAX + 10 {
+        run.remark(format!("remark {number}"));
+        run.remark(format!("remark {number}"));
+    }
+    assert_eq!(run.remarks.len(), REMARKS_MAX);
+    assert_eq!((run.remarks[0].as_str(), run.remarks[REMARKS_MAX - 1].as_str()), ("remark 10", "remark 59"));
 }

@@ -6,7 +6,7 @@ import { eventually } from "./support/browser.js";
 import { runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { HANG, RESET } from "./support/mock.js";
 import { failedRun, troubled } from "./support/trouble.js";
-import { at, fresh, healthy, report } from "./support/world.js";
+import { at, fresh, healthy, line, report } from "./support/world.js";
 
 useBrowser();
 
@@ -205,8 +205,8 @@ test("filters are part of the address and of the question", () => visit({}, asyn
 
 test("older runs are one link away, and back", () => visit({
   "GET /runs": ({ url }) => (url.searchParams.get("page_token") === "next+/="
-    ? { runs: [report("polygon-news-market")], next_page_token: null }
-    : { runs: [report("tiingo-daily-prices")], next_page_token: "next+/=" }),
+    ? { runs: [line(report("polygon-news-market"))], next_page_token: null }
+    : { runs: [line(report("tiingo-daily-prices"))], next_page_token: "next+/=" }),
 }, async (page) => {
   await page.getByText("Older runs").click();
   await eventually(() => page.locator("#runs tbody .name").allInnerTexts(), ["polygon-news-market"]);

@@ -30,6 +30,7 @@ use crate::tidy::generated::check_file;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
+use crate::world::listening::listen;
 
 /// Where the samples are.
 const STORED: &str = "tests/it/logging.jsonl";
@@ -185,8 +186,7 @@ fn lines() -> Vec<Json> {
     let origin = Origin { project: "world".to_owned(), instance: instance.id.clone() };
     let log = JsonLog::new(Level::DEBUG, clock, origin, sink);
     let service = router(Arc::new(App::new(config(), world, instance)));
-    tracing::subscriber::with_default(log, || executor.run(story(service, handle, weather)))
-        .expect("the story comes to its end");
+    listen(log, || executor.run(story(service, handle, weather))).expect("the story comes to its end");
     let written = written.lock().expect("lines");
     written.iter().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }

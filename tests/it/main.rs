@@ -4,6 +4,8 @@ mod conformance;
 mod deploy;
 mod firestore;
 mod hostile;
+mod intake;
+mod ledger;
 mod logging;
 mod simulation;
 mod tidy;

@@ -120,9 +120,9 @@ fn entry(spec: &Spec, endpoint: Endpoint, ticker: &str, at: DateTime<Utc>) -> Va
     }
 }
 
-/// `seconds` since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.
+/// `seconds` since 1970 as `YYYY-MM-DDTHH:MM:SS`, UTC.
 pub(crate) fn utc_second(seconds: i64) -> Option<String> {
-    Some(DateTime::from_timestamp(seconds, 0)?.to_rfc3339_opts(SecondsFormat::Secs, true))
+    Some(DateTime::from_timestamp(seconds, 0)?.format("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 fn stamp(at: DateTime<Utc>) -> String {

@@ -13,6 +13,8 @@ fn run(status: Status, started_at: &str) -> RunSummary {
         run_id: "r".into(),
         run_status: status,
         attempt: 1,
+        trigger: String::new(),
+        tickers_processed: 0,
         created_at: None,
         started_at: Some(time(started_at)),
         ended_at: None,
@@ -61,7 +63,12 @@ fn what_was_answered_comes_back_from_the_store() {
         let result = ProbeResult { probed_at: time(NOW), latency_ms: 12_345, status_code, error };
         let mut fields = to_fields(Provider::AlphaVantage, &result);
         fields.insert("asked_at".into(), Value::Timestamp(time("2026-11-28T11:59:48Z")));
-        let document = Document { id: document_id(Provider::AlphaVantage), fields, update_time: time(NOW) };
+        let document = Document {
+            id: document_id(Provider::AlphaVantage),
+            fields,
+            update_time: time(NOW),
+            read_time: time(NOW),
+        };
         let stored = StoredProbe::from_document(&document);
         assert_eq!(stored, StoredProbe { result: Some(result), ..asked("2026-11-28T11:59:48Z") });
     }

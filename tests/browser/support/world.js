@@ -49,10 +49,16 @@ export function report(job, change = {}, message = null) {
   return { status, job, message: message ?? done, data, timestamp: at(-596) };
 }
 
+/** A run as the list of all runs has it. */
+export function line(run) {
+  const { status, job, message } = run;
+  return { status, job, message, data: brief(run) };
+}
+
 /** A run as the status page lists it. */
 export function brief({ data }, stopped = null) {
-  const kept = ["run_id", "run_status", "attempt", "created_at", "started_at", "ended_at", "duration_ms",
-    "tickers_requested", "tickers_pending", "records_stored"];
+  const kept = ["run_id", "run_status", "trigger", "attempt", "created_at", "started_at", "ended_at", "duration_ms",
+    "tickers_requested", "tickers_processed", "tickers_pending", "records_stored"];
   const run = Object.fromEntries(kept.map((name) => [name, data[name] ?? null]));
   return { ...run, tickers_failed: data.tickers_failed.length, stopped };
 }

@@ -72,10 +72,13 @@ fn told(
         let body = sent();
         let (_, provider) = body["documents"][0].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
         let answered = answer.as_ref().ok().filter(|answer| answer.status.is_success());
-        let told = answered.map_or(Told::Failed, |answer| {
-            let rows: Json = serde_json::from_slice(&answer.body).expect("Firestore answers JSON");
-            Told::Fields(rows[0]["found"]["fields"].clone())
-        });
+        // A stream that breaks tells nothing.
+        let rows = answered.and_then(|answer| serde_json::from_slice::<Vec<Json>>(&answer.body).ok());
+        let row = rows.as_deref().and_then(|rows| if let [row] = rows { Some(row) } else { None });
+        let told = match row {
+            Some(row) if row.get("error").is_none() => Told::Fields(row["found"]["fields"].clone()),
+            _ => Told::Failed,
+        };
         return Some((provider.to_owned(), told));
     }
     if !request.url.ends_with(":commit") || !answer.as_ref().is_ok_and(|answer| answer.status.is_success()) {

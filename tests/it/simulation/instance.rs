@@ -16,6 +16,7 @@ use serde_json::Value as Json;
 use tower::ServiceExt;
 
 use super::network::Wire;
+use super::scenario::Scenario;
 use super::stage::Stage;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::executor::{Owner, WORLD};
@@ -91,8 +92,9 @@ impl Slots {
         let dice = &stage.dice;
         let owner = stage.journal().next_owner();
         let range = stage.scenario.skew_ms;
-        let skew_ms =
-            i64::try_from(dice.between(0, 2 * range)).expect("small") - i64::try_from(range).expect("small");
+        let behind = range.min(Scenario::BEHIND_MS_MAX);
+        let skew_ms = i64::try_from(dice.between(0, behind + range)).expect("small")
+            - i64::try_from(behind).expect("small");
         let identity = Identity { owner, slot, skew: TimeDelta::milliseconds(skew_ms) };
         stage.tell(format!("{} starts, its clock {skew_ms} ms ahead", identity.name()));
         if !stage.is_calm() && dice.chance(stage.scenario.mortality) {

@@ -16,8 +16,8 @@ use sim::endpoint::{Endpoint, Service};
 use super::instance::Identity;
 use super::provider::{self, Fetch};
 use super::stage::Stage;
-use super::storm::{Fault, Target};
-use super::{breaker_watch, ledger_watch};
+use super::storm::{Break, Fault, Target};
+use super::{breaker_watch, ledger_watch, stream};
 use crate::firestore::{Refusal, Reply};
 use crate::world::clock::civil;
 use crate::world::executor::WORLD;
@@ -155,6 +155,11 @@ async fn to_firestore(
         Some(Fault::LostAfter) => drop(sender),
         Some(Fault::HangAfter) => silence(&stage, sender).await,
         Some(Fault::StatusAfter) => deliver(sender, Ok(refused(503))),
+        Some(Fault::Stream(how)) if stream::is_stream(path) => {
+            let response = to_response(stream::spoil(reply, how, &stage.dice));
+            let cut = how == Break::Truncated;
+            deliver(sender, Ok(if cut { stream::truncate(response, &stage.dice) } else { response }));
+        }
         _ => deliver(sender, Ok(to_response(reply))),
     }
 }

@@ -29,7 +29,7 @@ pub(super) struct Scenario {
     pub(super) calm_at: Duration,
     /// Share of instances that are started to die, in percent.
     pub(super) mortality: u64,
-    /// How far a civil clock may be wrong, in milliseconds.
+    /// How far a civil clock may be wrong, in milliseconds; beyond [`Self::BEHIND_MS_MAX`] only ahead.
     pub(super) skew_ms: u64,
     pub(super) records_per_ticker: usize,
 }
@@ -87,6 +87,9 @@ impl Tick {
 }
 
 impl Scenario {
+    /// An instance whose clock is further behind takes the scheduler's ticks for ones that are still to come.
+    pub(super) const BEHIND_MS_MAX: u64 = 20_000;
+
     pub(super) fn draw(dice: &Dice) -> Self {
         let size = if dice.chance(50) { dice.between(1, 8) } else { dice.between(9, 60) };
         let tickers: Vec<String> = (0..size).map(symbol).collect();
@@ -106,7 +109,7 @@ impl Scenario {
             poison_stays: dice.chance(50),
             calm_at,
             mortality: dice.pick(&[0, 0, 30, 60, 90]),
-            skew_ms: dice.pick(&[0, 100, 5_000, 20_000]),
+            skew_ms: dice.pick(&[0, 100, 5_000, 20_000, 3_600_000]),
             records_per_ticker: usize::try_from(dice.between(1, 3)).expect("small"),
         };
         // A provider that fails for every ticker of a run cannot be told from one that is down.

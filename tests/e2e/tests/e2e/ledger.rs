@@ -135,6 +135,30 @@ async fn resuming_runs_exactly_what_is_pending() {
 }
 
 #[tokio::test]
+async fn resuming_a_partial_run_tries_again_what_failed_and_a_tick_does_not() {
+    let stack = start(Watchlist::new(20, 20), &[]).await;
+    let finnhub = stack.providers.finnhub();
+    finnhub.fault(Fault::ticker_errors(["MSFT"]));
+    let reply = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
+    assert_eq!(reply.body["status"], "partial", "{:#}", reply.body);
+    finnhub.clear();
+    finnhub.journal().clear();
+    let again = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
+    assert_eq!((&again.body["status"], &again.body["duplicate"]), (&json!("partial"), &json!(true)));
+    assert_eq!(finnhub.journal().count(), 0);
+
+    let path = format!("/runs/{}/resume", reply.body["data"]["run_id"].as_str().expect("an id"));
+    let resumed = post(&stack.orchestrator, &path).await;
+    assert_eq!((resumed.status, &resumed.body["status"]), (200, &json!("ok")), "{:#}", resumed.body);
+    assert_eq!(
+        (&resumed.body["data"]["attempt"], finnhub.journal().tickers()),
+        (&json!(2), vec!["MSFT".to_owned()])
+    );
+    assert_exactly(&stack, job(QUOTES), at(0), &format!("{QUOTES}_2025-11-20T15:00:00Z")).await;
+    assert_statistics(&stack.db).await;
+}
+
+#[tokio::test]
 async fn ledger_and_raw_logs_expire_when_the_settings_say() {
     let settings = [("run_retention_days", "7"), ("raw_log_retention_days", "3")];
     let stack = start(Watchlist::new(20, 5), &settings).await;

@@ -63,7 +63,7 @@ async fn a_quote() {
     check(
         "finnhub-quote-portfolio",
         Endpoint::FinnhubQuotes,
-        "AAPL_2025-11-20T15:00:00Z",
+        "AAPL_2025-11-20T15:00:00",
         "current_price doubleValue, change doubleValue, percent_change doubleValue, high doubleValue,
          low doubleValue, open doubleValue, previous_close doubleValue, timestamp integerValue",
     )
@@ -182,9 +182,10 @@ async fn a_raw_log() {
     assert_eq!(request["params"], call.body);
     assert_eq!(request["scope"], "active_symbols");
     assert_eq!(
-        log.raw.pointer("/request/mapValue/fields/timestamp/timestampValue"),
+        log.raw.pointer("/request/mapValue/fields/timestamp/stringValue"),
         Some(&request["timestamp"])
     );
+    assert!(log.raw.pointer("/metadata/mapValue/fields/ingested_at/stringValue").is_some());
     assert_eq!(response["status_code"], 200);
     assert_eq!((&response["error_flag"], &response["error"]), (&Value::Bool(false), &Value::Null));
     let body = call.response.expect("the journal keeps bodies");
@@ -192,7 +193,8 @@ async fn a_raw_log() {
     for (field, value) in [
         ("job_id", "finnhub-quote-portfolio"),
         ("source", "finnhub"),
-        ("api_name", "/fetch"),
+        ("api_name", "quote"),
+        ("endpoint", "/fetch"),
         ("date", &e2e::system::now().format("%Y-%m-%d").to_string()),
         ("log_id", &log.id),
     ] {
