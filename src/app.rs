@@ -239,6 +239,9 @@ impl App {
             (state.resources.bytes_in, state.resources.bytes_out) = request.traffic.bytes();
         }
         state.resources.memory_bytes = self.world.machine.memory_bytes();
+        if let Some(job) = crate::job::find(&state.job) {
+            state.last_calls = self.connections.of(job.provider).last_calls();
+        }
     }
 
     /// A writer for one run; all writers of the instance share the limit on new writes.

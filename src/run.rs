@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::connections::LastCalls;
 use crate::job::Ticker;
 use crate::resilience::class::Class;
 pub use account::Account;
@@ -164,6 +165,9 @@ pub struct RunState {
     pub trace_id: Option<String>,
     #[serde(default)]
     pub resources: Resources,
+    /// How the latest calls to the provider ended, as the attempt's instance knows it.
+    #[serde(default)]
+    pub last_calls: LastCalls,
     /// What the statistics know of this run, once they know it.
     #[serde(default)]
     pub counted: Option<Box<Counted>>,

@@ -70,6 +70,7 @@ pub const KEYS: &[Key] = &[
     key("breaker_failure_percent", "50", "Share of failed calls in the window that opens a breaker, 1 to 100"),
     key("breaker_open_seconds", "60", "First time a breaker stays open; doubles with each failed probe, 1 to 3600"),
     key("breaker_open_max_seconds", "600", "Longest time a breaker stays open, 1 to 86400"),
+    key("probe_interval_seconds", "300", "Shortest time between two looks at the health of one provider's service, by all instances together, 60 to 86400; a look costs it an upstream request"),
     key("firestore_ramp_writes_per_second", "500", "Writes a second at the start of a run against Google Cloud, 1 to 100000; the emulator is never slowed"),
     key("firestore_ramp_minutes", "5", "Minutes after which the writes a second grow by half, 1 to 60"),
     key("run_retention_days", "90", "Days until a run's ledger entry expires, 1 to 3650"),

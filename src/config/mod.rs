@@ -9,6 +9,7 @@ mod read;
 mod types;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::job::Provider;
 use crate::resilience::breaker::BreakerConfig;
@@ -51,6 +52,8 @@ pub struct Config {
     pub providers: [ProviderConfig; 4],
     pub call: CallConfig,
     pub breaker: BreakerConfig,
+    /// Shortest time between two probes of one provider, by all instances together.
+    pub probe_interval: Duration,
     pub run: RunConfig,
     pub alerts: AlertConfig,
 }
@@ -103,6 +106,7 @@ impl Config {
         let providers = Provider::ALL.map(|provider| parts::provider(r, provider));
         let call = parts::call(r);
         let breaker = parts::breaker(r);
+        let probe_interval = r.seconds("probe_interval_seconds", 60..=86_400);
         let run = parts::run(r);
         let alerts = parts::alerts(r);
         let [Some(tiingo), Some(finnhub), Some(polygon), Some(alphavantage)] = providers else { return None };
@@ -116,6 +120,7 @@ impl Config {
             providers: [tiingo, finnhub, polygon, alphavantage],
             call: call?,
             breaker: breaker?,
+            probe_interval: probe_interval?,
             run: run?,
             alerts: alerts?,
         })

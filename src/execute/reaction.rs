@@ -44,6 +44,10 @@ impl Execution<'_> {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
         counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
+        // Without a token nothing went out: it says nothing of the provider.
+        if read.as_ref().is_err_and(|fault| fault.class == Class::Token) {
+            return;
+        }
         let error = read.as_ref().err().map(|fault| fault.words.as_str());
         self.app.connections.ended(self.run.provider(), error, self.app.world.clock.now());
     }

@@ -45,6 +45,7 @@ pub fn router(app: Arc<App>) -> Router {
         ("/runs/{run_id}", get(runs::show)),
         ("/runs/{run_id}/calls", get(runs::calls)),
         ("/runs/{run_id}/resume", post(runs::resume)),
+        ("/providers/{provider}/probe", post(ops::probe)),
         ("/breakers", get(runs::breakers)),
         ("/breakers/{provider}/reset", post(runs::reset_breaker)),
     ];

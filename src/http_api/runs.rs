@@ -181,14 +181,16 @@ fn breaker(app: &App, provider: Provider) -> BreakerView {
 }
 
 pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    let Some(provider) = Provider::parse(&name) else {
-        let known = Provider::ALL.map(Provider::name).join(", ");
-        return Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response();
-    };
+    let Some(provider) = Provider::parse(&name) else { return no_provider(&name) };
     match app.breakers.reset(provider).await {
         Ok(()) => json(StatusCode::OK, &breaker(&app, provider)),
         Err(error) => unavailable(error),
     }
+}
+
+pub(super) fn no_provider(name: &str) -> Response {
+    let known = Provider::ALL.map(Provider::name).join(", ");
+    Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response()
 }
 
 fn no_run(run_id: &str) -> Response {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::connections::LastCalls;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
@@ -48,6 +49,7 @@ pub struct JobTotals {
     pub covered_until: Option<DateTime<Utc>>,
     /// How long the latest attempt took.
     pub last_duration_ms: Option<u64>,
+    pub last_calls: LastCalls,
 }
 
 impl JobStatistics {
@@ -121,6 +123,7 @@ impl JobTotals {
                 .get(COVERED_UNTIL)
                 .and_then(Value::as_i64)
                 .and_then(DateTime::from_timestamp_millis),
+            last_calls: LastCalls::from_document(document),
             last_duration_ms: document.fields.contains_key(LAST_DURATION).then(|| count(LAST_DURATION)),
         }
     }
@@ -164,10 +167,10 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
     // A tick's run covers its scheduled time, whatever the clock said that it was created by.
     let covered = state.scheduled_at.map_or(state.created_at, |scheduled| state.created_at.max(scheduled));
-    let maximums = covers
-        .then(|| (COVERED_UNTIL.to_owned(), Value::Integer(covered.timestamp_millis())))
-        .into_iter()
-        .collect();
+    let covered = covers.then(|| (COVERED_UNTIL.to_owned(), Value::Integer(covered.timestamp_millis())));
+    let (words, times) = state.last_calls.to_fields();
+    fields.extend(words);
+    let maximums = covered.into_iter().chain(times).collect();
     let write =
         Write { increments, maximums, ..Write::merge(DocumentPath::new(collection, &state.job), fields) };
     (state, write)

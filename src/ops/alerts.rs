@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::status::{JobStatus, ServiceStatus};
+use super::health::Source;
+use super::services::ServiceStatus;
+use super::status::JobStatus;
 use crate::config::AlertConfig;
 use crate::job::Job;
 use crate::job::schedule::Schedule;
@@ -160,13 +162,14 @@ pub(super) fn of_service(service: &ServiceStatus) -> Vec<Alert> {
         let message = format!("no calls to {} but probes: {reason}", service.provider);
         Alert { since: service.breaker_changed_at, ..Alert::new("BreakerOpen", Severity::Warning, message) }
     });
-    let unhealthy = (!service.healthy).then(|| {
+    let unhealthy = (service.healthy == Some(false)).then(|| {
         let reason = service.error.as_deref().unwrap_or("no reason given");
-        Alert::new(
-            "ProviderUnhealthy",
-            Severity::Warning,
-            format!("{} is not healthy: {reason}", service.provider),
-        )
+        let seen = match service.source {
+            Some(Source::Probe) => "did not pass its probe",
+            _ => "failed when it was last called",
+        };
+        let message = format!("{} {seen}: {reason}", service.provider);
+        Alert { since: service.checked_at, ..Alert::new("ProviderUnhealthy", Severity::Warning, message) }
     });
     let of_provider = |alert| Alert { provider: Some(service.provider), ..alert };
     [breaker, unhealthy].into_iter().flatten().map(of_provider).collect()

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use http::HeaderMap;
 
+use crate::connections::LastCalls;
 use crate::firestore::path::fnv1a_128;
 use crate::job::{self, Job, Scope, Ticker};
 use crate::ledger::new_uuid;
@@ -195,6 +196,7 @@ impl Trigger {
             stopped: None,
             trace_id: context::current().map(|request| request.trace.trace_id()),
             resources: Resources::default(),
+            last_calls: LastCalls::default(),
             counted: None,
         }
     }

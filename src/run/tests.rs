@@ -28,6 +28,7 @@ pub(crate) fn state() -> RunState {
         stopped: None,
         trace_id: None,
         resources: Resources::default(),
+        last_calls: LastCalls::default(),
         counted: None,
     }
 }

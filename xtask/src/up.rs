@@ -58,6 +58,7 @@ pub async fn run(args: &UpArgs) -> Result<()> {
         ports,
         project: Some(project),
         watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+        pace: Some(args.pace()),
         ..Parts::default()
     };
     let stack = Stack::start(parts, builder).await?;

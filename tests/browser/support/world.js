@@ -82,7 +82,8 @@ function history(job, at0) {
 
 function service(provider, index) {
   return {
-    provider, url: `http://localhost:${8001 + index}`, healthy: true, latency_ms: 3 + index * 4, status_code: 200, error: null,
+    provider, url: `http://localhost:${8001 + index}`, healthy: true, source: "calls", checked_at: at(-30 - index), error: null,
+    probe: null,
     breaker: { position: "closed", until: null, openings: 0, prober: null, reason: null },
     connections: {
       calls_in_flight: index, calls_in_flight_max: 4, calls: 1200, last_success_time: at(-30 - index), last_error_time: null,
@@ -116,6 +117,9 @@ export function fresh() {
   world.jobs.forEach((job) => Object.assign(job, {
     statistics: none, recent_runs: [], success_percent: null, last_success_time: null,
   }));
-  world.services.forEach(({ connections }) => Object.assign(connections, { last_success_time: null, calls: 0 }));
+  world.services.forEach((service) => {
+    Object.assign(service, { healthy: null, source: null, checked_at: null });
+    Object.assign(service.connections, { last_success_time: null, calls: 0 });
+  });
   return { ...world, statistics: none };
 }

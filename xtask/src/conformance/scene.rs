@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use orchestrator::job::CATALOGUE;
 use serde_json::json;
 use sim::firestore::Emulator;
-use sim::providers::Fault;
+use sim::providers::{Fault, Pace};
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
 
@@ -44,6 +44,7 @@ impl Scene {
         let parts = Parts {
             emulator: Some(Arc::new(Emulator::start(None).await?)),
             watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+            pace: Some(Pace::Unlimited),
             ..Parts::default()
         };
         let stack = Stack::start(parts, builder).await?;
