@@ -2,8 +2,13 @@
 //!
 //! `/seen` answers with the URI and headers of the request, `/variable/NAME` with a variable, `/sleep/MS` later,
 //! `/trap` never, and `/fetch` with what came of a request to the URL in the header `x-url`, under the time-outs in
-//! `x-connect-ms`, `x-first-byte-ms` and `x-between-bytes-ms`.
+//! `x-connect-ms`, `x-first-byte-ms` and `x-between-bytes-ms`. For `/post` see [`post`].
 #![cfg(target_family = "wasm")]
+
+// What the component sends with: looked at here, where one request after another can be asked for.
+#[path = "../../../../../src/spin/outgoing.rs"]
+mod outgoing;
+mod post;
 
 use std::time::Duration;
 
@@ -22,6 +27,7 @@ async fn handle(request: Request) -> http::Response<String> {
         ("variable", name) => format!("{:?}", spin_sdk::variables::get(name).await),
         ("sleep", ms) => {
             spin_sdk::time::sleep(Duration::from_millis(ms.parse().unwrap_or_default())).await;
+            println!("slept {ms}");
             "slept".to_owned()
         }
         ("trap", _) => panic!("asked to trap"),
@@ -29,6 +35,7 @@ async fn handle(request: Request) -> http::Response<String> {
             Ok(text) => text,
             Err(code) => format!("failed: {code:?}"),
         },
+        ("post", way) => post::post(&request, way).await,
         _ => "hello".to_owned(),
     };
     http::Response::new(text)
