@@ -6,6 +6,7 @@
 //! body is written by the same future that sends the head, in the same turn, so the host has both before it writes.
 //! The guest of `crates/host/tests` includes this file: there it is looked at, on the host and on Spin.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::pin::pin;
 
@@ -54,7 +55,7 @@ impl Body {
             // A host that wants no more of it (the call is refused, the connection lost, the answer complete) says so to
             // the exchange.
             let _unread = self.writer.send_http_body(&mut Full::new(self.bytes)).await;
-            pending().await
+            pending::<Infallible>().await
         };
         match select(pin!(exchange), pin!(write)).await {
             Either::Left((answer, _)) => answer,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use host::{Host, Reuse};
 
-use crate::support::{Lines, exchange, folder, get, host, manifest};
+use crate::support::{Lines, folder, get, host, manifest};
 
 /// Spin's bounds, with instances that also stay through a slow test.
 const PATIENT: Reuse = Reuse { concurrency: 16, total: 128, idle_timeout: Duration::from_mins(1) };

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use host::RunningHost;
 
-use crate::support::{Lines, exchange, host_of, manifest};
+use crate::support::{Lines, get, host_of, manifest};
 
 /// Spin compiles the component at each start.
 const START_POLLS_MAX: usize = 1_000;
@@ -74,11 +74,8 @@ impl Subject {
                 return Err(lines.text());
             }
             if tokio::net::TcpStream::connect(addr).await.is_ok() {
-                let health = exchange(
-                    addr,
-                    &format!("GET /.well-known/spin/health HTTP/1.0\r\nhost: {addr}\r\n\r\n"),
-                );
-                assert!(health.await.contains("200 OK"));
+                let health = get(addr, "/.well-known/spin/health", &[]).await;
+                assert_eq!(health, (200, "OK".into()));
                 return Ok(Running { addr, lines: lines.clone(), _kept: Kept::Spin { _process: process } });
             }
             tokio::time::sleep(POLL_INTERVAL).await;

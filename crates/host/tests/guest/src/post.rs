@@ -52,7 +52,10 @@ async fn one(url: &str, way: &str, bytes: usize, give_up: Duration) -> String {
     }
 }
 
-async fn by_the_sdk(request: http::Request<Bytes>) -> Result<String, ErrorCode> {
+async fn by_the_sdk(mut request: http::Request<Bytes>) -> Result<String, ErrorCode> {
+    // Nor does it tell the length.
+    let length = http::HeaderValue::from(request.body().len());
+    request.headers_mut().insert(http::header::CONTENT_LENGTH, length);
     read(spin_sdk::http::send(request.map(Full::new)).await?).await
 }
 
