@@ -13,14 +13,13 @@ use std::pin::pin;
 use bytes::Bytes;
 use futures::future::{Either, select};
 use http::uri::{Authority, PathAndQuery};
-use http_body_util::Full;
 use spin_sdk::wasip3::http::types::{Headers, Method, Request, RequestOptions, Scheme};
 use spin_sdk::wasip3::http_compat::BodyWriter;
 
 /// The body of a request, and the end of it that the host does not hold.
 pub(super) struct Body {
     writer: BodyWriter,
-    bytes: Bytes,
+    bytes: Vec<u8>,
 }
 
 /// Builds the two halves of a request; nothing of the body is written yet.
@@ -41,7 +40,7 @@ pub(super) fn halves(
     head.set_scheme(parts.uri.scheme().map(Scheme::from).as_ref()).map_err(wrong("scheme"))?;
     head.set_authority(parts.uri.authority().map(Authority::as_str)).map_err(wrong("address"))?;
     head.set_path_with_query(parts.uri.path_and_query().map(PathAndQuery::as_str)).map_err(wrong("path"))?;
-    Ok((head, Body { writer, bytes }))
+    Ok((head, Body { writer, bytes: bytes.into() }))
 }
 
 impl Body {
@@ -50,11 +49,16 @@ impl Body {
     /// An answer may come before the whole body has been read; the rest of the body then goes on leaving while the answer
     /// is read. Dropped in the middle, as every call can be, both halves end: the host sees the body break off and
     /// gives up the connection.
+    ///
+    /// Between the two stands as little as can be: where the host has a thread to spare, it may take the head at once.
     pub(super) async fn beside<T>(self, exchange: impl Future<Output = T>) -> T {
+        let BodyWriter { mut stream_writer, result_writer, .. } = self.writer;
         let write = async {
             // A host that wants no more of it (the call is refused, the connection lost, the answer complete) says so to
             // the exchange.
-            let _unread = self.writer.send_http_body(&mut Full::new(self.bytes)).await;
+            let _unread = stream_writer.write_all(self.bytes).await;
+            drop(stream_writer);
+            let _unread = result_writer.write(Ok(None)).await;
             pending::<Infallible>().await
         };
         match select(pin!(exchange), pin!(write)).await {

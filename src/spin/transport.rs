@@ -34,13 +34,14 @@ async fn send(request: OutboundRequest) -> Result<InboundResponse, TransportErro
     // One clock for head and body; the caller's own limit is a little longer than this.
     let late = Box::pin(spin_sdk::time::sleep(timeout));
     let exchange = async {
-        match select(pin!(client::send(head)), late).await {
-            Either::Left((Ok(response), late)) => {
+        // The clock first, so that nothing comes between the head and the body.
+        match select(late, pin!(client::send(head))).await {
+            Either::Left(_) => Err(TransportError::Timeout(timeout)),
+            Either::Right((Ok(response), late)) => {
                 let response = http_from_wasi_response(response).map_err(|code| failed(&code))?;
                 read(response, late, timeout, body_bytes_max).await
             }
-            Either::Left((Err(code), _)) => Err(failed(&code)),
-            Either::Right(_) => Err(TransportError::Timeout(timeout)),
+            Either::Right((Err(code), _)) => Err(failed(&code)),
         }
     };
     body.beside(exchange).await

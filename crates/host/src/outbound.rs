@@ -3,7 +3,7 @@
 //! Spin reads the list twice: when it loads the application, with the variables' defaults, and when an instance sends its
 //! first request, with their values. A mistake that the defaults show keeps the application from starting. A
 //! mistake that only the values show voids the list: the application runs, its health is fine, and every request that it
-//! sends is refused, with the reason on standard error alone.
+//! sends is refused, of which standard error alone tells.
 
 mod entry;
 

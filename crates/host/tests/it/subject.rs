@@ -119,7 +119,8 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         // The group's number is the process's own, negated.
-        let _ended = Command::new("kill").args(["-KILL", "--", &format!("-{}", self.0.id())]).status();
+        let group = format!("-{}", self.0.id());
+        let _ended = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _reaped = self.0.wait();
     }
 }

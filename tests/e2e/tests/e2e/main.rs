@@ -25,3 +25,4 @@ mod status;
 mod tickers;
 mod trace;
 mod trust;
+mod wire;
