@@ -28,9 +28,10 @@ async fn send(request: OutboundRequest) -> Result<InboundResponse, TransportErro
     let address = address(&request.url).to_owned();
     let failed = |code: &ErrorCode| translate(code, &address, timeout);
     let options = options(request.connect_timeout, timeout);
-    let (head, body) = into_http(request)
-        .and_then(|request| outgoing::halves(request, options))
-        .map_err(|error| TransportError::Connection(format!("{address}: the request is not valid: {error}")))?;
+    let (head, body) =
+        into_http(request).and_then(|request| outgoing::halves(request, options)).map_err(|error| {
+            TransportError::Connection(format!("{address}: the request is not valid: {error}"))
+        })?;
     // One clock for head and body; the caller's own limit is a little longer than this.
     let late = Box::pin(spin_sdk::time::sleep(timeout));
     let exchange = async {

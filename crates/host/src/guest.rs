@@ -101,7 +101,9 @@ fn refusal(component: &str, uri: &Uri, reason: &Refusal<'_>) -> String {
         Refusal::NotListed => {
             format!("{refused}: add \"{scheme}://{host}\" to its allowed_outbound_hosts in the manifest")
         }
-        Refusal::Void(reason) => format!("{refused}, nor any others: its allowed_outbound_hosts are void: {reason}"),
+        Refusal::Void(reason) => {
+            format!("{refused}, nor any others: its allowed_outbound_hosts are void: {reason}")
+        }
     }
 }
 

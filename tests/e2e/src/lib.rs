@@ -1,6 +1,5 @@
 //! What the end-to-end tests share: the built component on its runtime, and what must be found in Firestore.
 //!
-//! - [`relay`] looks at requests on their way.
 //! - [`runtime`] says what runs the component and where its parts lie.
 //! - [`system`] starts it beside simulated providers and a database of its own, and asks it things.
 //! - [`trust`] starts it where tokens count.
@@ -12,7 +11,6 @@
     reason = "the ban on clocks, environment and processes is the component's"
 )]
 
-pub mod relay;
 pub mod runtime;
 pub mod stored;
 pub mod system;

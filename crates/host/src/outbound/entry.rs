@@ -109,7 +109,9 @@ impl Hosts {
         match text {
             "*" => return Ok(Self::Any),
             "self" | "self.alt" => return Ok(Self::Itself),
-            _ if text.starts_with('{') => return Err("has a list of hosts, which are not yet supported".into()),
+            _ if text.starts_with('{') => {
+                return Err("has a list of hosts, which are not yet supported".into());
+            }
             _ => {}
         }
         if let Some(range) = address_range(text) {
@@ -161,7 +163,8 @@ fn same_bits(one: u128, other: u128, but: u8) -> bool {
 
 impl Ports {
     fn parse(text: &str, scheme: &str) -> Result<Self, String> {
-        let number = |text: &str| text.parse::<u16>().map_err(|_| "has a port that is not a number".to_owned());
+        let number =
+            |text: &str| text.parse::<u16>().map_err(|_| "has a port that is not a number".to_owned());
         match text {
             "" => default_port(scheme)
                 .map(Self::Only)

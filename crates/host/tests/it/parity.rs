@@ -45,7 +45,10 @@ async fn said(running: &Running, parts: &[&str]) {
 async fn a_header_that_is_no_text_is_answered_500(subject: &Subject) {
     let running = serve(subject, &[]).await;
     let mut stream = TcpStream::connect(running.addr).await.unwrap();
-    stream.write_all(b"GET /seen HTTP/1.1\r\nhost: a\r\nx-latin: caf\xe9\r\nconnection: close\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /seen HTTP/1.1\r\nhost: a\r\nx-latin: caf\xe9\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
@@ -118,7 +121,10 @@ async fn what_the_component_writes_is_passed_on(subject: &Subject) {
 async fn a_request_goes_on_when_its_caller_has_gone(subject: &Subject) {
     let running = serve(subject, &[]).await;
     let mut stream = TcpStream::connect(running.addr).await.unwrap();
-    stream.write_all(format!("GET /sleep/300 HTTP/1.1\r\nhost: {}\r\n\r\n", running.addr).as_bytes()).await.unwrap();
+    stream
+        .write_all(format!("GET /sleep/300 HTTP/1.1\r\nhost: {}\r\n\r\n", running.addr).as_bytes())
+        .await
+        .unwrap();
     said(&running, &["GET /sleep/300"]).await;
     drop(stream);
     said(&running, &["slept 300"]).await;

@@ -45,11 +45,7 @@ impl Subject {
     }
 
     /// Serves the application of a manifest, or says what stands in its way.
-    pub(crate) async fn start(
-        &self,
-        manifest: &Path,
-        variables: &[(&str, &str)],
-    ) -> Result<Running, String> {
+    pub(crate) async fn start(&self, manifest: &Path, variables: &[(&str, &str)]) -> Result<Running, String> {
         let lines = Lines::default();
         match self {
             Self::Host => {
