@@ -8,6 +8,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::subject::{Running, Subject, points, serve};
 use crate::support::{Upstream, exchange, fetch, get, manifest};
+use crate::together;
 
 const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
@@ -29,6 +30,23 @@ points![
     time_outs_of_a_request_hold,
     connections_are_used_again,
 ];
+
+/// The list names them all, and nothing that is not looked at.
+#[test]
+fn the_list_of_points_is_the_list_of_tests() {
+    let list = include_str!("../../PARITY.md");
+    let points: Vec<_> = NAMES.iter().chain(together::NAMES).copied().collect();
+    for point in NAMES {
+        assert!(list.contains(&format!("`{point}`")), "PARITY.md does not name {point}");
+    }
+    let others = [include_str!("serve.rs"), include_str!("../../src/outbound/entry.rs")];
+    // A name with so many words in it can be that of a test alone.
+    for name in list.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 3) {
+        let exists =
+            points.contains(&name) || others.iter().any(|text| text.contains(&format!("fn {name}(")));
+        assert!(exists, "PARITY.md names the test {name}, which does not exist");
+    }
+}
 
 /// Waits until something is said that holds all of these.
 async fn said(running: &Running, parts: &[&str]) {

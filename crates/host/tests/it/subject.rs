@@ -133,6 +133,8 @@ fn collect(from: impl Read + Send + 'static, lines: &Lines) {
 /// Makes of each point, a function of a [`Subject`], two tests.
 macro_rules! points {
     ($($name:ident),* $(,)?) => {
+        /// Their names, for the list of them.
+        pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
         mod on_the_host {
             $(#[tokio::test] async fn $name() { super::$name(&crate::subject::Subject::Host).await })*
         }

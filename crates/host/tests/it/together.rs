@@ -3,6 +3,9 @@
 //! Packets are told apart by what one read of the receiver finds, no clock is looked at. Where the sender's kernel holds
 //! a second packet back until the first one is acknowledged, and the receiver's puts that off, a read finds the head alone.
 
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
 use crate::pieces::Pieces;
 use crate::subject::{Running, Subject, points, serve};
 use crate::support::get;
@@ -21,6 +24,7 @@ points![
     an_answer_that_comes_before_the_end_of_the_body_is_read,
     a_call_that_is_given_up_ends_its_connection,
     a_call_that_fails_says_so,
+    what_the_component_answers_comes_whole,
 ];
 
 /// Lets the guest send bodies; what became of each.
@@ -109,4 +113,26 @@ async fn a_call_that_fails_says_so(subject: &Subject) {
         let found = post(&running, "together", url, &headers).await;
         assert_eq!(found, vec![format!("failed: ErrorCode::{code}"); 2], "{url}");
     }
+}
+
+/// The SDK hands over the body of an answer before the host writes its head.
+async fn what_the_component_answers_comes_whole(subject: &Subject) {
+    let running = serve(subject, &[]).await;
+    let mut stream = TcpStream::connect(running.addr).await.unwrap();
+    let request = format!("GET /length HTTP/1.1\r\nhost: {}\r\n\r\n", running.addr);
+    let (mut whole, mut split) = (0, 0);
+    for _ in 0..ROUNDS {
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let mut reads = 0;
+        while !answer.ends_with("the whole answer") {
+            let mut buffer = [0; 4096];
+            let bytes = stream.read(&mut buffer).await.unwrap();
+            assert!(bytes > 0, "{answer}");
+            answer.push_str(&String::from_utf8_lossy(&buffer[..bytes]));
+            reads += 1;
+        }
+        *(if reads == 1 { &mut whole } else { &mut split }) += 1;
+    }
+    assert!(split <= whole / 4, "{split} in pieces, {whole} whole");
 }
