@@ -7,6 +7,7 @@ mod account;
 pub mod counts;
 mod message;
 pub mod resources;
+mod trigger;
 pub mod watchlist;
 pub mod words;
 mod work;
@@ -22,6 +23,7 @@ use crate::resilience::class::Class;
 pub use account::Account;
 pub use counts::Counts;
 pub use resources::Resources;
+pub use trigger::Trigger;
 pub use watchlist::WatchlistProblems;
 pub use work::{Work, merged};
 
@@ -61,23 +63,6 @@ impl Status {
     }
 }
 
-/// What made a run start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// A tick of Cloud Scheduler.
-    Scheduler,
-    /// Anybody else.
-    Manual,
-}
-
-impl Trigger {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Scheduler => "scheduler",
-            Self::Manual => "manual",
-        }
-    }
 }
 
 /// A ticker that failed for good at one endpoint.

@@ -65,6 +65,7 @@ pub const KEYS: &[Key] = &[
     key("max_concurrency_finnhub", "4", "Calls of one run at once, 1 to 64"),
     key("max_concurrency_polygon", "4", "Calls of one run at once, 1 to 64"),
     key("max_concurrency_alphavantage", "4", "Calls of one run at once, 1 to 64"),
+    key("limit_window_seconds", "60", "Time in which a provider's limit by the minute renews itself, where the provider does not say when to come again, 1 to 600; longer limits in proportion"),
     key("breaker_window", "20", "Latest calls a breaker judges by, 1 to 1000"),
     key("breaker_min_calls", "10", "Calls below which a breaker never opens, 1 to 1000"),
     key("breaker_failure_percent", "50", "Share of failed calls in the window that opens a breaker, 1 to 100"),

@@ -202,12 +202,14 @@ pub(super) fn call(r: &mut Reader<'_>) -> Option<CallConfig> {
         Ok(backoff) => Some(backoff),
         Err(error) => r.error("retry_max_ms", &error.to_string()),
     };
+    let limit_window = r.seconds("limit_window_seconds", 1..=600);
     Some(CallConfig {
         id_token: id_token?,
         connect_timeout: connect_timeout?,
         timeout: timeout?,
         max_attempts: u32::try_from(max_attempts?).ok()?,
         backoff: backoff?,
+        limit_window: limit_window?,
     })
 }
 

@@ -119,6 +119,8 @@ pub struct CallConfig {
     pub timeout: Duration,
     pub max_attempts: u32,
     pub backoff: Backoff,
+    /// Time in which a provider's limit by the minute renews itself.
+    pub limit_window: Duration,
 }
 
 /// When an operator is told.

@@ -182,9 +182,14 @@ impl Execution<'_> {
     /// How long the words of a refusal say that the limit takes to renew.
     fn window(&self, words: &str) -> Option<Duration> {
         match self.run.provider().trouble(words) {
-            crate::job::Trouble::Limited(window) => Some(window),
+            crate::job::Trouble::Limited(window) => Some(self.limit_pause(window)),
             _ => None,
         }
+    }
+
+    /// How long a limit takes to renew itself whose words stand for this long.
+    pub(super) fn limit_pause(&self, window: Duration) -> Duration {
+        window * u32::try_from(self.app.config.call.limit_window.as_secs()).unwrap_or(u32::MAX) / 60
     }
 
     /// The provider has asked for less: all runs pause, and go on with one call at a time.

@@ -87,14 +87,15 @@ impl Execution<'_> {
             let rest = Batch { parts, ..batch.of(vec![ticker]) };
             match provider.trouble_of_part(&words) {
                 Trouble::Limited(window) => {
-                    self.on_limited(called.number, Some(window), &words);
+                    self.on_limited(called.number, Some(self.limit_pause(window)), &words);
                     self.ask_again(&rest, rest.tickers.clone(), &words, false);
                 }
                 _ => self.ask_again(&rest, rest.tickers.clone(), &words, true),
             }
         }
         if !complaints.limited.tickers.is_empty() {
-            self.on_limited(called.number, Some(complaints.window), &complaints.limited.reason);
+            let renewal = self.limit_pause(complaints.window);
+            self.on_limited(called.number, Some(renewal), &complaints.limited.reason);
         } else if !is_answer {
             let words = complaints.transient.reason.clone();
             let fault = Fault { class: Class::Unavailable, words, retry_after: None, named: Vec::new() };
