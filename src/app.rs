@@ -1,5 +1,8 @@
 //! The whole way of a job's request: claim, plan, execute, close, report.
 
+mod prepare;
+mod timing;
+
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
@@ -18,18 +21,16 @@ use crate::execute::stop::{RETRY_LATER, RETRY_SOON, Stop};
 use crate::execute::{Executed, execute};
 use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
-use crate::firestore::{Firestore, FirestoreError};
+use crate::firestore::{Firestore, FirestoreError, Write};
 use crate::google::Google;
 use crate::job::{Job, Scope};
 use crate::ledger::{Claim, Ledger, Owned, SaveError, new_uuid};
 use crate::ops::snapshot::Snapshot;
 use crate::ops::status::StatusReport;
-use crate::plan;
 use crate::ports::{Instant, TransportError, World, millis};
 use crate::report::RunReport;
 use crate::request::Trigger;
 use crate::resilience::backoff::Backoff;
-use crate::resilience::breaker::Admission;
 use crate::run::{RunState, Status};
 use crate::telemetry::context;
 
@@ -91,6 +92,7 @@ impl App {
             world.clone(),
             config.collections.breakers.clone(),
             config.breaker,
+            config.run.lease,
         );
         let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
         Self {
@@ -113,32 +115,33 @@ impl App {
     pub async fn run(&self, trigger: Trigger) -> Answer {
         let start = self.world.clock.instant();
         context::works_on(trigger.job.name, &trigger.run_id);
+        let deadline = self.deadline_of(trigger.job, trigger.source);
         let work = async {
-            match self.ledger.claim(trigger.into_state(self.world.clock.now())).await {
+            let new = trigger.into_state(self.world.clock.now());
+            match self.ledger.claim(new, &|state, owner| self.registration(state, owner)).await {
                 Ok(claim) => self.answer(claim, start).await,
                 Err(error) => Answer::Unavailable(error),
             }
         };
-        self.by_deadline(work).await.unwrap_or_else(|late| late)
+        self.by_deadline(deadline, work).await.unwrap_or_else(|late| late)
     }
 
     /// Goes on with a run that is known; none where it is not.
     pub async fn resume(&self, run_id: &str) -> Option<Answer> {
         let start = self.world.clock.instant();
         let work = async {
-            match self.ledger.resume(run_id).await {
+            match self.ledger.resume(run_id, &|state, owner| self.registration(state, owner)).await {
                 Ok(Some(claim)) => Some(self.answer(claim, start).await),
                 Ok(None) => None,
                 Err(error) => Some(Answer::Unavailable(error)),
             }
         };
-        self.by_deadline(work).await.unwrap_or_else(Some)
+        self.by_deadline(self.config.run.deadline, work).await.unwrap_or_else(Some)
     }
 
     /// Ends what hangs on Firestore when the request's time is up, as if the instance had died: the run is
     /// taken up again when its lease has ended. Everything else ends in time by itself.
-    async fn by_deadline<T>(&self, work: impl Future<Output = T>) -> Result<T, Answer> {
-        let deadline = self.config.run.deadline;
+    async fn by_deadline<T>(&self, deadline: Duration, work: impl Future<Output = T>) -> Result<T, Answer> {
         match select(pin!(work), self.world.clock.sleep(deadline)).await {
             Either::Left((done, _)) => Ok(done),
             Either::Right(_) => Err(Answer::Unavailable(TransportError::Timeout(deadline).into())),
@@ -157,6 +160,16 @@ impl App {
         }
     }
 
+    /// Puts a run among those who may call its provider, in the commit that claims it.
+    fn registration(&self, state: &RunState, owner: &str) -> Vec<Write> {
+        let job = crate::job::find(&state.job);
+        let registration = |job: &Job| {
+            // How many calls it can use shows when its tickers are known.
+            self.breakers.registration(job.provider, owner, 1)
+        };
+        job.map(registration).into_iter().collect()
+    }
+
     /// Does what an owned run has left to do and ends its attempt.
     async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
         if let Some(request) = context::current() {
@@ -168,63 +181,38 @@ impl App {
         let executed = match known {
             None => {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
-                Executed { state: owned.state, fence: owned.fence, stop: Some(Stop::Ledger { reason }) }
+                Executed::stopped(owned, Stop::Ledger { reason })
             }
-            Some((job, scope)) => match self.prepare(job, scope, &mut owned.state).await {
+            Some((job, scope)) => match self.prepare(job, scope, &mut owned, start).await {
                 Ok(()) => {
                     let began = self.world.clock.instant();
                     let mut executed = execute(self, job, scope, owned, start).await;
                     executed.state.resources.steps_ms.execute = self.millis_since(began);
                     executed
                 }
-                Err(stop) => Executed { state: owned.state, fence: owned.fence, stop: Some(stop) },
+                Err(stop) => Executed::stopped(owned, stop),
             },
         };
         self.end(executed, start).await
     }
 
-    /// Makes sure that the provider may be called and that the tickers are known.
-    async fn prepare(&self, job: &'static Job, scope: Scope, state: &mut RunState) -> Result<(), Stop> {
-        let start = self.world.clock.instant();
-        let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
-        self.breakers.refresh(job.provider).await.map_err(storage)?;
-        if let Admission::Refuse { retry_after } = self.breakers.admit(job.provider) {
-            let reason = self.breakers.state(job.provider).reason.unwrap_or_default();
-            return Err(Stop::Breaker { retry_after, reason });
-        }
-        if !state.planned {
-            let tickers = match &state.tickers_given {
-                Some(tickers) => tickers.clone(),
-                None => {
-                    let resolved = plan::resolve(&self.firestore, &self.config.collections, scope).await;
-                    let (tickers, remarks) = resolved.map_err(storage)?;
-                    for remark in remarks {
-                        state.remark(remark);
-                    }
-                    tickers
-                }
-            };
-            state.pending = plan::work(job, scope, &tickers);
-            state.tickers_requested = tickers.len();
-            state.planned = true;
-        }
-        state.resources.steps_ms.plan = self.millis_since(start);
-        Ok(())
-    }
-
     /// Closes the ledger entry; the answer is what the ledger then says.
     async fn end(&self, executed: Executed, start: Instant) -> Answer {
-        let Executed { mut state, fence, stop } = executed;
+        let Executed { mut state, fence, stop, trends } = executed;
         let lost = stop == Some(Stop::Lost);
         // A reason to stop that came when everything was done already changes nothing.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, Stop::Storage { .. }));
         state.stopped = stop.as_ref().map(Stop::words);
+        state.balance();
         state.status = state.judge();
         state.ended_at = Some(self.world.clock.now());
         state.duration_ms = self.millis_since(start);
         self.take_stock(&mut state);
         let closing = self.world.clock.instant();
-        let closed = if lost { Err(SaveError::Lost) } else { self.ledger.close(fence, state.clone()).await };
+        let farewell = crate::job::find(&state.job)
+            .map(|job| self.breakers.farewell(job.provider, fence.owner(), &trends));
+        let closed =
+            if lost { Err(SaveError::Lost) } else { self.ledger.close(fence, state.clone(), farewell).await };
         match closed {
             Ok(state) => {
                 log_run(&state, self.millis_since(closing));
@@ -251,6 +239,9 @@ impl App {
             (state.resources.bytes_in, state.resources.bytes_out) = request.traffic.bytes();
         }
         state.resources.memory_bytes = self.world.machine.memory_bytes();
+        if let Some(job) = crate::job::find(&state.job) {
+            state.last_calls = self.connections.of(job.provider).last_calls();
+        }
     }
 
     /// A writer for one run; all writers of the instance share the limit on new writes.

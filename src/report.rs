@@ -1,6 +1,8 @@
 //! What the caller is told of a run. The HTTP answer, the log line and the stored entry agree because
 //! all are made of the same [`RunState`].
 
+mod bounds;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -8,6 +10,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::job;
+use crate::run::watchlist::WatchlistProblem;
 use crate::run::{Failure, Resources, RunState, Status, Work};
 
 /// The answer's `status`.
@@ -18,6 +21,16 @@ pub enum Outcome {
     Ok,
     Partial,
     Error,
+}
+
+impl From<Status> for Outcome {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Succeeded => Self::Ok,
+            Status::Partial => Self::Partial,
+            Status::Running | Status::Failed => Self::Error,
+        }
+    }
 }
 
 /// The answer of a job route.
@@ -48,9 +61,17 @@ pub struct RunData {
     pub run_time: String,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
+    /// As many as an answer has room for.
     pub tickers_failed: Vec<Failure>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tickers_failed_left_out: usize,
     pub tickers_pending: usize,
+    /// As many as an answer has room for.
     pub pending: Vec<Work>,
+    /// How many more tickers are pending at some endpoint.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub pending_left_out: usize,
     pub records_stored: u64,
     pub records_rejected: u64,
     pub collections: BTreeMap<String, u64>,
@@ -61,6 +82,10 @@ pub struct RunData {
     pub write_retries: u64,
     /// Words of the providers and of the planner that belong to no single ticker.
     pub remarks: Vec<String>,
+    /// The documents of the watchlist that were left out because they cannot be read: the first of them.
+    pub watchlist_problems: Vec<WatchlistProblem>,
+    /// How many there are.
+    pub watchlist_problems_count: usize,
     pub created_at: String,
     pub started_at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,15 +99,12 @@ pub struct RunData {
 impl RunReport {
     pub fn new(state: &RunState) -> Self {
         let counts = &state.counts;
-        let status = match state.status {
-            Status::Succeeded => Outcome::Ok,
-            Status::Partial => Outcome::Partial,
-            Status::Running | Status::Failed => Outcome::Error,
-        };
+        let (tickers_failed, tickers_failed_left_out) = bounds::failures(&state.failed);
+        let (pending, pending_left_out) = bounds::works(&state.pending);
         Self {
-            status,
+            status: state.status.into(),
             job: state.job.clone(),
-            message: message(state),
+            message: state.message(),
             duplicate: false,
             timestamp: rfc3339(state.ended_at.unwrap_or(state.started_at)),
             data: RunData {
@@ -95,9 +117,11 @@ impl RunReport {
                 run_time: state.run_time.clone(),
                 tickers_requested: state.tickers_requested,
                 tickers_processed: state.tickers_processed(),
-                tickers_failed: state.failed.clone(),
+                tickers_failed,
+                tickers_failed_left_out,
                 tickers_pending: state.tickers_pending(),
-                pending: state.pending.clone(),
+                pending,
+                pending_left_out,
                 records_stored: counts.records_stored(),
                 records_rejected: counts.records_rejected(),
                 collections: counts.collections.clone(),
@@ -107,6 +131,8 @@ impl RunReport {
                 retries: counts.retries,
                 write_retries: counts.write_retries,
                 remarks: state.remarks.clone(),
+                watchlist_problems: state.watchlist_problems.listed.clone(),
+                watchlist_problems_count: state.watchlist_problems.count,
                 created_at: rfc3339(state.created_at),
                 started_at: rfc3339(state.started_at),
                 ended_at: state.ended_at.map(rfc3339),
@@ -144,42 +170,12 @@ impl RunReport {
     }
 }
 
-fn rfc3339(time: chrono::DateTime<chrono::Utc>) -> String {
-    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
-/// One sentence for people.
-fn message(state: &RunState) -> String {
-    let done = format!(
-        "{} of {} tickers processed, {} records stored",
-        state.tickers_processed(),
-        state.tickers_requested,
-        state.counts.records_stored()
-    );
-    let stopped = state.stopped.as_deref().unwrap_or("calls failed");
-    match state.status {
-        Status::Running => format!("running: {done}"),
-        Status::Failed if !state.planned => format!("not started: {stopped}"),
-        Status::Failed if state.has_pending() => {
-            let left = match state.tickers_pending() {
-                0 => "the call is".to_owned(),
-                1 => "1 ticker is".to_owned(),
-                tickers => format!("{tickers} tickers are"),
-            };
-            format!("{done}; {left} left for the next attempt: {stopped}")
-        }
-        Status::Failed if state.stopped.is_some() => format!("{done}, but {stopped}"),
-        Status::Failed => format!("{done}; nothing succeeded"),
-        _ if state.tickers_requested == 0 && state.counts.calls == 0 => {
-            format!("the scope {} has no tickers: nothing to do", state.scope)
-        }
-        Status::Partial => format!(
-            "{done}; {} tickers failed, {} records rejected",
-            state.tickers_failed(),
-            state.counts.records_rejected()
-        ),
-        Status::Succeeded => done,
-    }
+fn rfc3339(time: chrono::DateTime<chrono::Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// `Retry-After` in whole seconds, at least one.
@@ -190,6 +186,7 @@ pub fn retry_after_seconds(wait: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::WatchlistProblems;
     use crate::run::tests::{failure, state, work};
 
     fn check(run: RunState, outcome: Outcome, status: u16, message: &str) {
@@ -248,6 +245,24 @@ mod tests {
             Outcome::Ok,
             200,
             "the scope entire_watchlist has no tickers: nothing to do",
+        );
+    }
+
+    #[test]
+    fn a_run_whose_watchlist_cannot_be_read_whole_is_partial_at_best() {
+        let with = |count| RunState {
+            watchlist_problems: WatchlistProblems { count, ..WatchlistProblems::default() },
+            ..state()
+        };
+        let done = "3 of 3 tickers processed, 0 records stored; 0 tickers failed, 0 records rejected";
+        let message = |words: &str| format!("{done}; {words} of the watchlist cannot be read");
+        check(with(1), Outcome::Partial, 200, &message("1 document"));
+        check(with(2), Outcome::Partial, 200, &message("2 documents"));
+        check(
+            RunState { tickers_requested: 0, ..with(2) },
+            Outcome::Partial,
+            200,
+            "the scope entire_watchlist has no tickers: nothing to do; 2 documents of the watchlist cannot be read",
         );
     }
 

@@ -3,18 +3,25 @@
 //! [`RunState`] is all that is known of it. The ledger stores it, a later request goes on from it, and
 //! the report is made of it.
 
+mod account;
 pub mod counts;
+mod message;
 pub mod resources;
+pub mod watchlist;
+pub mod words;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::connections::LastCalls;
 use crate::job::Ticker;
 use crate::resilience::class::Class;
+pub use account::Account;
 pub use counts::Counts;
 pub use resources::Resources;
+pub use watchlist::WatchlistProblems;
 
 /// How a run stands.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -24,7 +31,7 @@ pub enum Status {
     Running,
     /// Every ticker is done.
     Succeeded,
-    /// Done, but some tickers or records failed for good.
+    /// Done, but some tickers or records failed for good, or documents of the watchlist could not be read.
     Partial,
     /// Something is left to do, or nothing succeeded.
     Failed,
@@ -77,6 +84,9 @@ impl Trigger {
 pub struct Work {
     pub endpoint: String,
     pub tickers: Vec<Ticker>,
+    /// The parts of each ticker's answer that are missing still; none means all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<String>,
     /// Why it was put off, if it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -103,7 +113,7 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Most remarks kept of a run.
+/// Most remarks kept of a run: the latest.
 pub const REMARKS_MAX: usize = 50;
 /// Most characters of a remark; the entry of the run must fit into a document.
 const REMARK_CHARS_MAX: usize = 500;
@@ -121,6 +131,9 @@ pub struct RunState {
     pub request_digest: String,
     pub tickers_given: Option<Vec<Ticker>>,
     pub status: Status,
+    /// The scheduled time that it was made for; none for a run by hand.
+    #[serde(default)]
+    pub scheduled_at: Option<DateTime<Utc>>,
     /// Requests that have worked on it, this one included.
     pub attempt: u32,
     pub created_at: DateTime<Utc>,
@@ -134,8 +147,17 @@ pub struct RunState {
     pub tickers_requested: usize,
     pub pending: Vec<Work>,
     pub failed: Vec<Failure>,
+    /// A ticker that was answered, by endpoint: asking for it again tells whether the endpoint is up.
+    #[serde(default)]
+    pub controls: BTreeMap<String, Ticker>,
+    /// None in entries of versions that kept none, and before the tickers are resolved.
+    #[serde(default)]
+    pub account: Option<Account>,
     pub counts: Counts,
     pub remarks: Vec<String>,
+    /// Documents of the watchlist that could not be read.
+    #[serde(default)]
+    pub watchlist_problems: WatchlistProblems,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
     /// The trace of the latest attempt, 32 hex digits.
@@ -143,6 +165,9 @@ pub struct RunState {
     pub trace_id: Option<String>,
     #[serde(default)]
     pub resources: Resources,
+    /// How the latest calls to the provider ended, as the attempt's instance knows it.
+    #[serde(default)]
+    pub last_calls: LastCalls,
     /// What the statistics know of this run, once they know it.
     #[serde(default)]
     pub counted: Option<Box<Counted>>,
@@ -157,13 +182,31 @@ pub struct Counted {
 }
 
 impl RunState {
+    /// Takes what is to be done.
+    pub fn plan(&mut self, work: Vec<Work>, tickers: usize) {
+        self.account = Some(Account::of_plan(&work));
+        self.pending = work;
+        self.tickers_requested = tickers;
+        self.planned = true;
+    }
+
+    /// Whether what failed can be tried again.
+    pub fn can_try_again(&self) -> bool {
+        self.status == Status::Partial && !self.failed.is_empty()
+    }
+
     pub fn remark(&mut self, mut remark: String) {
         if let Some((end, _)) = remark.char_indices().nth(REMARK_CHARS_MAX) {
             remark.truncate(end);
         }
-        if self.remarks.len() < REMARKS_MAX && !self.remarks.contains(&remark) {
-            self.remarks.push(remark);
+        if self.remarks.contains(&remark) {
+            return;
         }
+        // What was said last is what somebody looks for.
+        if self.remarks.len() >= REMARKS_MAX {
+            self.remarks.remove(0);
+        }
+        self.remarks.push(remark);
     }
 
     pub fn has_pending(&self) -> bool {
@@ -200,21 +243,24 @@ impl RunState {
     pub fn judge(&self) -> Status {
         if self.has_pending() || self.stopped.is_some() || self.all_failed() {
             Status::Failed
-        } else if !self.failed.is_empty() || self.counts.records_rejected() > 0 {
+        } else if !self.failed.is_empty()
+            || self.counts.records_rejected() > 0
+            || !self.watchlist_problems.is_empty()
+        {
             Status::Partial
         } else {
             Status::Succeeded
         }
     }
 
-    /// Gets a run that ended with work left ready to go on: what failed for good is tried again only
-    /// where nothing else is left.
+    /// Gets a run that has ended ready to go on: what failed for good is tried again only where nothing else is left.
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if self.planned && self.pending.is_empty() {
             for failure in std::mem::take(&mut self.failed) {
                 let work = Work {
                     endpoint: failure.endpoint,
                     tickers: Vec::from_iter(failure.ticker),
+                    parts: Vec::new(),
                     reason: None,
                     tries: 0,
                 };
@@ -242,7 +288,8 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, &into.reason, into.tries) == (&work.endpoint, &work.reason, work.tries)
+            (&into.endpoint, &into.parts, &into.reason, into.tries)
+                == (&work.endpoint, &work.parts, &work.reason, work.tries)
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

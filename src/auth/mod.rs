@@ -66,14 +66,8 @@ impl Authenticator {
             Presented::Basic(_) => return Ok(()),
         };
         let claims = self.verify_signature(token).await?;
-        let own;
-        let audiences = if self.config.audiences.is_empty() {
-            own = own_urls(request);
-            &own
-        } else {
-            &self.config.audiences
-        };
-        let expected = Expected { audiences, emails: &self.config.scheduler_accounts };
+        let expected =
+            Expected { audiences: &self.config.audiences, emails: &self.config.scheduler_accounts };
         match check(&claims, &expected, self.world.clock.now()) {
             Ok(_) => Ok(()),
             Err(denial) if denial.is_wrong_caller() => Err(Refusal::WrongCaller(denial)),
@@ -115,14 +109,6 @@ impl Authenticator {
 fn host_of(request: &Parts) -> Option<&str> {
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str))
-}
-
-/// The request's own URL, as Cloud Scheduler takes it for the audience unless told otherwise. A front
-/// that ends TLS leaves us with http, so both schemes count.
-fn own_urls(request: &Parts) -> Vec<String> {
-    let Some(host) = host_of(request) else { return Vec::new() };
-    let path = request.uri.path();
-    ["https", "http"].map(|scheme| format!("{scheme}://{host}{path}")).to_vec()
 }
 
 impl Refusal {

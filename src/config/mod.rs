@@ -10,6 +10,7 @@ mod read;
 mod types;
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::job::Provider;
 use crate::resilience::breaker::BreakerConfig;
@@ -52,6 +53,8 @@ pub struct Config {
     pub providers: [ProviderConfig; 4],
     pub call: CallConfig,
     pub breaker: BreakerConfig,
+    /// Shortest time between two probes of one provider, by all instances together.
+    pub probe_interval: Duration,
     pub run: RunConfig,
     pub alerts: AlertConfig,
 }
@@ -104,6 +107,7 @@ impl Config {
         let providers = Provider::ALL.map(|provider| parts::provider(r, provider));
         let call = parts::call(r);
         let breaker = parts::breaker(r);
+        let probe_interval = r.seconds("probe_interval_seconds", 60..=86_400);
         let run = parts::run(r);
         let alerts = parts::alerts(r);
         let [Some(tiingo), Some(finnhub), Some(polygon), Some(alphavantage)] = providers else { return None };
@@ -117,6 +121,7 @@ impl Config {
             providers: [tiingo, finnhub, polygon, alphavantage],
             call: call?,
             breaker: breaker?,
+            probe_interval: probe_interval?,
             run: run?,
             alerts: alerts?,
         })

@@ -59,6 +59,14 @@ pub(super) fn auth(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
     if inbound == Some(InboundAuth::Oidc) && scheduler_accounts.is_empty() {
         r.error::<()>("scheduler_service_account", "is empty: with inbound_auth = oidc nobody could call");
     }
+    // The request's own address is no stand-in: its Host header is the caller's choice, and with it a token for
+    // another deployment would be good here.
+    if inbound == Some(InboundAuth::Oidc) && audiences.is_empty() {
+        r.error::<()>(
+            "oidc_audience",
+            "is empty: with inbound_auth = oidc no token could be for this service",
+        );
+    }
     if operator_token.as_ref().is_some_and(|token| token.len() < OPERATOR_TOKEN_BYTES_MIN) {
         r.error::<()>("operator_token", &format!("is shorter than {OPERATOR_TOKEN_BYTES_MIN} characters"));
     }

@@ -95,7 +95,10 @@ fn the_cloud_is_the_default_and_fails_closed() {
     let cloud = [("firestore_emulator_host", ""), ("inbound_auth", "oidc")];
     assert_eq!(
         errors(&cloud),
-        ["scheduler_service_account is empty: with inbound_auth = oidc nobody could call"]
+        [
+            "scheduler_service_account is empty: with inbound_auth = oidc nobody could call",
+            "oidc_audience is empty: with inbound_auth = oidc no token could be for this service",
+        ]
     );
     let open = [("firestore_emulator_host", "")];
     assert_eq!(

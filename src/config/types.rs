@@ -24,7 +24,7 @@ pub struct AuthConfig {
     pub inbound: InboundAuth,
     /// E-mails of the service accounts that may call.
     pub scheduler_accounts: BTreeSet<String>,
-    /// Audiences that are ours; none means the request's own URL.
+    /// Audiences that are ours.
     pub audiences: Vec<String>,
     pub operator_token: Option<Secret>,
     /// Origins whose pages may change something.

@@ -1,7 +1,10 @@
 // Calls of the operators' routes. Every failure is a `CallError` that says who must do what.
 
-/** Longest wait for an answer to a question; the service itself gives up on its probes sooner. */
+/** Longest wait for an answer to a question. */
 const READ_TIMEOUT_MS = 15_000;
+
+/** The service gives a probe up after 30 s. */
+const PROBE_TIMEOUT_MS = 40_000;
 
 /** A run answers when it has ended: no earlier than the service's own deadline for runs, plus a margin. */
 const RUN_TIMEOUT_MS = 16 * 60_000;
@@ -23,6 +26,11 @@ export function get(path, signal) {
 /** Resets a breaker and the like: an order that is carried out at once. */
 export function post(path) {
   return call(path, { method: "POST" }, READ_TIMEOUT_MS);
+}
+
+/** Lets the service ask a provider's service how it is. */
+export function probe(path) {
+  return call(path, { method: "POST" }, PROBE_TIMEOUT_MS);
 }
 
 /**

@@ -73,7 +73,7 @@ async function refresh() {
   const page = state.page ? loadRun(state.page, signal) : loadRuns(signal);
   if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) statusQuestion ??= loadStatus();
   await page;
-  // A status takes as long as the slowest provider's probe: whoever watches a run does not wait for it.
+  // Whoever watches a run does not wait for the status.
   if (!watching()) await statusQuestion;
   if (!signal.aborted && !document.hidden) timer = setTimeout(refresh, watching() ? WATCH_MS : REFRESH_MS);
 }

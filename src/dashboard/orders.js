@@ -1,6 +1,6 @@
-// What a click does, above all the orders: run a job, resume a run, reset a breaker.
+// What a click does, above all the orders: run a job, resume a run, reset a breaker, probe a service.
 
-import { post, run } from "./api.js";
+import { post, probe, run } from "./api.js";
 import { askRun, confirm } from "./dialogs.js";
 import { runPath } from "./parts.js";
 
@@ -48,6 +48,18 @@ export function orderActions({ state, announce, refresh, draw }) {
     refresh();
   }
 
+  async function probeService(provider) {
+    announce(`Asking the service of ${provider}; this may take half a minute.`);
+    try {
+      const { error } = await probe(`/providers/${encodeURIComponent(provider)}/probe`);
+      state.notice = null;
+      announce(error ? `${provider} is not healthy: ${error}` : `${provider} is healthy.`);
+    } catch (error) {
+      state.notice = { title: `The service of ${provider} was not probed`, words: error.message };
+    }
+    refresh();
+  }
+
   async function copy(button) {
     const { text } = button.dataset;
     // Not there on a plain-HTTP address that is not local.
@@ -74,6 +86,9 @@ export function orderActions({ state, announce, refresh, draw }) {
     "reset-breaker": ({ dataset }) => confirm(`Close the breaker of ${dataset.provider}?`, [
       "All instances call the provider again at once, recovered or not. If it still fails, the breaker opens again.",
     ], "Close the breaker", () => resetBreaker(dataset.provider)),
+    probe: ({ dataset }) => confirm(`Probe the service of ${dataset.provider}?`, [
+      "Its latest calls tell how it is. A probe costs one request of the provider's quota, and alphavantage's takes ten seconds.",
+    ], "Probe", () => probeService(dataset.provider)),
     "all-calls": () => { state.page.allCalls = true; draw(); },
   };
 }

@@ -84,24 +84,29 @@ export function servicesView(status) {
 }
 
 function serviceCard(service) {
-  const { breaker, connections, provider } = service;
+  const { breaker, connections, probe, provider } = service;
   const shut = breaker.position !== "closed";
   const row = connections.failures_in_row > 1 && `, ${number(connections.failures_in_row)} in a row`;
-  const look = service.healthy ? tone(breaker.position) : "bad";
+  const state = { true: "healthy", false: "unhealthy", null: "unknown" }[service.healthy];
+  const look = service.healthy === false ? "bad" : tone(breaker.position);
   return h("li", { class: `card ${look}`, key: provider, "data-provider": provider },
-    div("card-head", h("h3", {}, provider), pill(service.healthy ? "healthy" : "unhealthy")),
+    div("card-head", h("h3", {}, provider), pill(state)),
     facts([
-      ["Latency", duration(service.latency_ms)],
+      ["Known", service.checked_at ? [`by its ${service.source === "probe" ? "probe" : "calls"}, `, ago(service.checked_at)]
+        : "nothing yet: it was never called"],
+      ["Why", service.error, "stack bad-text"],
       ["Breaker", [pill(breaker.position), shut && breaker.until && [" until ", when(breaker.until)]]],
       ["Opened", breaker.openings > 0 && plural(breaker.openings, "time")],
       ["Reason", breaker.reason, "stack"],
-      ["Probe", service.error, "stack bad-text"],
+      ["Probe", probe && [ago(probe.probed_at), `, ${probe.status_code ?? "no answer"} in ${duration(probe.latency_ms)}`]],
       ["In flight", `${number(connections.calls_in_flight)} of ${number(connections.calls_in_flight_max)}`],
       ["Last success", connections.last_success_time && ago(connections.last_success_time)],
       ["Last error", connections.last_error_time && [ago(connections.last_error_time), row, ": ",
         connections.last_error], "stack"],
     ]),
-    shut && button("Reset breaker…", "reset-breaker", { provider }));
+    div("card-orders",
+      button("Probe…", "probe", { provider }),
+      shut && button("Reset breaker…", "reset-breaker", { provider })));
 }
 
 function firestoreCard({ reachable, latency_ms: latency, error }) {

@@ -101,7 +101,8 @@ function problems(data, find) {
   const failures = failureGroups(data.tickers_failed);
   const pending = pendingGroups(data.pending);
   const title = h("h3", { id: "problems-title" }, "Problems");
-  if (failures.length + pending.length + data.remarks.length === 0) {
+  const remarks = [...watchlistRemarks(data), ...data.remarks];
+  if (failures.length + pending.length + remarks.length === 0) {
     const words = data.run_status === "running" ? "None so far." : "Nothing failed, nothing is pending.";
     return [title, h("p", { class: "all-clear" }, icon("ok"), words)];
   }
@@ -112,10 +113,17 @@ function problems(data, find) {
     h("div", { class: "section-head", key: "head" }, title,
       searchable && h("label", { class: "search" }, span(null, "Find a ticker"),
         h("input", { type: "search", "data-find": "true", autocomplete: "off", spellcheck: "false" }))),
-    h("ul", { class: "remarks", key: "remarks" }, data.remarks.map((remark) => h("li", {}, remark))),
+    h("ul", { class: "remarks", key: "remarks" }, remarks.map((remark) => h("li", {}, remark))),
     groups("failed", failures),
     groups("pending", pending),
   ];
+}
+
+/** Documents of the watchlist that were left out, and how many more there are. */
+function watchlistRemarks({ watchlist_problems: listed, watchlist_problems_count: count }) {
+  const words = listed.map(({ document, field, value, problem }) =>
+    `Watchlist document ${document} is left out: ${field}${value && ` ${value}`}: ${problem}`);
+  return count > listed.length ? [...words, `${plural(count - listed.length, "more watchlist document")} left out`] : words;
 }
 
 function groupView(state, group, wanted) {

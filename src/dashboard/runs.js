@@ -75,7 +75,7 @@ function row({ job, message, data }) {
       when(data.started_at),
       duration(data.duration_ms),
       `${number(data.tickers_processed)} of ${number(data.tickers_requested)}`,
-      marked(data.tickers_failed.length),
+      marked(data.tickers_failed),
       marked(data.tickers_pending),
       number(data.records_stored),
       data.attempt > 1 ? `${data.trigger}, attempt ${data.attempt}` : data.trigger,

@@ -8,19 +8,19 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use http::header::AUTHORIZATION;
 
-use super::queue::Batch;
+use super::queue::{Batch, Origin};
 use crate::app::App;
 use crate::firestore::Write;
 use crate::google::{Token, TokenError};
-use crate::job::{Job, Provider, Scope, Ticker};
+use crate::job::{Job, Provider, Scope, Ticker, Trouble};
 use crate::persist::call_log::log_id;
 use crate::persist::datasets::Dataset;
 use crate::persist::raw_log::RawLog;
 use crate::persist::record::Context;
 use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError, World, millis};
-use crate::provider::Call;
 use crate::provider::answer::{Harvest, harvest};
 use crate::provider::envelope::{Envelope, check_values, failure_words};
+use crate::provider::{Call, blame};
 use crate::redact;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
@@ -71,6 +71,14 @@ pub(super) struct Fault {
     pub class: Class,
     pub words: String,
     pub retry_after: Option<Duration>,
+    /// Tickers that a refusal points at.
+    pub named: Vec<Ticker>,
+}
+
+impl Fault {
+    pub(super) fn new(class: Class, words: String) -> Self {
+        Self { class, words, retry_after: None, named: Vec::new() }
+    }
 }
 
 /// Sends the call of a batch.
@@ -80,9 +88,12 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
         endpoint: batch.endpoint,
         scope: run.scope,
         tickers: &batch.tickers,
+        parts: &batch.parts,
         run_time: &run.run_time,
     };
-    let request = call.request(&app.config);
+    let mut request = call.request(&app.config);
+    request.timeout =
+        time_limit(app.config.call.timeout, &batch, app.config.provider(run.provider()).batch_size);
     let (world, google) = (app.world.clone(), app.google.clone());
     let audience = app.config.call.id_token.then(|| app.config.provider(run.provider()).base_url.clone());
     let in_flight = app.connections.started(run.provider());
@@ -102,8 +113,20 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
     })
 }
 
-/// Sends a request, with an ID token where the provider wants one, within its time. A service that repeats the
-/// token does not get it into any store, log or answer of ours.
+/// How long a call may take. The limit is meant for a whole batch; a piece of one that failed has its share, at least a
+/// fifth, or a ticker on which the service hangs would use up the time of the whole run.
+fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
+    const SHARE_MIN: u32 = 5;
+    if batch.origin == Origin::Planned {
+        return whole;
+    }
+    let tickers = u32::try_from(batch.tickers.len().max(1)).unwrap_or(u32::MAX);
+    let size = u32::try_from(size.max(1)).unwrap_or(u32::MAX);
+    (whole / size).saturating_mul(tickers).max(whole / SHARE_MIN).min(whole)
+}
+
+/// Sends a request, with an ID token where the provider wants one, within its time. Neither our token, which a service
+/// may repeat, nor credentials of its own get any further: what is read, stored and told is made of this answer.
 async fn exchange(
     world: &World,
     token: Option<&Token>,
@@ -114,8 +137,10 @@ async fn exchange(
     }
     let mut answer = world.send(request).await;
     let arrived = answer.as_mut().map_or_else(TransportError::partial_mut, Some);
-    if let Some((token, arrived)) = token.zip(arrived) {
-        arrived.body = redact::secret(std::mem::take(&mut arrived.body), token.secret.expose());
+    if let Some(arrived) = arrived {
+        let body = std::mem::take(&mut arrived.body);
+        let ours = token.map_or("", |token| token.secret.expose());
+        arrived.body = redact::credentials(redact::secret(body, ours));
     }
     answer.map_err(CallError::Transport)
 }
@@ -124,7 +149,7 @@ impl CallError {
     fn class(&self) -> Class {
         match self {
             Self::Token(TokenError::Refused(_)) => Class::Unauthorized,
-            Self::Token(TokenError::Endpoint(_)) => Class::Connect,
+            Self::Token(TokenError::Endpoint(_)) => Class::Token,
             Self::Transport(error) => Class::of_transport(error),
         }
     }
@@ -141,24 +166,32 @@ impl CallError {
 impl Called {
     /// What the answer says of the batch.
     pub(super) fn read(&self, app: &App, run: &RunContext) -> Result<Harvest, Fault> {
-        let answer = self.answer.as_ref().map_err(|error| Fault {
-            class: error.class(),
-            words: error.to_string(),
-            retry_after: None,
-        })?;
+        let answer = self.answer.as_ref().map_err(|error| Fault::new(error.class(), error.to_string()))?;
         let now = app.world.clock.now();
         if let Some(class) = Class::of_status(answer.status) {
             let redirect = answer.status.is_redirection();
             let words = if redirect { REDIRECT.to_owned() } else { failure_words(&answer.body) };
+            // A limit of the upstream comes under any status; its words tell.
+            let limited = matches!(run.provider().trouble(&words), Trouble::Limited(_));
+            let class = if limited { Class::RateLimited } else { class };
+            let named = if class == Class::BadBatch {
+                blame::named(&answer.body, &self.batch.tickers)
+            } else {
+                Vec::new()
+            };
             return Err(Fault {
                 class,
                 words: format!("{}: {words}", answer.status.as_u16()),
                 retry_after: retry_after::parse(&answer.headers, now),
+                named,
             });
         }
-        let malformed = |words| Fault { class: Class::Malformed, words, retry_after: None };
+        let malformed = |words: String| match run.provider().trouble(&words) {
+            Trouble::Limited(_) => Fault::new(Class::RateLimited, words),
+            _ => Fault::new(Class::Malformed, words),
+        };
         // Half the tickers have half the answer.
-        let too_much = |words| Fault { class: Class::BadBatch, words, retry_after: None };
+        let too_much = |words| Fault::new(Class::BadBatch, words);
         check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
         let context = Context {
@@ -200,6 +233,7 @@ impl Called {
             scope: run.scope,
             url: &format!("{}{}", app.config.provider(run.provider()).base_url, self.batch.endpoint),
             endpoint: self.batch.endpoint,
+            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.schema().api_name),
             run_time: &run.run_time,
             asked: &self.batch.tickers,
             succeeded,
@@ -214,6 +248,10 @@ impl Called {
             retention: app.config.run.raw_log_retention,
         }
         .writes(&app.config.collections.raw_logs)
+    }
+
+    pub(super) fn latency(&self) -> Duration {
+        self.latency
     }
 
     pub(super) fn latency_ms(&self) -> u64 {

@@ -5,14 +5,20 @@
 //! and memory holds only the batches in flight.
 
 mod call;
+mod complaints;
 mod dispatch;
+mod ending;
+mod failing;
+mod lane;
 pub mod queue;
 mod reaction;
 mod settling;
+mod steps;
 pub mod stop;
 mod storing;
 mod timing;
 
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
@@ -20,24 +26,36 @@ use std::task::Poll;
 use futures::stream::{FuturesUnordered, StreamExt};
 
 use crate::app::App;
-use crate::firestore::FirestoreError;
+use crate::breakers::Trend;
 use crate::firestore::bulk::{BulkWriter, Settled};
 use crate::google::Token;
 use crate::job::{Job, Scope};
 use crate::ledger::{Fence, Owned, SaveError};
-use crate::ports::{BoxFuture, Instant, millis};
+use crate::ports::{BoxFuture, Instant};
 use crate::resilience::deadline::Deadline;
-use crate::run::{RunState, Work, merged};
+use crate::resilience::diagnosis::Diagnosis;
+use crate::run::{RunState, Work};
 use call::{Called, RunContext};
+use lane::Lane;
 use queue::Queue;
+use steps::{Step, Stepped};
 use stop::Stop;
-use storing::Storing;
+use storing::{Seen, Storing};
 
 /// A run that was worked on as far as it went.
 pub struct Executed {
     pub state: RunState,
     pub fence: Fence,
     pub stop: Option<Stop>,
+    /// How the calls to each endpoint went.
+    pub trends: Vec<Trend>,
+}
+
+impl Executed {
+    /// A run that could not be worked on.
+    pub fn stopped(owned: Owned, stop: Stop) -> Self {
+        Self { state: owned.state, fence: owned.fence, stop: Some(stop), trends: Vec::new() }
+    }
 }
 
 /// A run being worked on.
@@ -50,17 +68,25 @@ struct Execution<'a> {
     queue: Queue,
     calls: FuturesUnordered<BoxFuture<'static, Called>>,
     /// What is being called, to know what is left when calls are cut.
-    calling: Vec<(u64, Work)>,
+    calling: Vec<InFlight>,
+    lanes: Vec<Lane>,
     writer: BulkWriter,
     storing: Storing,
+    seen: Seen,
     /// Work that this attempt will not try again.
     put_off: Vec<Work>,
     stop: Option<Stop>,
     saving: Option<Saving>,
-    breaker_turn: Option<BoxFuture<'static, Result<Turn, FirestoreError>>>,
-    /// The one call that tries whether the provider is back.
-    probing: bool,
-    answered: u64,
+    /// What is to be told to all runs, and the one thing that is being told.
+    steps: VecDeque<Step>,
+    stepping: Option<BoxFuture<'static, Stepped>>,
+    next_upkeep: Instant,
+    /// Since when this run has been among those who may call.
+    turn_began: Option<Instant>,
+    /// Whether it has said how many calls it wants at once.
+    has_asked: bool,
+    /// Calls that had gone out when the provider last asked for less.
+    limited_at: u64,
     /// The ID token that the provider did not accept in this attempt.
     refused_token: Option<Arc<Token>>,
     call_number: u64,
@@ -69,27 +95,28 @@ struct Execution<'a> {
     changed: bool,
 }
 
+/// A call on its way.
+struct InFlight {
+    number: u64,
+    endpoint: &'static str,
+    started: Instant,
+    /// What is left to do if it is cut; none for a control.
+    work: Option<Work>,
+    /// Whether it is to find out if the provider is up.
+    is_check: bool,
+}
+
 /// A checkpoint on its way.
 struct Saving {
     started: Instant,
     future: BoxFuture<'static, Result<Fence, SaveError>>,
 }
 
-/// What was done about the provider's breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Turn {
-    Refreshed,
-    Opened,
-    Closed,
-    /// Whether this run may probe.
-    Probe(bool),
-}
-
 enum Event {
     Called(Called),
     Settled(Settled),
     Saved(Instant, Result<Fence, SaveError>),
-    BreakerTurned(Result<Turn, FirestoreError>),
+    Stepped(Stepped),
     Time,
 }
 
@@ -117,10 +144,18 @@ async fn give_way() {
 impl<'a> Execution<'a> {
     fn new(app: &'a App, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
         let Owned { mut state, fence } = owned;
+        let provider = app.config.provider(job.provider);
+        let lease_until = fence.lease_until();
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
-        let size = app.config.provider(job.provider).batch_size;
-        let queue =
-            Queue::new(&std::mem::take(&mut state.pending), &endpoints, size, app.config.call.max_attempts);
+        let pending = std::mem::take(&mut state.pending);
+        let queue = Queue::new(pending, &endpoints, provider.batch_size, app.config.call.max_attempts);
+        let lane = |endpoint: &&'static str| {
+            let failures = app.breakers.failures(job.provider, endpoint);
+            let diagnosis = Diagnosis::new(failures, app.breakers.config());
+            Lane::new(endpoint, diagnosis, provider.max_concurrency, state.controls.get(*endpoint).cloned())
+        };
+        let lanes = endpoints.iter().map(lane).collect();
+        let deadline = Deadline::new(start, app.deadline_of(job, state.trigger));
         let now = app.world.clock.instant();
         Self {
             app,
@@ -133,22 +168,27 @@ impl<'a> Execution<'a> {
             },
             state,
             fence,
-            deadline: Deadline::new(start, app.config.run.deadline),
+            deadline,
             queue,
             calls: FuturesUnordered::new(),
             calling: Vec::new(),
+            lanes,
             writer: app.bulk_writer(),
             storing: Storing::default(),
+            seen: Seen::default(),
             put_off: Vec::new(),
             stop: None,
             saving: None,
-            breaker_turn: None,
-            probing: false,
-            answered: 0,
+            steps: VecDeque::new(),
+            stepping: None,
+            next_upkeep: now,
+            turn_began: None,
+            has_asked: false,
+            limited_at: 0,
             refused_token: None,
             call_number: 0,
             last_save: now,
-            lease_until: start + app.config.run.lease,
+            lease_until,
             changed: false,
         }
     }
@@ -166,7 +206,7 @@ impl<'a> Execution<'a> {
                 }
                 Event::Settled(settled) => self.on_settled(settled),
                 Event::Saved(started, saved) => self.on_saved(started, saved),
-                Event::BreakerTurned(turned) => self.on_breaker_turned(turned),
+                Event::Stepped(stepped) => self.on_stepped(stepped),
                 Event::Time => {}
             }
             if self.must_cut() {
@@ -177,13 +217,14 @@ impl<'a> Execution<'a> {
     }
 
     fn is_done(&self) -> bool {
-        let no_more = self.queue.is_empty() || self.stop.is_some();
-        no_more && self.calls.is_empty() && self.writer.is_idle() && self.breaker_turn.is_none()
+        let no_more = !self.has_work() || self.stop.is_some();
+        let all_told = self.steps.is_empty() && self.stepping.is_none();
+        no_more && self.calls.is_empty() && self.writer.is_idle() && all_told
     }
 
     async fn next_event(&mut self) -> Event {
         let timer = self.timer();
-        let Self { calls, writer, saving, breaker_turn, .. } = self;
+        let Self { calls, writer, saving, stepping, .. } = self;
         let called = async {
             match calls.next().await {
                 Some(called) => Event::Called(called),
@@ -196,9 +237,9 @@ impl<'a> Execution<'a> {
                 None => pending().await,
             }
         };
-        let turned = async {
-            match breaker_turn {
-                Some(turn) => Event::BreakerTurned(turn.await),
+        let stepped = async {
+            match stepping {
+                Some(step) => Event::Stepped(step.await),
                 None => pending().await,
             }
         };
@@ -207,43 +248,13 @@ impl<'a> Execution<'a> {
             timer.await;
             Event::Time
         };
-        futures::pin_mut!(called, saved, turned, settled, time);
+        futures::pin_mut!(called, saved, stepped, settled, time);
         futures::select_biased! {
             event = futures::FutureExt::fuse(saved) => event,
-            event = futures::FutureExt::fuse(turned) => event,
+            event = futures::FutureExt::fuse(stepped) => event,
             event = futures::FutureExt::fuse(settled) => event,
             event = futures::FutureExt::fuse(called) => event,
             event = futures::FutureExt::fuse(time) => event,
         }
-    }
-
-    /// Ends the attempt: what is not done is pending.
-    async fn finish(mut self) -> Executed {
-        let cut = self.must_cut();
-        if let Some(saving) = self.saving.take()
-            && self.stop != Some(Stop::Lost)
-        {
-            // The fence is only known again when the write on its way has landed.
-            let saved = saving.future.await;
-            self.on_saved(saving.started, saved);
-        }
-        if cut && self.stop.is_none() {
-            self.stop = Some(Stop::Deadline);
-        }
-        self.calls.clear();
-        for settled in self.writer.abandon("the request's time was used up before it was stored") {
-            self.note_settled(settled);
-        }
-        self.state.pending = self.pending();
-        self.state.resources.waits_ms.limit += millis(self.writer.held());
-        Executed { state: self.state, fence: self.fence, stop: self.stop }
-    }
-
-    /// All work that is not done.
-    fn pending(&self) -> Vec<Work> {
-        let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
-        let calling = self.calling.iter().map(|(_, work)| work.clone());
-        let put_off = self.put_off.iter().cloned();
-        merged(calling.chain(self.storing.open_work()).chain(queued).chain(put_off).collect())
     }
 }

@@ -13,38 +13,88 @@ pub struct Batch {
     /// Path of the endpoint.
     pub endpoint: &'static str,
     pub tickers: Vec<Ticker>,
+    /// The parts of each ticker's answer that are asked for; none means all.
+    pub parts: Vec<String>,
     /// Calls made for it.
     pub attempt: u32,
     /// Calls it may have in all.
     pub attempts_max: u32,
-    /// How many calls the provider had answered when it was first tried.
-    pub answered_before: u64,
-    /// The same of the batch it is a piece of.
-    pub whole_answered_before: Option<u64>,
+    /// How many calls the endpoint had answered when it was first tried; the same of the batch it is a piece of.
+    pub answered_before: Option<u64>,
     /// How many attempts of the run have put it off because the provider failed on it.
     pub tries: u32,
-    /// Whether it is a piece of a batch that failed: then the batch, not the provider, may be the cause.
-    pub suspect: bool,
+    /// Whether a call for it, or for the batch it is a piece of, has failed in this attempt.
+    pub has_failed: bool,
+    /// How many calls for its one ticker have failed in this attempt.
+    pub failed_alone: u32,
+    pub origin: Origin,
+}
+
+/// How a batch came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    #[default]
+    Planned,
+    /// A piece of a batch that failed: then the batch, not the provider, may be the cause.
+    Piece,
+    /// One ticker, asked for once more because its error was not understood.
+    OnceMore,
+    /// One ticker that is accused, asked for again after the provider has answered others.
+    Recheck,
+    /// One ticker that was answered before, asked for again to see whether the provider is up. Nothing of its answer is
+    /// stored.
+    Control,
 }
 
 impl Batch {
-    /// A batch without tickers that was never tried.
-    fn new(endpoint: &'static str, attempts_max: u32) -> Self {
+    /// A batch that was never tried.
+    pub fn new(endpoint: &'static str, tickers: Vec<Ticker>, attempts_max: u32) -> Self {
         Self {
             endpoint,
-            tickers: Vec::new(),
+            tickers,
+            parts: Vec::new(),
             attempt: 0,
             attempts_max,
-            answered_before: 0,
-            whole_answered_before: None,
+            answered_before: None,
             tries: 0,
-            suspect: false,
+            has_failed: false,
+            failed_alone: 0,
+            origin: Origin::Planned,
         }
+    }
+
+    /// The same for some of its tickers.
+    #[must_use]
+    pub fn of(&self, tickers: Vec<Ticker>) -> Self {
+        Self { tickers, ..self.without_tickers() }
+    }
+
+    fn without_tickers(&self) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            attempt: self.attempt,
+            answered_before: self.answered_before,
+            tries: self.tries,
+            has_failed: self.has_failed,
+            origin: self.origin,
+            ..Self::new(self.endpoint, Vec::new(), self.attempts_max)
+        }
+    }
+
+    pub fn is_control(&self) -> bool {
+        self.origin == Origin::Control
     }
 
     /// What is left to do of it.
     pub fn into_work(self, reason: Option<String>) -> Work {
-        Work { endpoint: self.endpoint.to_owned(), tickers: self.tickers, reason, tries: self.tries }
+        Work {
+            endpoint: self.endpoint.to_owned(),
+            tickers: self.tickers,
+            parts: self.parts,
+            reason,
+            // That it has failed is known to the next attempt, however this one ends: it begins with smaller batches.
+            tries: self.tries + u32::from(self.has_failed),
+        }
     }
 }
 
@@ -53,27 +103,23 @@ impl Batch {
 pub struct Queue {
     ready: VecDeque<Batch>,
     delayed: Vec<(Instant, Batch)>,
-    /// Calls that may still be spent on splitting.
-    split_calls: usize,
 }
-
-/// Calls that any run may spend on splitting: enough to find a few poisonous tickers in a big batch.
-const SPLIT_CALLS_MIN: usize = 64;
 
 impl Queue {
     /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
     /// short has whole tickers rather than one endpoint done. Work that was put off before comes in
     /// smaller batches each time, down to single tickers: if some of them are the cause, the others must
-    /// not wait for ever. Splitting may cost as many calls again.
-    pub fn new(pending: &[Work], endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
+    /// not wait for ever. Work of endpoints that the job does not have is no work: it has failed before
+    /// ([`crate::run::RunState::fail_unknown`]).
+    pub fn new(pending: Vec<Work>, endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
         let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
         for work in pending {
             let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
             let batch = |tickers: &[Ticker]| Batch {
-                tickers: tickers.to_vec(),
                 tries: work.tries,
-                suspect: work.tries > 0,
-                ..Batch::new(endpoint, attempts_max)
+                parts: work.parts.clone(),
+                origin: if work.tries > 0 { Origin::Piece } else { Origin::Planned },
+                ..Batch::new(endpoint, tickers.to_vec(), attempts_max)
             };
             let size = size.checked_shr(work.tries).unwrap_or_default().max(1);
             lanes.push(if work.tickers.is_empty() {
@@ -86,61 +132,111 @@ impl Queue {
         while lanes.iter().any(|lane| !lane.is_empty()) {
             ready.extend(lanes.iter_mut().filter_map(VecDeque::pop_front));
         }
-        let split_calls = ready.len().max(SPLIT_CALLS_MIN);
-        Self { ready, delayed: Vec::new(), split_calls }
+        Self { ready, delayed: Vec::new() }
     }
 
     pub fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.delayed.is_empty()
     }
 
-    /// The next batch whose time has come.
-    pub fn next(&mut self, now: Instant) -> Option<Batch> {
-        let due = self.delayed.iter().position(|(at, _)| *at <= now);
-        match due {
-            Some(at) => Some(self.delayed.swap_remove(at).1),
-            None => self.ready.pop_front(),
-        }
+    /// Batches of an endpoint.
+    pub fn count(&self, endpoint: &str) -> usize {
+        self.iter().filter(|batch| batch.endpoint == endpoint).count()
     }
 
-    /// Time until a batch is due; none where the queue is empty.
-    pub fn wait(&self, now: Instant) -> Option<Duration> {
-        if !self.ready.is_empty() {
+    /// The next batch whose time has come, of an endpoint that may be called.
+    pub fn next(&mut self, now: Instant, may_call: impl Fn(&'static str) -> bool) -> Option<Batch> {
+        let is_due = |(at, batch): &(Instant, Batch)| *at <= now && may_call(batch.endpoint);
+        if let Some(at) = self.delayed.iter().position(is_due) {
+            return Some(self.delayed.swap_remove(at).1);
+        }
+        let at = self.ready.iter().position(|batch| may_call(batch.endpoint))?;
+        self.ready.remove(at)
+    }
+
+    /// Time until a batch of an endpoint that may be called is due; none where there is none.
+    pub fn wait(&self, now: Instant, may_call: impl Fn(&'static str) -> bool) -> Option<Duration> {
+        if self.ready.iter().any(|batch| may_call(batch.endpoint)) {
             return Some(Duration::ZERO);
         }
-        self.delayed.iter().map(|(at, _)| at.since(now)).min()
+        let delayed = self.delayed.iter().filter(|(_, batch)| may_call(batch.endpoint));
+        delayed.map(|(at, _)| at.since(now)).min()
     }
 
     pub fn retry(&mut self, batch: Batch, at: Instant) {
         self.delayed.push((at, batch));
     }
 
-    pub fn may_split(&self) -> bool {
-        self.split_calls >= 2
+    /// To be called before all others.
+    pub fn put_back(&mut self, batch: Batch) {
+        self.ready.push_front(batch);
     }
 
-    /// Queues the halves of a batch; each may be tried `attempts_max` times, a single ticker, which may be
-    /// given up after that, `alone_max` times.
-    pub fn split(&mut self, mut batch: Batch, attempts_max: u32, alone_max: u32) {
-        let right = batch.tickers.split_off(batch.tickers.len() / 2);
-        self.split_calls = self.split_calls.saturating_sub(2);
-        let whole_answered_before = batch.whole_answered_before.or(Some(batch.answered_before));
-        for tickers in [right, batch.tickers] {
-            let attempts_max = if tickers.len() == 1 { alone_max } else { attempts_max };
-            let half = Batch::new(batch.endpoint, attempts_max);
-            let tries = batch.tries;
-            self.ready.push_front(Batch { tickers, tries, suspect: true, whole_answered_before, ..half });
+    /// To be called after all others.
+    pub fn push(&mut self, batch: Batch) {
+        self.ready.push_back(batch);
+    }
+
+    /// Queues the pieces of a batch that failed: each of the tickers that the provider names alone, the others in halves,
+    /// or together where the named ones explain the failure. A piece is tried once, as its own pieces find out more than
+    /// its repetition; a single ticker, which may be given up, `alone_max` times.
+    pub fn split(&mut self, batch: &Batch, named: &[Ticker], alone_max: u32) {
+        let Batch { tickers, .. } = batch;
+        let (suspects, mut rest): (Vec<_>, Vec<_>) =
+            tickers.iter().cloned().partition(|ticker| named.contains(ticker));
+        let mut pieces: Vec<Vec<Ticker>> = suspects.into_iter().map(|ticker| vec![ticker]).collect();
+        if pieces.is_empty() {
+            pieces.push(rest.split_off(rest.len() / 2));
+        }
+        pieces.push(rest);
+        for tickers in pieces.into_iter().filter(|tickers| !tickers.is_empty()) {
+            let attempts_max = if tickers.len() == 1 { alone_max } else { 1 };
+            self.ready.push_front(Batch {
+                attempt: 0,
+                attempts_max,
+                origin: Origin::Piece,
+                ..batch.of(tickers)
+            });
         }
     }
 
-    /// Leaves one ticker in a batch, any one, and queues the others.
-    pub fn shrink(&mut self, batch: &mut Batch, jitter: u64) {
-        let count = batch.tickers.len().max(1) as u64;
-        if count > 1 {
-            let one = batch.tickers.swap_remove(usize::try_from(jitter % count).unwrap_or_default());
-            let rest = Batch { tickers: std::mem::replace(&mut batch.tickers, vec![one]), ..batch.clone() };
-            self.ready.push_front(rest);
+    /// Takes one ticker of an endpoint that `fits`, any one; none where there is none.
+    pub fn take_one(&mut self, endpoint: &str, jitter: u64, fits: impl Fn(&Ticker) -> bool) -> Option<Batch> {
+        let all = self.iter().filter(|batch| batch.endpoint == endpoint);
+        let count = all.flat_map(|batch| &batch.tickers).filter(|ticker| fits(ticker)).count();
+        let mut skip = usize::try_from(jitter % u64::try_from(count.max(1)).ok()?).ok()?;
+        let batches = self.ready.iter_mut().chain(self.delayed.iter_mut().map(|(_, batch)| batch));
+        for batch in batches.filter(|batch| batch.endpoint == endpoint) {
+            let fitting = batch.tickers.iter().enumerate().filter(|(_, ticker)| fits(ticker));
+            let places: Vec<_> = fitting.map(|(place, _)| place).collect();
+            match places.get(skip) {
+                Some(place) => {
+                    let ticker = batch.tickers.remove(*place);
+                    let one = batch.of(vec![ticker]);
+                    self.drop_empty(endpoint);
+                    return Some(one);
+                }
+                None => skip -= places.len(),
+            }
         }
+        None
+    }
+
+    /// What lost its last ticker is no batch any more; those of an endpoint without tickers have none from the start.
+    fn drop_empty(&mut self, endpoint: &str) {
+        self.ready.retain(|batch| batch.endpoint != endpoint || !batch.tickers.is_empty());
+        self.delayed.retain(|(_, batch)| batch.endpoint != endpoint || !batch.tickers.is_empty());
+    }
+
+    /// Takes all batches of an endpoint out.
+    pub fn drain(&mut self, endpoint: &str) -> Vec<Batch> {
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.ready).into_iter().partition(|batch| batch.endpoint == endpoint);
+        self.ready = kept.into();
+        let (delayed, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.delayed).into_iter().partition(|(_, batch)| batch.endpoint == endpoint);
+        self.delayed = kept;
+        taken.into_iter().chain(delayed.into_iter().map(|(_, batch)| batch)).collect()
     }
 
     /// All that waits.
@@ -150,78 +246,4 @@ impl Queue {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::tests::work;
-
-    fn at(seconds: u64) -> Instant {
-        Instant::from_origin(Duration::from_secs(seconds))
-    }
-
-    fn names(batch: &Batch) -> String {
-        let tickers: Vec<_> = batch.tickers.iter().map(Ticker::as_str).collect();
-        format!("{} {}", batch.endpoint, tickers.join(","))
-    }
-
-    fn queue(pending: &[Work], size: usize) -> Queue {
-        Queue::new(pending, &["/a", "/b"], size, 4)
-    }
-
-    #[test]
-    fn endpoints_take_turns() {
-        let mut queue = queue(&[work("/a", &["A", "B", "C"]), work("/b", &["A", "B"])], 2);
-        let order: Vec<_> = std::iter::from_fn(|| queue.next(at(0))).map(|batch| names(&batch)).collect();
-        assert_eq!(order, ["/a A,B", "/b A,B", "/a C"]);
-    }
-
-    #[test]
-    fn work_without_tickers_is_one_batch() {
-        let mut queue = queue(&[work("/a", &[])], 2);
-        assert_eq!(queue.next(at(0)).map(|batch| names(&batch)), Some("/a ".into()));
-        assert!(queue.is_empty());
-    }
-
-    #[test]
-    fn a_retry_waits_for_its_time() {
-        let mut queue = queue(&[work("/a", &["A"])], 2);
-        let batch = queue.next(at(0)).unwrap();
-        queue.retry(batch, at(5));
-        assert_eq!(queue.next(at(4)), None);
-        assert_eq!(queue.wait(at(4)), Some(Duration::from_secs(1)));
-        assert!(queue.next(at(5)).is_some());
-    }
-
-    #[test]
-    fn halves_come_next_and_splitting_is_bounded() {
-        let mut queue = queue(&[work("/a", &["A", "B", "C"]), work("/b", &["D"])], 3);
-        let batch = queue.next(at(0)).unwrap();
-        queue.split(batch, 2, 4);
-        assert_eq!(names(&queue.next(at(0)).unwrap()), "/a A");
-        assert_eq!(names(&queue.next(at(0)).unwrap()), "/a B,C");
-        let mut splits = 1;
-        while queue.may_split() {
-            queue.split(Batch { tickers: work("/a", &["A", "B"]).tickers, ..Batch::new("/a", 4) }, 2, 4);
-            splits += 1;
-        }
-        assert_eq!(splits, SPLIT_CALLS_MIN / 2);
-    }
-
-    #[test]
-    fn work_that_was_put_off_comes_in_smaller_batches() {
-        let put_off = |tries| Work { tries, ..work("/a", &["A", "B", "C", "D"]) };
-        let sizes = |tries| {
-            let mut queue = queue(&[put_off(tries)], 4);
-            std::iter::from_fn(|| queue.next(at(0))).map(|batch| batch.tickers.len()).collect::<Vec<_>>()
-        };
-        assert_eq!((sizes(0), sizes(1), sizes(2), sizes(40)), (vec![4], vec![2, 2], vec![1; 4], vec![1; 4]));
-    }
-
-    #[test]
-    fn a_probe_takes_one_ticker_and_leaves_the_others() {
-        let mut queue = queue(&[work("/a", &["A", "B", "C"])], 3);
-        let mut batch = queue.next(at(0)).unwrap();
-        queue.shrink(&mut batch, 4);
-        assert_eq!(names(&batch), "/a B");
-        assert_eq!(names(&queue.next(at(0)).unwrap()), "/a A,C");
-    }
-}
+mod tests;

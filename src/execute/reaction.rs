@@ -1,49 +1,41 @@
-//! What the loop does about an event.
+//! What the loop does about an answer.
 
-use super::call::{Called, Fault};
-use super::queue::Batch;
-use super::storing::Group;
-use super::{Execution, Turn};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
+use super::Execution;
+use super::call::{Called, Fault};
+use super::complaints::Complaints;
+use super::lane::Lane;
+use super::queue::{Batch, Origin};
+use super::steps::Step;
 use super::stop::Stop;
-use crate::firestore::{FirestoreError, Write};
-use crate::google::Token;
-use crate::job::Ticker;
+use super::storing::Group;
+use crate::firestore::Write;
+use crate::job::{Ticker, Trouble};
 use crate::ledger::{Fence, SaveError};
-use crate::persist::rejected::{self, Origin};
-use crate::ports::{Instant, millis};
-use crate::provider::answer::Harvest;
+use crate::persist::rejected::{self, Origin as RejectedOrigin};
+use crate::ports::Instant;
+use crate::provider::answer::{Harvest, Partly};
 use crate::resilience::class::Class;
-use crate::resilience::retry::{Decision, Failure as Failed, decide};
-use crate::run::Failure;
 use crate::run::counts::CALL_BOUNDS_MS;
-
-/// Attempts of a run in which a single ticker may be put off.
-const TRIES_MAX: u32 = 5;
-
-/// Calls that a half of a batch may have when the whole one was tried often enough already.
-const SPLIT_ATTEMPTS_MAX: u32 = 2;
 
 impl Execution<'_> {
     pub(super) fn on_called(&mut self, called: Called) {
-        self.calling.retain(|(number, _)| *number != called.number);
+        self.calling.retain(|flight| flight.number != called.number);
         let read = called.read(self.app, &self.run);
         self.log_call(&called, &read);
         self.count_call(&called, &read);
-        let probed = self.probing;
-        self.tell_breaker(&called, &read);
         let raw_log = called.raw_log(self.app, &self.run, &read);
         match read {
-            Ok(harvest) => {
-                self.answered += 1;
-                self.store(called, harvest, raw_log);
+            Ok(_) if called.batch.is_control() => {
+                self.push_alone(&raw_log);
+                let control = called.batch.tickers.first().cloned();
+                self.on_answered(&called, control);
             }
+            Ok(harvest) => self.on_harvest(&called, harvest, raw_log),
             Err(fault) => {
-                let group = self.storing.open(Group::default());
-                self.push(group, &raw_log);
-                self.on_fault(called.batch, called.token, fault, probed);
+                self.push_alone(&raw_log);
+                self.on_fault(called, fault);
             }
         }
     }
@@ -52,6 +44,10 @@ impl Execution<'_> {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
         counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
+        // Without a token nothing went out: it says nothing of the provider.
+        if read.as_ref().is_err_and(|fault| fault.class == Class::Token) {
+            return;
+        }
         let error = read.as_ref().err().map(|fault| fault.words.as_str());
         self.app.connections.ended(self.run.provider(), error, self.app.world.clock.now());
     }
@@ -72,28 +68,159 @@ impl Execution<'_> {
         );
     }
 
+    /// Takes an answer in: what is settled is stored, the rest is asked again.
+    fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<Write>) {
+        let batch = &called.batch;
+        let provider = self.run.provider();
+        let failed = std::mem::take(&mut harvest.failed);
+        let complaints = Complaints::sort(provider, failed, batch);
+        let mut settled = harvest.succeeded.clone();
+        settled.extend(complaints.failed.iter().map(|(ticker, _)| ticker.clone()));
+        let is_answer = batch.tickers.is_empty()
+            || !settled.is_empty()
+            || !harvest.partly.is_empty()
+            || !complaints.unclear.is_empty();
+        if is_answer {
+            self.on_answered(called, harvest.succeeded.first().cloned());
+        }
+        for Partly { ticker, parts, words } in std::mem::take(&mut harvest.partly) {
+            let rest = Batch { parts, ..batch.of(vec![ticker]) };
+            match provider.trouble_of_part(&words) {
+                Trouble::Limited(window) => {
+                    self.on_limited(called.number, Some(window), &words);
+                    self.ask_again(&rest, rest.tickers.clone(), &words, false);
+                }
+                _ => self.ask_again(&rest, rest.tickers.clone(), &words, true),
+            }
+        }
+        if !complaints.limited.tickers.is_empty() {
+            self.on_limited(called.number, Some(complaints.window), &complaints.limited.reason);
+        } else if !is_answer {
+            let words = complaints.transient.reason.clone();
+            let fault = Fault { class: Class::Unavailable, words, retry_after: None, named: Vec::new() };
+            self.on_failed(called, &fault);
+        }
+        let asks_again = settled.len() < batch.tickers.len();
+        let work = batch.tickers.is_empty() || !settled.is_empty();
+        let work = work.then(|| batch.of(settled).into_work(None));
+        self.ask_again(batch, complaints.limited.tickers, &complaints.limited.reason, false);
+        self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
+        self.ask_once_more(batch, complaints.unclear);
+        self.store(called, harvest, complaints.failed, work, raw_log, asks_again);
+    }
+
+    /// Queues tickers again about which an answer said nothing; where that `counts` as a try, not for ever.
+    pub(super) fn ask_again(&mut self, batch: &Batch, tickers: Vec<Ticker>, reason: &str, counts: bool) {
+        if tickers.is_empty() {
+            return;
+        }
+        let mut again = batch.of(tickers);
+        if self.is_held(batch.endpoint) || self.stop.is_some() {
+            self.put_off.push(again.into_work(Some(reason.to_owned())));
+        } else if !counts {
+            again.attempt = again.attempt.saturating_sub(1);
+            self.queue.put_back(again);
+        } else if again.attempt < self.app.config.call.max_attempts {
+            let jitter = self.app.world.entropy.next_u64();
+            let wait = self.app.config.call.backoff.delay(again.attempt, jitter);
+            self.queue.retry(again, self.app.world.clock.instant() + wait);
+        } else {
+            self.postpone(again, Class::Unavailable, reason);
+        }
+    }
+
+    /// An error that nobody understands may be bad luck: each ticker is asked for once more, alone.
+    fn ask_once_more(&mut self, batch: &Batch, tickers: Vec<Ticker>) {
+        for ticker in tickers {
+            let again = Batch { attempt: 0, origin: Origin::OnceMore, ..batch.of(vec![ticker]) };
+            let again = Batch { attempts_max: self.app.config.call.max_attempts, ..again };
+            if self.is_held(batch.endpoint) || self.stop.is_some() {
+                self.put_off.push(again.into_work(None));
+            } else {
+                self.queue.push(again);
+            }
+        }
+    }
+
+    pub(super) fn is_held(&self, endpoint: &str) -> bool {
+        self.lanes.iter().any(|lane| lane.endpoint == endpoint && lane.held.is_some())
+    }
+
+    pub(super) fn lane(&mut self, endpoint: &str) -> Option<&mut Lane> {
+        self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint)
+    }
+
+    /// The endpoint is up: whoever was accused before this call went out is at fault.
+    fn on_answered(&mut self, called: &Called, control: Option<Ticker>) {
+        let config = *self.app.breakers.config();
+        let endpoint = called.batch.endpoint;
+        let Some(lane) = self.lane(endpoint) else { return };
+        lane.answered += 1;
+        lane.failures = 0;
+        lane.diagnosis.answered(&config);
+        lane.pace.answered(called.batch.tickers.len(), called.latency());
+        if control.is_some() {
+            lane.control = control;
+            lane.control_failed = false;
+        }
+        lane.flukes += u64::from(called.batch.failed_alone.max(called.batch.attempt.saturating_sub(1)));
+        let judged = lane.take_judged(called.number);
+        let was_probing = std::mem::take(&mut lane.is_probing);
+        let (guilty, open): (Vec<_>, Vec<_>) =
+            judged.into_iter().partition(|accused| accused.is_guilty(lane));
+        if let Some(control) = lane.control.clone() {
+            self.state.controls.entry(endpoint.to_owned()).or_insert(control);
+        }
+        for accused in guilty {
+            self.fail(&accused.batch.tickers, endpoint, &accused.fault);
+        }
+        for accused in open {
+            let again = Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, ..accused.batch };
+            self.queue.push(again);
+        }
+        if was_probing {
+            self.steps.push_back(Step::Close { endpoint });
+        }
+        if self.app.breakers.limit(self.run.provider()).in_row > 0 && called.number > self.limited_at {
+            self.steps.push_back(Step::LimitOver);
+        }
+    }
+
     /// Sends an answer's documents on their way.
-    fn store(&mut self, called: Called, harvest: Harvest, raw_log: Vec<Write>) {
+    fn store(
+        &mut self,
+        called: &Called,
+        harvest: Harvest,
+        failed: Vec<(Ticker, String)>,
+        work: Option<crate::run::Work>,
+        raw_log: Vec<Write>,
+        asks_again: bool,
+    ) {
         for remark in harvest.remarks {
             self.state.remark(remark);
         }
         let mut writes = raw_log;
         let origin = self.origin();
-        writes.extend(harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)));
-        let mut rejected = BTreeMap::new();
-        if !harvest.rejected.is_empty() {
-            let count = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX);
-            rejected.insert(called.collection(self.app, &self.run).to_owned(), count);
+        let kept: Vec<Write> =
+            harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
+        let repeated = self.seen.repeated(&harvest.records);
+        let kept_before: u64 = self.seen.repeated(&kept).values().sum();
+        let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
+        let rejected = (rejected > 0).then(|| (called.collection(self.app, &self.run).to_owned(), rejected));
+        if asks_again {
+            self.seen.add(&harvest.records);
+            self.seen.add(&kept);
         }
+        writes.extend(kept);
         writes.extend(harvest.records);
-        let work = Some(called.batch.into_work(None));
-        let group = self.storing.open(Group { work, failed: harvest.failed, rejected, ..Group::default() });
+        let rejected = BTreeMap::from_iter(rejected);
+        let group = self.storing.open(Group { work, failed, rejected, repeated, ..Group::default() });
         self.push(group, &writes);
     }
 
     /// Where rejected records of this run come from.
-    pub(super) fn origin(&self) -> Origin<'_> {
-        Origin {
+    pub(super) fn origin(&self) -> RejectedOrigin<'_> {
+        RejectedOrigin {
             collection: &self.app.config.collections.rejected,
             job: self.run.job,
             run_id: &self.run.run_id,
@@ -101,141 +228,15 @@ impl Execution<'_> {
         }
     }
 
+    /// Stores the raw log of a call that settles nothing.
+    fn push_alone(&mut self, raw_log: &[Write]) {
+        let group = self.storing.open(Group::default());
+        self.push(group, raw_log);
+    }
+
     pub(super) fn push(&mut self, group: u64, writes: &[Write]) {
         let database = self.app.firestore.database();
         self.writer.push(group, writes.iter().map(|write| write.encode(database)).collect());
-    }
-
-    fn on_fault(&mut self, batch: Batch, token: Option<Arc<Token>>, fault: Fault, probed: bool) {
-        let now = self.app.world.clock.instant();
-        if self.stop.is_some() {
-            return self.put_off.push(batch.into_work(Some(fault.words)));
-        }
-        if probed && fault.class.is_provider_failure() {
-            return self.postpone(batch, fault);
-        }
-        let failure = Failed {
-            class: fault.class,
-            attempt: batch.attempt,
-            attempts_max: batch.attempts_max,
-            tickers: batch.tickers.len(),
-            retry_after: fault.retry_after,
-            provider_answers_others: self.answered
-                > batch.whole_answered_before.unwrap_or(batch.answered_before),
-            is_proven: batch.suspect && self.answered > batch.answered_before,
-            may_split: self.queue.may_split(),
-            jitter: self.app.world.entropy.next_u64(),
-        };
-        let decision = decide(&failure, &self.app.config.call.backoff);
-        match decision {
-            Decision::Retry { after, pause } => {
-                if pause {
-                    self.app.breakers.pause(self.run.provider(), now + after);
-                }
-                let waits = &mut self.state.resources.waits_ms;
-                *(if pause { &mut waits.limit } else { &mut waits.retry }) += millis(after);
-                self.queue.retry(batch, now + after);
-            }
-            Decision::Split => {
-                let exhausted = batch.attempt >= batch.attempts_max.min(SPLIT_ATTEMPTS_MAX);
-                let attempts_max =
-                    if exhausted { SPLIT_ATTEMPTS_MAX.min(batch.attempts_max) } else { batch.attempts_max };
-                self.queue.split(batch, attempts_max, self.app.config.call.max_attempts);
-            }
-            Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
-            Decision::Postpone => self.postpone(batch, fault),
-            Decision::Stop if token.is_some_and(|token| self.renews(token)) => self.queue.retry(batch, now),
-            Decision::Stop => {
-                self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
-                self.put_off.push(batch.into_work(Some(fault.words)));
-            }
-        }
-    }
-
-    /// Whether a call whose ID token was not accepted is worth another try: the token may have lost its worth
-    /// early, so a new one is asked for once in an attempt. Calls that went out beside the first refused one
-    /// carry the same token.
-    fn renews(&mut self, token: Arc<Token>) -> bool {
-        match &self.refused_token {
-            Some(refused) => Arc::ptr_eq(refused, &token),
-            None => {
-                let audience = &self.app.config.provider(self.run.provider()).base_url;
-                self.app.google.reject_identity(audience, &token);
-                self.refused_token = Some(token);
-                true
-            }
-        }
-    }
-
-    /// Leaves a batch to the next attempt. A single ticker on which the provider has failed in attempt
-    /// after attempt of a run that it answered otherwise has failed for good.
-    fn postpone(&mut self, mut batch: Batch, fault: Fault) {
-        batch.tries += 1;
-        // A ticker that was refused proves as well that the provider is up.
-        let answers = self.state.counts.batches > 0 || !self.state.failed.is_empty();
-        if answers
-            && batch.tickers.len() == 1
-            && batch.tries >= TRIES_MAX
-            && fault.class != Class::RateLimited
-        {
-            self.fail(&batch.tickers, batch.endpoint, &fault);
-        } else {
-            self.put_off.push(batch.into_work(Some(fault.words)));
-        }
-    }
-
-    fn fail(&mut self, tickers: &[Ticker], endpoint: &str, fault: &Fault) {
-        let failure = |ticker| Failure {
-            ticker,
-            endpoint: endpoint.to_owned(),
-            class: Some(fault.class),
-            reason: fault.words.clone(),
-        };
-        if tickers.is_empty() {
-            self.state.failed.push(failure(None));
-        }
-        self.state.failed.extend(tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
-        self.changed = true;
-    }
-
-    /// Notes how a call ended and changes the breaker's position where that is due.
-    fn tell_breaker(&mut self, called: &Called, read: &Result<Harvest, Fault>) {
-        let provider = self.run.provider();
-        let fault = read.as_ref().err().filter(|fault| fault.class.is_provider_failure());
-        // While the provider answers others, a piece of a failed batch fails by itself: counted, the search
-        // for one poisonous ticker would close the provider to all jobs.
-        let counts = fault.is_none() || !called.batch.suspect || self.answered == 0;
-        let opens = counts && self.app.breakers.record(provider, fault.is_some());
-        let breakers = self.app.breakers.clone();
-        match fault {
-            Some(fault) if opens || self.probing => {
-                let reason = format!("{}: {}", fault.class.name(), fault.words);
-                self.breaker_turn = Some(Box::pin(async move {
-                    breakers.open(provider, &reason).await?;
-                    Ok(Turn::Opened)
-                }));
-            }
-            None if self.probing => {
-                self.breaker_turn = Some(Box::pin(async move {
-                    breakers.close(provider).await?;
-                    Ok(Turn::Closed)
-                }));
-            }
-            _ => {}
-        }
-        self.probing = false;
-    }
-
-    pub(super) fn on_breaker_turned(&mut self, turned: Result<Turn, FirestoreError>) {
-        self.breaker_turn = None;
-        match turned {
-            Ok(Turn::Probe(won)) => self.probing = won,
-            Ok(Turn::Refreshed | Turn::Opened | Turn::Closed) => {}
-            Err(error) => {
-                let provider = self.run.provider();
-                tracing::warn!(provider.name = provider.name(), %error, "the breaker's shared state is out of reach");
-            }
-        }
     }
 
     pub(super) fn on_saved(&mut self, started: Instant, saved: Result<Fence, SaveError>) {

@@ -44,8 +44,12 @@ impl Execution<'_> {
             reason = Some("the request's time was used up before all was stored".to_owned());
         }
         if let Some(reason) = reason {
-            // The reason to stop may be another, and a raw log alone puts no work off: it must be told all the same.
-            self.state.remark(format!("attempt {}: not all could be stored: {reason}", self.run.run_attempt));
+            // The reason to stop may be another, and a raw log alone puts no work off: it must be told all the same,
+            // once in an attempt.
+            let told = format!("attempt {}: not all could be stored", self.run.run_attempt);
+            if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
+                self.state.remark(format!("{told}: {reason}"));
+            }
             self.put_off.extend(group.work.map(|work| Work { reason: Some(reason.clone()), ..work }));
             return Some(Stop::Storage { reason });
         }
@@ -72,15 +76,22 @@ impl Execution<'_> {
     }
 
     fn complete(&mut self, group: Group) {
-        let Some(work) = group.work else { return };
         let counts = &mut self.state.counts;
         for (collection, count) in group.written {
-            *counts.collections.entry(collection).or_default() += count;
+            let repeated = group.repeated.get(&collection).copied().unwrap_or_default();
+            let count = count.saturating_sub(repeated);
+            if count > 0 {
+                *counts.collections.entry(collection).or_default() += count;
+            }
         }
         for (collection, count) in group.rejected {
             *counts.rejected.entry(collection).or_default() += count;
         }
+        self.changed = true;
+        // Answers that settle no ticker may have stored something all the same.
+        let Some(work) = group.work else { return };
         counts.batches += 1;
+        self.state.note_done(work.units().saturating_sub(group.failed.len()));
         let endpoint = work.endpoint;
         let failure = |(ticker, reason)| Failure {
             ticker: Some(ticker),
@@ -89,7 +100,6 @@ impl Execution<'_> {
             reason,
         };
         self.state.failed.extend(group.failed.into_iter().map(failure));
-        self.changed = true;
     }
 }
 

@@ -14,7 +14,9 @@ pub enum Stop {
     Deadline,
     /// The provider's breaker is open.
     Breaker { retry_after: Duration, reason: String },
-    /// The provider asked to wait longer than this request lasts.
+    /// The provider answered none of the tickers, and they were too few to say that it is down.
+    Unanswered { retry_after: Duration, reason: String },
+    /// The provider's limit is used up for longer than this request lasts, or again and again.
     Paused { retry_after: Duration },
     /// The provider does not accept us.
     Unauthorized { words: String },
@@ -32,11 +34,9 @@ impl Stop {
         match self {
             Self::Deadline => "the time of this request is used up".to_owned(),
             Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
+            Self::Unanswered { reason, .. } => reason.clone(),
             Self::Paused { retry_after } => {
-                format!(
-                    "the provider asks to wait {} s, longer than this request lasts",
-                    retry_after.as_secs()
-                )
+                format!("the provider's limit is used up: it is called again in {} s", retry_after.as_secs())
             }
             Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
             Self::Storage { reason } => format!("not all could be stored: {reason}"),
@@ -49,7 +49,9 @@ impl Stop {
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::Deadline => RETRY_SOON,
-            Self::Breaker { retry_after, .. } | Self::Paused { retry_after } => *retry_after,
+            Self::Breaker { retry_after, .. }
+            | Self::Unanswered { retry_after, .. }
+            | Self::Paused { retry_after } => *retry_after,
             Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => {
                 RETRY_LATER
             }

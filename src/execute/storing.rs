@@ -1,8 +1,9 @@
 //! What is on its way into Firestore, and for whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::firestore::bulk::GroupId;
+use crate::firestore::{DocumentPath, Write};
 use crate::job::Ticker;
 use crate::run::Work;
 
@@ -17,6 +18,29 @@ pub(super) struct Group {
     pub written: Vec<(String, u64)>,
     /// Records kept aside, by the collection that they were meant for.
     pub rejected: BTreeMap<String, u64>,
+    /// Of the records stored, those that an earlier answer has stored, by collection: they are no further documents.
+    pub repeated: BTreeMap<String, u64>,
+}
+
+/// The documents of answers after which some of their tickers were asked for again: what comes again is not counted again.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    documents: HashSet<DocumentPath>,
+}
+
+impl Seen {
+    pub(super) fn add(&mut self, writes: &[Write]) {
+        self.documents.extend(writes.iter().map(|write| write.document.clone()));
+    }
+
+    /// How many of the writes are of documents that were stored before, by collection.
+    pub(super) fn repeated(&self, writes: &[Write]) -> BTreeMap<String, u64> {
+        let mut repeated = BTreeMap::new();
+        for write in writes.iter().filter(|write| self.documents.contains(&write.document)) {
+            *repeated.entry(write.document.collection().to_owned()).or_default() += 1;
+        }
+        repeated
+    }
 }
 
 /// All groups that are not settled.

@@ -10,6 +10,8 @@ use crate::ports::{BoxFuture, Instant};
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 /// Shortest sleep: what is due at once is done at once, the rest may wait this long.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
+/// Longest sleep while others must let this run call: it looks at the list of callers again.
+const SLEEP_WAITING: Duration = Duration::from_millis(50);
 
 impl Execution<'_> {
     /// Sleeps until the next thing is due.
@@ -20,11 +22,15 @@ impl Execution<'_> {
         if self.saving.is_none() {
             waits.push(self.checkpoint_wait(now));
         }
-        if self.stop.is_none() && !self.queue.is_empty() {
+        if self.stop.is_none() && self.has_work() {
             waits.push(self.deadline.until_soft(now));
-            let paused = self.app.breakers.paused(provider, now);
-            let queued = self.queue.wait(now).unwrap_or_default();
+            let paused = self.app.breakers.paused(provider);
+            let queued = self.queue.wait(now, |_| true).unwrap_or_default();
             waits.extend([paused, queued].into_iter().filter(|wait| !wait.is_zero()));
+            if paused.is_zero() && self.stepping.is_none() {
+                let is_waiting = self.share().is_none_or(|share| share.calls == 0);
+                waits.extend(is_waiting.then_some(SLEEP_WAITING));
+            }
         }
         let wait = waits.into_iter().min().unwrap_or(CHECKPOINT_INTERVAL);
         self.app.world.clock.sleep(wait.max(SLEEP_MIN))

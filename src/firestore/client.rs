@@ -11,10 +11,11 @@ use http::{HeaderMap, HeaderValue, Method};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::document::{Document, Page, WireDocument};
+use super::document::{Document, Page};
 use super::error::{Code, FirestoreError, shorten};
 use super::path::{DocumentPath, encode_segment};
 use super::query::{NameRange, Query, Start};
+use super::stream::{self, Found};
 use super::write::{EncodedWrite, Write};
 use crate::config::FirestoreConfig;
 use crate::google::{Google, Token};
@@ -71,17 +72,12 @@ impl Firestore {
         Ok(self.get_all(std::slice::from_ref(document)).await?.into_iter().next())
     }
 
-    /// Those of the documents that exist, in any order; one request.
+    /// Those of the documents that exist, in any order; one request. Each is accounted for, or it is an error.
     pub async fn get_all(&self, documents: &[DocumentPath]) -> Result<Vec<Document>, FirestoreError> {
-        #[derive(Deserialize)]
-        struct Row {
-            found: Option<WireDocument>,
-        }
         let name = |document: &DocumentPath| format!("{}/documents/{document}", self.database());
         let names: Vec<_> = documents.iter().map(name).collect();
         let body = Bytes::from(serde_json::json!({"documents": names}).to_string());
-        let rows: Vec<Row> = self.read(":batchGet", body).await?;
-        rows.into_iter().filter_map(|row| row.found).map(TryInto::try_into).collect()
+        self.read(":batchGet", body, |answer| stream::batch_get(answer, &names)).await
     }
 
     /// One page of a collection, in the order of the ids, with only the fields of `mask`. A query, as a listing has
@@ -95,30 +91,19 @@ impl Firestore {
         // The id as it is stored: others write this collection, and escape nothing.
         let name = |id| format!("{}/documents/{collection}/{id}", self.database());
         let from = after.map(|id| Start::After(name(id)));
-        let range = NameRange { collection, from, until: None, limit: PAGE_SIZE, select: mask };
-        let documents = self.names(&range).await?;
-        let is_full = documents.len() == PAGE_SIZE;
-        let next = documents.last().filter(|_| is_full).map(|last| last.id.clone());
-        Ok(Page { documents, next })
+        self.names(&NameRange { collection, from, until: None, limit: PAGE_SIZE, select: mask }).await
     }
 
     /// The documents that a query finds.
-    pub async fn query(&self, query: &Query<'_>) -> Result<Vec<Document>, FirestoreError> {
-        self.run_query(query.to_json()).await
+    pub async fn query(&self, query: &Query<'_>) -> Result<Page, FirestoreError> {
+        let found = self.read(":runQuery", query.to_json(), stream::query).await;
+        found.map(|found| page(found, query.limit)).map_err(|error| error.of_query(|| query.index()))
     }
 
     /// The documents whose names lie in a range.
-    pub async fn names(&self, range: &NameRange<'_>) -> Result<Vec<Document>, FirestoreError> {
-        self.run_query(range.to_json()).await
-    }
-
-    async fn run_query(&self, query: Bytes) -> Result<Vec<Document>, FirestoreError> {
-        #[derive(Deserialize)]
-        struct Row {
-            document: Option<WireDocument>,
-        }
-        let rows: Vec<Row> = self.read(":runQuery", query).await?;
-        rows.into_iter().filter_map(|row| row.document).map(TryInto::try_into).collect()
+    pub async fn names(&self, range: &NameRange<'_>) -> Result<Page, FirestoreError> {
+        let found = self.read(":runQuery", range.to_json(), stream::query).await;
+        found.map(|found| page(found, range.limit))
     }
 
     /// All writes or none; the times at which the documents were changed. Tried once: whether a
@@ -137,7 +122,8 @@ impl Firestore {
             update_time: Option<DateTime<Utc>>,
         }
         let writes: Vec<_> = writes.iter().map(|write| write.encode(self.database())).collect();
-        let answer: Answer = self.send(":commit", writes_body(&writes)).await?;
+        let answer: Answer = self.send(":commit", writes_body(&writes), parse).await?;
+        accounted(answer.write_results.len(), writes.len())?;
         // A write that changed nothing has no time of its own.
         Ok(answer
             .write_results
@@ -163,21 +149,18 @@ impl Firestore {
             #[serde(default)]
             message: String,
         }
-        let answer: Answer = self.send(":batchWrite", writes_body(writes)).await?;
-        if answer.status.len() != writes.len() {
-            let message = format!("{} statuses for {} writes", answer.status.len(), writes.len());
-            return Err(FirestoreError::Protocol(message));
-        }
+        let answer: Answer = self.send(":batchWrite", writes_body(writes), parse).await?;
+        accounted(answer.status.len(), writes.len())?;
         let status =
             |status: Status| Code::from_number(status.code).map(|code| (code, shorten(&status.message)));
         Ok(answer.status.into_iter().map(status).collect())
     }
 
     /// A request that changes nothing: repeated while a repetition may help.
-    async fn read<T: DeserializeOwned>(&self, method: &str, body: Bytes) -> Result<T, FirestoreError> {
+    async fn read<T>(&self, method: &str, body: Bytes, decode: impl Decode<T>) -> Result<T, FirestoreError> {
         let mut attempt = 1;
         loop {
-            match self.send(method, body.clone()).await {
+            match self.send(method, body.clone(), &decode).await {
                 Err(error) if error.is_retryable() && attempt < READ_ATTEMPTS_MAX => {
                     tracing::debug!(call.attempt = attempt, error = %error, "firestore read failed, trying again");
                     self.back_off(attempt).await;
@@ -195,24 +178,21 @@ impl Firestore {
     }
 
     /// One request to a method, `:commit`; a token that is not accepted is renewed once.
-    async fn send<T: DeserializeOwned>(&self, method: &str, body: Bytes) -> Result<T, FirestoreError> {
+    async fn send<T>(&self, method: &str, body: Bytes, decode: impl Decode<T>) -> Result<T, FirestoreError> {
         let token = self.inner.google.access_token().await?;
-        match self.send_as(&token, method, body.clone()).await {
+        let answer = match self.send_as(&token, method, body.clone()).await {
             Err(error) if error.code() == Some(Code::Unauthenticated) => {
                 self.inner.google.reject_access(&token);
                 let token = self.inner.google.access_token().await?;
                 self.send_as(&token, method, body).await
             }
             result => result,
-        }
+        };
+        decode(&answer?)
     }
 
-    async fn send_as<T: DeserializeOwned>(
-        &self,
-        token: &Token,
-        method: &str,
-        body: Bytes,
-    ) -> Result<T, FirestoreError> {
+    /// The body of a success.
+    async fn send_as(&self, token: &Token, method: &str, body: Bytes) -> Result<Bytes, FirestoreError> {
         let mut headers =
             HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
         headers.insert(AUTHORIZATION, token.header());
@@ -230,8 +210,7 @@ impl Firestore {
             let body = redact::secret(answer.body, token.secret.expose());
             return Err(FirestoreError::from_answer(answer.status, &body));
         }
-        serde_json::from_slice(&answer.body)
-            .map_err(|error| FirestoreError::Protocol(shorten(&error.to_string())))
+        Ok(answer.body)
     }
 
     /// The address of a method, `:commit`.
@@ -240,6 +219,31 @@ impl Firestore {
         let database = config.database.split('/').map(encode_segment).collect::<Vec<_>>().join("/");
         format!("{}/{database}/documents{method}", config.endpoint)
     }
+}
+
+/// What makes an answer of the body of a success.
+trait Decode<T>: Fn(&[u8]) -> Result<T, FirestoreError> {}
+
+impl<T, F: Fn(&[u8]) -> Result<T, FirestoreError>> Decode<T> for F {}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, FirestoreError> {
+    serde_json::from_slice(body).map_err(|broken| FirestoreError::of_body(body, &broken))
+}
+
+/// Whether every write has its result.
+fn accounted(results: usize, writes: usize) -> Result<(), FirestoreError> {
+    if results == writes {
+        return Ok(());
+    }
+    Err(FirestoreError::Protocol(format!("{results} results for {writes} writes")))
+}
+
+/// A page ends by its limit, or because Firestore says that the answer is done. One that is shorter than it may be and
+/// does not say so proves nothing: only an empty one after it does.
+fn page(found: Found, limit: usize) -> Page {
+    let is_short = found.documents.len() < limit;
+    let is_last = found.documents.is_empty() || (is_short && found.is_done);
+    Page { documents: found.documents, is_last }
 }
 
 /// `{"writes":[…]}` out of writes that are encoded already.

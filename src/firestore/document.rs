@@ -1,9 +1,11 @@
 //! Documents as they are read.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
-use super::error::FirestoreError;
+use super::error::{FirestoreError, shorten};
 use super::value::{Fields, Value};
 
 /// A stored document.
@@ -12,9 +14,17 @@ pub struct Document {
     pub id: String,
     pub fields: Fields,
     pub update_time: DateTime<Utc>,
+    /// When Firestore read it, by the clock by which it was changed.
+    pub read_time: DateTime<Utc>,
 }
 
 impl Document {
+    /// How long before it was read it was last changed. Both times are Firestore's own: no clock of ours can
+    /// be wrong about it.
+    pub fn age(&self) -> Duration {
+        (self.read_time - self.update_time).to_std().unwrap_or(Duration::ZERO)
+    }
+
     pub fn text(&self, field: &str) -> Option<&str> {
         self.fields.get(field).and_then(Value::as_str)
     }
@@ -24,29 +34,38 @@ impl Document {
 #[derive(Debug)]
 pub struct Page {
     pub documents: Vec<Document>,
-    /// The id after which the next page starts; none after the last.
-    pub next: Option<String>,
+    /// Whether there is nothing beyond.
+    pub is_last: bool,
+}
+
+impl Page {
+    /// The last document, where the next page starts; none where there is no next one.
+    pub fn next(&self) -> Option<&Document> {
+        self.documents.last().filter(|_| !self.is_last)
+    }
 }
 
 /// A document on the wire.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireDocument {
-    name: String,
+    pub(super) name: String,
     #[serde(default)]
     fields: Fields,
     update_time: DateTime<Utc>,
 }
 
-impl TryFrom<WireDocument> for Document {
-    type Error = FirestoreError;
-
-    fn try_from(wire: WireDocument) -> Result<Self, FirestoreError> {
-        match wire.name.rsplit_once('/') {
-            Some((_, id)) => {
-                Ok(Self { id: id.to_owned(), fields: wire.fields, update_time: wire.update_time })
-            }
-            None => Err(FirestoreError::Protocol(format!("the document name `{}`", wire.name))),
+impl WireDocument {
+    /// The document as it was at a time.
+    pub(super) fn read_at(self, read_time: DateTime<Utc>) -> Result<Document, FirestoreError> {
+        match self.name.rsplit_once('/') {
+            Some((_, id)) => Ok(Document {
+                id: id.to_owned(),
+                fields: self.fields,
+                update_time: self.update_time,
+                read_time,
+            }),
+            None => Err(FirestoreError::Protocol(format!("the document name `{}`", shorten(&self.name)))),
         }
     }
 }

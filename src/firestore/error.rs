@@ -106,6 +106,55 @@ pub enum FirestoreError {
     Token(#[from] TokenError),
     #[error("firestore's answer cannot be read: {0}")]
     Protocol(String),
+    /// Firestore answers, but not this query.
+    #[error("firestore's index {index} is {}", index_state(*.is_building))]
+    Index {
+        /// The collection and the fields that the query needs it for.
+        index: String,
+        is_building: bool,
+    },
+}
+
+fn index_state(is_building: bool) -> &'static str {
+    if is_building {
+        "still being built: this works as soon as it is"
+    } else {
+        "missing: create it from firestore.indexes.json (`cargo xtask indexes`, or Terraform)"
+    }
+}
+
+/// What an error says of itself.
+#[derive(Deserialize)]
+pub(super) struct Detail {
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    status: String,
+    /// The HTTP status that stands for it.
+    #[serde(default)]
+    code: u16,
+}
+
+/// The body of an error.
+#[derive(Deserialize)]
+struct Answer {
+    error: Detail,
+}
+
+impl From<Detail> for FirestoreError {
+    fn from(detail: Detail) -> Self {
+        let http = StatusCode::from_u16(detail.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        detail.into_error(http)
+    }
+}
+
+impl Detail {
+    fn into_error(self, status: StatusCode) -> FirestoreError {
+        FirestoreError::Status {
+            code: Code::from_name(&self.status).unwrap_or_else(|| Code::from_http(status)),
+            message: shorten(&self.message),
+        }
+    }
 }
 
 /// Longest message kept of an error answer, in characters.
@@ -114,17 +163,6 @@ const MESSAGE_CHARS_MAX: usize = 500;
 impl FirestoreError {
     /// The error that an answer with a failure status means.
     pub fn from_answer(status: StatusCode, body: &[u8]) -> Self {
-        #[derive(Deserialize)]
-        struct Answer {
-            error: Detail,
-        }
-        #[derive(Deserialize)]
-        struct Detail {
-            #[serde(default)]
-            message: String,
-            #[serde(default)]
-            status: String,
-        }
         // Streamed methods wrap the same object in an array; read first, as a lone object is no array
         // but serde takes an array for the object's fields.
         if status.is_redirection() {
@@ -136,10 +174,7 @@ impl FirestoreError {
             .or_else(|_| serde_json::from_slice::<Answer>(body))
             .map(|answer| answer.error);
         match detail {
-            Ok(detail) => Self::Status {
-                code: Code::from_name(&detail.status).unwrap_or_else(|| Code::from_http(status)),
-                message: shorten(&detail.message),
-            },
+            Ok(detail) => detail.into_error(status),
             Err(_) => Self::Status {
                 code: Code::from_http(status),
                 message: shorten(&String::from_utf8_lossy(body)),
@@ -147,9 +182,31 @@ impl FirestoreError {
         }
     }
 
+    /// The error of a body that came with a success and is not what it should be: the one that it names, or that
+    /// it cannot be read.
+    pub(super) fn of_body(body: &[u8], broken: &serde_json::Error) -> Self {
+        match serde_json::from_slice::<Answer>(body) {
+            Ok(answer) => answer.error.into(),
+            Err(_) => Self::Protocol(shorten(&broken.to_string())),
+        }
+    }
+
+    /// The same of a query that needs this index.
+    pub(super) fn of_query(self, index: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Status { code: Code::FailedPrecondition, message }
+                if message.contains("requires an index") =>
+            {
+                Self::Index { index: index(), is_building: message.contains("currently building") }
+            }
+            other => other,
+        }
+    }
+
     pub fn code(&self) -> Option<Code> {
         match self {
             Self::Status { code, .. } => Some(*code),
+            Self::Index { .. } => Some(Code::FailedPrecondition),
             Self::Transport(_) | Self::Protocol(_) | Self::Token(_) => None,
         }
     }
@@ -157,7 +214,9 @@ impl FirestoreError {
     /// Whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Denied(_)) | Self::Token(TokenError::Refused(_)) => false,
+            Self::Transport(TransportError::Denied(_))
+            | Self::Token(TokenError::Refused(_))
+            | Self::Index { .. } => false,
             Self::Transport(_) | Self::Protocol(_) | Self::Token(TokenError::Endpoint(_)) => true,
             Self::Status { code, .. } => code.is_retryable(),
         }
@@ -166,7 +225,9 @@ impl FirestoreError {
     /// Whether the request may have been carried out all the same.
     pub fn is_ambiguous(&self) -> bool {
         match self {
-            Self::Transport(TransportError::Connect(_) | TransportError::Denied(_)) | Self::Token(_) => false,
+            Self::Transport(TransportError::Connect(_) | TransportError::Denied(_))
+            | Self::Token(_)
+            | Self::Index { .. } => false,
             Self::Transport(_) | Self::Protocol(_) => true,
             Self::Status { code, .. } => {
                 matches!(code, Code::Unavailable | Code::DeadlineExceeded | Code::Internal | Code::Unknown)
@@ -181,35 +242,4 @@ pub(super) fn shorten(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(status: u16, body: &str, code: Code, message: &str) {
-        let error = FirestoreError::from_answer(StatusCode::from_u16(status).unwrap(), body.as_bytes());
-        assert_eq!(error.code(), Some(code), "{body}");
-        assert_eq!(error.to_string(), format!("firestore answered {}: {message}", code.name()));
-    }
-
-    #[test]
-    fn the_bodys_status_wins_over_the_http_status() {
-        let exists = r#"{"error":{"code":409,"message":"it exists","status":"ALREADY_EXISTS"}}"#;
-        check(409, exists, Code::AlreadyExists, "it exists");
-        check(409, &format!("[{exists}]"), Code::AlreadyExists, "it exists");
-    }
-
-    #[test]
-    fn a_body_without_a_status_falls_back_on_http() {
-        check(409, "", Code::Aborted, "");
-        check(503, "<html>busy</html>", Code::Unavailable, "<html>busy</html>");
-    }
-
-    #[test]
-    fn exactly_the_documented_statuses_are_retried() {
-        let retried: Vec<_> =
-            CODES.iter().filter(|(.., code)| code.is_retryable()).map(|(_, name, _)| *name).collect();
-        assert_eq!(
-            retried,
-            ["DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED", "INTERNAL", "UNAVAILABLE"]
-        );
-    }
-}
+mod tests;

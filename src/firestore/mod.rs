@@ -1,8 +1,8 @@
 //! Firestore over its REST API (v1).
 //!
 //! [`value`] is the codec, [`path`] names documents, [`write`] encodes writes once, [`client`] sends
-//! single requests, [`error`] says what an answer means, [`bulk`] writes many documents by the rules of
-//! the official BulkWriter.
+//! single requests, `stream` reads answers of many elements, [`error`] says what a failure means, [`bulk`]
+//! writes many documents by the rules of the official BulkWriter.
 
 pub mod bulk;
 pub mod client;
@@ -11,6 +11,7 @@ pub mod error;
 pub mod path;
 pub mod query;
 pub mod ramp;
+mod stream;
 pub mod value;
 pub mod write;
 

@@ -75,6 +75,14 @@ fn selection(fields: &[&str]) -> Option<(String, Json)> {
 }
 
 impl Query<'_> {
+    /// The index that it needs, for people: `ingestion_runs (job, created_at descending)`.
+    pub(super) fn index(&self) -> String {
+        let newest_by = format!("{} descending", self.newest_by);
+        let fields: Vec<_> =
+            self.equals.iter().map(|(field, _)| *field).chain([newest_by.as_str()]).collect();
+        format!("{} ({})", self.collection, fields.join(", "))
+    }
+
     pub(super) fn to_json(&self) -> Bytes {
         let filters: Vec<Json> = self
             .equals

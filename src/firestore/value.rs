@@ -58,8 +58,6 @@ pub enum Unstorable {
     NestedArray,
     #[error("the field name `{0}`")]
     FieldName(String),
-    #[error("the number {0}, which fits neither 64-bit integer nor double exactly")]
-    Number(String),
     #[error("more than {DEPTH_MAX} levels of nesting")]
     Depth,
 }
@@ -184,7 +182,7 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
     Ok(match json {
         serde_json::Value::Null => Value::NULL,
         serde_json::Value::Bool(value) => Value::Boolean(value),
-        serde_json::Value::Number(number) => convert_number(&number)?,
+        serde_json::Value::Number(number) => convert_number(&number),
         serde_json::Value::String(text) => Value::String(text),
         serde_json::Value::Array(items) => {
             if items.iter().any(serde_json::Value::is_array) {
@@ -207,12 +205,11 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
     })
 }
 
-fn convert_number(number: &serde_json::Number) -> Result<Value, Unstorable> {
-    match (number.as_i64(), number.is_f64(), number.as_f64()) {
-        (Some(integer), ..) => Ok(Value::Integer(integer)),
-        (None, true, Some(double)) => Ok(Value::Double(double)),
-        _ => Err(Unstorable::Number(number.to_string())),
-    }
+/// Whole numbers of 64 bits are integers, all others doubles: also whole ones from 2^63 on, which Firestore's integers
+/// do not reach.
+fn convert_number(number: &serde_json::Number) -> Value {
+    let double = || Value::Double(number.as_f64().unwrap_or(f64::NAN));
+    number.as_i64().map_or_else(double, Value::Integer)
 }
 
 #[cfg(test)]

@@ -21,6 +21,10 @@ pub struct Write {
     pub increments: Vec<(String, Value)>,
     /// Fields that become the larger of what they are and this number, in the same atomic change.
     pub maximums: Vec<(String, Value)>,
+    /// Fields that become Firestore's own time of the change.
+    pub times: Vec<String>,
+    /// Fields that go, where the others stay.
+    pub removals: Vec<String>,
 }
 
 /// What becomes of fields that the write does not name.
@@ -49,6 +53,8 @@ impl Write {
             precondition: None,
             increments: Vec::new(),
             maximums: Vec::new(),
+            times: Vec::new(),
+            removals: Vec::new(),
         }
     }
 
@@ -74,13 +80,14 @@ impl Write {
                 fields: &self.fields,
             },
             update_mask: (self.mode == Mode::Merge).then(|| FieldMask {
-                field_paths: self.fields.keys().map(|name| field_path(name)).collect(),
+                field_paths: self.fields.keys().chain(&self.removals).map(|name| field_path(name)).collect(),
             }),
             update_transforms: self
                 .increments
                 .iter()
                 .map(|(name, amount)| (name, Transform::Increment(amount)))
                 .chain(self.maximums.iter().map(|(name, number)| (name, Transform::Maximum(number))))
+                .chain(self.times.iter().map(|name| (name, Transform::SetToServerValue("REQUEST_TIME"))))
                 .map(|(name, transform)| FieldTransform { field_path: field_path(name), transform })
                 .collect(),
             current_document: self.precondition.map(|precondition| match precondition {
@@ -153,6 +160,7 @@ struct FieldTransform<'a> {
 enum Transform<'a> {
     Increment(&'a Value),
     Maximum(&'a Value),
+    SetToServerValue(&'static str),
 }
 
 #[derive(Serialize)]
@@ -190,12 +198,15 @@ mod tests {
             .only_if(Precondition::UnchangedSince(time));
         write.increments.push(("n".into(), Value::Integer(2)));
         write.maximums.push(("m".into(), Value::Integer(3)));
+        write.times.push("t/1".into());
+        write.removals.push("gone".into());
         let json = encoded(&write);
-        assert_eq!(json["updateMask"], json!({"fieldPaths": ["`a b`"]}));
+        assert_eq!(json["updateMask"], json!({"fieldPaths": ["`a b`", "gone"]}));
         assert_eq!(json["currentDocument"], json!({"updateTime": "2026-11-23T10:00:00.123456Z"}));
         let transforms = json!([
             {"fieldPath": "n", "increment": {"integerValue": "2"}},
             {"fieldPath": "m", "maximum": {"integerValue": "3"}},
+            {"fieldPath": "`t/1`", "setToServerValue": "REQUEST_TIME"},
         ]);
         assert_eq!(json["updateTransforms"], transforms);
     }

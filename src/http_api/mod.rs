@@ -17,7 +17,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -35,17 +35,23 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// All routes of a configured service.
 pub fn router(app: Arc<App>) -> Router {
-    let mut protected = Router::new()
-        .route("/jobs", get(jobs::list))
-        .route("/metrics", get(ops::metrics))
-        .route("/status", get(ops::status))
-        .route("/manual/trigger-job", post(manual))
-        .route("/runs", get(runs::list))
-        .route("/runs/{run_id}", get(runs::show))
-        .route("/runs/{run_id}/calls", get(runs::calls))
-        .route("/runs/{run_id}/resume", post(runs::resume))
-        .route("/breakers", get(runs::breakers))
-        .route("/breakers/{provider}/reset", post(runs::reset_breaker));
+    let mut protected = Router::new();
+    let operators = [
+        ("/jobs", get(jobs::list)),
+        ("/metrics", get(ops::metrics)),
+        ("/status", get(ops::status)),
+        ("/manual/trigger-job", post(manual)),
+        ("/runs", get(runs::list)),
+        ("/runs/{run_id}", get(runs::show)),
+        ("/runs/{run_id}/calls", get(runs::calls)),
+        ("/runs/{run_id}/resume", post(runs::resume)),
+        ("/providers/{provider}/probe", post(ops::probe)),
+        ("/breakers", get(runs::breakers)),
+        ("/breakers/{provider}/reset", post(runs::reset_breaker)),
+    ];
+    for (path, route) in operators {
+        protected = at(protected, path, route);
+    }
     for asset in pages::ASSETS {
         let answer = async move |headers: HeaderMap| asset.answer(&headers);
         protected = protected.route(asset.route, get(answer));
@@ -53,7 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
     for job in CATALOGUE {
         let run =
             |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
-        protected = protected.route(job.route, post(run));
+        protected = at(protected, job.route, post(run));
     }
     let protected = protected.route_layer(middleware::from_fn_with_state(app.clone(), guard));
     let boundary = Boundary { world: app.world.clone(), in_flight: app.instance.requests_in_flight.clone() };
@@ -77,7 +83,12 @@ pub fn misconfigured(errors: ConfigErrors, world: World) -> Router {
 }
 
 fn open_routes() -> Router<Arc<App>> {
-    Router::new().route("/health", get(async || answer::health(&[]))).fallback(not_found)
+    at(Router::new(), "/health", get(async || answer::health(&[]))).fallback(not_found)
+}
+
+/// A route at its path, and with a slash at the end: a redirect would be no success to Cloud Scheduler.
+fn at(router: Router<Arc<App>>, path: &str, route: MethodRouter<Arc<App>>) -> Router<Arc<App>> {
+    router.route(path, route.clone()).route(&format!("{path}/"), route)
 }
 
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {

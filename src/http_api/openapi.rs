@@ -83,6 +83,7 @@ fn paths() -> Json {
         "post",
         of_run(run("resume", "Goes on with what is pending or failed of a run", &[404])),
     );
+    add("/providers/{provider}/probe", "post", probe());
     add("/breakers", "get", read("breakers", "All circuit breakers", "BreakerList", &[]));
     add("/breakers/{provider}/reset", "post", reset());
     add(
@@ -111,6 +112,7 @@ fn problem(status: u16) -> Json {
         401 => "No token, or none that is valid",
         403 => "The caller is known and not allowed",
         404 => "There is no such thing",
+        409 => "Not now; Retry-After says when to come again",
         408 => "The body did not arrive within 30 s",
         413 => "The body is longer than 1 MiB",
         422 => "A field has a value that cannot be accepted",
@@ -207,6 +209,14 @@ fn reset() -> Json {
     let parameter =
         parameter("provider", "path", "Whose breaker", &json!({"type": "string", "enum": providers}));
     with_parameters(read("reset", "Closes a circuit breaker by hand", "BreakerView", &[404]), &[parameter])
+}
+
+fn probe() -> Json {
+    let providers = Provider::ALL.map(Provider::name);
+    let schema = json!({"type": "string", "enum": providers});
+    let parameter = parameter("provider", "path", "Whose service", &schema);
+    let summary = "Asks a provider's service how it is, at most every few minutes and never beside a run";
+    with_parameters(read("probe", summary, "ProbeResult", &[404, 409]), &[parameter])
 }
 
 /// An operation that works on a run and answers when it has ended.

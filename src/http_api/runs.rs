@@ -12,9 +12,10 @@ use super::answer::json;
 use crate::app::{Answer, App};
 use crate::firestore::FirestoreError;
 use crate::job::{self, Provider};
+use crate::ledger::summary::{ListedRun, RunSummary};
 use crate::ledger::{Filter, PageToken};
 use crate::persist::call_log;
-use crate::report::RunReport;
+use crate::report::{Outcome, RunReport};
 use crate::request::problem::{FieldError, Problem};
 use crate::resilience::breaker::Shared;
 use crate::run::Status;
@@ -35,8 +36,18 @@ struct ListQuery {
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 pub(super) struct RunList {
-    runs: Vec<RunReport>,
+    runs: Vec<RunLine>,
     next_page_token: Option<String>,
+}
+
+/// One run of a list; `GET /runs/{run_id}` tells all of it.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Serialize)]
+struct RunLine {
+    status: Outcome,
+    job: String,
+    message: String,
+    data: RunSummary,
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response {
@@ -50,7 +61,13 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response {
     };
     match app.ledger.list(&filter).await {
         Ok(page) => {
-            let runs = page.runs.iter().map(RunReport::new).collect();
+            let line = |ListedRun { job, message, summary }| RunLine {
+                status: summary.run_status.into(),
+                job,
+                message,
+                data: summary,
+            };
+            let runs = page.runs.into_iter().map(line).collect();
             json(StatusCode::OK, &RunList { runs, next_page_token: page.next_page_token })
         }
         Err(error) => unavailable(error),
@@ -164,14 +181,16 @@ fn breaker(app: &App, provider: Provider) -> BreakerView {
 }
 
 pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    let Some(provider) = Provider::parse(&name) else {
-        let known = Provider::ALL.map(Provider::name).join(", ");
-        return Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response();
-    };
+    let Some(provider) = Provider::parse(&name) else { return no_provider(&name) };
     match app.breakers.reset(provider).await {
         Ok(()) => json(StatusCode::OK, &breaker(&app, provider)),
         Err(error) => unavailable(error),
     }
+}
+
+pub(super) fn no_provider(name: &str) -> Response {
+    let known = Provider::ALL.map(Provider::name).join(", ");
+    Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response()
 }
 
 fn no_run(run_id: &str) -> Response {

@@ -3,6 +3,8 @@
 //! Routes, names, scopes, provider calls, datasets, schedules and the documentation all come from
 //! [`CATALOGUE`]: a further job is one more row.
 
+use std::collections::BTreeSet;
+
 use crate::job::Scope;
 use crate::persist::datasets::Dataset;
 
@@ -37,6 +39,12 @@ impl Provider {
             Self::Polygon => polygon,
             Self::AlphaVantage => alphavantage,
         }
+    }
+
+    /// The paths of its endpoints, each once.
+    pub fn endpoints(self) -> BTreeSet<&'static str> {
+        let jobs = CATALOGUE.iter().filter(|job| job.provider == self);
+        jobs.flat_map(|job| job.endpoints).map(|endpoint| endpoint.path).collect()
     }
 
     /// The provider of that name, if there is one.
@@ -193,8 +201,6 @@ pub fn names() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]

@@ -4,7 +4,9 @@ pub mod catalogue;
 pub mod schedule;
 pub mod scope;
 pub mod ticker;
+pub mod trouble;
 
 pub use catalogue::{CATALOGUE, Endpoint, Job, Provider, find};
 pub use scope::Scope;
 pub use ticker::Ticker;
+pub use trouble::Trouble;

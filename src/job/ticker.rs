@@ -4,17 +4,20 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Longest symbol accepted, in bytes. Exchange-qualified symbols stay below 24.
-pub const TICKER_BYTES_MAX: usize = 32;
+/// Longest symbol accepted, in bytes.
+pub const TICKER_BYTES_MAX: usize = 64;
 
 /// Most tickers one run may name.
 pub const TICKERS_MAX: usize = 5_000;
 
-/// A symbol: trimmed, upper case, 1 to [`TICKER_BYTES_MAX`] characters out of `A-Z 0-9 . - _ : ^ = / +`.
+/// A symbol: 1 to [`TICKER_BYTES_MAX`] bytes of characters that can be seen, and blanks between them.
+///
+/// It is somebody else's, so it stays as it is: securities may differ in the case of one letter (`BACpL`), and a blank, `&`
+/// or `$` is a letter like others. The one exception is a symbol wholly in lower case, as people type it: it is raised.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[cfg_attr(not(target_family = "wasm"), schema(value_type = String, pattern = r"^[A-Za-z0-9.\-_:^=/+]{1,32}$", example = "AAPL"))]
+#[cfg_attr(not(target_family = "wasm"), schema(value_type = String, pattern = r"^[^\x00-\x1f\x7f]{1,64}$", example = "AAPL"))]
 pub struct Ticker(Box<str>);
 
 /// Why a text is no ticker.
@@ -24,23 +27,25 @@ pub enum TickerError {
     Empty,
     #[error("ticker `{0}` too long: {1} bytes, limit {TICKER_BYTES_MAX}")]
     TooLong(String, usize),
-    #[error("ticker `{0}` has the character `{1}`; allowed are letters, digits and . - _ : ^ = / +")]
+    #[error("ticker `{shown}` has a character that cannot be seen: {1:?}", shown = .0.escape_debug())]
     Character(String, char),
 }
 
 impl Ticker {
-    /// Reads a symbol; surrounding white space goes, letters become upper case.
+    /// Reads a symbol; blanks around it go, and one wholly in lower case becomes upper case.
     pub fn parse(text: &str) -> Result<Self, TickerError> {
         let text = text.trim();
         if text.is_empty() {
             return Err(TickerError::Empty);
         }
-        if text.len() > TICKER_BYTES_MAX {
-            return Err(TickerError::TooLong(shorten(text), text.len()));
+        let mixed = text.chars().any(char::is_uppercase);
+        let symbol = if mixed { text.to_owned() } else { text.to_uppercase() };
+        if symbol.len() > TICKER_BYTES_MAX {
+            return Err(TickerError::TooLong(shorten(text), symbol.len()));
         }
-        match text.chars().find(|c| !c.is_ascii_alphanumeric() && !".-_:^=/+".contains(*c)) {
+        match text.chars().find(|c| !is_visible(*c)) {
             Some(character) => Err(TickerError::Character(text.to_owned(), character)),
-            None => Ok(Self(text.to_ascii_uppercase().into())),
+            None => Ok(Self(symbol.into())),
         }
     }
 
@@ -49,9 +54,19 @@ impl Ticker {
     }
 }
 
+/// Whether a character can be seen, or is the blank: no control or format character, none that is not assigned, no other
+/// white space.
+fn is_visible(character: char) -> bool {
+    // Behind a letter, so that a combining character is judged as one.
+    let pair = ['a', character];
+    let quoted = ['"', '\'', '\\'].contains(&character);
+    (' '..='~').contains(&character) || quoted || String::from_iter(pair).escape_debug().eq(pair)
+}
+
 /// The start of a text that is too long to repeat.
 fn shorten(text: &str) -> String {
-    text.chars().take(TICKER_BYTES_MAX).chain(['…']).collect()
+    const CHARS_MAX: usize = 32;
+    text.chars().take(CHARS_MAX).chain(['…']).collect()
 }
 
 impl fmt::Display for Ticker {
@@ -76,6 +91,8 @@ impl From<Ticker> for String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(text: &str, expect: Result<&str, &str>) {
@@ -88,20 +105,56 @@ mod tests {
     }
 
     #[test]
-    fn symbols_are_trimmed_and_upper_cased() {
+    fn symbols_stay_as_they_are() {
+        for symbol in [
+            "AAPL",
+            "BRK/B",
+            "^GSPC",
+            "BACpL",
+            "BACPL",
+            "M&M.NS",
+            "BAC$L",
+            "IC MARKETS:1",
+            "50%",
+            "СБЕР",
+            "e\u{301}T",
+        ] {
+            check(symbol, Ok(symbol));
+        }
+        check(" \tIC MARKETS:1\n", Ok("IC MARKETS:1"));
+        check(&"A".repeat(64), Ok(&"A".repeat(64)));
+    }
+
+    #[test]
+    fn only_a_symbol_wholly_in_lower_case_is_raised() {
         check(" aapl ", Ok("AAPL"));
         check("brk.b", Ok("BRK.B"));
         check("^gspc", Ok("^GSPC"));
-        check("BRK/B", Ok("BRK/B"));
+        check("сбер", Ok("СБЕР"));
+        check("bacPl", Ok("bacPl"));
+        check("0700.hk", Ok("0700.HK"));
     }
 
     #[test]
     fn the_message_names_the_value_and_the_limit() {
         check("  ", Err("ticker is empty"));
+        check("A\u{0}B", Err(r"ticker `A\0B` has a character that cannot be seen: '\0'"));
+        check("A\u{202e}B", Err(r"ticker `A\u{202e}B` has a character that cannot be seen: '\u{202e}'"));
+        check("A\u{a0}B", Err(r"ticker `A\u{a0}B` has a character that cannot be seen: '\u{a0}'"));
+        check(&"A".repeat(65), Err(&format!("ticker `{}…` too long: 65 bytes, limit 64", "A".repeat(32))));
+        // Raised, it is longer.
         check(
-            "A B",
-            Err("ticker `A B` has the character ` `; allowed are letters, digits and . - _ : ^ = / +"),
+            &"ŉ".repeat(30),
+            Err(&format!("ticker `{}` too long: 90 bytes, limit 64", "ŉ".repeat(30) + "…")),
         );
-        check(&"A".repeat(40), Err(&format!("ticker `{}…` too long: 40 bytes, limit 32", "A".repeat(32))));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_twice_changes_nothing(text in "\\PC{0,20}") {
+            if let Ok(ticker) = Ticker::parse(&text) {
+                prop_assert_eq!(Ticker::parse(ticker.as_str()), Ok(ticker));
+            }
+        }
     }
 }

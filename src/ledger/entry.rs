@@ -1,15 +1,18 @@
 //! The stored form of a run.
 //!
-//! `state` holds the whole [`RunState`] as JSON (compressed when it is big), so that it costs one index
-//! entry; the other fields repeat what people and queries look for.
+//! `state` holds the whole [`RunState`] ([`packing`]), so that it costs one index entry; the other fields repeat what
+//! people and queries look for.
 
-use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
 
+use chrono::TimeDelta;
+
+use super::packing;
 use crate::firestore::value::fields;
 use crate::firestore::{Fields, Value};
-use crate::persist::payload;
+use crate::ports::millis;
 use crate::run::RunState;
+use crate::run::words::clip;
 
 pub(super) const OWNER: &str = "owner";
 /// Fields by which runs are listed.
@@ -17,11 +20,11 @@ pub(super) const JOB: &str = "job";
 pub(super) const STATUS: &str = "status";
 pub(super) const CREATED_AT: &str = "created_at";
 
-/// Longest state kept as text, in bytes.
-const STATE_TEXT_BYTES_MAX: usize = 256 << 10;
+/// The lease of an entry that names none, as versions wrote them that named its end instead: the longest that can be set.
+const LEASE_UNKNOWN: Duration = Duration::from_secs(600);
 
-/// Longest state that is unpacked, in bytes: 5,000 tickers that fail at two endpoints have five mebibytes.
-const STATE_BYTES_MAX: usize = 64 << 20;
+/// Most bytes of words that are a field of their own.
+const WORDS_BYTES_MAX: usize = 2_000;
 
 /// One document of the ledger.
 #[derive(Clone, Debug)]
@@ -29,8 +32,11 @@ pub struct Entry {
     pub state: RunState,
     /// Who may write it: a name that no other claim has.
     pub owner: String,
-    /// After this a running entry may be taken over.
-    pub lease_expires_at: DateTime<Utc>,
+    /// For how long after its last change a running entry is its owner's. Both times that this is measured by are
+    /// Firestore's, so no instance's clock has a say.
+    pub lease: Duration,
+    /// How often its owner has written it: what is written again as it is does not count as changed.
+    pub renewals: u64,
 }
 
 impl Entry {
@@ -40,7 +46,8 @@ impl Entry {
         let expire_at = state.created_at.checked_add_signed(retention).unwrap_or(state.created_at);
         let mut fields = fields([
             (OWNER, Value::string(&self.owner)),
-            ("lease_expires_at", Value::Timestamp(self.lease_expires_at)),
+            ("lease_ms", Value::Integer(millis(self.lease).cast_signed())),
+            ("renewals", Value::Integer(self.renewals.cast_signed())),
             ("run_id", Value::string(&state.run_id)),
             (JOB, Value::string(&state.job)),
             ("scope", Value::string(&state.scope)),
@@ -59,66 +66,63 @@ impl Entry {
             ("records_rejected", Value::Integer(state.counts.records_rejected().cast_signed())),
             ("duration_ms", Value::Integer(state.duration_ms.cast_signed())),
             ("trace_id", state.trace_id.as_ref().map_or(Value::NULL, Value::string)),
-            ("stopped", state.stopped.as_ref().map_or(Value::NULL, Value::string)),
+            ("stopped", state.stopped.as_deref().map_or(Value::NULL, words)),
+            ("message", words(&state.message())),
         ]);
-        // Plain data with text keys cannot fail to encode.
-        let json = serde_json::to_vec(state).unwrap_or_default();
-        let packed = if json.len() <= STATE_TEXT_BYTES_MAX {
-            Value::String(String::from_utf8(json).unwrap_or_default())
-        } else {
-            Value::Bytes(Bytes::from(payload::compress(&json)))
-        };
-        fields.insert("state".to_owned(), packed);
+        fields.insert("state".to_owned(), packing::pack(state));
         fields
     }
 
     pub fn from_fields(fields: &Fields) -> Result<Self, String> {
         let broken = |what: &str| format!("a ledger entry {what}");
         let state = match fields.get("state") {
-            Some(Value::String(json)) => serde_json::from_slice(json.as_bytes()),
-            Some(Value::Bytes(packed)) => {
-                let json = payload::join(std::slice::from_ref(packed), STATE_BYTES_MAX)
-                    .map_err(|error| broken(&error.to_string()))?;
-                serde_json::from_slice(&json)
-            }
-            _ => return Err(broken("without a state")),
+            Some(state) => packing::unpack(state),
+            None => Err("there is none".to_owned()),
         };
+        let number =
+            |name| fields.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());
         Ok(Self {
             state: state.map_err(|error| broken(&format!("whose state cannot be read: {error}")))?,
             owner: fields.get(OWNER).and_then(Value::as_str).unwrap_or_default().to_owned(),
-            lease_expires_at: fields
-                .get("lease_expires_at")
-                .and_then(Value::as_timestamp)
-                .ok_or_else(|| broken("without a lease"))?,
+            lease: number("lease_ms").map_or(LEASE_UNKNOWN, Duration::from_millis),
+            renewals: number("renewals").unwrap_or_default(),
         })
     }
 }
 
+fn words(text: &str) -> Value {
+    Value::string(clip(text, WORDS_BYTES_MAX))
+}
+
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
+
     use super::*;
-    use crate::run::tests::{failure, state};
+    use crate::run::tests::state;
+
+    fn entry(state: RunState) -> Entry {
+        Entry { state, owner: "o".into(), lease: Duration::from_secs(60), renewals: 3 }
+    }
 
     #[test]
-    fn a_state_of_any_size_fits_and_comes_back() {
-        for failures in [0, 20_000] {
-            let failed = (0..failures).map(|n| failure("/fetch", &format!("T{n}"))).collect();
-            let entry = Entry {
-                state: RunState { failed, ..state() },
-                owner: "o".into(),
-                lease_expires_at: DateTime::UNIX_EPOCH,
-            };
-            let fields = entry.to_fields(TimeDelta::days(90));
-            assert!(crate::firestore::value::fields_stored_bytes(&fields) < 900_000);
-            assert_eq!(Entry::from_fields(&fields).unwrap().state, entry.state);
-        }
+    fn an_entry_comes_back_as_it_was_stored() {
+        let stored = Entry::from_fields(&entry(state()).to_fields(TimeDelta::days(90))).unwrap();
+        assert_eq!((stored.state, stored.owner.as_str()), (state(), "o"));
+        assert_eq!((stored.lease, stored.renewals), (Duration::from_secs(60), 3));
+    }
+
+    #[test]
+    fn an_entry_that_names_no_lease_has_the_longest() {
+        let mut fields = entry(state()).to_fields(TimeDelta::days(90));
+        fields.remove("lease_ms");
+        assert_eq!(Entry::from_fields(&fields).unwrap().lease, LEASE_UNKNOWN);
     }
 
     #[test]
     fn a_stored_time_at_the_end_of_time_is_no_panic() {
         let state = RunState { created_at: DateTime::<Utc>::MAX_UTC, ..state() };
-        let entry = Entry { state, owner: "o".into(), lease_expires_at: DateTime::UNIX_EPOCH };
-        let fields = entry.to_fields(TimeDelta::days(90));
+        let fields = entry(state).to_fields(TimeDelta::days(90));
         assert_eq!(fields["expire_at"], Value::Timestamp(DateTime::<Utc>::MAX_UTC));
     }
 }

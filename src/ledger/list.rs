@@ -5,11 +5,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, SecondsFormat, Utc};
 
 use super::Ledger;
-use super::entry::{CREATED_AT, Entry, JOB, STATUS};
-use super::summary::RunSummary;
+use super::entry::{CREATED_AT, JOB, STATUS};
+use super::summary::{FIELDS, ListedRun, RunSummary};
 use crate::firestore::query::Query;
 use crate::firestore::{DocumentPath, FirestoreError, Value};
-use crate::run::{RunState, Status};
+use crate::run::Status;
 
 /// Which runs.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub struct Filter<'a> {
 /// Some runs and where the next page starts.
 #[derive(Debug)]
 pub struct RunPage {
-    pub runs: Vec<RunState>,
+    pub runs: Vec<ListedRun>,
     pub next_page_token: Option<String>,
 }
 
@@ -43,8 +43,8 @@ impl PageToken {
         Some(Self { created_at, run_id: run_id.to_owned() })
     }
 
-    fn of(run: &RunState) -> Self {
-        Self { created_at: run.created_at, run_id: run.run_id.clone() }
+    fn of(run: &RunSummary) -> Option<Self> {
+        Some(Self { created_at: run.created_at?, run_id: run.run_id.clone() })
     }
 
     fn encode(&self) -> String {
@@ -68,15 +68,12 @@ impl Ledger {
             newest_by: CREATED_AT,
             after,
             limit: filter.limit,
-            select: &[],
+            select: FIELDS,
         };
-        let documents = self.firestore.query(&query).await?;
-        let full = documents.len() == filter.limit;
-        let mut runs = Vec::with_capacity(documents.len());
-        for document in documents {
-            runs.push(Entry::from_fields(&document.fields).map_err(FirestoreError::Protocol)?.state);
-        }
-        let next_page_token = runs.last().filter(|_| full).map(|run| PageToken::of(run).encode());
+        let page = self.firestore.query(&query).await?;
+        let runs: Vec<_> = page.documents.iter().map(ListedRun::from_document).collect();
+        let last = runs.last().filter(|_| runs.len() == filter.limit);
+        let next_page_token = last.and_then(|run| PageToken::of(&run.summary)).map(|token| token.encode());
         Ok(RunPage { runs, next_page_token })
     }
 }
@@ -90,9 +87,10 @@ impl Ledger {
             newest_by: CREATED_AT,
             after: None,
             limit,
-            select: RunSummary::FIELDS,
+            select: FIELDS,
         };
-        Ok(self.firestore.query(&query).await?.iter().map(RunSummary::from_document).collect())
+        let page = self.firestore.query(&query).await?;
+        Ok(page.documents.iter().map(RunSummary::from_document).collect())
     }
 }
 

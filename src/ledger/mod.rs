@@ -3,29 +3,37 @@
 //! A claim creates the document under the precondition that it does not exist, or takes over one whose
 //! lease has run out under the precondition that nobody has changed it since. Every later write of the
 //! owner names the time of its own last write, so an owner that was taken over cannot write any more.
+//!
+//! A lease has run out when Firestore read the entry that much later than it last changed it: both times are
+//! Firestore's. The owner counts from before it sent its write, on its monotonic clock, so it stops earlier than
+//! anybody may take over, however wrong a clock is.
 
+mod commit;
 pub mod entry;
+mod keeping;
 mod list;
+pub mod packing;
 pub mod statistics;
 pub mod summary;
 pub mod verdict;
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::config::{Collections, RunConfig};
+use crate::firestore::document::Document;
 use crate::firestore::{Code, DocumentPath, Firestore, FirestoreError, Precondition, Write};
-use crate::ports::{BoxFuture, World};
+use crate::ports::{BoxFuture, Instant, World};
 use crate::run::RunState;
+use commit::Committed;
 use entry::Entry;
+pub use keeping::Kept;
 pub use list::{Filter, PageToken, RunPage};
 use verdict::Verdict;
 
 /// Times that a claim or a fenced write starts over after somebody else changed the document.
 const CONFLICTS_MAX: u32 = 8;
-/// Tries of one commit while Firestore fails.
-const COMMIT_ATTEMPTS_MAX: u32 = 4;
 
 /// The ledger of all runs.
 #[derive(Clone)]
@@ -61,7 +69,26 @@ pub struct Owned {
 pub struct Fence {
     owner: String,
     update_time: DateTime<Utc>,
+    renewals: u64,
+    lease_until: Instant,
 }
+
+impl Fence {
+    /// Until when nobody else may have taken the run over.
+    pub fn lease_until(&self) -> Instant {
+        self.lease_until
+    }
+}
+
+impl Fence {
+    /// The name under which the run is owned: no other attempt has it.
+    pub fn owner(&self) -> &str {
+        &self.owner
+    }
+}
+
+/// Writes that are committed together with a claim, for the run and the name of its owner.
+pub type Beside<'a> = dyn Fn(&RunState, &str) -> Vec<Write> + Send + Sync + 'a;
 
 /// Why a fenced write did not happen.
 #[derive(Debug, thiserror::Error)]
@@ -80,20 +107,14 @@ impl Ledger {
     }
 
     /// Makes the caller the owner of the run, or says who is.
-    pub async fn claim(&self, new: RunState) -> Result<Claim, FirestoreError> {
+    pub async fn claim(&self, new: RunState, beside: &Beside<'_>) -> Result<Claim, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
-            let entry =
-                Entry { state: new.clone(), owner: owner.clone(), lease_expires_at: self.lease_end() };
-            let create = self.write(&entry, Precondition::Missing);
-            match self.commit_owned(&[create], &owner).await? {
-                Committed::Done(update_time) => {
-                    let fence = Fence { owner, update_time };
-                    return Ok(Claim::Owned(Box::new(Owned { state: new, fence })));
-                }
-                Committed::Conflict => {
+            match self.own(new.clone(), &owner, Precondition::Missing, beside).await? {
+                Some(owned) => return Ok(Claim::Owned(Box::new(owned))),
+                None => {
                     if let Some(claim) =
-                        self.take_over(&new.run_id, Some(&new.request_digest), &owner).await?
+                        self.take_over(&new.run_id, Some(&new.request_digest), &owner, beside).await?
                     {
                         return Ok(claim);
                     }
@@ -103,14 +124,14 @@ impl Ledger {
         Err(contended(&new.run_id))
     }
 
-    /// Goes on with a run that is known: none where it is not.
-    pub async fn resume(&self, run_id: &str) -> Result<Option<Claim>, FirestoreError> {
+    /// Goes on with a run that is known, and tries again what failed of one that has ended; none where it is not known.
+    pub async fn resume(&self, run_id: &str, beside: &Beside<'_>) -> Result<Option<Claim>, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
             if self.get(run_id).await?.is_none() {
                 return Ok(None);
             }
-            if let Some(claim) = self.take_over(run_id, None, &owner).await? {
+            if let Some(claim) = self.take_over(run_id, None, &owner, beside).await? {
                 return Ok(Some(claim));
             }
         }
@@ -119,7 +140,7 @@ impl Ledger {
 
     /// The state of a run.
     pub async fn get(&self, run_id: &str) -> Result<Option<RunState>, FirestoreError> {
-        Ok(self.read(run_id).await?.map(|(entry, _)| entry.state))
+        Ok(self.read(run_id).await?.map(|read| read.entry.state))
     }
 
     /// Decides over an entry that exists; none where it was changed or removed meanwhile.
@@ -128,10 +149,10 @@ impl Ledger {
         run_id: &str,
         digest: Option<&str>,
         owner: &str,
+        beside: &Beside<'_>,
     ) -> Result<Option<Claim>, FirestoreError> {
-        let Some((entry, update_time)) = self.read(run_id).await? else { return Ok(None) };
-        let now = self.world.clock.now();
-        match verdict::judge(&entry, digest, now) {
+        let Some(Read { entry, document }) = self.read(run_id).await? else { return Ok(None) };
+        match verdict::judge(&entry, digest, document.age()) {
             Verdict::Different => Ok(Some(Claim::Different)),
             Verdict::Finished => Ok(Some(Claim::Finished(Box::new(entry.state)))),
             Verdict::Running { retry_after } => {
@@ -139,18 +160,33 @@ impl Ledger {
             }
             Verdict::Free => {
                 let mut state = entry.state;
-                state.resume(now);
-                let entry = Entry { state, owner: owner.to_owned(), lease_expires_at: self.lease_end() };
-                let write = self.write(&entry, Precondition::UnchangedSince(update_time));
-                match self.commit_owned(&[write], owner).await? {
-                    Committed::Done(update_time) => {
-                        let fence = Fence { owner: owner.to_owned(), update_time };
-                        Ok(Some(Claim::Owned(Box::new(Owned { state: entry.state, fence }))))
-                    }
-                    Committed::Conflict => Ok(None),
-                }
+                state.resume(self.world.clock.now());
+                let unchanged = Precondition::UnchangedSince(document.update_time);
+                let owned = self.own(state, owner, unchanged, beside).await?;
+                Ok(owned.map(|owned| Claim::Owned(Box::new(owned))))
             }
         }
+    }
+
+    /// Makes `owner` the one who may write an entry; none where somebody else was faster.
+    async fn own(
+        &self,
+        state: RunState,
+        owner: &str,
+        precondition: Precondition,
+        beside: &Beside<'_>,
+    ) -> Result<Option<Owned>, FirestoreError> {
+        let lease_until = self.world.clock.instant() + self.config.lease;
+        let entry = Entry { state, owner: owner.to_owned(), lease: self.config.lease, renewals: 0 };
+        let write = self.write(&entry, precondition);
+        let writes: Vec<_> = std::iter::once(write).chain(beside(&entry.state, owner)).collect();
+        Ok(match self.commit_owned(&writes, owner).await? {
+            Committed::Done(update_time) => {
+                let fence = Fence { owner: entry.owner, update_time, renewals: 0, lease_until };
+                Some(Owned { state: entry.state, fence })
+            }
+            Committed::Conflict => None,
+        })
     }
 
     /// Notes how far a run is and renews its lease.
@@ -159,27 +195,38 @@ impl Ledger {
         Box::pin(async move { ledger.save(fence, state, Vec::new()).await })
     }
 
-    /// Ends an attempt: the entry and the statistics change together or not at all.
-    pub async fn close(&self, fence: Fence, state: RunState) -> Result<RunState, SaveError> {
+    /// Ends an attempt: the entry, the statistics and what stands `beside` change together or not at all.
+    pub async fn close(
+        &self,
+        fence: Fence,
+        state: RunState,
+        beside: Option<Write>,
+    ) -> Result<RunState, SaveError> {
         let (state, statistics) = statistics::count(state, &self.collections.statistics);
-        self.save(fence, state.clone(), vec![statistics]).await?;
+        let others = std::iter::once(statistics).chain(beside).collect();
+        self.save(fence, state.clone(), others).await?;
         Ok(state)
     }
 
     async fn save(&self, mut fence: Fence, state: RunState, others: Vec<Write>) -> Result<Fence, SaveError> {
         let closing = !others.is_empty();
         let status = state.status;
-        let entry = Entry { state, owner: fence.owner.clone(), lease_expires_at: self.lease_end() };
+        fence.lease_until = self.world.clock.instant() + self.config.lease;
+        let (owner, lease) = (fence.owner.clone(), self.config.lease);
+        let mut entry = Entry { state, owner, lease, renewals: fence.renewals };
         for _ in 0..CONFLICTS_MAX {
+            // A number that no earlier write had: one that changes nothing would not renew the lease.
+            entry.renewals = fence.renewals.saturating_add(1);
             let mut writes = vec![self.write(&entry, Precondition::UnchangedSince(fence.update_time))];
             writes.extend(others.iter().cloned());
             if let Committed::Done(update_time) = self.commit(&writes).await? {
-                return Ok(Fence { update_time, ..fence });
+                return Ok(Fence { update_time, renewals: entry.renewals, ..fence });
             }
             // Changed since: by somebody else, or by a write of ours whose answer was lost.
             match self.read(&entry.state.run_id).await? {
-                Some((stored, update_time)) if stored.owner == fence.owner => {
-                    fence.update_time = update_time;
+                Some(Read { entry: stored, document }) if stored.owner == fence.owner => {
+                    fence.update_time = document.update_time;
+                    fence.renewals = stored.renewals;
                     if closing && stored.state.status == status {
                         return Ok(fence);
                     }
@@ -190,42 +237,11 @@ impl Ledger {
         Err(contended(&entry.state.run_id).into())
     }
 
-    /// Commits a claim; a conflict with a write of `owner` itself, whose answer was lost, is a success.
-    async fn commit_owned(&self, writes: &[Write], owner: &str) -> Result<Committed, FirestoreError> {
-        let committed = self.commit(writes).await?;
-        if let (Committed::Conflict, Some(write)) = (&committed, writes.first())
-            && let Some(document) = self.firestore.get(&write.document).await?
-            && document.text(entry::OWNER) == Some(owner)
-        {
-            return Ok(Committed::Done(document.update_time));
-        }
-        Ok(committed)
-    }
-
-    /// Commits, again while Firestore fails; safe because every first write has a precondition.
-    async fn commit(&self, writes: &[Write]) -> Result<Committed, FirestoreError> {
-        let mut attempt = 1;
-        loop {
-            match self.firestore.commit(writes).await {
-                Ok(times) => match times.first() {
-                    Some(time) => return Ok(Committed::Done(*time)),
-                    None => return Err(FirestoreError::Protocol("a commit without results".to_owned())),
-                },
-                Err(error) if is_conflict(&error) => return Ok(Committed::Conflict),
-                Err(error) if error.is_retryable() && attempt < COMMIT_ATTEMPTS_MAX => {
-                    self.firestore.back_off(attempt).await;
-                    attempt += 1;
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    async fn read(&self, run_id: &str) -> Result<Option<(Entry, DateTime<Utc>)>, FirestoreError> {
+    async fn read(&self, run_id: &str) -> Result<Option<Read>, FirestoreError> {
         match self.firestore.get(&self.document(run_id)).await? {
             Some(document) => {
                 let entry = Entry::from_fields(&document.fields).map_err(FirestoreError::Protocol)?;
-                Ok(Some((entry, document.update_time)))
+                Ok(Some(Read { entry, document }))
             }
             None => Ok(None),
         }
@@ -245,23 +261,15 @@ impl Ledger {
         DocumentPath::new(&self.collections.runs, run_id)
     }
 
-    fn lease_end(&self) -> DateTime<Utc> {
-        self.world.clock.now() + TimeDelta::from_std(self.config.lease).unwrap_or(TimeDelta::minutes(1))
-    }
-
     fn owner_name(&self) -> String {
         new_uuid(&self.world)
     }
 }
 
-enum Committed {
-    Done(DateTime<Utc>),
-    Conflict,
-}
-
-/// Whether a precondition did not hold.
-fn is_conflict(error: &FirestoreError) -> bool {
-    matches!(error.code(), Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound))
+/// An entry, and the document that it was read from.
+struct Read {
+    entry: Entry,
+    document: Document,
 }
 
 fn contended(run_id: &str) -> FirestoreError {

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::connections::LastCalls;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
@@ -44,10 +45,11 @@ pub struct JobTotals {
     pub counts: Counts,
     pub tickers_failed: u64,
     /// The job's own tickers are stored for every scheduled time up to this: when the newest run that succeeded
-    /// with all of them was created.
+    /// with all of them was created, or the time that it was scheduled for if that is later.
     pub covered_until: Option<DateTime<Utc>>,
     /// How long the latest attempt took.
     pub last_duration_ms: Option<u64>,
+    pub last_calls: LastCalls,
 }
 
 impl JobStatistics {
@@ -121,6 +123,7 @@ impl JobTotals {
                 .get(COVERED_UNTIL)
                 .and_then(Value::as_i64)
                 .and_then(DateTime::from_timestamp_millis),
+            last_calls: LastCalls::from_document(document),
             last_duration_ms: document.fields.contains_key(LAST_DURATION).then(|| count(LAST_DURATION)),
         }
     }
@@ -144,8 +147,10 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         .map(|(name, (new, old))| (name.to_owned(), Value::Integer(new - old)))
         .collect();
     let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
-    let tickers_failed = state.tickers_failed();
-    let newly_failed = tickers_failed.saturating_sub(known.map_or(0, |counted| counted.tickers_failed));
+    // A run whose failed tickers are tried again has none for a while; those that fail again are not new.
+    let failed_before = known.map_or(0, |counted| counted.tickers_failed);
+    let tickers_failed = state.tickers_failed().max(failed_before);
+    let newly_failed = tickers_failed - failed_before;
     increments.extend(growth(&state, &done, newly_failed));
     let ended_at = state.ended_at.unwrap_or(state.started_at);
     let mut fields = fields([
@@ -160,10 +165,12 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         Some(Box::new(Counted { status: state.status, counts: state.counts.clone(), tickers_failed }));
     // A run of some tickers by hand says nothing of the others; one that is finished late, nothing of today.
     let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
-    let maximums = covers
-        .then(|| (COVERED_UNTIL.to_owned(), Value::Integer(state.created_at.timestamp_millis())))
-        .into_iter()
-        .collect();
+    // A tick's run covers its scheduled time, whatever the clock said that it was created by.
+    let covered = state.scheduled_at.map_or(state.created_at, |scheduled| state.created_at.max(scheduled));
+    let covered = covers.then(|| (COVERED_UNTIL.to_owned(), Value::Integer(covered.timestamp_millis())));
+    let (words, times) = state.last_calls.to_fields();
+    fields.extend(words);
+    let maximums = covered.into_iter().chain(times).collect();
     let write =
         Write { increments, maximums, ..Write::merge(DocumentPath::new(collection, &state.job), fields) };
     (state, write)
@@ -206,81 +213,4 @@ fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::run::tests::state;
-
-    fn counted(status: Status) -> Counted {
-        Counted { status, counts: Counts::default(), tickers_failed: 0 }
-    }
-
-    fn check(status: Status, before: Option<Counted>, expect: [i64; 4]) {
-        let (state, write) = count(RunState { status, counted: before.map(Box::new), ..state() }, "c");
-        let increments: Vec<_> =
-            write.increments.iter().filter_map(|(_, value)| value.as_i64()).take(4).collect();
-        assert_eq!(
-            (increments, state.counted.map(|counted| counted.status)),
-            (expect.to_vec(), Some(status))
-        );
-    }
-
-    #[test]
-    fn a_run_counts_once_by_how_it_stands() {
-        check(Status::Succeeded, None, [1, 1, 0, 0]);
-        check(Status::Partial, None, [1, 1, 1, 0]);
-        check(Status::Failed, None, [1, 0, 0, 1]);
-        check(Status::Failed, Some(counted(Status::Failed)), [0, 0, 0, 0]);
-        check(Status::Succeeded, Some(counted(Status::Failed)), [0, 1, 0, -1]);
-    }
-
-    /// What a document holds after these writes.
-    fn stored(writes: &[Write]) -> JobTotals {
-        let mut fields = crate::firestore::Fields::default();
-        for write in writes {
-            fields.extend(write.fields.clone());
-            for (name, by) in &write.increments {
-                let old = fields.get(name).and_then(Value::as_i64).unwrap_or_default();
-                fields.insert(name.clone(), Value::Integer(old + by.as_i64().unwrap_or_default()));
-            }
-        }
-        JobTotals::from_document(&Document { id: "j".into(), fields, update_time: DateTime::UNIX_EPOCH })
-    }
-
-    #[test]
-    fn only_a_run_of_all_the_jobs_tickers_covers_a_scheduled_time() {
-        let covers = |state: RunState| !count(state, "c").1.maximums.is_empty();
-        assert!(covers(RunState { status: Status::Partial, ..state() }));
-        assert!(!covers(RunState { status: Status::Failed, ..state() }));
-        assert!(!covers(RunState { status: Status::Succeeded, tickers_given: Some(vec![]), ..state() }));
-        assert!(!covers(RunState { status: Status::Succeeded, scope: "indices".into(), ..state() }));
-    }
-
-    #[test]
-    fn an_attempt_adds_what_it_did_itself() {
-        let mut first = RunState { status: Status::Failed, duration_ms: 700, ..state() };
-        first.counts.collections.insert("prices_daily".into(), 5);
-        first.counts.classes.insert("timeout".into(), 2);
-        first.counts.latency.observe(&[50], 40);
-        let (mut second, write) = count(first, "c");
-        let totals = stored(std::slice::from_ref(&write));
-        assert_eq!(totals.counts.collections["prices_daily"], 5);
-        assert_eq!(totals.statistics.last_success_time, None);
-
-        second.status = Status::Succeeded;
-        second.duration_ms = 400;
-        second.counts.collections.insert("prices_daily".into(), 8);
-        second.counts.latency.observe(&[50], 60);
-        let (_, again) = count(second, "c");
-        let totals = stored(&[write, again]);
-        assert_eq!(totals.counts.collections["prices_daily"], 8);
-        assert_eq!(totals.counts.classes["timeout"], 2);
-        assert_eq!(totals.attempts, BTreeMap::from([("failed".into(), 1), ("succeeded".into(), 1)]));
-        assert_eq!(
-            (totals.duration.sum_ms, totals.duration.buckets["1000"], totals.duration.buckets["500"]),
-            (1100, 1, 1)
-        );
-        assert_eq!((totals.counts.latency.sum_ms, totals.counts.latency.buckets["inf"]), (100, 1));
-        assert_eq!(totals.statistics.jobs_processed, 1);
-        assert_eq!(totals.statistics.last_success_time, Some(DateTime::UNIX_EPOCH));
-    }
-}
+mod tests;

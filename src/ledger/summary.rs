@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::entry::{CREATED_AT, STATUS};
+use super::entry::{CREATED_AT, JOB, STATUS};
 use crate::firestore::Value;
 use crate::firestore::document::Document;
 use crate::run::Status;
@@ -14,6 +14,8 @@ use crate::run::Status;
 pub struct RunSummary {
     pub run_id: String,
     pub run_status: Status,
+    /// `scheduler` or `manual`.
+    pub trigger: String,
     pub attempt: u64,
     pub created_at: Option<DateTime<Utc>>,
     /// Start of the latest attempt.
@@ -23,6 +25,7 @@ pub struct RunSummary {
     /// Time worked in the latest attempt.
     pub duration_ms: u64,
     pub tickers_requested: u64,
+    pub tickers_processed: u64,
     pub tickers_failed: u64,
     pub tickers_pending: u64,
     pub records_stored: u64,
@@ -30,23 +33,43 @@ pub struct RunSummary {
     pub stopped: Option<String>,
 }
 
-impl RunSummary {
-    /// The fields of a ledger entry that it is made of.
-    pub(super) const FIELDS: &'static [&'static str] = &[
-        "run_id",
-        STATUS,
-        "attempt",
-        CREATED_AT,
-        "started_at",
-        "ended_at",
-        "duration_ms",
-        "tickers_requested",
-        "tickers_failed",
-        "tickers_pending",
-        "records_stored",
-        "stopped",
-    ];
+/// A run among those of all jobs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRun {
+    pub job: String,
+    /// How it stands, in one sentence.
+    pub message: String,
+    pub summary: RunSummary,
+}
 
+/// The fields of a ledger entry that a list needs: not the state, which may be of another version, and megabytes.
+pub(super) const FIELDS: &[&str] = &[
+    "run_id",
+    JOB,
+    STATUS,
+    "trigger",
+    "attempt",
+    CREATED_AT,
+    "started_at",
+    "ended_at",
+    "duration_ms",
+    "tickers_requested",
+    "tickers_processed",
+    "tickers_failed",
+    "tickers_pending",
+    "records_stored",
+    "stopped",
+    "message",
+];
+
+impl ListedRun {
+    pub(super) fn from_document(document: &Document) -> Self {
+        let text = |name| document.text(name).unwrap_or_default().to_owned();
+        Self { job: text(JOB), message: text("message"), summary: RunSummary::from_document(document) }
+    }
+}
+
+impl RunSummary {
     pub(super) fn from_document(document: &Document) -> Self {
         let text = |name| document.text(name).map(ToOwned::to_owned);
         let time = |name| document.fields.get(name).and_then(Value::as_timestamp);
@@ -58,12 +81,14 @@ impl RunSummary {
             run_id: text("run_id").unwrap_or_default(),
             // Only a later version of this service could have written another.
             run_status: document.text(STATUS).and_then(Status::parse).unwrap_or(Status::Running),
+            trigger: text("trigger").unwrap_or_default(),
             attempt: count("attempt"),
             created_at: time(CREATED_AT),
             started_at: time("started_at"),
             ended_at: time("ended_at"),
             duration_ms: count("duration_ms"),
             tickers_requested: count("tickers_requested"),
+            tickers_processed: count("tickers_processed"),
             tickers_failed: count("tickers_failed"),
             tickers_pending: count("tickers_pending"),
             records_stored: count("records_stored"),

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-
 use super::entry::Entry;
 use crate::run::Status;
 
@@ -20,13 +18,15 @@ pub enum Verdict {
     Different,
 }
 
-/// Decides; `digest` is that of the caller's request, none where the caller means the run itself.
-pub fn judge(entry: &Entry, digest: Option<&str>, now: DateTime<Utc>) -> Verdict {
+/// Decides over an entry that its owner has left unchanged for `silence`. `digest` is that of the caller's request;
+/// none where an operator means the run itself, and wants what failed to be tried again.
+pub fn judge(entry: &Entry, digest: Option<&str>, silence: Duration) -> Verdict {
     if digest.is_some_and(|digest| digest != entry.state.request_digest) {
         return Verdict::Different;
     }
-    let lease_left = (entry.lease_expires_at - now).to_std().unwrap_or(Duration::ZERO);
+    let lease_left = entry.lease.saturating_sub(silence);
     match entry.state.status {
+        Status::Partial if digest.is_none() && entry.state.can_try_again() => Verdict::Free,
         Status::Succeeded | Status::Partial => Verdict::Finished,
         Status::Failed => Verdict::Free,
         Status::Running if lease_left.is_zero() => Verdict::Free,
@@ -38,35 +38,46 @@ pub fn judge(entry: &Entry, digest: Option<&str>, now: DateTime<Utc>) -> Verdict
 mod tests {
     use super::*;
     use crate::run::RunState;
-    use crate::run::tests::state;
+    use crate::run::tests::{failure, state};
 
-    fn check(status: Status, lease_seconds: i64, digest: Option<&str>) -> Verdict {
+    fn check(status: Status, silence_seconds: u64, digest: Option<&str>) -> Verdict {
         let entry = Entry {
             state: RunState { status, request_digest: "d".into(), ..state() },
             owner: "o".into(),
-            lease_expires_at: DateTime::from_timestamp(lease_seconds, 0).unwrap(),
+            lease: Duration::from_secs(60),
+            renewals: 0,
         };
-        judge(&entry, digest, DateTime::from_timestamp(100, 0).unwrap())
+        judge(&entry, digest, Duration::from_secs(silence_seconds))
     }
 
     #[test]
     fn a_living_lease_keeps_others_out() {
         assert_eq!(
-            check(Status::Running, 130, Some("d")),
+            check(Status::Running, 30, Some("d")),
             Verdict::Running { retry_after: Duration::from_secs(30) }
         );
-        assert_eq!(check(Status::Running, 100, Some("d")), Verdict::Free);
+        assert_eq!(check(Status::Running, 60, Some("d")), Verdict::Free);
+        assert_eq!(check(Status::Running, 30, None), check(Status::Running, 30, Some("d")));
     }
 
     #[test]
     fn what_has_ended_is_told_or_taken_up() {
-        assert_eq!(check(Status::Succeeded, 130, Some("d")), Verdict::Finished);
-        assert_eq!(check(Status::Partial, 0, None), Verdict::Finished);
-        assert_eq!(check(Status::Failed, 130, None), Verdict::Free);
+        assert_eq!(check(Status::Succeeded, 0, Some("d")), Verdict::Finished);
+        assert_eq!(check(Status::Partial, 90, None), Verdict::Finished);
+        assert_eq!(check(Status::Failed, 0, None), Verdict::Free);
+    }
+
+    #[test]
+    fn only_who_means_the_run_itself_has_failed_tickers_tried_again() {
+        let failed = vec![failure("/a", "A")];
+        let state = RunState { status: Status::Partial, request_digest: "d".into(), failed, ..state() };
+        let entry = Entry { state, owner: "o".into(), lease: Duration::from_secs(60), renewals: 0 };
+        assert_eq!(judge(&entry, None, Duration::ZERO), Verdict::Free);
+        assert_eq!(judge(&entry, Some("d"), Duration::from_secs(90)), Verdict::Finished);
     }
 
     #[test]
     fn the_same_key_for_another_request_is_refused() {
-        assert_eq!(check(Status::Succeeded, 130, Some("other")), Verdict::Different);
+        assert_eq!(check(Status::Succeeded, 0, Some("other")), Verdict::Different);
     }
 }

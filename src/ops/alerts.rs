@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
-use super::status::{JobStatus, ServiceStatus};
+use super::health::Source;
+use super::services::ServiceStatus;
+use super::status::JobStatus;
 use crate::config::AlertConfig;
 use crate::job::Job;
 use crate::job::schedule::Schedule;
@@ -13,6 +15,10 @@ use crate::run::Status;
 
 /// How far back failures count.
 const FAILURES_WITHIN: TimeDelta = TimeDelta::hours(24);
+
+/// How far the clock that a run by hand was created by may be behind. A run that is this much earlier than its time
+/// covers it: jobs are never scheduled as close as that.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(1);
 
 /// Something that somebody should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +59,11 @@ impl Alert {
     pub fn firestore_unreachable(reason: &str) -> Self {
         Self::new("FirestoreUnreachable", Severity::Critical, format!("firestore does not answer: {reason}"))
     }
+
+    /// Firestore lacks an index: jobs run, but runs cannot be listed.
+    pub fn firestore_index(error: &str) -> Self {
+        Self { severity: Severity::Warning, message: error.to_owned(), ..Self::firestore_unreachable("") }
+    }
 }
 
 /// Since when a job has had to succeed and has not; none where it is in time. `covered_until`: the creation of
@@ -66,7 +77,8 @@ pub fn overdue_since(
     let minutes = i64::try_from(rules.config.overdue_minutes.of(job.name)).ok()?;
     let grace = TimeDelta::try_minutes(minutes)?;
     let due = Schedule::parse(job.schedule)?.last_until(now.checked_sub_signed(grace)?)?;
-    covered_until.is_none_or(|covered| covered < due).then_some(due)
+    let covers = |covered: DateTime<Utc>| due.signed_duration_since(covered) <= CLOCKS_APART;
+    (!covered_until.is_some_and(covers)).then_some(due)
 }
 
 /// The alerts of one job.
@@ -150,13 +162,14 @@ pub(super) fn of_service(service: &ServiceStatus) -> Vec<Alert> {
         let message = format!("no calls to {} but probes: {reason}", service.provider);
         Alert { since: service.breaker_changed_at, ..Alert::new("BreakerOpen", Severity::Warning, message) }
     });
-    let unhealthy = (!service.healthy).then(|| {
+    let unhealthy = (service.healthy == Some(false)).then(|| {
         let reason = service.error.as_deref().unwrap_or("no reason given");
-        Alert::new(
-            "ProviderUnhealthy",
-            Severity::Warning,
-            format!("{} is not healthy: {reason}", service.provider),
-        )
+        let seen = match service.source {
+            Some(Source::Probe) => "did not pass its probe",
+            _ => "failed when it was last called",
+        };
+        let message = format!("{} {seen}: {reason}", service.provider);
+        Alert { since: service.checked_at, ..Alert::new("ProviderUnhealthy", Severity::Warning, message) }
     });
     let of_provider = |alert| Alert { provider: Some(service.provider), ..alert };
     [breaker, unhealthy].into_iter().flatten().map(of_provider).collect()

@@ -2,7 +2,9 @@
 
 pub mod alerts;
 pub mod exposition;
+pub mod health;
 pub mod metrics;
 pub mod probe;
+pub mod services;
 pub mod snapshot;
 pub mod status;

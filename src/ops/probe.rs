@@ -1,45 +1,192 @@
-//! Asking a provider service how it is.
+//! A look at a provider's own `/health`, which an operator asks for.
+//!
+//! It costs the provider one upstream request, of a quota that may be five a minute or 25 a day, and may take longer
+//! than ten seconds. So nothing makes a probe by itself: not a status, not an open page. One that is asked for is
+//! made at most every few minutes, by one of all instances, and not while a run needs the provider.
+//! What it found is stored and serves all.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, SubsecRound, Utc};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
+use serde::Serialize;
 
 use crate::app::App;
-use crate::job::Provider;
+use crate::firestore::document::Document;
+use crate::firestore::value::fields;
+use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
+use crate::job::{CATALOGUE, Provider};
+use crate::ledger::summary::RunSummary;
 use crate::ports::{OutboundRequest, millis};
 use crate::provider::envelope::failure_words;
 use crate::redact;
+use crate::run::Status;
 
-/// Who looks must learn soon that a service does not answer.
-const TIMEOUT: Duration = Duration::from_secs(4);
+/// AlphaVantage's service takes ten seconds and more when it is well.
+const TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
+/// Latest runs of each job among which one that works is looked for.
+const RUNS: usize = 5;
+
+/// What is stored of a provider's probes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredProbe {
+    /// When somebody last asked for one, whether or not an answer came.
+    pub asked_at: Option<DateTime<Utc>>,
+    pub result: Option<ProbeResult>,
+}
 
 /// What a service answered.
-#[derive(Clone, Debug)]
-pub struct Health {
-    pub healthy: bool,
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+pub struct ProbeResult {
+    pub probed_at: DateTime<Utc>,
     pub latency_ms: u64,
+    /// None where no answer came.
     pub status_code: Option<u16>,
+    /// None where it is well.
     pub error: Option<String>,
 }
 
-/// Asks `GET {base}/health`.
-pub async fn health(app: &App, provider: Provider) -> Health {
-    let start = app.world.clock.instant();
-    let asked = ask(app, provider).await;
-    let latency_ms = millis(app.world.clock.instant().since(start));
-    match asked {
-        Ok((status, error)) => {
-            Health { healthy: error.is_none(), latency_ms, status_code: Some(status), error }
+/// What came of the wish for a probe.
+#[derive(Debug)]
+pub enum Probed {
+    Done(ProbeResult),
+    /// Not now, with the reason.
+    Refused {
+        reason: String,
+        retry_after: Duration,
+    },
+}
+
+/// Where a provider's probes are stored: beside its breaker.
+pub fn document(app: &App, provider: Provider) -> DocumentPath {
+    DocumentPath::new(&app.config.collections.breakers, &document_id(provider))
+}
+
+pub fn document_id(provider: Provider) -> String {
+    format!("{}_probe", provider.name())
+}
+
+impl StoredProbe {
+    pub fn from_document(document: &Document) -> Self {
+        let time = |name| document.fields.get(name).and_then(Value::as_timestamp);
+        let number = |name| document.fields.get(name).and_then(Value::as_i64);
+        let result = time("probed_at").map(|probed_at| ProbeResult {
+            probed_at,
+            latency_ms: number("latency_ms").and_then(|ms| ms.try_into().ok()).unwrap_or_default(),
+            status_code: number("status_code").and_then(|code| code.try_into().ok()),
+            error: document.text("error").map(ToOwned::to_owned),
+        });
+        Self { asked_at: time("asked_at"), result }
+    }
+}
+
+/// Asks a service how it is, unless it was asked lately or a run needs it.
+pub async fn probe(app: &App, provider: Provider) -> Result<Probed, FirestoreError> {
+    let path = document(app, provider);
+    let stored = app.firestore.get(&path).await?;
+    let known = stored.as_ref().map(StoredProbe::from_document).unwrap_or_default();
+    let jobs = CATALOGUE.iter().filter(|job| job.provider == provider);
+    let lists = futures::future::try_join_all(jobs.map(|job| app.ledger.recent(job.name, RUNS)));
+    let runs: Vec<RunSummary> = lists.await?.into_iter().flatten().collect();
+    let now = app.world.clock.now();
+    let rules = Rules { interval: app.config.probe_interval, attempt: app.config.run.deadline };
+    if let Err((reason, retry_after)) = rules.allow(&known, &runs, now) {
+        return Ok(Probed::Refused { reason, retry_after });
+    }
+    let precondition = match &stored {
+        Some(document) => Precondition::UnchangedSince(document.update_time),
+        None => Precondition::Missing,
+    };
+    let claim = fields([("asked_at", Value::Timestamp(now))]);
+    match app.firestore.commit(&[Write::merge(path.clone(), claim).only_if(precondition)]).await {
+        Ok(_) => {}
+        Err(error)
+            if matches!(
+                error.code(),
+                Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound)
+            ) =>
+        {
+            let reason = format!("{} is being probed by another request", provider.name());
+            return Ok(Probed::Refused { reason, retry_after: rules.interval });
         }
-        Err(error) => Health { healthy: false, latency_ms, status_code: None, error: Some(error) },
+        Err(error) => return Err(error),
+    }
+    let result = ask(app, provider).await;
+    app.firestore.commit(&[Write::merge(path, to_fields(provider, &result))]).await?;
+    Ok(Probed::Done(result))
+}
+
+fn to_fields(provider: Provider, result: &ProbeResult) -> Fields {
+    fields([
+        ("provider", Value::string(provider.name())),
+        ("probed_at", Value::Timestamp(result.probed_at)),
+        ("latency_ms", Value::Integer(result.latency_ms.cast_signed())),
+        ("status_code", result.status_code.map_or(Value::NULL, |code| Value::Integer(code.into()))),
+        ("error", result.error.as_ref().map_or(Value::NULL, Value::string)),
+    ])
+}
+
+/// When a probe may be made.
+struct Rules {
+    /// Between two of them.
+    interval: Duration,
+    /// The longest that a request works on a run: one that began earlier and did not end is dead.
+    attempt: Duration,
+}
+
+impl Rules {
+    /// The reason why there is no probe now, and how long it holds.
+    fn allow(
+        &self,
+        known: &StoredProbe,
+        runs: &[RunSummary],
+        now: DateTime<Utc>,
+    ) -> Result<(), (String, Duration)> {
+        let age = known.asked_at.and_then(|asked_at| (now - asked_at).to_std().ok());
+        if let Some(age) = age.filter(|age| *age < self.interval) {
+            let reason = format!(
+                "the last probe was asked for {} s ago, and probe_interval_seconds is {}",
+                age.as_secs(),
+                self.interval.as_secs()
+            );
+            return Err((reason, self.interval.saturating_sub(age)));
+        }
+        let works = |run: &&RunSummary| {
+            let begun = run.started_at.and_then(|started_at| (now - started_at).to_std().ok());
+            run.run_status == Status::Running && begun.is_none_or(|begun| begun < self.attempt)
+        };
+        if let Some(run) = runs.iter().find(works) {
+            let reason = format!("the run {} needs the provider: its calls tell how it is", run.run_id);
+            return Err((reason, Duration::from_secs(60)));
+        }
+        Ok(())
+    }
+}
+
+/// Asks `GET {base}/health`.
+async fn ask(app: &App, provider: Provider) -> ProbeResult {
+    let start = app.world.clock.instant();
+    let answered = exchange(app, provider).await;
+    let (status_code, error) = match answered {
+        Ok((status, error)) => (Some(status), error),
+        Err(error) => (None, Some(error)),
+    };
+    ProbeResult {
+        // Firestore keeps no nanoseconds: what is answered is what is stored.
+        probed_at: app.world.clock.now().trunc_subsecs(3),
+        latency_ms: millis(app.world.clock.instant().since(start)),
+        status_code,
+        error,
     }
 }
 
 /// The status and, where it is not good, the service's words.
-async fn ask(app: &App, provider: Provider) -> Result<(u16, Option<String>), String> {
+async fn exchange(app: &App, provider: Provider) -> Result<(u16, Option<String>), String> {
     let base_url = &app.config.provider(provider).base_url;
     let (mut headers, mut secret) = (HeaderMap::new(), None);
     if app.config.call.id_token {
@@ -53,7 +200,7 @@ async fn ask(app: &App, provider: Provider) -> Result<(u16, Option<String>), Str
         url: format!("{base_url}/health"),
         headers,
         body: Bytes::new(),
-        connect_timeout: TIMEOUT,
+        connect_timeout: CONNECT_TIMEOUT,
         timeout: TIMEOUT,
         body_bytes_max: ANSWER_BYTES_MAX,
     };
@@ -63,3 +210,6 @@ async fn ask(app: &App, provider: Provider) -> Result<(u16, Option<String>), Str
     let error = (!answer.status.is_success()).then(|| format!("{status}: {}", failure_words(&body)));
     Ok((status, error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 
+use super::probe::{self, StoredProbe};
 use crate::app::App;
 use crate::breakers::StoredBreaker;
 use crate::cached::Lifetime;
+use crate::connections::LastCalls;
 use crate::firestore::FirestoreError;
 use crate::job::{CATALOGUE, Provider};
 use crate::ledger::statistics::JobTotals;
@@ -22,6 +24,8 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 pub struct Snapshot {
     pub jobs: Vec<JobTotals>,
     pub breakers: Vec<StoredBreaker>,
+    /// The latest probes, in the providers' order.
+    pub probes: Vec<StoredProbe>,
     /// How long Firestore took to answer.
     pub latency: Duration,
 }
@@ -44,17 +48,31 @@ impl Snapshot {
         let start = app.world.clock.instant();
         let jobs = CATALOGUE.iter().map(|job| app.ledger.statistics(job.name));
         let breakers = Provider::ALL.into_iter().map(|provider| app.breakers.document(provider));
-        let paths: Vec<_> = jobs.chain(breakers).collect();
+        let probes = Provider::ALL.into_iter().map(|provider| probe::document(app, provider));
+        let paths: Vec<_> = jobs.chain(breakers).chain(probes).collect();
         let documents = app.firestore.get_all(&paths).await?;
         // No job has the name of a provider.
         let find = |id: &str| documents.iter().find(|document| document.id == id);
         let totals = |name| find(name).map(JobTotals::from_document).unwrap_or_default();
         let breaker =
             |provider: Provider| find(provider.name()).map(StoredBreaker::from_document).unwrap_or_default();
+        let probe = |provider: Provider| {
+            find(&probe::document_id(provider)).map(StoredProbe::from_document).unwrap_or_default()
+        };
         Ok(Self {
             jobs: CATALOGUE.iter().map(|job| totals(job.name)).collect(),
             breakers: Provider::ALL.into_iter().map(breaker).collect(),
+            probes: Provider::ALL.into_iter().map(probe).collect(),
             latency: app.world.clock.instant().since(start),
         })
+    }
+
+    /// What is known of a provider: its breaker, its latest probe, the latest calls of all its jobs.
+    pub fn of_provider(&self, provider: Provider) -> (StoredBreaker, StoredProbe, LastCalls) {
+        let place = Provider::ALL.iter().position(|known| *known == provider).unwrap_or_default();
+        let jobs = CATALOGUE.iter().zip(&self.jobs).filter(|(job, _)| job.provider == provider);
+        let calls = jobs.fold(LastCalls::default(), |known, (_, totals)| known.and(&totals.last_calls));
+        let breaker = self.breakers.get(place).cloned().unwrap_or_default();
+        (breaker, self.probes.get(place).cloned().unwrap_or_default(), calls)
     }
 }

@@ -1,28 +1,28 @@
 //! `GET /status`: everything that an operator asks first, in one answer.
+//!
+//! It asks Firestore and nobody else: however the providers' services are, it answers at once, and an open dashboard
+//! costs them nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::future::{Either, join, join_all, select};
+use futures::future::{Either, join, select};
 use serde::Serialize;
 
 use super::alerts::{self, Alert, Rules, Severity};
-use super::probe::{self, Health};
+use super::services::{ServiceStatus, services};
 use super::snapshot::Snapshot;
 use crate::app::App;
-use crate::breakers::StoredBreaker;
 use crate::cached::Lifetime;
-use crate::connections::Connections;
 use crate::firestore::FirestoreError;
 use crate::job::catalogue::SCHEDULE_TIME_ZONE;
 use crate::job::schedule::Schedule;
-use crate::job::{CATALOGUE, Job, Provider};
+use crate::job::{CATALOGUE, Job};
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
 use crate::ports::{TransportError, millis};
-use crate::resilience::breaker::Shared;
 use crate::run::Status;
 
 /// How long a status serves, so that many who look cost no more than one.
@@ -83,22 +83,6 @@ pub struct FirestoreStatus {
     pub error: Option<String>,
 }
 
-/// One provider's service.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
-pub struct ServiceStatus {
-    pub provider: &'static str,
-    pub url: String,
-    pub healthy: bool,
-    pub latency_ms: u64,
-    /// What `GET /health` answered; none where no answer came.
-    pub status_code: Option<u16>,
-    pub error: Option<String>,
-    pub breaker: Shared,
-    pub breaker_changed_at: Option<DateTime<Utc>>,
-    pub connections: Connections,
-}
-
 /// One job.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -138,15 +122,13 @@ impl StatusReport {
     }
 
     async fn look(app: &App) -> Self {
-        let probes = join_all(Provider::ALL.map(|provider| probe::health(app, provider)));
-        let (health, (snapshot, recent)) = join(probes, join(Snapshot::of(app), recent_runs(app))).await;
+        let (snapshot, recent) = join(Snapshot::of(app), recent_runs(app)).await;
         let now = app.world.clock.now();
         let rules = Rules { config: &app.config.alerts };
         let firestore = firestore(snapshot.as_deref(), recent.as_ref().err());
         let reachable = firestore.reachable;
-        let breakers = snapshot.as_ref().map(|snapshot| snapshot.breakers.clone()).unwrap_or_default();
         let totals = snapshot.as_ref().map(|snapshot| snapshot.jobs.clone()).unwrap_or_default();
-        let services = services(app, health, breakers);
+        let services = services(app, snapshot.as_deref().ok());
         let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
         let alerts = all_alerts(&firestore, &services, &jobs, &rules, now);
         let worst = alerts.iter().map(|alert| alert.severity).max();
@@ -193,38 +175,11 @@ fn firestore(
 ) -> FirestoreStatus {
     let error = snapshot.err().or(lists);
     FirestoreStatus {
-        reachable: error.is_none(),
+        // What lacks an index is told, and answers.
+        reachable: error.is_none_or(|error| matches!(error, FirestoreError::Index { .. })),
         latency_ms: snapshot.ok().map(|snapshot| millis(snapshot.latency)),
         error: error.map(ToString::to_string),
     }
-}
-
-fn services(app: &App, health: Vec<Health>, breakers: Vec<StoredBreaker>) -> Vec<ServiceStatus> {
-    let breakers = breakers.into_iter().map(Some).chain(std::iter::repeat(None));
-    let rows = Provider::ALL.into_iter().zip(health).zip(breakers);
-    rows.map(|((provider, health), breaker)| {
-        let config = app.config.provider(provider);
-        let (shared, changed_at) = match breaker {
-            Some(breaker) => (breaker.shared, breaker.changed_at),
-            // Without Firestore, what this instance last knew.
-            None => (app.breakers.state(provider), None),
-        };
-        ServiceStatus {
-            provider: provider.name(),
-            url: config.base_url.clone(),
-            healthy: health.healthy,
-            latency_ms: health.latency_ms,
-            status_code: health.status_code,
-            error: health.error,
-            breaker: shared,
-            breaker_changed_at: changed_at,
-            connections: Connections {
-                calls_in_flight_max: config.max_concurrency,
-                ..app.connections.of(provider)
-            },
-        }
-    })
-    .collect()
 }
 
 fn jobs(
@@ -284,7 +239,8 @@ fn all_alerts(
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
-    let store = firestore.error.as_deref().map(Alert::firestore_unreachable);
+    let told = if firestore.reachable { Alert::firestore_index } else { Alert::firestore_unreachable };
+    let store = firestore.error.as_deref().map(told);
     let jobs = CATALOGUE.iter().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
     let services = services.iter().flat_map(alerts::of_service);
     let (mut alerts, warnings): (Vec<_>, Vec<_>) =

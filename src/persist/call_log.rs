@@ -69,7 +69,7 @@ pub async fn calls(
             "metadata",
         ],
     };
-    let documents = firestore.names(&range).await?;
+    let documents = firestore.names(&range).await?.documents;
     let truncated = documents.len() > CALLS_MAX;
     let mut calls: Vec<_> =
         documents.iter().take(CALLS_MAX).filter_map(|document| summary(document, run_id)).collect();
@@ -93,8 +93,9 @@ fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
     let log_id = text("log_id").filter(|_| text("run_id").as_deref() == Some(run_id))?;
     let run_attempt = log_id.strip_prefix(run_id)?.strip_prefix("_a")?.split_once("_c")?.0.parse().ok()?;
     Some(CallSummary {
-        endpoint: text("api_name")?,
-        requested_at: request.and_then(|request| request.get("timestamp")).and_then(Value::as_timestamp),
+        // Older logs have the endpoint as `api_name`, and a timestamp for the text.
+        endpoint: text("endpoint").or_else(|| text("api_name"))?,
+        requested_at: request.and_then(|request| request.get("timestamp")).and_then(time),
         latency_ms: number(response, "latency_ms"),
         status_code: response.get("status_code").and_then(Value::as_i64),
         attempt: number(metadata, "attempt"),
@@ -105,4 +106,8 @@ fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
         error: response.get("error").and_then(Value::as_str).map(ToOwned::to_owned),
         log_id,
     })
+}
+
+fn time(value: &Value) -> Option<DateTime<Utc>> {
+    value.as_timestamp().or_else(|| value.as_str()?.parse().ok())
 }

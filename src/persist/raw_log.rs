@@ -1,15 +1,13 @@
-//! The audit copy of every provider call: one document a call, with what was asked and what came back, without
-//! what looks like a credential.
+//! The audit copy of every provider call: one document a call, with what was asked and what came back.
 
 use bytes::Bytes;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use http::StatusCode;
 
 use super::payload;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
 use crate::job::{Job, Scope, Ticker};
-use crate::redact;
 
 /// One provider call and its answer.
 pub struct RawLog<'a> {
@@ -22,6 +20,8 @@ pub struct RawLog<'a> {
     pub url: &'a str,
     /// Path below the provider's base URL.
     pub endpoint: &'static str,
+    /// What the call is for, in the words of the log.
+    pub api_name: &'static str,
     pub run_time: &'a str,
     pub asked: &'a [Ticker],
     pub succeeded: &'a [Ticker],
@@ -30,7 +30,7 @@ pub struct RawLog<'a> {
     pub latency_ms: u64,
     /// None where no answer came.
     pub status: Option<StatusCode>,
-    /// What arrived of the answer.
+    /// What arrived of the answer, without credentials.
     pub body: &'a Bytes,
     /// What went wrong, if anything.
     pub error: Option<&'a str>,
@@ -45,18 +45,15 @@ impl RawLog<'_> {
     pub fn writes(&self, collection: &str) -> Vec<Write> {
         let path = DocumentPath::new(collection, self.log_id);
         let expire_at = Value::Timestamp(self.now + self.retention);
-        let payload = payload::store(
-            &path,
-            &redact::credentials(self.body.clone()),
-            &fields([("expire_at", expire_at.clone())]),
-        );
+        let payload = payload::store(&path, self.body, &fields([("expire_at", expire_at.clone())]));
         let mut response = payload.fields;
         response.insert(
             "status_code".to_owned(),
             self.status.map_or(Value::NULL, |status| Value::Integer(status.as_u16().into())),
         );
         response.insert("latency_ms".to_owned(), Value::Integer(self.latency_ms.cast_signed()));
-        response.insert("error_flag".to_owned(), Value::Boolean(self.error.is_some()));
+        let all_failed = !self.asked.is_empty() && self.succeeded.is_empty();
+        response.insert("error_flag".to_owned(), Value::Boolean(self.error.is_some() || all_failed));
         response.insert("error".to_owned(), self.error.map_or(Value::NULL, Value::string));
         let document = fields([
             ("request", self.request()),
@@ -80,7 +77,7 @@ impl RawLog<'_> {
                 ]),
             ),
             ("scope", Value::string(self.scope.name())),
-            ("timestamp", Value::Timestamp(self.requested_at)),
+            ("timestamp", time(self.requested_at)),
         ])
     }
 
@@ -89,16 +86,22 @@ impl RawLog<'_> {
             ("job_id", Value::string(self.job.name)),
             ("run_id", Value::string(self.run_id)),
             ("source", Value::string(self.job.provider.name())),
-            ("api_name", Value::string(self.endpoint)),
+            ("api_name", Value::string(self.api_name)),
+            ("endpoint", Value::string(self.endpoint)),
             ("attempt", Value::Integer(self.attempt.into())),
             ("tickers_requested", tickers(self.asked)),
             ("tickers_successful", tickers(self.succeeded)),
             ("tickers_failed", tickers(self.failed)),
             ("date", Value::String(self.requested_at.date_naive().to_string())),
             ("log_id", Value::string(self.log_id)),
-            ("ingested_at", Value::Timestamp(self.now)),
+            ("ingested_at", time(self.now)),
         ])
     }
+}
+
+/// A time as text, as readers of these logs know it.
+fn time(time: DateTime<Utc>) -> Value {
+    Value::String(time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }
 
 fn tickers(tickers: &[Ticker]) -> Value {

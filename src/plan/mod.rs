@@ -1,40 +1,41 @@
 //! From a job's scope to the work of a run.
 
 pub mod universe;
+pub mod watchlist;
 
 use crate::config::Collections;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::job::{Job, Scope, Ticker};
-use crate::run::Work;
+use crate::run::{WatchlistProblems, Work};
 use universe::Symbols;
 
 /// Fields of a symbol's document that matter.
 const MASK: [&str; 5] = ["symbol", "ticker", "isActive", "sector", "industry"];
 
-/// Reads the tickers of a scope, page by page; only the symbols are kept, never the documents.
+/// Reads the tickers of a scope, page by page, and what cannot be read; only the symbols are kept, never the documents.
 pub async fn resolve(
     firestore: &Firestore,
     collections: &Collections,
     scope: Scope,
-) -> Result<(Vec<Ticker>, Vec<String>), FirestoreError> {
+) -> Result<(Vec<Ticker>, WatchlistProblems), FirestoreError> {
     let collection = match scope {
-        Scope::None => return Ok((Vec::new(), Vec::new())),
+        Scope::None => return Ok((Vec::new(), WatchlistProblems::default())),
         Scope::ActiveSymbols => &collections.active,
         Scope::EntireWatchlist | Scope::Indices => &collections.universe,
     };
-    let mut symbols = Symbols::default();
+    let mut symbols = Symbols::new(scope);
     let mut after = None;
     loop {
         let page = firestore.list(collection, &MASK, after.as_deref()).await?;
         for document in &page.documents {
             symbols.take(&document.id, &document.fields);
         }
-        match page.next {
-            Some(next) => after = Some(next),
+        match page.next() {
+            Some(last) => after = Some(last.id.clone()),
             None => break,
         }
     }
-    Ok(symbols.into_tickers(scope))
+    Ok(symbols.into_tickers())
 }
 
 /// The work of a job: all tickers at every endpoint. A scope without tickers is one piece of work
@@ -43,8 +44,13 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
     if scope != Scope::None && tickers.is_empty() {
         return Vec::new();
     }
-    let work =
-        |path: &str| Work { endpoint: path.to_owned(), tickers: tickers.to_vec(), reason: None, tries: 0 };
+    let work = |path: &str| Work {
+        endpoint: path.to_owned(),
+        tickers: tickers.to_vec(),
+        parts: Vec::new(),
+        reason: None,
+        tries: 0,
+    };
     job.endpoints.iter().map(|endpoint| work(endpoint.path)).collect()
 }
 

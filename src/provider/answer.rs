@@ -1,16 +1,19 @@
 //! From a provider's answer to what became of every ticker that was asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value as Json;
 
+use super::entries::{self, Entry};
 use super::envelope::{Envelope, shorten};
 use crate::firestore::Write;
-use crate::job::Ticker;
+use crate::job::{Provider, Ticker, Trouble};
+use crate::persist::collisions;
 use crate::persist::datasets::{Dataset, Shape};
-use crate::persist::record::{self, Context, Rejected, words};
+use crate::persist::record::{self, Context, Part, words};
+use crate::persist::rejected::Rejected;
 
-/// What an answer held. Every ticker that was asked for is in exactly one of the two lists.
+/// What an answer held. Every ticker that was asked for is in exactly one of the three lists.
 #[derive(Debug, Default)]
 pub struct Harvest {
     pub succeeded: Vec<Ticker>,
@@ -18,8 +21,20 @@ pub struct Harvest {
     pub failed: Vec<(Ticker, String)>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
+    /// Tickers of which a part is to be asked for again, as nothing is said against it.
+    pub partly: Vec<Partly>,
     /// Words of the provider that belong to no single ticker.
     pub remarks: Vec<String>,
+}
+
+/// A ticker that was answered in part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Partly {
+    pub ticker: Ticker,
+    /// The names of what is missing.
+    pub parts: Vec<String>,
+    /// The provider's words on the first of them.
+    pub words: String,
 }
 
 /// What is known of one ticker while the entries are read.
@@ -27,7 +42,11 @@ pub struct Harvest {
 struct Tally {
     records: usize,
     rejected: usize,
+    /// Why the first of the rejected ones is.
+    why: Option<String>,
     errors: Vec<String>,
+    /// Parts that failed for no reason of their own, while others were answered.
+    again: Vec<Part>,
 }
 
 /// Most records of one answer, good or not: each costs kilobytes until it is stored.
@@ -43,46 +62,63 @@ pub fn harvest(
     let mut harvest = Harvest::default();
     let mut tallies = BTreeMap::<Ticker, Tally>::new();
     let mut records = 0_usize;
-    for entry in envelope.data.iter().flatten() {
-        // Numbers beyond a double and nesting beyond the parser's limit fail here, for this entry alone.
-        match serde_json::from_slice::<Json>(entry.get().as_bytes()) {
-            Ok(entry) => {
-                records = records.saturating_add(count(&entry, dataset.schema().shape));
-                if records > RECORDS_MAX {
-                    return Err(format!("answer has too many records: more than {RECORDS_MAX}"));
-                }
-                take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies);
-            }
-            Err(error) => {
-                let record = Json::String(entry.get().to_owned());
-                harvest.rejected.push(rejected(
-                    dataset,
-                    None,
-                    format!("entry cannot be read: {error}"),
-                    record,
-                ));
+    for raw in envelope.data.iter().flatten() {
+        let entry = entries::read(raw, dataset.schema().shape);
+        records =
+            records.saturating_add(entry.as_ref().map_or(1, |entry| count(entry, dataset.schema().shape)));
+        if records > RECORDS_MAX {
+            return Err(format!("answer has too many records: more than {RECORDS_MAX}"));
+        }
+        match entry {
+            Ok(entry) => take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies),
+            Err(reason) => {
+                harvest.rejected.push(Rejected::raw(dataset, None, format!("entry {reason}"), raw));
             }
         }
     }
     judge(envelope, asked, &mut tallies, &mut harvest);
+    harvest.settle(dataset);
     Ok(harvest)
 }
 
-/// How many records an entry has, at least one: what it costs to take it in.
-fn count(entry: &Json, shape: Shape) -> usize {
-    match (shape, entry.get("data")) {
-        (Shape::List, Some(Json::Array(records))) => records.len().max(1),
-        (Shape::Indicators, Some(Json::Object(indicators))) => indicators.len().max(1),
-        _ => 1,
+impl Harvest {
+    /// Names a part that failed, and keeps what the provider said of it.
+    fn reject_part(&mut self, dataset: Dataset, ticker: &Ticker, part: Part) {
+        self.remarks.push(shorten(&format!("{ticker}: {part}")));
+        self.rejected.push(part.into_rejected(dataset, ticker));
+    }
+
+    /// Sees to it that what is counted is what will be stored: each record and each rejected one has its own
+    /// document.
+    fn settle(&mut self, dataset: Dataset) {
+        let settled = collisions::settle(dataset, std::mem::take(&mut self.records));
+        self.records = settled.records;
+        self.rejected.extend(settled.rejected);
+        if let Some((times, document)) = settled.repeated {
+            self.remarks
+                .push(format!("records sent more than once are stored once: {times}, such as {document}"));
+        }
+        let (mut seen, before) = (HashSet::new(), self.rejected.len());
+        self.rejected.retain(|rejected| seen.insert(rejected.key()));
+        let times = before - self.rejected.len();
+        if times > 0 {
+            self.remarks.push(format!("rejected records sent more than once are kept once: {times}"));
+        }
     }
 }
 
-fn rejected(dataset: Dataset, ticker: Option<&Ticker>, reason: String, record: Json) -> Rejected {
-    Rejected { dataset, ticker: ticker.map(ToString::to_string), reasons: vec![reason], record }
+/// How many records an entry has, at least one: what it costs to take it in.
+fn count(entry: &Entry<'_>, shape: Shape) -> usize {
+    let readable = match (shape, entry.json.get("data")) {
+        (Shape::List, Some(Json::Array(records))) => records.len(),
+        (Shape::Indicators, Some(Json::Object(indicators))) => indicators.len(),
+        _ => 0,
+    };
+    readable.saturating_add(entry.odd.len()).max(1)
 }
 
 fn take_entry(
-    mut entry: Json,
+    Entry { json: mut entry, odd }: Entry<'_>,
     dataset: Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
@@ -100,10 +136,11 @@ fn take_entry(
     let ticker = match entry.get("ticker").map(|ticker| ticker.as_str().map(Ticker::parse)) {
         Some(Some(Ok(ticker))) => ticker,
         Some(Some(Err(error))) => {
-            return harvest.rejected.push(rejected(dataset, None, error.to_string(), entry));
+            return harvest.rejected.push(Rejected::new(dataset, None, vec![error.to_string()], entry));
         }
         _ => {
-            return harvest.rejected.push(rejected(dataset, None, "entry names no ticker".to_owned(), entry));
+            let reason = "entry names no ticker".to_owned();
+            return harvest.rejected.push(Rejected::new(dataset, None, vec![reason], entry));
         }
     };
     if !asked.contains(&ticker) {
@@ -114,17 +151,44 @@ fn take_entry(
         tally.errors.push(error);
         return;
     }
+    let is_odd = !odd.is_empty();
+    let raw = |odd: entries::Odd<'_>| Rejected::raw(dataset, Some(&ticker), odd.reason, odd.raw);
+    tally.reject(odd.into_iter().map(raw).collect(), harvest);
     match entry.get_mut("data").map(Json::take) {
+        None if is_odd => {}
         None | Some(Json::Null) => {
             tally.errors.push("the provider's entry has no data and gives no reason".to_owned());
         }
         Some(data) => {
-            let found = record::extract(dataset, Some(&ticker), data, context);
+            let mut found = record::extract(dataset, Some(&ticker), data, context);
+            tally.errors.append(&mut found.errors);
+            let parts = std::mem::take(&mut found.parts);
+            // An indicator that fails beside others costs only itself.
+            if found.records.is_empty() {
+                tally.errors.extend(parts.iter().map(ToString::to_string));
+            } else {
+                let provider = Provider::parse(context.source);
+                for part in parts {
+                    match provider.map(|provider| provider.trouble_of_part(&part.words)) {
+                        Some(Trouble::Limited(_) | Trouble::Transient) => tally.again.push(part),
+                        _ => harvest.reject_part(dataset, &ticker, part),
+                    }
+                }
+            }
             tally.records += found.records.len();
-            tally.rejected += found.rejected.len();
-            tally.errors.extend(found.errors.iter().cloned());
+            tally.reject(std::mem::take(&mut found.rejected), harvest);
             absorb(found, harvest);
         }
+    }
+}
+
+impl Tally {
+    fn reject(&mut self, rejected: Vec<Rejected>, harvest: &mut Harvest) {
+        self.rejected += rejected.len();
+        if let Some(first) = rejected.first() {
+            self.why.get_or_insert_with(|| first.reasons.join(", "));
+        }
+        harvest.rejected.extend(rejected);
     }
 }
 
@@ -145,11 +209,14 @@ fn judge(
     for ticker in asked {
         let words = remarks.iter().enumerate().filter(|(_, remark)| names(remark, ticker));
         let mut reasons: Vec<String> = Vec::new();
+        let mut again = Vec::new();
         match tallies.get_mut(ticker) {
             Some(tally) => {
                 reasons.append(&mut tally.errors);
+                again.append(&mut tally.again);
                 if tally.records == 0 && tally.rejected > 0 {
-                    reasons.push(format!("all {} records break their schema", tally.rejected));
+                    let why = tally.why.take().unwrap_or_default();
+                    reasons.push(format!("all {} records are rejected: {why}", tally.rejected));
                 }
                 used.extend(words.map(|(at, _)| at));
             }
@@ -163,7 +230,11 @@ fn judge(
                 }
             }
         }
-        if reasons.is_empty() {
+        if let (true, Some(first)) = (reasons.is_empty(), again.first()) {
+            let words = shorten(&first.words);
+            let parts = again.iter().map(|part| part.name.clone()).collect();
+            harvest.partly.push(Partly { ticker: ticker.clone(), parts, words });
+        } else if reasons.is_empty() {
             harvest.succeeded.push(ticker.clone());
         } else {
             harvest.failed.push((ticker.clone(), shorten(&reasons.join("; "))));
@@ -173,11 +244,18 @@ fn judge(
     harvest.remarks.extend(unused.map(|(_, remark)| remark.clone()));
 }
 
-/// Whether a remark has the ticker as a word of its own.
+/// Whether a remark has the ticker as a word of its own, letter for letter.
 fn names(remark: &str, ticker: &Ticker) -> bool {
-    remark
-        .split(|c: char| !(c.is_ascii_alphanumeric() || "-_^=/+.".contains(c)))
-        .any(|word| word.trim_matches('.').eq_ignore_ascii_case(ticker.as_str()))
+    let belongs = |c: char| c.is_alphanumeric() || "-_^=/+.&$%#*!~@".contains(c);
+    remark.match_indices(ticker.as_str()).any(|(at, symbol)| {
+        let before = remark.get(..at).and_then(|text| text.chars().next_back());
+        // A full stop ends a sentence unless a letter follows.
+        let after = remark.get(at + symbol.len()..).unwrap_or_default().trim_start_matches('.');
+        let stops = remark.len() - at - symbol.len() - after.len();
+        let follows =
+            after.chars().next().is_some_and(|c| if stops == 0 { belongs(c) } else { c.is_alphanumeric() });
+        !before.is_some_and(belongs) && !follows
+    })
 }
 
 #[cfg(test)]

@@ -6,19 +6,33 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
+use super::entries::readable;
+use super::pieces::{elements, members};
 use crate::persist::record::words;
 use crate::redact;
 
 /// The answer, its entries not yet read: one that cannot be read costs only itself.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub struct Envelope<'a> {
-    #[serde(default)]
     pub status: Option<String>,
+    /// The entries, as they arrived.
+    pub data: Option<Vec<&'a [u8]>>,
+    errors: Vec<String>,
+}
+
+/// The answer as it should be.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(default)]
+    status: Option<String>,
     #[serde(borrow, default)]
-    pub data: Option<Vec<&'a RawValue>>,
+    data: Option<Vec<&'a RawValue>>,
     #[serde(default, deserialize_with = "few")]
     errors: Vec<String>,
 }
+
+/// What some editors and encoders put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Most characters of a provider's words that reach a report.
 const WORDS_CHARS_MAX: usize = 300;
@@ -43,12 +57,42 @@ pub fn check_values(body: &[u8]) -> Result<(), String> {
 impl<'a> Envelope<'a> {
     /// Reads the body of a success; the error says what is wrong with its shape.
     pub fn parse(body: &'a [u8]) -> Result<Self, String> {
-        let envelope: Self = serde_json::from_slice(body)
-            .map_err(|error| shorten(&format!("answer cannot be read: {error}")))?;
+        let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
+        let envelope = match serde_json::from_slice::<Wire<'_>>(body) {
+            Ok(Wire { status, data, errors }) => {
+                let data = data.map(|data| data.into_iter().map(|entry| entry.get().as_bytes()).collect());
+                Self { status, data, errors }
+            }
+            Err(error) => Self::salvage(body)
+                .map_err(|words| shorten(&format!("answer cannot be read: {error}{words}")))?,
+        };
         let status = envelope.status.as_deref().unwrap_or("missing");
-        if status != "ok" && envelope.data.is_none() {
+        if status != "ok" && envelope.data.as_ref().is_none_or(Vec::is_empty) {
             let errors = envelope.errors.join("; ");
             return Err(shorten(&format!("answer has the status `{status}` and no data: {errors}")));
+        }
+        Ok(envelope)
+    }
+
+    /// Reads an answer that the parser refuses because of a part of it: it is cut into its entries, of which each is
+    /// read by itself. The error has the words that stand where the entries should.
+    fn salvage(body: &'a [u8]) -> Result<Self, String> {
+        let mut envelope = Self { status: None, data: None, errors: Vec::new() };
+        for (name, value) in members(body).ok_or_else(String::new)? {
+            match name {
+                b"\"status\"" => envelope.status = Some(words(&readable(value))),
+                b"\"data\"" if value != b"null" => {
+                    let entries =
+                        elements(value).ok_or_else(|| format!("; data: {}", words(&readable(value))))?;
+                    envelope.data = Some(entries);
+                }
+                b"\"errors\"" => {
+                    let errors = elements(value).unwrap_or_else(|| vec![value]);
+                    let errors = errors.into_iter().filter(|error| *error != b"null").take(ERRORS_MAX);
+                    envelope.errors = errors.map(|error| shorten(&words(&readable(error)))).collect();
+                }
+                _ => {}
+            }
         }
         Ok(envelope)
     }
@@ -105,6 +149,7 @@ pub fn failure_words(body: &[u8]) -> String {
         #[serde(borrow)]
         detail: Option<&'a RawValue>,
     }
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let detail = serde_json::from_slice::<Failure<'_>>(body).ok().and_then(|failure| failure.detail);
     let text = match detail.map(RawValue::get) {
         Some(detail) => serde_json::from_str::<String>(detail).map_or(Cow::Borrowed(detail), Cow::Owned),
@@ -115,74 +160,4 @@ pub fn failure_words(body: &[u8]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_shape_is_checked_and_the_fault_named() {
-        for (body, expect) in [
-            ("{", "answer cannot be read: EOF while parsing an object at line 1 column 1"),
-            (
-                r#"{"status":"ok","data":{}}"#,
-                "answer cannot be read: invalid type: map, expected a sequence at line 1 column 22",
-            ),
-            (
-                r#"{"status":"error","data":null,"errors":["down","slow"]}"#,
-                "answer has the status `error` and no data: down; slow",
-            ),
-        ] {
-            assert_eq!(Envelope::parse(body.as_bytes()).unwrap_err(), expect);
-        }
-    }
-
-    #[test]
-    fn an_entry_that_cannot_be_read_costs_only_itself() {
-        let envelope =
-            Envelope::parse(br#"{"status":"ok","data":[null,{"ticker":"A","data":1e999}]}"#).unwrap();
-        assert_eq!(envelope.data.unwrap().len(), 2);
-    }
-
-    #[test]
-    fn failures_speak_in_the_providers_words() {
-        assert_eq!(failure_words(br#"{"detail":"Rate limit"}"#), "Rate limit");
-        assert_eq!(failure_words(br#"{"detail":[{"loc":["body"]}]}"#), r#"[{"loc":["body"]}]"#);
-        assert_eq!(failure_words(b"<html>\nbad gateway"), "<html> bad gateway");
-        assert_eq!(failure_words("é".repeat(1000).as_bytes()).chars().count(), WORDS_CHARS_MAX);
-    }
-
-    #[test]
-    fn words_stay_short_whatever_is_said() {
-        let long = "x".repeat(1 << 20);
-        for body in [
-            json!({"status": long}),
-            json!({"status": "ok", "data": long}),
-            json!({"status": "error", "errors": [long]}),
-        ] {
-            let error = Envelope::parse(body.to_string().as_bytes()).unwrap_err();
-            assert!(error.chars().count() <= WORDS_CHARS_MAX + 1, "{} bytes", error.len());
-        }
-        let body = json!({"status": "ok", "data": [], "errors": vec![&long[..2000]; 5000]}).to_string();
-        let envelope = Envelope::parse(body.as_bytes()).unwrap();
-        assert_eq!(envelope.errors().len(), ERRORS_MAX);
-        assert!(envelope.errors().iter().all(|error| error.len() <= WORDS_CHARS_MAX + '…'.len_utf8()));
-    }
-
-    #[test]
-    fn an_answer_of_tiny_values_is_too_much() {
-        let body = [b"[0".as_slice(), &b",0".repeat(VALUES_MAX), b"]"].concat();
-        check_values(&body).unwrap();
-        let error = check_values(&[&body, b",".as_slice()].concat()).unwrap_err();
-        assert_eq!(error, "answer has too many values: 2500001, limit 2500000");
-    }
-
-    proptest! {
-        #[test]
-        fn no_body_panics(body: Vec<u8>) {
-            let _ = Envelope::parse(&body);
-            let _ = failure_words(&body);
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,10 @@
 //! The provider services: what is sent to them, what their answers mean.
 
 pub mod answer;
+pub mod blame;
+mod entries;
 pub mod envelope;
+mod pieces;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -23,6 +26,8 @@ pub struct Call<'a> {
     pub endpoint: &'static str,
     pub scope: Scope,
     pub tickers: &'a [Ticker],
+    /// The parts of each ticker's answer that are asked for; none means all.
+    pub parts: &'a [String],
     /// RFC 3339.
     pub run_time: &'a str,
 }
@@ -33,6 +38,8 @@ struct Body<'a> {
     scope: &'static str,
     job_id: &'static str,
     run_time: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    indicators: &'a [String],
 }
 
 impl Call<'_> {
@@ -46,6 +53,7 @@ impl Call<'_> {
             scope: self.scope.name(),
             job_id: self.job.name,
             run_time: self.run_time,
+            indicators: self.parts,
         };
         OutboundRequest {
             method: Method::POST,

@@ -87,14 +87,21 @@ fn scope(text: &str, errors: &mut Vec<FieldError>) -> Option<Scope> {
     scope
 }
 
+/// A time without a zone, and perhaps without seconds, which is UTC's: as the services themselves take it.
+fn zoneless(text: &str) -> Option<DateTime<Utc>> {
+    let with = |rest: &&str| DateTime::parse_from_rfc3339(&format!("{text}{rest}")).ok();
+    ["Z", ":00Z"].iter().find_map(with).map(|time| time.to_utc())
+}
+
 fn time(text: &str, errors: &mut Vec<FieldError>) -> Option<DateTime<Utc>> {
-    match DateTime::parse_from_rfc3339(text.trim()) {
-        Ok(time) => Some(time.to_utc()),
-        Err(error) => {
+    let text = text.trim();
+    match DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()) {
+        Ok(time) => Some(time),
+        Err(error) => zoneless(text).or_else(|| {
             let message = format!("must be an RFC 3339 time such as 2026-01-31T18:00:00Z: {error}");
             errors.push(FieldError::new("run_time", excerpt(text), message));
             None
-        }
+        }),
     }
 }
 

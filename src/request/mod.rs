@@ -3,14 +3,17 @@
 mod body;
 pub mod problem;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, SecondsFormat, SubsecRound, TimeDelta, Utc};
 use http::HeaderMap;
 
+use crate::connections::LastCalls;
 use crate::firestore::path::fnv1a_128;
 use crate::job::{self, Job, Scope, Ticker};
 use crate::ledger::new_uuid;
 use crate::ports::World;
-use crate::run::{self, Counts, Resources, RunState, Status};
+use crate::run::{self, Counts, Resources, RunState, Status, WatchlistProblems};
 use crate::telemetry::context;
 pub use body::Body;
 use problem::{FieldError, Problem};
@@ -19,6 +22,8 @@ use problem::{FieldError, Problem};
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
+/// Hexadecimal digits by which two jobs of one minute are told apart: 64 bits, no two of them meet by chance.
+const TICK_DIGEST_CHARS: usize = 16;
 /// A schedule time this far ahead of our clock is still a tick of now.
 const TICK_AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
 
@@ -31,6 +36,8 @@ pub struct Trigger {
     pub run_time: DateTime<Utc>,
     pub run_id: String,
     pub source: run::Trigger,
+    /// The scheduled time, where it is a tick.
+    tick: Option<DateTime<Utc>>,
     digest: String,
 }
 
@@ -57,7 +64,7 @@ pub fn parse_job(
         errors.push(FieldError::new("scope", scope.name(), format!("{} covers {}", job.name, job.scope)));
     }
     Problem::check(errors)?;
-    trigger(job, job.scope, body, headers, world, true)
+    trigger(job, job.scope, body, headers, world)
 }
 
 /// Reads a request to run any job by its name; the scope may be another than the job's.
@@ -76,7 +83,7 @@ pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<T
         let message = format!("{} cannot run with it; its own scope is {}", job.name, job.scope);
         return Err(Problem::invalid(vec![FieldError::new("scope", scope.name(), message)]));
     }
-    trigger(job, scope, body, headers, world, false)
+    trigger(job, scope, body, headers, world)
 }
 
 fn unknown_job(name: &str) -> Problem {
@@ -93,7 +100,6 @@ fn trigger(
     body: Body,
     headers: &HeaderMap,
     world: &World,
-    may_be_tick: bool,
 ) -> Result<Trigger, Problem> {
     let tickers = body.tickers.filter(|tickers| !tickers.is_empty());
     if scope == Scope::None
@@ -104,19 +110,33 @@ fn trigger(
     }
     let now = world.clock.now();
     let given = digest(job, scope, tickers.as_deref(), body.run_time);
-    let tick = if may_be_tick { schedule_time(headers, now) } else { None };
+    let tick = schedule_time(headers, now);
     let key = idempotency_key(headers)?;
     let (run_id, source, digest) = match (tick, key) {
-        // A tick is the same whatever an operator changes in the job's body between two tries.
         (Some(tick), _) => {
-            let time = tick.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-            (format!("{}_{time}", job.name), run::Trigger::Scheduler, "tick".to_owned())
+            let id = tick_id(job, scope, tickers.as_deref(), tick);
+            (id, run::Trigger::Scheduler, "tick".to_owned())
         }
         (None, Some(key)) => (format!("{}_key_{key}", job.name), run::Trigger::Manual, given),
         (None, None) => (new_uuid(world), run::Trigger::Manual, given),
     };
     let run_time = body.run_time.or(tick).unwrap_or(now);
-    Ok(Trigger { job, scope, tickers, run_time, run_id, source, digest })
+    Ok(Trigger { job, scope, tickers, run_time, run_id, source, tick, digest })
+}
+
+/// The run of a tick: the same whatever else an operator changes in the job's body between two tries. Jobs of Cloud
+/// Scheduler that share a route and a time, but not what they ask for, are told apart by that.
+pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTime<Utc>) -> String {
+    let time = tick.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let plain = format!("{}_{time}", job.name);
+    if scope == job.scope && tickers.is_none() {
+        return plain;
+    }
+    let mut tickers = tickers.unwrap_or_default().to_vec();
+    tickers.sort_unstable();
+    let hash = digest(job, scope, Some(&tickers), None);
+    let short = hash.get(..TICK_DIGEST_CHARS).unwrap_or(&hash);
+    format!("{plain}_{short}")
 }
 
 /// The tick's time, the same on every retry. A run that is forced by hand may carry the time of the
@@ -139,7 +159,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 }
 
 fn digest(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, run_time: Option<DateTime<Utc>>) -> String {
-    let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join(","));
+    // A ticker may have any character that can be seen, but no line break.
+    let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join("\n"));
     format!("{:032x}", fnv1a_128(format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name).as_bytes()))
 }
 
@@ -157,6 +178,7 @@ impl Trigger {
             request_digest: self.digest,
             tickers_given: self.tickers,
             status: Status::Running,
+            scheduled_at: self.tick,
             attempt: 1,
             created_at: now,
             started_at: now,
@@ -166,12 +188,19 @@ impl Trigger {
             tickers_requested: 0,
             pending: Vec::new(),
             failed: Vec::new(),
+            controls: BTreeMap::new(),
+            account: None,
             counts: Counts::default(),
             remarks: Vec::new(),
+            watchlist_problems: WatchlistProblems::default(),
             stopped: None,
             trace_id: context::current().map(|request| request.trace.trace_id()),
             resources: Resources::default(),
+            last_calls: LastCalls::default(),
             counted: None,
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -118,6 +118,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "The caller is not allowed", detail)
     }
 
+    /// What was ordered is not done now, for a reason that passes.
+    pub fn not_now(detail: impl Into<String>, retry_after: Duration) -> Self {
+        let problem = Self::new(StatusCode::CONFLICT, "/problems/not-now", "Not now", detail);
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
     /// Something this service needs is missing; come again.
     pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
         let problem =

@@ -8,8 +8,8 @@
 //!      └────────────────────────────────────── half-open ──────────┘
 //! ```
 //!
-//! The [`Window`] of an instance's own calls says when to open; the [`Shared`] state, one document
-//! for all instances, says who may call.
+//! There is one for each endpoint of a provider. The [`Window`] of a run's own calls says when to doubt the provider
+//! ([`super::diagnosis`] decides); the [`Shared`] state, which all instances read, says who may call.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -40,14 +40,14 @@ impl BreakerConfig {
     }
 }
 
-/// The latest calls of this instance to one provider.
+/// The latest calls of a run to one endpoint.
 #[derive(Clone, Debug, Default)]
 pub struct Window {
     failed: VecDeque<bool>,
 }
 
 impl Window {
-    /// Notes a call; true where the breaker must open.
+    /// Notes a call; true where too many have failed.
     pub fn record(&mut self, failed: bool, config: &BreakerConfig) -> bool {
         if self.failed.len() >= config.window {
             self.failed.pop_front();

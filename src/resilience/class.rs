@@ -26,10 +26,12 @@ pub enum Class {
     Refused,
     /// The answer cannot be read: broken off, no JSON, wrong shape.
     Malformed,
+    /// There is no token to call with, as Google's endpoint is out of reach: the provider was not called.
+    Token,
 }
 
 impl Class {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Connect,
         Self::Timeout,
         Self::Unavailable,
@@ -38,6 +40,7 @@ impl Class {
         Self::BadBatch,
         Self::Refused,
         Self::Malformed,
+        Self::Token,
     ];
 
     /// The name in logs, metric labels and reports.
@@ -51,6 +54,7 @@ impl Class {
             Self::BadBatch => "bad_batch",
             Self::Refused => "refused",
             Self::Malformed => "malformed",
+            Self::Token => "token",
         }
     }
 

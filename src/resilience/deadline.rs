@@ -45,9 +45,37 @@ impl Deadline {
     }
 }
 
+/// A tick's run has ended this long before the next tick is due: Cloud Scheduler holds that one back while it waits.
+const BEFORE_NEXT_TICK: Duration = Duration::from_secs(10);
+
+/// So long may a tick's run take in any case. An attempt so late would do nothing else, and be tried again all the same.
+const TICK_MIN: Duration = Duration::from_secs(30);
+
+/// How long a request may work on a tick's run: as long as any (`limit`), but not into the job's next tick.
+pub fn length_of_tick(limit: Duration, until_next_tick: Duration) -> Duration {
+    until_next_tick.saturating_sub(BEFORE_NEXT_TICK).max(TICK_MIN).min(limit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ticks_run_ends_before_the_next_tick() {
+        for (limit, left, expected) in [
+            // On time; after some retries; the next tick is tomorrow; a platform that ends requests early.
+            (840, 300, 290),
+            (840, 60, 50),
+            (840, 86_400, 840),
+            (25, 300, 25),
+            // Too late to do anything without running into it.
+            (840, 35, 30),
+            (840, 0, 30),
+        ] {
+            let length = length_of_tick(Duration::from_secs(limit), Duration::from_secs(left));
+            assert_eq!(length, Duration::from_secs(expected), "{left} s before the next tick");
+        }
+    }
 
     #[test]
     fn calls_stop_before_they_are_cut_and_time_is_kept_to_close() {

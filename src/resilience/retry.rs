@@ -1,4 +1,7 @@
 //! What happens to a batch whose call failed.
+//!
+//! Only a single ticker can ever fail for good, and not by this decision alone: it is accused, and convicted when the
+//! provider answers a later call. A batch is taken apart until the accused stand alone.
 
 use std::time::Duration;
 
@@ -16,14 +19,8 @@ pub struct Failure {
     pub tickers: usize,
     /// What the provider asked for.
     pub retry_after: Option<Duration>,
-    /// Whether the provider answered another batch of this run since this one, or the one it is a piece
-    /// of, was first tried.
-    pub provider_answers_others: bool,
-    /// Whether it failed before, as a piece of a batch or in an earlier attempt, and the provider answered
-    /// another since its own first try: then it is the cause, not bad luck and not an outage.
-    pub is_proven: bool,
-    /// Whether the run may still spend calls on splitting.
-    pub may_split: bool,
+    /// Whether the endpoint has answered another call since this batch, or the one it is a piece of, was first tried.
+    pub answers_others: bool,
     /// Any random number.
     pub jitter: u64,
 }
@@ -31,11 +28,13 @@ pub struct Failure {
 /// What to do with the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Try it again after the wait; `pause` holds back the provider's other batches too.
-    Retry { after: Duration, pause: bool },
-    /// Try its halves.
+    /// Try it again after the wait.
+    Retry { after: Duration },
+    /// Try its pieces.
     Split,
-    /// Its tickers have failed for good.
+    /// Its one ticker has failed, unless it turns out that the provider was down.
+    Accuse,
+    /// It has failed for good: there is no ticker that could be at fault.
     Fail,
     /// Its tickers stay pending: a later request may succeed.
     Postpone,
@@ -43,48 +42,57 @@ pub enum Decision {
     Stop,
 }
 
+/// Tries of a whole batch while the provider answers others: what fails twice has a reason.
+const ATTEMPTS_BESIDE_OTHERS: u32 = 2;
+/// Tries of a single ticker to which there is no answer in time.
+const TIMEOUT_ATTEMPTS_MAX: u32 = 2;
 /// Tries of a batch whose answer cannot be read.
 const MALFORMED_ATTEMPTS_MAX: u32 = 2;
 
 /// Decides by the failure policy.
 pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
-    let splittable = failure.tickers > 1 && failure.may_split;
     match failure.class {
         Class::Unauthorized => Decision::Stop,
-        Class::Refused => Decision::Fail,
-        Class::BadBatch if splittable => Decision::Split,
-        Class::BadBatch => Decision::Fail,
-        Class::RateLimited if failure.attempt < failure.attempts_max => retry(failure, backoff, true),
         Class::RateLimited => Decision::Postpone,
-        // Before a single ticker may be given up as the cause, it has all its tries.
-        Class::Malformed
-            if failure.is_proven && failure.tickers == 1 && failure.attempt < failure.attempts_max =>
-        {
-            retry(failure, backoff, false)
+        // Nobody's fault but the token endpoint's: no ticker is the cause.
+        Class::Token if failure.attempt < failure.attempts_max => {
+            Decision::Retry { after: wait(failure, backoff) }
         }
-        Class::Malformed if failure.attempt < failure.attempts_max.min(MALFORMED_ATTEMPTS_MAX) => {
-            retry(failure, backoff, false)
+        Class::Token => Decision::Postpone,
+        Class::BadBatch => match failure.tickers {
+            0 => Decision::Fail,
+            1 => Decision::Accuse,
+            _ => Decision::Split,
+        },
+        class => {
+            let tries_max = match (failure.tickers, class) {
+                // As long again for the same silence: once more is enough.
+                (1, Class::Timeout) => failure.attempts_max.min(TIMEOUT_ATTEMPTS_MAX),
+                (0 | 1, _) => failure.attempts_max,
+                // A half needs half the time.
+                (_, Class::Timeout) => 1,
+                (_, Class::Malformed) => failure.attempts_max.min(MALFORMED_ATTEMPTS_MAX),
+                _ if failure.answers_others => failure.attempts_max.min(ATTEMPTS_BESIDE_OTHERS),
+                _ => failure.attempts_max,
+            };
+            match failure.tickers {
+                _ if failure.attempt < tries_max => Decision::Retry { after: wait(failure, backoff) },
+                0 => Decision::Postpone,
+                1 => Decision::Accuse,
+                _ => Decision::Split,
+            }
         }
-        Class::Connect | Class::Timeout | Class::Unavailable if failure.attempt < failure.attempts_max => {
-            retry(failure, backoff, failure.retry_after.is_some())
-        }
-        // Exhausted. Where the provider answers others, something in this batch is the cause.
-        _ if failure.provider_answers_others && splittable => Decision::Split,
-        _ if failure.is_proven && failure.tickers == 1 => Decision::Fail,
-        _ => Decision::Postpone,
     }
 }
 
-fn retry(failure: &Failure, backoff: &Backoff, pause: bool) -> Decision {
+fn wait(failure: &Failure, backoff: &Backoff) -> Duration {
     let delay = backoff.delay(failure.attempt, failure.jitter);
-    Decision::Retry { after: failure.retry_after.map_or(delay, |asked| asked.max(delay)), pause }
+    failure.retry_after.map_or(delay, |asked| asked.max(delay))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const BACKOFF_MAX: Duration = Duration::from_secs(20);
 
     fn failure(class: Class) -> Failure {
         Failure {
@@ -93,65 +101,89 @@ mod tests {
             attempts_max: 4,
             tickers: 50,
             retry_after: None,
-            provider_answers_others: false,
-            is_proven: false,
-            may_split: true,
+            answers_others: false,
             jitter: 7,
         }
     }
 
     fn check(failure: Failure) -> Decision {
-        decide(&failure, &Backoff::try_new(Duration::from_millis(500), BACKOFF_MAX).unwrap())
+        decide(&failure, &Backoff::try_new(Duration::from_millis(500), Duration::from_secs(20)).unwrap())
+    }
+
+    fn is_retry(failure: Failure) -> bool {
+        matches!(check(failure), Decision::Retry { .. })
     }
 
     #[test]
-    fn transient_failures_are_retried_up_to_the_limit() {
-        for class in [Class::Connect, Class::Timeout, Class::Unavailable] {
-            assert!(matches!(check(failure(class)), Decision::Retry { pause: false, .. }));
-            assert_eq!(check(Failure { attempt: 4, ..failure(class) }), Decision::Postpone);
+    fn transient_failures_are_retried_up_to_the_limit_and_then_taken_apart() {
+        for class in [Class::Connect, Class::Unavailable, Class::Refused] {
+            assert!(is_retry(Failure { attempt: 3, ..failure(class) }), "{class:?}");
+            assert_eq!(check(Failure { attempt: 4, ..failure(class) }), Decision::Split, "{class:?}");
         }
     }
 
     #[test]
-    fn the_providers_own_wait_is_obeyed_when_longer() {
-        let asked = Failure { retry_after: Some(Duration::from_secs(30)), ..failure(Class::RateLimited) };
-        assert_eq!(check(asked), Decision::Retry { after: Duration::from_secs(30), pause: true });
-        let short =
-            Failure { retry_after: Some(Duration::ZERO), jitter: 400_000, ..failure(Class::Unavailable) };
-        assert_eq!(check(short), Decision::Retry { after: Duration::from_millis(400), pause: true });
+    fn while_the_provider_answers_others_a_batch_is_taken_apart_sooner() {
+        let beside = Failure { answers_others: true, ..failure(Class::Unavailable) };
+        assert!(is_retry(beside));
+        assert_eq!(check(Failure { attempt: 2, ..beside }), Decision::Split);
     }
 
     #[test]
-    fn a_rejected_batch_is_split_down_to_one_ticker_that_fails_alone() {
+    fn a_single_ticker_has_all_its_tries_and_is_then_accused() {
+        for class in [Class::Connect, Class::Unavailable, Class::Refused, Class::Malformed] {
+            let alone = Failure { tickers: 1, answers_others: true, ..failure(class) };
+            assert!(is_retry(Failure { attempt: 3, ..alone }), "{class:?}");
+            assert_eq!(check(Failure { attempt: 4, ..alone }), Decision::Accuse, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_of_the_batch_is_never_repeated_as_it_is() {
         assert_eq!(check(failure(Class::BadBatch)), Decision::Split);
-        assert_eq!(check(Failure { tickers: 1, ..failure(Class::BadBatch) }), Decision::Fail);
-        assert_eq!(check(Failure { may_split: false, ..failure(Class::BadBatch) }), Decision::Fail);
+        assert_eq!(check(Failure { tickers: 1, ..failure(Class::BadBatch) }), Decision::Accuse);
+        assert_eq!(check(Failure { tickers: 0, ..failure(Class::BadBatch) }), Decision::Fail);
     }
 
     #[test]
-    fn an_exhausted_batch_is_split_only_while_the_provider_answers_others() {
-        let exhausted = Failure { attempt: 4, ..failure(Class::Unavailable) };
-        assert_eq!(check(exhausted), Decision::Postpone);
-        let alone = Failure { provider_answers_others: true, ..exhausted };
-        assert_eq!(check(alone), Decision::Split);
-        assert_eq!(check(Failure { tickers: 1, ..alone }), Decision::Postpone, "may be bad luck");
-        assert_eq!(check(Failure { tickers: 1, is_proven: true, ..alone }), Decision::Fail);
-        assert_eq!(check(Failure { may_split: false, ..alone }), Decision::Postpone);
+    fn what_takes_too_long_is_halved_at_once() {
+        assert_eq!(check(failure(Class::Timeout)), Decision::Split);
+        let alone = Failure { tickers: 1, ..failure(Class::Timeout) };
+        assert!(is_retry(alone));
+        assert_eq!(check(Failure { attempt: 2, ..alone }), Decision::Accuse);
     }
 
     #[test]
     fn an_unreadable_answer_is_asked_for_once_more() {
-        assert!(matches!(check(failure(Class::Malformed)), Decision::Retry { .. }));
-        let again = Failure { attempt: 2, ..failure(Class::Malformed) };
-        assert_eq!(check(again), Decision::Postpone);
-        let proven = Failure { tickers: 1, is_proven: true, ..again };
-        assert!(matches!(check(proven), Decision::Retry { .. }));
-        assert_eq!(check(Failure { attempt: 4, ..proven }), Decision::Fail);
+        assert!(is_retry(failure(Class::Malformed)));
+        assert_eq!(check(Failure { attempt: 2, ..failure(Class::Malformed) }), Decision::Split);
     }
 
     #[test]
-    fn refusals_are_not_repeated() {
+    fn a_call_without_tickers_is_left_to_the_next_attempt() {
+        let call = Failure { tickers: 0, ..failure(Class::Unavailable) };
+        assert!(is_retry(call));
+        assert_eq!(check(Failure { attempt: 4, ..call }), Decision::Postpone);
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_when_longer() {
+        let asked = Duration::from_secs(30);
+        let decision = check(Failure { retry_after: Some(asked), ..failure(Class::Unavailable) });
+        assert_eq!(decision, Decision::Retry { after: asked });
+    }
+
+    #[test]
+    fn no_ticker_is_the_cause_of_a_missing_token() {
+        for tickers in [1, 50] {
+            let failure = Failure { tickers, answers_others: true, ..failure(Class::Token) };
+            assert!(is_retry(failure));
+            assert_eq!(check(Failure { attempt: 4, ..failure }), Decision::Postpone);
+        }
+    }
+
+    #[test]
+    fn without_permission_nothing_is_tried_again() {
         assert_eq!(check(failure(Class::Unauthorized)), Decision::Stop);
-        assert_eq!(check(failure(Class::Refused)), Decision::Fail);
     }
 }

@@ -10,6 +10,7 @@ pub(crate) fn state() -> RunState {
         request_digest: String::new(),
         tickers_given: None,
         status: Status::Running,
+        scheduled_at: None,
         attempt: 1,
         created_at: DateTime::UNIX_EPOCH,
         started_at: DateTime::UNIX_EPOCH,
@@ -18,19 +19,23 @@ pub(crate) fn state() -> RunState {
         planned: true,
         tickers_requested: 3,
         pending: vec![],
+        controls: BTreeMap::new(),
         failed: vec![],
+        account: None,
         counts: Counts::default(),
         remarks: vec![],
+        watchlist_problems: WatchlistProblems::default(),
         stopped: None,
         trace_id: None,
         resources: Resources::default(),
+        last_calls: LastCalls::default(),
         counted: None,
     }
 }
 
 pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
     let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
-    Work { endpoint: endpoint.into(), tickers, reason: None, tries: 0 }
+    Work { endpoint: endpoint.into(), tickers, parts: Vec::new(), reason: None, tries: 0 }
 }
 
 pub(crate) fn failure(endpoint: &str, ticker: &str) -> Failure {
@@ -68,4 +73,23 @@ fn resuming_takes_up_what_is_pending_and_else_what_failed() {
     let mut run = RunState { failed: vec![failure("/a", "A"), failure("/a", "B")], ..state() };
     run.resume(DateTime::UNIX_EPOCH);
     assert_eq!((run.pending, run.failed), (vec![work("/a", &["A", "B"])], vec![]));
+}
+
+#[test]
+fn only_a_run_that_has_ended_with_failures_can_be_tried_again() {
+    let partial = RunState { status: Status::Partial, failed: vec![failure("/a", "A")], ..state() };
+    assert!(partial.can_try_again());
+    assert!(!RunState { failed: vec![], ..partial.clone() }.can_try_again(), "records alone were rejected");
+    assert!(!RunState { status: Status::Succeeded, ..partial }.can_try_again());
+}
+
+#[test]
+fn the_latest_remarks_are_kept_each_once() {
+    let mut run = state();
+    for number in 0..REMARKS_MAX + 10 {
+        run.remark(format!("remark {number}"));
+        run.remark(format!("remark {number}"));
+    }
+    assert_eq!(run.remarks.len(), REMARKS_MAX);
+    assert_eq!((run.remarks[0].as_str(), run.remarks[REMARKS_MAX - 1].as_str()), ("remark 10", "remark 59"));
 }

@@ -6,7 +6,7 @@ import { DESKTOP, PHONE, accessibilityFaults, overflow } from "./support/browser
 import { runAddress, runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { HANG, RESET } from "./support/mock.js";
 import { disaster, failedCalls, failedRun, troubled } from "./support/trouble.js";
-import { fresh, report } from "./support/world.js";
+import { fresh, line, report } from "./support/world.js";
 
 useBrowser();
 
@@ -25,7 +25,7 @@ const bad = failedRun();
 const good = report("finnhub-quote-portfolio");
 const STATES = {
   "all is well": [{}, "/", "#runs tbody tr"],
-  "much is wrong": [{ "GET /status": troubled(), "GET /runs": { runs: [bad], next_page_token: "x" }, ...runAnswers(bad) }, "/", ".alert .mono"],
+  "much is wrong": [{ "GET /status": troubled(), "GET /runs": { runs: [line(bad)], next_page_token: "x" }, ...runAnswers(bad) }, "/", ".alert .mono"],
   "long names": [{ "GET /status": longNames() }, "/", ".alert"],
   "no runs yet": [{ "GET /status": fresh(), "GET /runs": { runs: [], next_page_token: null } }, "/", "#runs .empty"],
   "loading": [{ "GET /status": HANG, "GET /runs": HANG }, "/", ".loading"],

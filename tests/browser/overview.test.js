@@ -6,7 +6,7 @@ import { eventually } from "./support/browser.js";
 import { runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { HANG, RESET } from "./support/mock.js";
 import { failedRun, troubled } from "./support/trouble.js";
-import { fresh, healthy, report } from "./support/world.js";
+import { at, fresh, healthy, line, report } from "./support/world.js";
 
 useBrowser();
 
@@ -18,7 +18,7 @@ test("every job and every provider of the status is shown", () => visit({}, asyn
   assert.deepEqual(await page.locator("#jobs tbody .name").allInnerTexts(), status.jobs.map(({ job }) => job));
   assert.deepEqual(await page.locator(".card h3").allInnerTexts(), [...status.services.map(({ provider }) => provider), "Firestore"]);
   const finnhub = await text(page, "[data-provider=finnhub]");
-  for (const fact of ["healthy", "7 ms", "closed", "1 of 4"]) assert.ok(finnhub.includes(fact), `${fact} in ${finnhub}`);
+  for (const fact of ["healthy", "by its calls", "closed", "1 of 4"]) assert.ok(finnhub.includes(fact), `${fact} in ${finnhub}`);
   const row = await text(page, "#jobs tbody tr");
   for (const fact of ["succeeded", "508 tickers", "100 %", "last 20 runs", "Tue 18:00 New York", "Wed 00:00 Berlin"]) {
     assert.ok(row.includes(fact), `${fact} in ${row}`);
@@ -74,7 +74,7 @@ test("what a provider says never becomes markup", () => visit(
 test("an open breaker says until when and why, and an overdue job since when", () => visit({ "GET /status": troubled() }, async (page) => {
   await page.locator(".card").first().waitFor();
   const card = await text(page, "[data-provider=tiingo]");
-  for (const fact of ["unhealthy", "open", "until", "12 of the last 20 calls failed", "no answer within 5 s", "12 in a row"]) {
+  for (const fact of ["unhealthy", "open", "until", "12 of the last 20 calls failed", "no answer within 30 s", "no answer in 30.0 s", "12 in a row"]) {
     assert.ok(card.includes(fact), `${fact} in ${card}`);
   }
   const row = await page.locator("#jobs tr", { hasText: "alpha-vantage" }).innerText();
@@ -85,7 +85,7 @@ test("an open breaker says until when and why, and an overdue job since when", (
 test("a breaker is reset only after a confirmation", () => visit(
   { "GET /status": troubled(), "POST /breakers/tiingo/reset": { provider: "tiingo", breaker: {} } },
   async (page, server) => {
-    const reset = page.locator("[data-provider=tiingo] button");
+    const reset = page.locator("[data-provider=tiingo] [data-action=reset-breaker]");
     await reset.click();
     await page.getByRole("button", { name: "Cancel" }).click();
     assert.ok(await reset.evaluate((button) => button === document.activeElement), "focus is back on the button");
@@ -97,10 +97,33 @@ test("a breaker is reset only after a confirmation", () => visit(
   },
 ));
 
+test("a probe is made only after a confirmation, and its result is told", () => visit(
+  { "GET /status": healthy(), "POST /providers/alphavantage/probe": { probed_at: at(0), latency_ms: 10_400, status_code: 200, error: null } },
+  async (page, server) => {
+    const probes = () => server.named("POST /providers/alphavantage/probe").length;
+    await page.locator("[data-provider=alphavantage] [data-action=probe]").click();
+    await page.getByText("costs one request of the provider's quota").waitFor();
+    assert.equal(probes(), 0);
+    await page.getByRole("button", { name: "Probe", exact: true }).click();
+    await eventually(probes, 1);
+    await page.locator("#announcer", { hasText: "alphavantage is healthy." }).waitFor({ state: "attached" });
+  },
+));
+
+test("a probe that is refused says why", () => visit(
+  { "GET /status": fresh(), "POST /providers/tiingo/probe": [409, { title: "Not now", detail: "a run needs the provider" }] },
+  async (page) => {
+    await page.locator("[data-provider=tiingo]", { hasText: "nothing yet: it was never called" }).waitFor();
+    await page.locator("[data-provider=tiingo] [data-action=probe]").click();
+    await page.getByRole("button", { name: "Probe", exact: true }).click();
+    await page.locator("#notices").getByText("409 Not now: a run needs the provider").waitFor();
+  },
+));
+
 test("a reset that is refused says why", () => visit(
   { "GET /status": troubled(), "POST /breakers/tiingo/reset": [503, { title: "Firestore is unavailable", detail: "no answer" }] },
   async (page) => {
-    await page.locator("[data-provider=tiingo] button").click();
+    await page.locator("[data-provider=tiingo] [data-action=reset-breaker]").click();
     await page.getByRole("button", { name: "Close the breaker" }).click();
     await page.locator("#notices").getByText("503 Firestore is unavailable: no answer").waitFor();
     await page.getByRole("button", { name: "Dismiss" }).click();
@@ -182,8 +205,8 @@ test("filters are part of the address and of the question", () => visit({}, asyn
 
 test("older runs are one link away, and back", () => visit({
   "GET /runs": ({ url }) => (url.searchParams.get("page_token") === "next+/="
-    ? { runs: [report("polygon-news-market")], next_page_token: null }
-    : { runs: [report("tiingo-daily-prices")], next_page_token: "next+/=" }),
+    ? { runs: [line(report("polygon-news-market"))], next_page_token: null }
+    : { runs: [line(report("tiingo-daily-prices"))], next_page_token: "next+/=" }),
 }, async (page) => {
   await page.getByText("Older runs").click();
   await eventually(() => page.locator("#runs tbody .name").allInnerTexts(), ["polygon-news-market"]);

@@ -66,7 +66,7 @@ test("services, jobs and alerts are those of the status", options, () => visit("
   assert.equal(jobs.length, 11);
   const pills = async (name) => page.locator(`[data-provider=${name}] .pill`).allInnerTexts();
   for (const { provider, healthy, breaker } of services) {
-    assert.deepEqual(await pills(provider), [healthy ? "healthy" : "unhealthy", breaker.position.replace("_", " ")], provider);
+    assert.deepEqual(await pills(provider), [healthy === null ? "unknown" : healthy ? "healthy" : "unhealthy", breaker.position.replace("_", " ")], provider);
   }
   assert.deepEqual(await pills("firestore"), [firestore.reachable ? "reachable" : "unreachable"]);
   assert.deepEqual(await page.locator("#jobs tbody .name").allInnerTexts(), jobs.map(({ job }) => job));

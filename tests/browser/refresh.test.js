@@ -74,12 +74,12 @@ test("a refresh changes texts in place and leaves focus and scroll alone", () =>
     document.querySelectorAll("#jobs tr").forEach((row) => { row.before_refresh = true; });
   });
   const world = healthy();
-  world.services[0].latency_ms = 77;
+  world.services[0].connections.calls_in_flight = 77;
   world.jobs[9].recent_runs.unshift({ ...world.jobs[9].recent_runs[0], run_id: "new", run_status: "failed", stopped: "it broke" });
   server.answers["GET /status"] = world;
   // By script: a real click would move the focus.
   await page.evaluate(() => document.querySelector("[data-action=refresh]").click());
-  await page.locator("[data-provider=tiingo]", { hasText: "77 ms" }).waitFor();
+  await page.locator("[data-provider=tiingo]", { hasText: "77 of 4" }).waitFor();
   await page.locator("[data-key=polygon-news-market]", { hasText: "it broke" }).waitFor();
   const kept = await page.evaluate(() => ({
     focus: document.activeElement.getAttribute("data-job"), scroll: scrollY,

@@ -30,6 +30,7 @@ use crate::tidy::generated::check_file;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
+use crate::world::listening::listen;
 
 /// Where the samples are.
 const STORED: &str = "tests/it/logging.jsonl";
@@ -117,6 +118,7 @@ fn config() -> Config {
             "tiingo_service_url" => "http://tiingo.test",
             "inbound_auth" => "oidc",
             "scheduler_service_account" => "scheduler@example.com",
+            "oidc_audience" => "https://orchestrator.test",
             "operator_token" => OPERATOR_TOKEN,
             "breaker_min_calls" => "3",
             "breaker_open_seconds" => "5",
@@ -134,7 +136,9 @@ fn get(path: &str, authorization: &str) -> Request<Body> {
 fn run(key: &str) -> Request<Body> {
     let request = Request::post("/tiingo/daily-prices").header("idempotency-key", key);
     let request = request.header(AUTHORIZATION, format!("Bearer {OPERATOR_TOKEN}"));
-    request.body(Body::from(r#"{"tickers": ["AAPL", "MSFT"]}"#)).expect("a request")
+    request
+        .body(Body::from(r#"{"tickers": ["AAPL", "AMZN", "GOOG", "META", "MSFT", "NVDA"]}"#))
+        .expect("a request")
 }
 
 /// One request after another, so that each kind of line is written.
@@ -185,8 +189,7 @@ fn lines() -> Vec<Json> {
     let origin = Origin { project: "world".to_owned(), instance: instance.id.clone() };
     let log = JsonLog::new(Level::DEBUG, clock, origin, sink);
     let service = router(Arc::new(App::new(config(), world, instance)));
-    tracing::subscriber::with_default(log, || executor.run(story(service, handle, weather)))
-        .expect("the story comes to its end");
+    listen(log, || executor.run(story(service, handle, weather))).expect("the story comes to its end");
     let written = written.lock().expect("lines");
     written.iter().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }

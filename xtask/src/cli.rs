@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use sim::providers::Pace;
 
 use crate::gcloud::Mode;
 use crate::limits::Platform;
@@ -165,9 +166,21 @@ pub struct UpArgs {
     /// Without it every part gets a free port.
     #[arg(long)]
     pub mission_ports: bool,
+    /// Let the simulated services limit and pause as the deployed ones do, so many times faster; 1 is as in life
+    ///
+    /// Without it they do neither, and every job ends at once.
+    #[arg(long, value_name = "TIMES_FASTER", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limits: Option<u32>,
     /// What runs the component
     #[arg(long, value_enum, default_value_t)]
     pub runtime: Runtime,
+}
+
+impl UpArgs {
+    /// How the simulated services keep time.
+    pub fn pace(&self) -> Pace {
+        self.limits.map_or(Pace::Unlimited, |times_faster| Pace::Deployed { times_faster })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -231,7 +244,7 @@ pub struct SchedulerArgs {
     /// E-mail of the service account as which Cloud Scheduler calls
     #[arg(long, value_name = "EMAIL")]
     pub service_account: String,
-    /// Audience of its tokens [default: the address]
+    /// Audience of its tokens, one of the component's `oidc_audience` [default: the address]
     #[arg(long)]
     pub audience: Option<String>,
     /// Where the service runs: sets the time limits

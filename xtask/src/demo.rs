@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use chrono::{DateTime, SubsecRound, Utc};
 use sim::data::Spec;
 use sim::firestore::Emulator;
+use sim::providers::Pace;
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
 
@@ -67,7 +68,8 @@ async fn start_stack(watchlist: &Watchlist, builder: sim::orchestrator::Builder)
     ));
     let spinner = progress::spinner("starting");
     let emulator = Some(Arc::new(Emulator::start(None).await?));
-    let parts = Parts { emulator, watchlist: Some(watchlist.clone()), ..Parts::default() };
+    let pace = Some(Pace::Unlimited);
+    let parts = Parts { emulator, watchlist: Some(watchlist.clone()), pace, ..Parts::default() };
     let stack = Stack::start(parts, builder).await;
     spinner.finish_and_clear();
     stack

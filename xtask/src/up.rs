@@ -21,8 +21,9 @@ const EMULATOR_PORT: u16 = 8080;
 /// The mission's port of the component.
 const COMPONENT_PORT: u16 = 8000;
 
-/// The project where the environment names none.
-const PROJECT: &str = "orchestrator-local";
+/// The project where the environment names none: that of `runtime-config.toml`, so that `spin up` beside it finds the
+/// same watchlist.
+const PROJECT: &str = "local";
 
 /// Symbols in the watchlist, and active positions among them.
 const WATCHLIST: (usize, usize) = (500, 50);
@@ -57,6 +58,7 @@ pub async fn run(args: &UpArgs) -> Result<()> {
         ports,
         project: Some(project),
         watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+        pace: Some(args.pace()),
         ..Parts::default()
     };
     let stack = Stack::start(parts, builder).await?;
@@ -104,5 +106,19 @@ async fn wait_for_the_end(orchestrator: &Orchestrator) -> Result<()> {
                 bail!("the component ended by itself: {status}");
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace;
+
+    #[test]
+    fn spin_up_beside_it_works_in_the_same_project() {
+        let path = workspace::root().join("runtime-config.toml");
+        let config = std::fs::read_to_string(path).unwrap();
+        let project = config.lines().find_map(|line| line.strip_prefix("google_cloud_project = "));
+        assert_eq!(project, Some(format!("\"{PROJECT}\"").as_str()));
     }
 }

@@ -12,7 +12,7 @@ use sim::data::Spec;
 use sim::firestore::proxy::Proxy;
 use sim::firestore::{Db, Emulator, unique_project};
 use sim::orchestrator::{Builder, Orchestrator, Runtime, standard_variables};
-use sim::providers::{Ports, Providers};
+use sim::providers::{Pace, Ports, Providers};
 use sim::scheduler::{Job, Reply, Tick};
 use sim::watchlist::Watchlist;
 
@@ -85,6 +85,8 @@ impl Scene {
     pub async fn start(programs: Programs, cores: Cores) -> Result<Self> {
         let emulator = Arc::new(cores.all_for(Emulator::start(None)).await?);
         let providers = Providers::start(Ports::default()).await?;
+        // What is measured is the orchestrator: limits would measure themselves.
+        providers.set_pace(Pace::Unlimited);
         let bare = Bare::new(&emulator.host())?;
         let scene = Self { cores, taken: Cell::new(0), programs, emulator, providers, bare };
         scene.warm_up().await?;

@@ -3,10 +3,15 @@
 //! Spin ends the requests in progress when it is told to end, so it is told late: once no connection to its port is
 //! open, or time is up. Meanwhile it goes on taking requests, which is right: a load balancer sends some until it has
 //! noticed that this instance leaves. What is cut off all the same is not lost, the run's next attempt goes on with it.
+//!
+//! A run whose caller has hung up has no connection, so it is not waited for. No question could find it: each of the
+//! component's instances in Spin knows its own requests alone. It is taken up when its lease has ended.
 
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+
+use crate::say;
 
 /// Between two looks.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -33,14 +38,12 @@ pub async fn wait(port: u16, limit: Duration) {
             return;
         }
         if open > 0 && Instant::now() >= end {
-            eprintln!("entry: {open} connections were still open after {} s", limit.as_secs());
+            say(format_args!("{open} connections were still open after {} s", limit.as_secs()));
             return;
         }
         if open > 0 && !told {
-            eprintln!(
-                "entry: ending when {open} connections are closed, in {} s at the latest",
-                limit.as_secs()
-            );
+            let limit = limit.as_secs();
+            say(format_args!("ending when {open} connections are closed, in {limit} s at the latest"));
             told = true;
         }
         sleep(INTERVAL).await;

@@ -2,18 +2,20 @@
 //!
 //! - Without arguments it starts Spin with the application in the working directory: settings from plain environment
 //!   names ([`settings`]), the port from `PORT`. Told to end, it lets the requests in progress finish ([`drain`]); Spin
-//!   itself would cut them off.
+//!   itself would cut them off. However this process ends, Spin ends with it ([`spin`]).
 //! - With the argument `health` it asks the running component for its health.
 //! - Other arguments go to Spin as they are.
 
 mod drain;
 mod health;
 mod settings;
+mod spin;
 
+use std::fmt::Display;
+use std::io::Write;
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
-use tokio::process::{Child, Command};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The port where the environment sets none.
@@ -33,10 +35,15 @@ fn main() -> ExitCode {
     match outcome {
         Ok(code) => ExitCode::from(code),
         Err(message) => {
-            eprintln!("entry: {message}");
+            say(message);
             ExitCode::FAILURE
         }
     }
+}
+
+/// Tells the operator. `eprintln!` would end this process where nobody listens any more.
+fn say(line: impl Display) {
+    let _nobody_listens = writeln!(std::io::stderr(), "entry: {line}");
 }
 
 /// Runs Spin until it ends or this process is told to; returns its exit code.
@@ -48,7 +55,7 @@ fn serve(arguments: Vec<String>) -> Result<u8> {
         let port = port()?;
         let drain_limit = number("DRAIN_SECONDS", DRAIN_SECONDS).map(Duration::from_secs)?;
         let own = arguments.is_empty();
-        let mut spin = start(if own { application(port) } else { arguments })?;
+        let mut spin = spin::start(if own { spin::application(port) } else { arguments })?;
         tokio::select! {
             status = spin.wait() => return code(status),
             () = stop.told() => {}
@@ -56,40 +63,13 @@ fn serve(arguments: Vec<String>) -> Result<u8> {
         if own {
             tokio::select! {
                 status = spin.wait() => return code(status),
-                () = stop.told() => eprintln!("entry: told again: requests in progress are cut off"),
+                () = stop.told() => say("told again: requests in progress are cut off"),
                 () = drain::wait(port, drain_limit) => {}
             }
         }
-        terminate(&spin);
+        spin::terminate(&spin);
         code(spin.wait().await)
     })
-}
-
-fn start(arguments: Vec<String>) -> Result<Child> {
-    let get = |name: &str| std::env::var(name).ok();
-    let mut command = Command::new("spin");
-    command.args(arguments).envs(settings::settings(get));
-    if let Some((name, value)) = settings::local_authentication(get) {
-        eprintln!("entry: {name}={value}, since a Firestore emulator is set");
-        command.env(name, value);
-    }
-    command.spawn().map_err(|error| format!("cannot start spin: {error}"))
-}
-
-/// Spin's arguments for the application in the working directory.
-fn application(port: u16) -> Vec<String> {
-    let listen = format!("0.0.0.0:{port}");
-    // The root file system is read-only: no state, no logs on disk, no compilation cache, scratch files below /tmp.
-    let words =
-        ["up", "--from", "spin.toml", "--listen", &listen, "--cache-dir", "/tmp/spin", "--disable-cache"];
-    words.into_iter().chain(["--state-dir", "", "--log-dir", ""]).map(ToOwned::to_owned).collect()
-}
-
-/// Asks Spin to end. The standard library can only kill.
-fn terminate(spin: &Child) {
-    let Some(Ok(id)) = spin.id().map(i32::try_from) else { return };
-    // SAFETY: kill takes no pointers; the id is of our own child, which has not been waited for, so it is no other's.
-    unsafe { libc::kill(id, libc::SIGTERM) };
 }
 
 fn code(status: std::io::Result<ExitStatus>) -> Result<u8> {

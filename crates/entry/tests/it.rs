@@ -7,14 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// Says `started` when everything is noted, so that nobody needs to wait.
-const SPIN: &str = r#"#!/bin/sh
-printf '%s\n' "$@" > arguments
-env | grep '^SPIN_VARIABLE_' | sort > variables
-trap 'echo told; exit 7' TERM
-echo started
-while :; do sleep 0.05; done
-"#;
+/// Says `started` when everything is noted.
+const SPIN: &str = include_str!("spin.sh");
 
 struct Entry {
     child: Child,
@@ -24,6 +18,15 @@ struct Entry {
 
 impl Entry {
     fn start(test: &str, environment: &[(&str, &str)], arguments: &[&str]) -> Self {
+        Self::start_with(test, environment, arguments, false)
+    }
+
+    /// The same with nobody at the other end of its standard error.
+    fn start_deaf(test: &str, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(test, environment, &[], true)
+    }
+
+    fn start_with(test: &str, environment: &[(&str, &str)], arguments: &[&str], deaf: bool) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(test);
         let _absent = fs::remove_dir_all(&folder);
         fs::create_dir_all(&folder).unwrap();
@@ -35,8 +38,11 @@ impl Entry {
         command.args(arguments).envs(environment.iter().copied()).env("PATH", path).current_dir(&folder);
         // Both streams into one pipe: the order of what the two programs say is what the tests look at.
         let (read, write) = std::io::pipe().unwrap();
-        command.stdout(write.try_clone().unwrap()).stderr(write);
+        command.stdout(write.try_clone().unwrap());
+        // The other end of the new pipe is closed at once.
+        command.stderr(if deaf { std::io::pipe().unwrap().1 } else { write });
         let child = command.spawn().unwrap();
+        // It holds the pipe too.
         drop(command);
         let lines = Box::new(BufReader::new(read).lines().map(Result::unwrap));
         Self { child, lines, folder }
@@ -74,11 +80,10 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // Where a test failed before the end; told to, it ends its own child too.
-        if self.child.try_wait().is_ok_and(|status| status.is_none()) {
-            self.terminate();
-            self.terminate();
-        }
+        // Its spin ends with it, and has ended when nobody holds the pipe any more.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+        self.lines.by_ref().for_each(drop);
     }
 }
 
@@ -86,6 +91,13 @@ fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_entry"));
     command.env_clear().stdin(Stdio::null());
     command
+}
+
+/// How long a container keeps an instance, as the deploy files and the guide say.
+fn idle_seconds() -> String {
+    let limits = include_str!("../../../deploy/limits.json");
+    let (_, rest) = limits.split_once("\"idle_instance_timeout_seconds\": ").unwrap();
+    rest.chars().take_while(char::is_ascii_digit).collect()
 }
 
 fn listener() -> (TcpListener, String) {
@@ -119,6 +131,9 @@ fn plain_names_become_spins_and_the_port_is_the_platforms() {
     );
     let arguments = entry.noted("arguments");
     assert_eq!(arguments[..5], ["up", "--from", "spin.toml", "--listen", &format!("0.0.0.0:{port}")]);
+    let has = |option: &str, value: &str| arguments.windows(2).any(|pair| pair == [option, value]);
+    assert!(has("--state-dir", ""), "nothing is written: {arguments:?}");
+    assert!(has("--idle-instance-timeout", &format!("{}s", idle_seconds())), "{arguments:?}");
     entry.terminate();
     let (lines, status) = entry.end();
     assert_eq!((lines, status.code()), (vec!["told".to_owned()], Some(7)), "spin's own end and code");
@@ -126,10 +141,12 @@ fn plain_names_become_spins_and_the_port_is_the_platforms() {
 
 #[test]
 fn without_an_emulator_callers_still_need_a_token() {
-    let mut entry = Entry::start("closed", &[("GOOGLE_CLOUD_PROJECT", "p")], &[]);
+    let mut entry = Entry::start("closed", &[("GOOGLE_CLOUD_PROJECT", "p"), ("DRAIN_SECONDS", "0")], &[]);
     entry.until("started");
     assert_eq!(entry.noted("variables"), ["SPIN_VARIABLE_GOOGLE_CLOUD_PROJECT=p"]);
     assert!(entry.noted("arguments").contains(&"0.0.0.0:8000".to_owned()));
+    entry.terminate();
+    assert_eq!(entry.end().1.code(), Some(7));
 }
 
 #[test]
@@ -158,6 +175,35 @@ fn a_connection_that_stays_open_does_not_hold_the_end_up_for_ever() {
     // Not how many: Linux may list a connection twice while its list changes.
     assert!(lines[0].ends_with("connections were still open after 0 s"), "{lines:?}");
     assert_eq!(lines[1..], ["told"]);
+}
+
+#[test]
+fn however_the_entry_ends_spin_is_told_to() {
+    let mut entry = Entry::start("killed", &[("DRAIN_SECONDS", "0")], &[]);
+    entry.until("started");
+    entry.child.kill().unwrap();
+    // The lines end when spin has ended.
+    let (lines, _) = entry.end();
+    assert_eq!(lines, ["told"]);
+}
+
+#[test]
+fn an_operator_who_listens_no_more_ends_nothing() {
+    let (listener, port) = listener();
+    let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let mut entry = Entry::start_deaf("deaf", &[("PORT", &port), ("DRAIN_SECONDS", "0")]);
+    entry.until("started");
+    entry.terminate();
+    // In between it has said that a connection is still open, to nobody.
+    let (lines, status) = entry.end();
+    assert_eq!((lines, status.code()), (vec!["told".to_owned()], Some(7)));
+}
+
+#[test]
+fn what_spin_refuses_is_the_entrys_exit_code() {
+    let mut entry = Entry::start("refused", &[], &["up", "--from", "spin.toml", "--log-dir", ""]);
+    entry.until("error: a value is required for '--log-dir'");
+    assert_eq!(entry.end().1.code(), Some(2));
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod prices;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, SecondsFormat, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, SecondsFormat, TimeDelta, Utc, Weekday};
 use serde_json::{Value, json};
 
 use crate::endpoint::Endpoint;
@@ -64,6 +64,26 @@ pub fn entries(spec: &Spec, endpoint: Endpoint, tickers: &[String], at: DateTime
     tickers.iter().map(|ticker| entry(spec, endpoint, ticker, at)).collect()
 }
 
+/// The same, of alphavantage only these indicators in this order; one that nobody knows has a value too.
+pub(crate) fn asked(
+    spec: &Spec,
+    endpoint: Endpoint,
+    tickers: &[String],
+    indicators: &[String],
+    at: DateTime<Utc>,
+) -> Vec<Value> {
+    let mut entries = entries(spec, endpoint, tickers, at);
+    if endpoint == Endpoint::AlphavantageIndicators && indicators != INDICATORS {
+        for (entry, ticker) in entries.iter_mut().zip(tickers) {
+            let chosen =
+                indicators.iter().map(|name| (name.clone(), indicators::one(spec, ticker, name, at)));
+            entry["data"] = chosen.collect::<serde_json::Map<_, _>>().into();
+            entry["indicators_count"] = json!(indicators.len());
+        }
+    }
+    entries
+}
+
 /// The documents that a run over `tickers` must leave behind, by collection and document id.
 ///
 /// The value is the provider's record; the orchestrator adds fields of its own to it.
@@ -100,13 +120,23 @@ fn entry(spec: &Spec, endpoint: Endpoint, ticker: &str, at: DateTime<Utc>) -> Va
     }
 }
 
-/// `seconds` since 1970 as `YYYY-MM-DDTHH:MM:SSZ`.
+/// `seconds` since 1970 as `YYYY-MM-DDTHH:MM:SS`, UTC.
 pub(crate) fn utc_second(seconds: i64) -> Option<String> {
-    Some(DateTime::from_timestamp(seconds, 0)?.to_rfc3339_opts(SecondsFormat::Secs, true))
+    Some(DateTime::from_timestamp(seconds, 0)?.format("%Y-%m-%dT%H:%M:%S").to_string())
 }
 
 fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// As the services write their own times: UTC, to the microsecond, without a zone.
+pub(crate) fn naive(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
+}
+
+/// The `ingested_at` of a record: a moment after the run's time.
+fn ingested(at: DateTime<Utc>) -> String {
+    naive(at + TimeDelta::microseconds(118_812))
 }
 
 /// The weekday on which `date`'s data was made: itself, or the Friday before a weekend.
@@ -162,7 +192,10 @@ mod tests {
         for endpoint in Endpoint::ALL {
             for record in records(&spec, endpoint, "AAPL", at) {
                 assert_eq!(record["source"], endpoint.service().name());
-                assert_eq!(record["ingested_at"], "2026-11-20T15:05:00Z");
+                assert_eq!(
+                    record["ingested_at"], "2026-11-20T15:05:00.118812",
+                    "no zone: the services write none"
+                );
             }
         }
     }

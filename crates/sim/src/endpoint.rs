@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_quote_is_named_after_its_second_in_utc() {
         let quote = json!({"ticker": "AAPL", "timestamp": 1_710_518_400});
-        assert_eq!(Endpoint::FinnhubQuotes.document_id(&quote).as_deref(), Some("AAPL_2024-03-15T16:00:00Z"));
+        assert_eq!(Endpoint::FinnhubQuotes.document_id(&quote).as_deref(), Some("AAPL_2024-03-15T16:00:00"));
     }
 
     #[test]

@@ -38,6 +38,13 @@ pub enum Runtime {
         /// The `spin` binary, 4.1 or later.
         bin: PathBuf,
     },
+    /// The container's first process, which starts Spin.
+    Container {
+        /// The built `entry` binary.
+        entry: PathBuf,
+        /// The `spin` binary, 4.1 or later.
+        spin: PathBuf,
+    },
 }
 
 /// The `spin` binary: the one that the environment variable `SPIN` names, else the first on the search path.
@@ -209,6 +216,8 @@ impl Builder {
         match self.runtime {
             Runtime::Host { .. } => self.args(["--idle-timeout-ms".to_owned(), millis.to_string()]),
             Runtime::Spin { .. } => self.args(["--idle-instance-timeout".to_owned(), format!("{millis}ms")]),
+            // It says so itself.
+            Runtime::Container { .. } => self,
         }
     }
 
@@ -230,7 +239,7 @@ impl Builder {
         loop {
             if let Some(url) = ready(&stdout, address).await {
                 let pid = process.child().id();
-                let on_spin = matches!(self.runtime, Runtime::Spin { .. });
+                let on_spin = !matches!(self.runtime, Runtime::Host { .. });
                 return Ok(Orchestrator { url, log, on_spin, pid, process: Mutex::new(process) });
             }
             if let Some(status) = process.exited() {

@@ -1,14 +1,42 @@
 //! The four provider services on real sockets: deterministic answers, scripted faults, a journal of every request.
+//!
+//! They behave as the deployed services do (`dhumphrey11/djh-ingest`, `services/*`), which were run unchanged before an
+//! imitated upstream. What was seen, and where it stands there:
+//!
+//! | behaviour | deployed services | here |
+//! |---|---|---|
+//! | limits by the minute, hour, day, counted in the process; a refusal is a ticker's `error` inside a 200 | `*_client.py`, `_check_rate_limit` | [`Pace`] |
+//! | pauses between tickers: tiingo 0.5 s each five, quotes 0.2 s each five, news and fundamentals 0.5 s, polygon 12 s, alphavantage 12 to 10 s an indicator | `*_client.py`, `fetch_…` | [`Pace`] |
+//! | alphavantage never answers all seven indicators of a ticker in one call: the sixth falls into the first one's minute | `alphavantage_client.py`, `_adjust_throttling` | [`Pace`] |
+//! | market news at its limit is a 502, without `Retry-After` | `polygon-service/app.py`, `_execute_fetch` | [`Pace`] |
+//! | no service ever answers 429 or retries: its retry decorator does not await | `shared/utils/retries.py` | [`words`] |
+//! | an indicator that failed is `{"error"}` in its place, and its ticker counts as fetched | `_fetch_ticker_indicators` | [`Fault::indicator_errors`] |
+//! | `GET /health` costs one request of the limit, says 503 at it, and takes alphavantage 10 s and more; so does the start | `app.py`, `health_check` | [`Pace`] |
+//! | a caller that hangs up stops nothing | `app.py` | every fetch |
+//! | `parameters` of an indicator hold `function`, `symbol`, `apikey` | `fetch_single_indicator` | [`words::api_key`] |
+//! | an upstream page puts the address with the API key into the words of the error | `_make_request` | [`words::html_page`] |
+//! | a missing price is 0, a missing article time `datetime: 0`, a null id `finnhub_None`; texts may be null | `_fetch_ticker_…` | `data`, [`Defect`] |
+//! | times without a zone | everywhere | `data` |
+//! | scopes in capitals are refused with 422 | `shared/models.py`, `ScopeType` | every fetch |
+//! | `indicators` chooses alphavantage's indicators | `app.py`, `TechnicalIndicatorRequest` | every fetch |
+//!
+//! Two things are as in life only in part: earnings hold past reports beside the one to come, so that there is
+//! something to count, and records refer to the request's `run_time`, not to the time of day, so that a test can compute
+//! them.
 
 mod answer;
 mod defects;
 mod faults;
 mod handler;
 mod journal;
+mod pace;
 mod request;
 mod script;
+mod shared;
+mod walk;
+pub mod words;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -21,7 +49,8 @@ use crate::server::Server;
 pub use defects::Defect;
 pub use faults::{Fault, RetryAfter};
 pub use journal::{Call, Journal, Outcome};
-use script::Script;
+pub use pace::Pace;
+use shared::Shared;
 
 /// Where the services listen on 127.0.0.1; 0 lets the system choose.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -115,10 +144,16 @@ impl Providers {
         self.0.iter().for_each(|provider| provider.set_spec(spec));
     }
 
-    /// Ends the scripts, journals and high-water marks of all four.
+    /// Sets how all four keep time, and starts it afresh.
+    pub fn set_pace(&self, pace: Pace) {
+        self.0.iter().for_each(|provider| provider.set_pace(pace));
+    }
+
+    /// Ends the scripts, journals and high-water marks of all four, and starts their time afresh.
     pub fn clear(&self) {
         for provider in &self.0 {
             provider.clear();
+            provider.set_pace(provider.pace());
             provider.journal().clear();
             provider.reset_max_in_flight();
         }
@@ -147,6 +182,7 @@ impl Provider {
         let server = Server::start(port, Arc::clone(&shared))
             .await
             .with_context(|| format!("the simulated {service} service cannot listen on 127.0.0.1:{port}"))?;
+        shared.meter.start(Pace::default());
         Ok(Self { port: server.port(), shared, server: tokio::sync::Mutex::new(Some(server)) })
     }
 
@@ -173,6 +209,16 @@ impl Provider {
     /// Makes every fetch take `per_call` plus `per_ticker` for each ticker, as a service that walks its list does.
     pub fn set_latency(&self, per_call: Duration, per_ticker: Duration) {
         lock(&self.shared.settings).latency = (per_call, per_ticker);
+    }
+
+    /// Sets how the service keeps time, and starts it afresh, as a new process does.
+    pub fn set_pace(&self, pace: Pace) {
+        self.shared.meter.start(pace);
+    }
+
+    /// How the service keeps time.
+    pub fn pace(&self) -> Pace {
+        self.shared.meter.pace()
     }
 
     /// Sets what the answers are made from.
@@ -217,7 +263,7 @@ impl Provider {
         }
     }
 
-    /// Listens again on the same port; script and journal stay as they are.
+    /// Listens again on the same port; script and journal stay as they are, the limits start afresh.
     pub async fn restart(&self) -> Result<()> {
         let mut server = self.server.lock().await;
         if let Some(running) = server.take() {
@@ -227,61 +273,8 @@ impl Provider {
             .await
             .with_context(|| format!("port {} was taken while the service was stopped", self.port))?;
         *server = Some(restarted);
+        self.set_pace(self.pace());
         Ok(())
-    }
-}
-
-/// What the connections of one service share.
-#[derive(Debug)]
-struct Shared {
-    service: Service,
-    script: Mutex<Script>,
-    settings: Mutex<Settings>,
-    gate: Mutex<Option<Gate>>,
-    journal: Journal,
-    healthy: AtomicBool,
-    in_flight: AtomicUsize,
-    most_in_flight: AtomicUsize,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Settings {
-    spec: Spec,
-    /// Per call, per ticker.
-    latency: (Duration, Duration),
-}
-
-impl Shared {
-    fn new(service: Service) -> Self {
-        Self {
-            service,
-            script: Mutex::default(),
-            settings: Mutex::default(),
-            gate: Mutex::default(),
-            journal: Journal::default(),
-            healthy: AtomicBool::new(true),
-            in_flight: AtomicUsize::new(0),
-            most_in_flight: AtomicUsize::new(0),
-        }
-    }
-
-    fn settings(&self) -> Settings {
-        *lock(&self.settings)
-    }
-
-    /// Counts a fetch as in progress until the result is dropped.
-    fn enter(&self) -> InFlight<'_> {
-        let now = self.in_flight.fetch_add(1, Ordering::Relaxed) + 1;
-        self.most_in_flight.fetch_max(now, Ordering::Relaxed);
-        InFlight(&self.in_flight)
-    }
-}
-
-struct InFlight<'a>(&'a AtomicUsize);
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

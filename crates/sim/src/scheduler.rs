@@ -213,7 +213,8 @@ mod tests {
             .route("/fetch")
             .header("content-type", "application/json")
             .tickers(["AAPL"])
-            .field("job_id", json!("j"));
+            .field("job_id", json!("j"))
+            .field("run_time", json!("2024-03-15T16:00:00Z"));
         let replies = tick.deliver(&providers.tiingo().url(), 5, Duration::from_millis(1)).await;
         let statuses: Vec<u16> = replies.into_iter().filter_map(|reply| Some(reply.ok()?.status)).collect();
         assert_eq!(statuses, [503, 503, 200]);

@@ -13,7 +13,7 @@ use crate::firestore::{Db, Emulator, unique_project};
 use crate::gate::Gate;
 use crate::google::Google;
 use crate::orchestrator::{Builder, Orchestrator, standard_variables};
-use crate::providers::{Ports, Providers};
+use crate::providers::{Pace, Ports, Providers};
 use crate::scheduler::Job;
 use crate::watchlist::Watchlist;
 
@@ -24,6 +24,8 @@ pub struct Parts {
     pub emulator: Option<Arc<Emulator>>,
     /// Where the providers listen.
     pub ports: Ports,
+    /// How the providers keep time; without it, as they do by themselves.
+    pub pace: Option<Pace>,
     /// The project id; without one, a fresh one.
     pub project: Option<String>,
     /// What is seeded; without one, nothing.
@@ -67,6 +69,9 @@ impl Stack {
             None => Emulator::shared().await?,
         };
         let providers = Providers::start(parts.ports).await?;
+        if let Some(pace) = parts.pace {
+            providers.set_pace(pace);
+        }
         let project = parts.project.unwrap_or_else(unique_project);
         let db = emulator.db(&project);
         let watchlist = match parts.watchlist {

@@ -72,7 +72,11 @@ fn numbers_keep_their_kind() {
     assert_eq!(convert("100"), Ok(Value::Integer(100)));
     assert_eq!(convert("100.0"), Ok(Value::Double(100.0)));
     assert_eq!(convert("-9223372036854775808"), Ok(Value::Integer(i64::MIN)));
-    assert_eq!(convert("18446744073709551615"), Err(Unstorable::Number("18446744073709551615".into())));
+    for text in
+        ["9223372036854775808", "18446744073709551615", "18446744073709551616", "-9223372036854775809"]
+    {
+        assert_eq!(convert(text), Ok(Value::Double(text.parse().unwrap())), "{text}");
+    }
 }
 
 #[test]

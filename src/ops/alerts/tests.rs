@@ -27,12 +27,14 @@ fn run(status: Status, ended_at: &str, seconds: u64) -> RunSummary {
     RunSummary {
         run_id: format!("run-{ended_at}"),
         run_status: status,
+        trigger: "scheduler".to_owned(),
         attempt: 1,
         created_at: Some(time(ended_at)),
         started_at: Some(time(ended_at)),
         ended_at: Some(time(ended_at)),
         duration_ms: seconds * 1000,
         tickers_requested: 1,
+        tickers_processed: 1,
         tickers_failed: 0,
         tickers_pending: 0,
         records_stored: 0,
@@ -114,6 +116,13 @@ fn a_run_of_some_tickers_does_not_make_a_job_punctual() {
     let by_hand = run(Status::Succeeded, "2026-11-23T23:20:00Z", 1);
     let alerts = check(Some("2026-11-20T23:04:00Z"), vec![by_hand], &[("JobOverdue", Severity::Critical)]);
     assert!(alerts[0].message.contains("for some tickers only"), "{}", alerts[0].message);
+}
+
+#[test]
+fn a_clock_that_is_a_little_behind_makes_no_job_overdue() {
+    check(Some("2026-11-23T22:59:59.8Z"), vec![run(Status::Succeeded, "2026-11-23T23:04:00Z", 200)], &[]);
+    let earlier = vec![run(Status::Succeeded, "2026-11-23T22:58:00Z", 20)];
+    check(Some("2026-11-23T22:58:00Z"), earlier, &[("JobOverdue", Severity::Critical)]);
 }
 
 #[test]

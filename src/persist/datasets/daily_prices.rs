@@ -6,6 +6,7 @@ use crate::firestore::write::Mode;
 pub(super) static SCHEMA: Schema = Schema {
     name: "daily_prices",
     collection: |collections| &collections.prices_daily,
+    api_name: "daily-prices",
     mode: Mode::Overwrite,
     shape: Shape::List,
     fields: &[
@@ -23,5 +24,7 @@ pub(super) static SCHEMA: Schema = Schema {
         optional("div_cash", Kind::Number),
         optional("split_factor", Kind::Number),
     ],
+    identify: |_| Ok(()),
+    apart: |_| None,
     id: |fields| format!("{}_{}", text(fields, "ticker"), text(fields, "date")),
 };

@@ -6,6 +6,7 @@ use crate::firestore::write::Mode;
 pub(super) static SCHEMA: Schema = Schema {
     name: "fundamentals",
     collection: |collections| &collections.fundamentals,
+    api_name: "fundamentals",
     mode: Mode::Merge,
     shape: Shape::One,
     fields: &[
@@ -19,5 +20,7 @@ pub(super) static SCHEMA: Schema = Schema {
         optional("debt_to_equity", Kind::Number),
         optional("current_ratio", Kind::Number),
     ],
+    identify: |_| Ok(()),
+    apart: |_| None,
     id: |fields| format!("{}_{}", text(fields, "ticker"), text(fields, "report_date")),
 };

@@ -3,6 +3,7 @@
 //! A dataset says where its records go, how an entry's `data` holds them, which fields they must have
 //! and what identifies them. [`crate::persist::record`] does the rest.
 
+mod article;
 mod daily_prices;
 mod earnings;
 mod finnhub_news;
@@ -14,6 +15,7 @@ mod technical_indicators;
 
 use crate::config::Collections;
 use crate::firestore::Fields;
+use crate::firestore::path::fnv1a_128;
 use crate::firestore::write::Mode;
 
 /// A kind of records.
@@ -48,10 +50,17 @@ impl Dataset {
 pub struct Schema {
     pub name: &'static str,
     pub collection: fn(&Collections) -> &str,
+    /// What raw logs call the calls for it.
+    pub api_name: &'static str,
     pub mode: Mode,
     pub shape: Shape,
     pub fields: &'static [Field],
-    /// The document id of a record whose fields have been checked.
+    /// Gives a record whose fields have been checked what its id is made of, where the provider did not, or says
+    /// what is missing.
+    pub identify: fn(&mut Fields) -> Result<(), String>,
+    /// What tells records apart that have the same id, where anything does.
+    pub apart: fn(&Fields) -> Option<String>,
+    /// The document id of a record that is identified.
     pub id: fn(&Fields) -> String,
 }
 
@@ -90,8 +99,10 @@ pub enum Kind {
     Number,
     /// A whole number.
     Integer,
-    /// Seconds since 1970, above zero.
-    UnixSeconds,
+    /// A day, or a day and a time of it.
+    Moment,
+    /// Seconds since 1970, above zero; milliseconds are converted. Zero stands for none where none is needed.
+    UnixTime,
     /// A list of texts.
     Texts,
     /// A map.
@@ -113,4 +124,15 @@ const fn optional(name: &'static str, kind: Kind) -> Field {
 /// A checked text field, for ids.
 fn text<'a>(fields: &'a Fields, name: &str) -> &'a str {
     fields.get(name).and_then(crate::firestore::Value::as_str).unwrap_or_default()
+}
+
+/// What a record says, in few bytes: without when and by whom it was asked for.
+pub fn content(fields: &Fields) -> u128 {
+    let is_of_the_call = |name: &str| matches!(name, "ingested_at" | "run_id" | "schema_version");
+    hash(&fields.iter().filter(|(name, _)| !is_of_the_call(name)).collect::<Vec<_>>())
+}
+
+fn hash(content: &impl serde::Serialize) -> u128 {
+    // Texts and plain numbers cannot fail to encode.
+    fnv1a_128(&serde_json::to_vec(content).unwrap_or_default())
 }

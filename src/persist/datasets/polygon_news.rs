@@ -1,12 +1,12 @@
 //! Company news, from Polygon.
 
-use super::{Field, Kind, Schema, Shape, optional, required, text};
+use super::{Field, Kind, Schema, Shape, article, optional, text};
 use crate::firestore::write::Mode;
 
 /// The fields of every article of this provider.
 pub(super) const ARTICLE: &[Field] = &[
-    required("article_id", Kind::Text),
-    required("title", Kind::FreeText),
+    optional("article_id", Kind::FreeText),
+    optional("title", Kind::FreeText),
     optional("description", Kind::FreeText),
     optional("url", Kind::FreeText),
     optional("author", Kind::FreeText),
@@ -20,8 +20,11 @@ pub(super) const ARTICLE: &[Field] = &[
 pub(super) static SCHEMA: Schema = Schema {
     name: "polygon_news",
     collection: |collections| &collections.news,
+    api_name: "company-news",
     mode: Mode::Overwrite,
     shape: Shape::List,
     fields: ARTICLE,
+    identify: |fields| article::identify(fields, "polygon", &["url", "title", "published_utc"]),
+    apart: |fields| Some(article::content(fields)),
     id: |fields| format!("{}_{}", text(fields, "ticker"), text(fields, "article_id")),
 };

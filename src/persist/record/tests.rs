@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::firestore::{Fields, Value};
 
 /// The record built from an entry's data, as the fields it is stored with, or the reasons against it.
 fn build_one(dataset: Dataset, ticker: Option<&str>, data: Json) -> Result<(String, Fields), Vec<String>> {
@@ -94,9 +95,52 @@ fn a_record_too_big_for_a_document_is_rejected() {
 fn a_quote_is_named_by_its_own_time() {
     let quote = json!({"current_price": 190.5, "timestamp": 1_700_000_000});
     let (document, _) = build_one(Dataset::Quotes, Some("BRK/B"), quote.clone()).unwrap();
-    assert_eq!(document, "prices_intraday/BRK%2FB_2023-11-14T22:13:20Z");
+    assert_eq!(document, "prices_intraday/BRK%2FB_2023-11-14T22:13:20");
+    for (sent, seconds) in [
+        (json!(1_700_000_000_123_i64), 1_700_000_000),
+        (json!(1_700_000_000_123_456_i64), 1_700_000_000),
+        (json!(1_700_000_000_123_456_789_i64), 1_700_000_000),
+        (json!(1.7e12), 1_700_000_000),
+    ] {
+        let (id, fields) =
+            build_one(Dataset::Quotes, Some("X"), with(quote.clone(), "timestamp", sent)).unwrap();
+        assert_eq!(id, "prices_intraday/X_2023-11-14T22:13:20");
+        assert_eq!(fields["timestamp"], Value::Integer(seconds));
+    }
     let reasons = build_one(Dataset::Quotes, Some("X"), with(quote, "timestamp", json!(0))).unwrap_err();
-    assert_eq!(reasons, ["timestamp must be seconds since 1970, above zero, not 0"]);
+    assert_eq!(reasons, ["timestamp must be seconds or milliseconds since 1970, above zero, not 0"]);
+}
+
+#[test]
+fn an_article_needs_no_headline_and_no_time() {
+    for article in [
+        json!({"article_id": "finnhub_7", "headline": null, "datetime": 0, "image": null, "related": null}),
+        json!({"article_id": "finnhub_7", "url": ""}),
+    ] {
+        let (id, fields) = build_one(Dataset::FinnhubNews, Some("A"), json!([article])).unwrap();
+        assert_eq!(id, "news_articles/A_finnhub_7");
+        assert_eq!(fields.get("datetime"), article.get("datetime").map(|_| &Value::Integer(0)));
+    }
+    let polygon = json!([{"article_id": "polygon_7", "title": null, "keywords": null}]);
+    assert_eq!(build_one(Dataset::PolygonNews, Some("A"), polygon).unwrap().0, "news_articles/A_polygon_7");
+    let market = json!({"article_id": "polygon_market_None", "title": "T"});
+    let (id, fields) = build_one(Dataset::MarketNews, None, market).unwrap();
+    let article_id = fields["article_id"].as_str().unwrap();
+    assert!(article_id.starts_with("polygon_market_hash_"), "{article_id}");
+    assert_eq!(id, format!("news_articles/market_{article_id}"));
+}
+
+#[test]
+fn whole_numbers_of_any_size_are_stored() {
+    for (sent, stored) in [
+        ("9223372036854775807", Value::Integer(i64::MAX)),
+        ("9223372036854775808", Value::Double(9_223_372_036_854_775_808.0)),
+    ] {
+        let number: Json = serde_json::from_str(sent).unwrap();
+        let record = with(with(price(), "volume", number.clone()), "note", json!({"n": [number]}));
+        let (_, fields) = build_one(Dataset::DailyPrices, Some("AAPL"), json!([record])).unwrap();
+        assert_eq!(fields["volume"], stored);
+    }
 }
 
 #[test]
@@ -137,6 +181,25 @@ fn an_indicators_date_and_value_are_found_one_level_down_or_at_the_top() {
     assert_eq!(fields["value"], Value::Double(55.5));
     assert_eq!(fields["raw_data"], Value::string(r#"{"a":[[1]]}"#));
     assert_eq!(fields["parameters"], Value::map([("time_period", Value::Integer(14))]));
+
+    let open = json!({"RSI": {"data": {"date": "2026-03-02 12:08:22", "value": 1}}});
+    let (document, fields) = build_one(Dataset::TechnicalIndicators, Some("A"), open).unwrap();
+    assert_eq!(document, "technical_indicators/A_RSI_2026-03-02");
+    assert_eq!(fields["date"], Value::string("2026-03-02 12:08:22"));
+
+    let minutes = json!({"RSI": {"interval": "5min", "data": {"date": "2026-03-02 12:05", "value": 1}}});
+    let (document, _) = build_one(Dataset::TechnicalIndicators, Some("A"), minutes).unwrap();
+    assert_eq!(document, "technical_indicators/A_RSI_2026-03-02 12:05");
+    for date in ["2026-03-02 25:08:22", "2026-03-02x", "2026-03-02 ", "2026-02-30 12:08:22", "2026-3-2", "é"]
+    {
+        let odd = json!({"RSI": {"data": {"date": date, "value": 1}}});
+        assert!(build_one(Dataset::TechnicalIndicators, Some("A"), odd).is_err(), "{date}");
+    }
+
+    let own = json!({"SMA_20": {"indicator": "SMA", "data": {"date": "2026-03-02", "value": 1}}});
+    let (document, fields) = build_one(Dataset::TechnicalIndicators, Some("A"), own).unwrap();
+    assert_eq!(document, "technical_indicators/A_SMA_20_2026-03-02", "two of one kind have two documents");
+    assert_eq!(fields["indicator_reported"], Value::string("SMA"));
 
     let top = json!({"MACD": {"date": "2026-11-20", "value": {"MACD": 1.5, "Signal": -1}}});
     let (document, fields) = build_one(Dataset::TechnicalIndicators, Some("A"), top).unwrap();

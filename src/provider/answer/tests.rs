@@ -3,6 +3,10 @@ use serde_json::json;
 use super::*;
 
 fn read(dataset: Dataset, asked: &[&str], body: &Json) -> Harvest {
+    read_text(dataset, asked, body.to_string().as_bytes())
+}
+
+fn read_text(dataset: Dataset, asked: &[&str], body: &[u8]) -> Harvest {
     let config = crate::config::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
@@ -11,9 +15,7 @@ fn read(dataset: Dataset, asked: &[&str], body: &Json) -> Harvest {
         now: chrono::DateTime::UNIX_EPOCH,
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
-    let body = body.to_string();
-    let envelope = Envelope::parse(body.as_bytes()).unwrap();
-    harvest(&envelope, dataset, &asked, &context).unwrap()
+    harvest(&Envelope::parse(body).unwrap(), dataset, &asked, &context).unwrap()
 }
 
 fn succeeded(harvest: &Harvest) -> Vec<&str> {
@@ -61,24 +63,109 @@ fn a_ticker_without_news_has_succeeded() {
 fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
     let good = json!({"article_id": "f_1", "headline": "H"});
     let body = json!({"status": "ok", "data": [
-        {"ticker": "A", "data": [good, {"headline": "no id"}]},
-        {"ticker": "B", "data": [{"headline": "no id"}]},
+        {"ticker": "A", "data": [good, {"summary": "no id"}]},
+        {"ticker": "B", "data": [{"summary": "no id"}]},
     ]});
     let harvest = read(Dataset::FinnhubNews, &["A", "B"], &body);
     assert_eq!(succeeded(&harvest), ["A"]);
-    assert_eq!(failed(&harvest), [("B", "all 1 records break their schema")]);
+    let reason = "all 1 records are rejected: article_id is missing, and so are url, headline, datetime";
+    assert_eq!(failed(&harvest), [("B", reason)]);
     assert_eq!((harvest.records.len(), harvest.rejected.len()), (1, 2));
 }
 
 #[test]
-fn a_failed_indicator_is_named_and_the_others_are_stored() {
+fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
     let good = json!({"data": {"date": "2026-11-20", "value": 1.5}});
+    let premium = json!({"Information": "This is a premium endpoint."});
     let body = json!({"status": "ok", "data": [
-        {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}}},
+        {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}, "MACD": {"data": premium}}},
+        {"ticker": "B", "data": {"RSI": {"error": "limit reached"}, "SMA": {"error": "limit reached"}}},
     ]});
-    let harvest = read(Dataset::TechnicalIndicators, &["A"], &body);
-    assert_eq!(failed(&harvest), [("A", "SMA: limit reached")]);
+    let harvest = read(Dataset::TechnicalIndicators, &["A", "B"], &body);
+    assert_eq!(succeeded(&harvest), ["A"]);
+    assert_eq!(failed(&harvest), [("B", "RSI: limit reached; SMA: limit reached")]);
     assert_eq!(harvest.records.len(), 1);
+    let reasons: Vec<_> = harvest.rejected.iter().flat_map(|rejected| &rejected.reasons).collect();
+    assert_eq!(reasons, ["MACD: Information: This is a premium endpoint.", "SMA: limit reached"]);
+    assert_eq!(harvest.rejected[1].record, r#"{"SMA":{"error":"limit reached"}}"#);
+    let remarks = ["A: MACD: Information: This is a premium endpoint.", "A: SMA: limit reached"];
+    assert_eq!(harvest.remarks, remarks);
+}
+
+#[test]
+fn words_in_the_place_of_data_are_the_tickers_error() {
+    let words = "We have a limit of 25 requests per day.";
+    for (dataset, key, data) in [
+        (Dataset::TechnicalIndicators, "Information: ", json!({"Information": words})),
+        (Dataset::TechnicalIndicators, "", json!(words)),
+        (Dataset::DailyPrices, "Note: ", json!({"Note": words})),
+        (Dataset::Quotes, "detail: ", json!({"detail": words})),
+        (Dataset::Fundamentals, "", json!({"error": words})),
+        (Dataset::FinnhubNews, "", json!(words)),
+    ] {
+        let body = json!({"status": "ok", "data": [{"ticker": "A", "data": data}]});
+        let harvest = read(dataset, &["A"], &body);
+        assert_eq!(failed(&harvest), [("A", format!("{key}{words}").as_str())], "{data}");
+        assert!(harvest.rejected.is_empty());
+    }
+    // A record may have a message beside its data.
+    let body = json!({"status": "ok", "data": [
+        {"ticker": "A", "data": {"current_price": 1, "timestamp": 1_700_000_000, "message": "delayed"}},
+    ]});
+    assert_eq!(succeeded(&read(Dataset::Quotes, &["A"], &body)), ["A"]);
+}
+
+#[test]
+fn an_odd_record_is_kept_raw_under_its_ticker_beside_the_others() {
+    let deep = ["{\"a\":".repeat(140), "1".to_owned(), "}".repeat(140)].concat();
+    let odd = format!(r#"{{"article_id":"f_2","extra":{deep}}}"#);
+    let body = format!(
+        r#"{{"status":"ok","data":[
+            {{"ticker":"A","data":[{{"article_id":"f_1"}},{odd}],"count":2}},
+            {{"ticker":"B","data":[{odd}]}},
+            {{"ticker":"C","data":[{{"article_id":"f_3"}}]}}]}}"#
+    );
+    let harvest = read_text(Dataset::FinnhubNews, &["A", "B", "C"], body.as_bytes());
+    assert_eq!(succeeded(&harvest), ["A", "C"]);
+    let reason = "cannot be read: it is nested more than 127 levels deep";
+    assert_eq!(failed(&harvest), [("B", format!("all 1 records are rejected: {reason}").as_str())]);
+    assert_eq!((harvest.records.len(), harvest.rejected.len()), (2, 2));
+    let kept = &harvest.rejected[0];
+    assert_eq!(
+        (kept.ticker.as_deref(), kept.reasons.as_slice()),
+        (Some("A"), [reason.to_owned()].as_slice())
+    );
+    assert_eq!(kept.record, odd);
+}
+
+#[test]
+fn text_that_is_no_text_costs_its_record_and_the_answer_is_read() {
+    let body = b"\xef\xbb\xbf{\"status\":\"ok\",\"data\":[
+        {\"ticker\":\"A\",\"data\":{\"current_price\":1,\"timestamp\":1700000000}},
+        {\"ticker\":\"B\",\"data\":{\"current_price\":1,\"timestamp\":1700000000,\"x\":\"\xff\"}},
+        {\"ticker\":\"\xff\",\"data\":{}}]}";
+    let harvest = read_text(Dataset::Quotes, &["A", "B"], body);
+    assert_eq!(succeeded(&harvest), ["A"]);
+    assert_eq!(
+        failed(&harvest)[0].1,
+        "all 1 records are rejected: cannot be read: it has bytes that are no UTF-8"
+    );
+    assert_eq!(harvest.rejected.len(), 2);
+}
+
+#[test]
+fn what_is_counted_is_what_is_stored() {
+    let article = |url: &str| json!({"article_id": "finnhub_None", "headline": "H", "url": url});
+    let body = json!({"status": "ok", "data": [
+        {"ticker": "A", "data": [article("u1"), article("u2"), article("u3"), article("u1"), null, null]},
+    ]});
+    let harvest = read(Dataset::FinnhubNews, &["A"], &body);
+    assert_eq!((harvest.records.len(), harvest.rejected.len()), (3, 1));
+    assert!(
+        harvest.remarks[0]
+            .starts_with("records sent more than once are stored once: 1, such as news_articles/")
+    );
+    assert_eq!(harvest.remarks[1], "rejected records sent more than once are kept once: 1");
 }
 
 #[test]
@@ -96,9 +183,33 @@ fn market_news_needs_no_ticker() {
 
 #[test]
 fn a_remark_names_a_ticker_only_as_a_word() {
-    let ticker = Ticker::parse("F").unwrap();
-    assert!(names("Failed: F", &ticker) && names("F: not found.", &ticker));
-    assert!(!names("Failed: FB", &ticker) && !names("Failed: BRK-F", &ticker));
+    for (symbol, remark, expected) in [
+        ("F", "Failed: F", true),
+        ("F", "F: not found.", true),
+        ("F", "no data for F.", true),
+        ("F", "Failed: F...", true),
+        ("F", "Failed: FB", false),
+        ("F", "Failed: F.B", false),
+        ("F", "Failed: BRK-F", false),
+        ("F", "Failed: f", false),
+        ("M", "Failed: M&M.NS", false),
+        ("M&M.NS", "Failed: M&M.NS", true),
+        ("BACpL", "Failed: BACPL", false),
+        ("BAC$L", "(BAC$L)", true),
+        ("IC MARKETS:1", "Failed: IC MARKETS:1, IC MARKETS:2", true),
+        ("IC MARKETS:1", "Failed: IC MARKETS:12", false),
+    ] {
+        assert_eq!(names(remark, &Ticker::parse(symbol).unwrap()), expected, "{symbol} in {remark}");
+    }
+}
+
+#[test]
+fn symbols_that_differ_in_case_are_two() {
+    let body = json!({"status": "ok", "data": [quote("BACpL"), {"ticker": "BACPL", "error": "unknown", "data": null}]});
+    let harvest = read(Dataset::Quotes, &["BACPL", "BACpL", "IC MARKETS:1"], &body);
+    assert_eq!(succeeded(&harvest), ["BACpL"]);
+    let missing = ("IC MARKETS:1", "the provider's answer has no entry for it");
+    assert_eq!(failed(&harvest), [("BACPL", "unknown"), missing]);
 }
 
 #[test]
@@ -117,8 +228,13 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         (vec![list(RECORDS_MAX), json!(null)], false),
         (vec![list(RECORDS_MAX + 1)], false),
         (vec![json!(0); RECORDS_MAX + 1], false),
+        (vec![json!("NaN"); RECORDS_MAX], true),
+        (vec![json!("NaN"); RECORDS_MAX + 1], false),
+        (vec![json!({"ticker": "A", "data": vec!["NaN"; RECORDS_MAX]})], true),
+        (vec![json!({"ticker": "A", "data": vec!["NaN"; RECORDS_MAX + 1]})], false),
     ] {
-        let body = json!({"status": "ok", "data": entries}).to_string();
+        // What stands for itself is refused by the parser.
+        let body = json!({"status": "ok", "data": entries}).to_string().replace("\"NaN\"", "NaN");
         let envelope = Envelope::parse(body.as_bytes()).unwrap();
         let got = harvest(&envelope, Dataset::DailyPrices, &asked, &context).map(drop);
         let expect =

@@ -3,7 +3,7 @@
 import { after, before } from "node:test";
 import { close, launch, open } from "./browser.js";
 import { mock } from "./mock.js";
-import { healthy, report } from "./world.js";
+import { healthy, line, report } from "./world.js";
 
 let browser;
 
@@ -15,7 +15,7 @@ export function useBrowser() {
 
 /** Answers of a healthy service with these changes. */
 export function answers(changes = {}) {
-  const runs = { runs: [report("finnhub-quote-portfolio"), report("tiingo-daily-prices")], next_page_token: null };
+  const runs = { runs: [report("finnhub-quote-portfolio"), report("tiingo-daily-prices")].map(line), next_page_token: null };
   return { "GET /status": healthy(), "GET /runs": runs, ...changes };
 }
 

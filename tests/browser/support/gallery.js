@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { DESKTOP, PHONE, launch, open } from "./browser.js";
 import { HANG, RESET, mock } from "./mock.js";
 import { disaster, failedCalls, failedRun, troubled } from "./trouble.js";
-import { calls, fresh, healthy, report } from "./world.js";
+import { calls, fresh, healthy, line, report } from "./world.js";
 
 const directory = process.argv[2] ?? "gallery";
 await mkdir(directory, { recursive: true });
@@ -12,7 +12,7 @@ const browser = await launch();
 
 const bad = failedRun();
 const good = report("finnhub-quote-portfolio");
-const runs = { runs: [bad, good, disaster(), report("polygon-news-market")], next_page_token: "more" };
+const runs = { runs: [bad, good, disaster(), report("polygon-news-market")].map(line), next_page_token: "more" };
 const world = (status, more = {}) => ({
   "GET /status": status, "GET /runs": runs, [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
   [`GET /runs/${good.data.run_id}`]: good, [`GET /runs/${good.data.run_id}/calls`]: { calls: calls(120), truncated: true },

@@ -49,7 +49,8 @@ export function troubled() {
   const running = job("finnhub-quote-portfolio");
   running.recent_runs[0] = { ...running.recent_runs[0], run_status: "running", ended_at: null, started_at: at(-4), duration_ms: 1900, tickers_pending: 20 };
   Object.assign(world.services[0], {
-    healthy: false, latency_ms: 5000, status_code: null, error: "no answer within 5 s",
+    healthy: false, source: "probe", checked_at: at(-20), error: "no answer within 30 s",
+    probe: { probed_at: at(-20), latency_ms: 30_000, status_code: null, error: "no answer within 30 s" },
     breaker: { position: "open", until: at(95), openings: 3, prober: null, reason: "12 of the last 20 calls failed" },
   });
   Object.assign(world.services[0].connections, { last_error_time: at(-25), last_error: DOWN, failures_in_row: 12 });

@@ -36,8 +36,9 @@ export function report(job, change = {}, message = null) {
     run_time: at(-600), tickers_requested: requested, tickers_processed: requested - failed - pending,
     tickers_failed: [], tickers_pending: pending, pending: [], records_stored: requested - failed - pending,
     records_rejected: 0, collections: { [`${provider}_daily_records`]: requested - failed - pending }, raw_logs: 11,
-    batches: 11, calls: 11, retries: 0, write_retries: 0, remarks: [], created_at: at(-601), started_at: at(-600),
-    ended_at: at(-596), duration_ms: 4321, trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+    batches: 11, calls: 11, retries: 0, write_retries: 0, remarks: [], watchlist_problems: [],
+    watchlist_problems_count: 0, created_at: at(-601), started_at: at(-600), ended_at: at(-596), duration_ms: 4321,
+    trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
     resources: {
       steps_ms: { claim: 12, plan: 140, execute: 4100, close: 20 }, waits_ms: { retry: 0, limit: 310 }, bytes_in: 2_345_678,
       bytes_out: 34_567, memory_bytes: 21_000_000,
@@ -49,10 +50,16 @@ export function report(job, change = {}, message = null) {
   return { status, job, message: message ?? done, data, timestamp: at(-596) };
 }
 
+/** A run as the list of all runs has it. */
+export function line(run) {
+  const { status, job, message } = run;
+  return { status, job, message, data: brief(run) };
+}
+
 /** A run as the status page lists it. */
 export function brief({ data }, stopped = null) {
-  const kept = ["run_id", "run_status", "attempt", "created_at", "started_at", "ended_at", "duration_ms",
-    "tickers_requested", "tickers_pending", "records_stored"];
+  const kept = ["run_id", "run_status", "trigger", "attempt", "created_at", "started_at", "ended_at", "duration_ms",
+    "tickers_requested", "tickers_processed", "tickers_pending", "records_stored"];
   const run = Object.fromEntries(kept.map((name) => [name, data[name] ?? null]));
   return { ...run, tickers_failed: data.tickers_failed.length, stopped };
 }
@@ -75,7 +82,8 @@ function history(job, at0) {
 
 function service(provider, index) {
   return {
-    provider, url: `http://localhost:${8001 + index}`, healthy: true, latency_ms: 3 + index * 4, status_code: 200, error: null,
+    provider, url: `http://localhost:${8001 + index}`, healthy: true, source: "calls", checked_at: at(-30 - index), error: null,
+    probe: null,
     breaker: { position: "closed", until: null, openings: 0, prober: null, reason: null },
     connections: {
       calls_in_flight: index, calls_in_flight_max: 4, calls: 1200, last_success_time: at(-30 - index), last_error_time: null,
@@ -109,6 +117,9 @@ export function fresh() {
   world.jobs.forEach((job) => Object.assign(job, {
     statistics: none, recent_runs: [], success_percent: null, last_success_time: null,
   }));
-  world.services.forEach(({ connections }) => Object.assign(connections, { last_success_time: null, calls: 0 }));
+  world.services.forEach((service) => {
+    Object.assign(service, { healthy: null, source: null, checked_at: null });
+    Object.assign(service.connections, { last_success_time: null, calls: 0 });
+  });
   return { ...world, statistics: none };
 }

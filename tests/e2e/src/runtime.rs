@@ -34,6 +34,20 @@ pub fn lasting() -> Builder {
     builder().idle_timeout(Duration::from_mins(1))
 }
 
+/// Prepares to run the built component as the container does, by `/entry` on Spin. None where the runtime is not Spin; says
+/// that a test is skipped for that.
+pub fn container() -> Option<Builder> {
+    if std::env::var(RUNTIME).is_ok_and(|runtime| runtime == "spin") {
+        require(&component(), "the component");
+        let entry = root().join("target/debug/entry");
+        require(&entry, "the container's entry");
+        Some(Orchestrator::builder(Runtime::Container { entry, spin: spin_program() }, manifest()))
+    } else {
+        println!("skipped on the host: the container has Spin");
+        None
+    }
+}
+
 /// Whether the runtime is Spin, which has not what the host has; says that a test is skipped for that.
 pub fn skips_on_spin(reason: &str) -> bool {
     let skips = std::env::var(RUNTIME).is_ok_and(|runtime| runtime == "spin");

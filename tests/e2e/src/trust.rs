@@ -19,9 +19,15 @@ use crate::system::{PATIENCE, start_with, wait_until};
 pub const SCHEDULER: &str = "scheduler@sim.iam.gserviceaccount.com";
 /// The token of the people who operate the service.
 pub const OPERATOR: &str = "operator-token-of-the-tests-0123456789";
+/// What the scheduler's tokens are for.
+pub const AUDIENCE: &str = "https://orchestrator.sim.internal";
 /// The settings under which callers must show an ID token.
-pub const GUARDED: [(&str, &str); 3] =
-    [("inbound_auth", "oidc"), ("scheduler_service_account", SCHEDULER), ("operator_token", OPERATOR)];
+pub const GUARDED: [(&str, &str); 4] = [
+    ("inbound_auth", "oidc"),
+    ("scheduler_service_account", SCHEDULER),
+    ("oidc_audience", AUDIENCE),
+    ("operator_token", OPERATOR),
+];
 
 /// A simulated Google of the test's own.
 pub async fn google() -> Arc<Google> {
@@ -50,14 +56,14 @@ fn parts() -> Parts {
     Parts { watchlist: Some(Watchlist::new(5, 5).without_indices()), ..Parts::default() }
 }
 
-/// A token of the scheduler for a path of this orchestrator.
-pub fn token_for(google: &Google, orchestrator: &Orchestrator, path: &str) -> String {
-    google.sign(&claims_for(google, orchestrator, path))
+/// A token of the scheduler.
+pub fn token(google: &Google) -> String {
+    google.sign(&claims(google))
 }
 
 /// What such a token says.
-pub fn claims_for(google: &Google, orchestrator: &Orchestrator, path: &str) -> Value {
-    google.claims(SCHEDULER, &format!("{}{path}", orchestrator.url()))
+pub fn claims(google: &Google) -> Value {
+    google.claims(SCHEDULER, AUDIENCE)
 }
 
 /// So many requests have led to so many fetches: what is fetched is shared by all requests of an instance, and the

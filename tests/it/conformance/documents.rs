@@ -10,6 +10,23 @@ pub(super) async fn a_document_that_is_missing_is_none(db: Firestore) {
     assert_eq!(db.get(&path("none")).await.expect("read"), None);
 }
 
+pub(super) async fn every_document_that_is_asked_for_is_found_or_missing_once(db: Firestore) {
+    db.commit(&[write("a", 1), write("b/c", 2)]).await.expect("written");
+    let asked = [path("a"), path("none"), path("b/c"), path("a"), path("50%")];
+    let mut found: Vec<_> = db.get_all(&asked).await.expect("read").into_iter().map(|d| d.id).collect();
+    found.sort();
+    assert_eq!(found, ["a", path("b/c").id()]);
+}
+
+pub(super) async fn a_document_tells_how_long_ago_it_was_changed(db: Firestore) {
+    let times = db.commit(&[write("a", 1)]).await.expect("written");
+    let first = db.get(&path("a")).await.expect("read").expect("there");
+    assert!(first.update_time == times[0] && first.read_time >= first.update_time);
+    let again = db.get(&path("a")).await.expect("read").expect("there");
+    assert_eq!(again.update_time, first.update_time);
+    assert!(again.read_time > first.read_time && again.age() > first.age());
+}
+
 pub(super) async fn every_kind_of_value_comes_back(db: Firestore) {
     let all = fields([
         ("null", Value::NULL),

@@ -35,6 +35,8 @@ macro_rules! both {
 both! {
     documents:
         a_document_that_is_missing_is_none
+        every_document_that_is_asked_for_is_found_or_missing_once
+        a_document_tells_how_long_ago_it_was_changed
         every_kind_of_value_comes_back
         every_id_comes_back
         an_overwrite_removes_what_it_does_not_name

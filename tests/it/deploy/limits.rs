@@ -50,6 +50,11 @@ const ROWS: &[(&str, &str, &str)] = &[
         "longest wait between two attempts",
         "`cargo xtask scheduler --platform`, `terraform/scheduler.tf`",
     ),
+    (
+        "idle_instance_timeout_seconds",
+        "Spin drops an instance of the component that nobody asks, and all that it knows by itself",
+        "the container's `/entry`; elsewhere Spin's default, which nothing there can set",
+    ),
 ];
 
 #[test]

@@ -120,6 +120,10 @@ fn only_the_scheduler_may_call_unless_the_component_proves_callers_itself() {
     let changes = machine.changes().join("\n");
     assert!(changes.contains("--member=allUsers"), "{changes}");
     assert!(changes.contains("--audience https://orchestrator.p.internal"), "{changes}");
+    let text = fs::read_to_string(machine.0.join("service.yaml")).expect("what was applied");
+    let expected =
+        "- name: SPIN_VARIABLE_OIDC_AUDIENCE\n              value: \"https://orchestrator.p.internal\"";
+    assert!(text.contains(expected), "the component must expect what the scheduler is told: {text}");
 }
 
 #[test]

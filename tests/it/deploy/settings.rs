@@ -54,6 +54,7 @@ fn akamais_settings_are_valid_and_have_its_limits() {
     for (name, value) in [
         ("google_cloud_project", "p"),
         ("scheduler_service_account", "s@p.iam.gserviceaccount.com"),
+        ("oidc_audience", "https://orchestrator.p.internal"),
         ("gcp_credentials", "access_token"),
         ("gcp_access_token", "token"),
     ] {

@@ -216,6 +216,18 @@ fn the_route_gives_a_run_its_time() {
 }
 
 #[test]
+fn the_audience_is_the_address_of_the_route() {
+    let route = document("spinkube/route.yaml", "HTTPRoute");
+    let host = route["spec"]["hostnames"][0].as_str().expect("a host name");
+    let settings = document("spinkube/settings.yaml", "ConfigMap");
+    assert_eq!(
+        settings["data"]["oidc_audience"],
+        format!("https://{host}"),
+        "what Cloud Scheduler is told by --url"
+    );
+}
+
+#[test]
 fn kustomize_brings_the_file_that_spin_is_told_to_read() {
     let all = document("spinkube/kustomization.yaml", "Kustomization");
     let generated = &all["secretGenerator"][0];

@@ -41,6 +41,9 @@ fn jobs_limits_and_indexes_come_from_the_shared_files() {
         "SPIN_VARIABLE_SERVICE_TIMEOUT_SECONDS = tostring(local.limits.service_timeout_seconds)",
         "SPIN_VARIABLE_LEASE_SECONDS = tostring(local.limits.lease_seconds)",
         r#"headers = { "Content-Type" = "application/json" }"#,
+        // IAM proves callers, and wants the service's own address as the audience.
+        r#"SPIN_VARIABLE_INBOUND_AUTH = "platform""#,
+        "audience = google_cloud_run_v2_service.orchestrator.uri",
     ]);
 }
 

@@ -1,6 +1,7 @@
 //! Single documents, listings and queries.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
@@ -9,7 +10,7 @@ use super::value::compare;
 use super::{Fields, Refusal, Store, Stored, rfc3339, to_json};
 
 impl Store {
-    /// The documents that are named, each found or missing.
+    /// The documents that are named, each found or missing, once.
     pub(super) fn batch_get(&self, now: DateTime<Utc>, body: &Json) -> Json {
         let read_time = rfc3339(now);
         let names = body["documents"].as_array().into_iter().flatten().filter_map(Json::as_str);
@@ -17,7 +18,8 @@ impl Store {
             Some(stored) => json!({"found": to_json(name, stored, &stored.fields), "readTime": read_time}),
             None => json!({"missing": name, "readTime": read_time}),
         };
-        names.map(row).collect()
+        let mut seen = BTreeSet::new();
+        names.filter(|name| seen.insert(*name)).map(row).collect()
     }
 
     /// Filters, an order, a start and a selection of fields, as the component asks for them.
@@ -45,16 +47,19 @@ impl Store {
         let read_time = rfc3339(now);
         let selection = query["select"]["fields"].as_array().into_iter().flatten();
         let mask: Vec<&str> = selection.filter_map(|field| field["fieldPath"].as_str()).collect();
-        let answer: Vec<Json> = rows
+        let mut answer: Vec<Json> = rows
             .into_iter()
             .take(limit)
             .map(|(_, name, stored)| json!({"document": to_json(&name, stored, &masked(stored, &mask)), "readTime": read_time}))
             .collect();
-        Ok(if answer.is_empty() {
-            json!([{"readTime": read_time, "done": true}])
-        } else {
-            Json::Array(answer)
-        })
+        if answer.is_empty() {
+            answer.push(json!({"readTime": read_time}));
+        }
+        // Of the request, not of the collection: also where the limit has ended it.
+        if let Some(last) = answer.last_mut() {
+            last["done"] = json!(true);
+        }
+        Ok(Json::Array(answer))
     }
 }
 

@@ -89,9 +89,10 @@ impl Store {
         let mut transformed = Vec::new();
         for transform in write["updateTransforms"].as_array().into_iter().flatten() {
             let field = unquoted(transform["fieldPath"].as_str().unwrap_or_default());
-            let value = match &transform["maximum"] {
-                Json::Null => add(fields.get(&field), &transform["increment"]),
-                number => larger(fields.get(&field), number),
+            let value = match (&transform["maximum"], &transform["setToServerValue"]) {
+                (_, Json::String(_)) => json!({"timestampValue": rfc3339(time)}),
+                (Json::Null, _) => add(fields.get(&field), &transform["increment"]),
+                (number, _) => larger(fields.get(&field), number),
             };
             transformed.push(value.clone());
             fields.insert(field, value);

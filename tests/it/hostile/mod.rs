@@ -6,7 +6,8 @@
 pub(crate) mod deaf;
 mod mutate;
 mod samples;
-mod service;
+mod secrets;
+pub(crate) mod service;
 mod targets;
 mod worst;
 

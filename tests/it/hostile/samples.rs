@@ -55,13 +55,29 @@ pub(crate) fn answers() -> Vec<Json> {
         ]),
         envelope(vec![entry(quote)]),
         envelope(vec![entry(json!([article])), entry(json!([]))]),
-        envelope(vec![article]),
+        envelope(vec![article.clone()]),
         envelope(vec![entry(figures)]),
         envelope(vec![entry(indicators)]),
         envelope(vec![entry(json!([earnings]))]),
+        envelope(vec![
+            // Records that meet at one document.
+            entry(json!([
+                with(&article, "article_id", "None"),
+                with(&article, "article_id", "None"),
+                with(&article, "title", "other")
+            ])),
+            entry(json!([price, with(&price, "close", 9), earnings, with(&earnings, "quarter", 2), article])),
+        ]),
         json!({"status": "error", "data": null, "errors": ["Failed: AAPL", {"ticker": "T001"}]}),
         json!({"detail": [{"loc": ["body"]}]}),
     ]
+}
+
+/// The same with another value.
+fn with(record: &Json, name: &str, value: impl Into<Json>) -> Json {
+    let mut record = record.clone();
+    record[name] = value.into();
+    record
 }
 
 fn replies() -> Vec<String> {
@@ -77,20 +93,22 @@ fn replies() -> Vec<String> {
     });
     let fields = json!({
         "state": {"stringValue": state.to_string()}, "owner": {"stringValue": "o"}, "status": {"stringValue": "failed"},
-        "lease_expires_at": {"timestampValue": "2026-01-31T18:00:00Z"}, "symbol": {"stringValue": "AAPL"},
+        "lease_ms": {"integerValue": "60000"}, "renewals": {"integerValue": "9"}, "symbol": {"stringValue": "AAPL"},
         "isActive": {"booleanValue": true}, "position": {"stringValue": "open"}, "openings": {"integerValue": "9"},
         "until": {"timestampValue": "9999-12-31T23:59:59.999999Z"}, "jobs_processed": {"integerValue": "9223372036854775807"},
         "duration_ms/sum": {"integerValue": 7}, "d": {"doubleValue": 1.5}, "b": {"bytesValue": "AAAA"},
         "g": {"geoPointValue": {"latitude": 1}}, "a": {"arrayValue": {"values": [{"mapValue": {"fields": {}}}]}},
         "n": {"nullValue": null}, "r": {"referenceValue": "x"},
     });
-    let document = json!({"name": "projects/p/databases/d/documents/c/tiingo", "fields": fields,
+    // The entry of the run that is asked for, in the database of the settings.
+    let document = json!({"name": "projects/p/databases/(default)/documents/ingestion_runs/r", "fields": fields,
         "createTime": "2026-01-31T18:00:00Z", "updateTime": "2026-01-31T18:00:00.123456Z"});
     let error = json!({"error": {"code": 409, "message": "it exists", "status": "ALREADY_EXISTS"}});
     let stated = |status: char, body: &Json| format!("{status}{body}");
     vec![
-        json!([{"found": document, "readTime": "2026-01-31T18:00:00Z"}, {"missing": "x"}]).to_string(),
-        json!([{"document": document}]).to_string(),
+        json!([{"found": document, "readTime": "2026-01-31T18:00:00Z"}]).to_string(),
+        json!([{"document": document, "readTime": "2026-01-31T18:00:00Z", "done": true}]).to_string(),
+        json!([{"document": document, "readTime": "2026-01-31T18:00:00Z"}, error]).to_string(),
         json!({"documents": [document], "nextPageToken": "t"}).to_string(),
         json!({"commitTime": "2026-01-31T18:00:00Z", "writeResults": [{"updateTime": "2026-01-31T18:00:00Z"}, {}]}).to_string(),
         json!({"status": [{"code": 8, "message": "slow"}], "writeResults": [{}]}).to_string(),

@@ -19,6 +19,7 @@ use tower::ServiceExt as _;
 use super::mutate::hostile;
 use super::{deaf, samples};
 use crate::firestore::Store;
+use crate::intake::assert_counted;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
@@ -27,7 +28,16 @@ use crate::world::executor::{Executor, Handle};
 struct Wire {
     handle: Handle,
     store: Arc<Mutex<Store>>,
-    answer: Bytes,
+    answer: (StatusCode, Bytes),
+}
+
+/// What came of a request.
+pub(crate) struct Played {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Json,
+    /// The virtual time it took.
+    pub(crate) took: Duration,
+    pub(crate) store: Arc<Mutex<Store>>,
 }
 
 impl Transport for Wire {
@@ -39,7 +49,7 @@ impl Transport for Wire {
                 let reply = store.handle(civil(self.handle.now()), &request.method, path, &request.body);
                 (reply.status, Bytes::from(reply.body.to_string()))
             }
-            None => (StatusCode::OK, self.answer.clone()),
+            None => self.answer.clone(),
         };
         let travel = self.handle.sleep(Duration::from_millis(1));
         Box::pin(async move {
@@ -49,13 +59,23 @@ impl Transport for Wire {
     }
 }
 
-/// Sends a request to a service of its own; the answer and the virtual time it took.
+/// The same of a provider that says it with a 200: the answer and the virtual time it took.
 fn answer(provider: &[u8], request: impl FnOnce(&Handle) -> Request<Body>) -> (StatusCode, Json, Duration) {
+    let Played { status, body, took, .. } = play((StatusCode::OK, provider), request);
+    (status, body, took)
+}
+
+/// Sends a request to a service of its own, whose providers say one thing.
+pub(crate) fn play(
+    (status, provider): (StatusCode, &[u8]),
+    request: impl FnOnce(&Handle) -> Request<Body>,
+) -> Played {
     let dice = Dice::new(7);
     let mut executor = Executor::new(dice.split());
     let handle = executor.handle();
-    let wire =
-        Wire { handle: handle.clone(), store: Arc::default(), answer: Bytes::copy_from_slice(provider) };
+    let store = Arc::<Mutex<Store>>::default();
+    let answer = (status, Bytes::copy_from_slice(provider));
+    let wire = Wire { handle: handle.clone(), store: store.clone(), answer };
     let world = World {
         transport: Arc::new(wire),
         clock: Arc::new(VirtualClock::new(handle.clone(), TimeDelta::zero(), Duration::ZERO)),
@@ -71,11 +91,29 @@ fn answer(provider: &[u8], request: impl FnOnce(&Handle) -> Request<Body>) -> (S
         (status, body)
     });
     let (status, body) = answered.expect("an answer");
-    (status, serde_json::from_slice(&body).expect("answers are JSON"), handle.now())
+    let body = serde_json::from_slice(&body).expect("answers are JSON");
+    Played { status, body, took: handle.now(), store }
 }
 
-fn post(route: &str, body: Body) -> Request<Body> {
+pub(crate) fn post(route: &str, body: Body) -> Request<Body> {
     Request::post(route).header("host", "us.test").body(body).expect("a request")
+}
+
+/// One for each kind of records.
+pub(crate) const ROUTES: [&str; 7] = [
+    "/tiingo/daily-prices",
+    "/finnhub/quote-portfolio",
+    "/finnhub/company-news-portfolio",
+    "/finnhub/fundamentals-earnings",
+    "/polygon/news-portfolio",
+    "/polygon/news-market",
+    "/alphavantage/technical-indicators",
+];
+
+/// A request for two tickers, where the route knows any.
+pub(crate) fn trigger(route: &str) -> Request<Body> {
+    let body = if route.ends_with("market") { json!({}) } else { json!({"tickers": ["AAPL", "T001"]}) };
+    post(route, Body::from(body.to_string()))
 }
 
 #[test]
@@ -119,22 +157,17 @@ fn a_run_ends_whatever_its_provider_answers() {
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { Config::default().cases } else { CASES };
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let samples = samples::answers().iter().map(Json::to_string).collect();
-    let routes = [
-        "/tiingo/daily-prices",
-        "/finnhub/quote-portfolio",
-        "/polygon/news-market",
-        "/alphavantage/technical-indicators",
-        "/finnhub/fundamentals-earnings",
-    ];
     let ran = runner.run(&hostile(samples), |bytes| {
-        for route in routes {
-            let body =
-                if route.ends_with("market") { json!({}) } else { json!({"tickers": ["AAPL", "T001"]}) };
-            let (status, body, _) = answer(&bytes.0, |_| post(route, Body::from(body.to_string())));
+        for route in ROUTES {
+            let played = play((StatusCode::OK, &bytes.0), |_| trigger(route));
+            let (status, body) = (played.status, &played.body);
             assert!([200, 502, 503].contains(&status.as_u16()), "{route}: {status} {body:#}");
             let reason = body["data"]["remarks"].to_string();
             // What could not be stored would be tried again for ever.
             assert!(!reason.contains("not all could be stored"), "{route}: {reason}");
+            if status == StatusCode::OK {
+                assert_counted(&played);
+            }
         }
         Ok(())
     });

@@ -3,6 +3,8 @@
 //! A function that returns has passed. `fuzz/` includes this file, so it stands on the component's public
 //! interface alone.
 
+use std::collections::HashSet;
+
 use chrono::DateTime;
 
 use http::request::Parts;
@@ -17,6 +19,7 @@ use orchestrator::firestore::{DocumentPath, Write, path};
 use orchestrator::google::Google;
 use orchestrator::google::assertion::ServiceAccountKey;
 use orchestrator::job::{CATALOGUE, Provider, Scope, Ticker};
+use orchestrator::ledger::entry::Entry;
 use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::ledger::{Filter, PageToken};
 use orchestrator::persist::record::Context;
@@ -106,6 +109,8 @@ pub fn provider(body: &[u8]) {
             let Ok(harvest) = harvest(&envelope, endpoint.dataset, &asked, &context) else { continue };
             assert_eq!(harvest.succeeded.len() + harvest.failed.len(), asked.len());
             assert!(harvest.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
+            let documents: HashSet<_> = harvest.records.iter().map(|write| &write.document).collect();
+            assert_eq!(documents.len(), harvest.records.len(), "records collide");
             let rejected = harvest.rejected.iter().take(WRITES_MAX);
             rejected
                 .flat_map(|rejected| rejected::writes(rejected, &origin))
@@ -130,25 +135,29 @@ pub fn firestore(bytes: &[u8]) {
     let world = deaf::world(Deaf::saying(bytes));
     let instance = Instance::new(&world);
     let app = App::new(config, world.clone(), instance);
-    let paths = [DocumentPath::new("runs", "r"), DocumentPath::new("breakers", "tiingo")];
-    for document in wait(app.firestore.get_all(&paths)).unwrap_or_default() {
-        let _ = (StoredBreaker::from_document(&document), JobTotals::from_document(&document));
+    let paths = [DocumentPath::new("ingestion_runs", "r"), DocumentPath::new("breakers", "tiingo")];
+    let _ = wait(app.firestore.get_all(&paths));
+    // What a query finds is of any name.
+    let found = wait(app.firestore.list("things", &[], None)).map(|page| page.documents).unwrap_or_default();
+    for document in found {
+        let _ =
+            (StoredBreaker::from_document(&document), JobTotals::from_document(&document), document.age());
         let encoded =
             Write::overwrite(paths[0].clone(), document.fields.clone()).encode("projects/p/databases/d");
         serde_json::from_slice::<Json>(&encoded.json).expect("a write is JSON");
+        let Ok(entry) = Entry::from_fields(&document.fields) else { continue };
+        serde_json::to_vec(&RunReport::new(&entry.state)).expect("a report is JSON");
+        let _ = entry.to_fields(retention);
     }
     let _ = wait(plan::resolve(&app.firestore, &app.config.collections, Scope::EntireWatchlist));
     let _ = wait(app.ledger.list(&Filter { limit: 1, ..Filter::default() }));
     let _ = wait(app.ledger.recent("tiingo-daily-prices", 1));
-    if let Ok(Some(state)) = wait(app.ledger.get("r")) {
-        serde_json::to_vec(&RunReport::new(&state)).expect("a report is JSON");
-        let entry = orchestrator::ledger::entry::Entry { state, owner: "o".into(), lease_expires_at: now() };
-        let _ = entry.to_fields(retention);
-    }
-    let _ = wait(app.ledger.resume("r"));
+    let _ = (wait(app.ledger.get("r")), wait(app.ledger.resume("r", &|_, _| Vec::new())));
     let _ = wait(app.breakers.refresh(Provider::Tiingo));
-    let _ = (app.breakers.admit(Provider::Tiingo), app.breakers.state(Provider::Tiingo));
-    let _ = wait(app.breakers.open(Provider::Tiingo, "words"));
+    let _ = (app.breakers.admit(Provider::Tiingo, "/fetch"), app.breakers.state(Provider::Tiingo));
+    let _ = wait(app.breakers.open(Provider::Tiingo, "/fetch", "r", "words"));
+    let _ = wait(app.breakers.limit_hit(Provider::Tiingo, None, "words", false));
+    let _ = app.breakers.farewell(Provider::Tiingo, "o", &[]);
     let write = Write::overwrite(paths[0].clone(), orchestrator::firestore::Fields::new());
     let _ = wait(app.firestore.commit(std::slice::from_ref(&write)));
     match wait(app.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {

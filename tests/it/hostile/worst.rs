@@ -53,6 +53,9 @@ fn answers_of_many_megabytes_of_little_are_bounded() {
         ("{\"ticker\":\"A\"},", "0"),
         ("{\"ticker\":\"AAPL\",\"error\":\"x\"},", "0"),
         ("{\"ticker\":\"AAPL\",\"data\":[0,0,0,0,0,0,0,0]},", "0"),
+        ("{\"ticker\":\"AAPL\",\"data\":[NaN,NaN,NaN,NaN]},", "0"),
+        ("NaN,", "NaN"),
+        ("\"\u{1}\",", "0"),
     ] {
         targets::provider(&filled(head, piece, &format!("{last}]}}"), BYTES));
     }

@@ -1,24 +1,27 @@
-//! Watches every provider call: none through a breaker that its instance knows to be open, none on
-//! knowledge that is too old.
+//! Watches every provider call: none through a breaker that its instance knows to be open, none during a pause that it
+//! knows of, none on knowledge that is too old, and never more at once than the provider takes.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use orchestrator::breakers::FRESH;
+use orchestrator::job::Provider;
 use orchestrator::ports::{InboundResponse, OutboundRequest, TransportError};
 use serde_json::Value as Json;
 
 use super::instance::Identity;
+use super::journal::Call;
 use super::provider::Fetch;
 use super::stage::Stage;
+use crate::world::clock::civil;
 
 /// What an instance has last been told of a breaker.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     at: Duration,
-    position: String,
-    until: Option<DateTime<Utc>>,
-    prober: Option<String>,
+    /// The breakers that are not closed, by endpoint.
+    endpoints: Json,
+    paused_until: Option<DateTime<Utc>>,
     /// Whether it has asked again since, in vain.
     refresh_failed: bool,
 }
@@ -43,13 +46,11 @@ pub(super) fn learn(
             }
         }
         Told::Fields(fields) => {
-            let text = |path: &str| fields.pointer(path).and_then(Json::as_str).map(str::to_owned);
-            let until = text("/until/timestampValue").and_then(|time| time.parse().ok());
+            let paused = fields.pointer("/paused_until/timestampValue").and_then(Json::as_str);
             let known = Known {
                 at: now,
-                position: text("/position/stringValue").unwrap_or_else(|| "closed".to_owned()),
-                until,
-                prober: text("/prober/stringValue"),
+                endpoints: fields.pointer("/endpoints/mapValue/fields").cloned().unwrap_or_default(),
+                paused_until: paused.and_then(|time| time.parse().ok()),
                 refresh_failed: false,
             };
             journal.breakers.insert(key, known);
@@ -72,10 +73,13 @@ fn told(
         let body = sent();
         let (_, provider) = body["documents"][0].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
         let answered = answer.as_ref().ok().filter(|answer| answer.status.is_success());
-        let told = answered.map_or(Told::Failed, |answer| {
-            let rows: Json = serde_json::from_slice(&answer.body).expect("Firestore answers JSON");
-            Told::Fields(rows[0]["found"]["fields"].clone())
-        });
+        // A stream that breaks tells nothing.
+        let rows = answered.and_then(|answer| serde_json::from_slice::<Vec<Json>>(&answer.body).ok());
+        let row = rows.as_deref().and_then(|rows| if let [row] = rows { Some(row) } else { None });
+        let told = match row {
+            Some(row) if row.get("error").is_none() => Told::Fields(row["found"]["fields"].clone()),
+            _ => Told::Failed,
+        };
         return Some((provider.to_owned(), told));
     }
     if !request.url.ends_with(":commit") || !answer.as_ref().is_ok_and(|answer| answer.status.is_success()) {
@@ -84,6 +88,8 @@ fn told(
     let body = sent();
     let update = body.pointer("/writes/0/update")?;
     let (_, provider) = update["name"].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
+    // A run that registers writes of itself alone.
+    update["fields"].get("endpoints")?;
     Some((provider.to_owned(), Told::Fields(update["fields"].clone())))
 }
 
@@ -95,14 +101,21 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
         return stage.accuse(format!("{} calls {service} and has never read its breaker", from.name()));
     };
     let run = stage.scenario.run_of(fetch);
-    let is_prober = run.zip(known.prober.as_ref()).is_some_and(|(run, prober)| run.is_done_by(prober));
-    if known.position != "closed" && !is_prober {
-        let until = known.until.map(|until| (until - from.clock(stage)).num_milliseconds());
-        let position = &known.position;
+    let endpoint = &known.endpoints[fetch.endpoint.path()]["mapValue"]["fields"];
+    let text = |path: &str| endpoint.pointer(path).and_then(Json::as_str).map(str::to_owned);
+    let prober = text("/prober/stringValue");
+    let is_prober = run.zip(prober.as_ref()).is_some_and(|(run, prober)| run.is_done_by(prober));
+    if let Some(position) = text("/position/stringValue")
+        && !is_prober
+    {
+        let until = text("/until/timestampValue");
         stage.accuse(format!(
-            "{} calls {service} through a breaker that it knows to be {position} for {until:?} ms",
+            "{} calls {service} through a breaker that it knows to be {position} until {until:?}",
             from.name()
         ));
+    }
+    if let Some(until) = known.paused_until.filter(|until| *until > civil(stage.now())) {
+        stage.accuse(format!("{} calls {service}, which it knows to be paused until {until}", from.name()));
     }
     let age = stage.now().saturating_sub(known.at);
     if age > FRESH && !known.refresh_failed && !is_prober {
@@ -110,5 +123,25 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
             "{} calls {service} on knowledge of its breaker that is {age:?} old",
             from.name()
         ));
+    }
+    check_concurrency(stage, fetch);
+}
+
+/// Checks that a provider never has more calls at once than it takes, over all runs and instances.
+fn check_concurrency(stage: &Stage, fetch: &Fetch) {
+    let service = fetch.endpoint.service();
+    let provider = Provider::parse(service.name()).expect("known");
+    let limit = stage.scenario.config().provider(provider).max_concurrency;
+    let journal = stage.journal();
+    let is_open = |call: &&Call| {
+        call.fetch.endpoint.service() == service
+            && !call.is_dropped
+            && call.end.is_none()
+            && journal.is_open(call.request)
+    };
+    let open = journal.calls.iter().filter(is_open).count() + 1;
+    drop(journal);
+    if open > limit {
+        stage.accuse(format!("{open} calls of {service} at once, limit {limit}"));
     }
 }

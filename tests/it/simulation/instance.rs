@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use futures::channel::oneshot;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
@@ -16,8 +16,9 @@ use serde_json::Value as Json;
 use tower::ServiceExt;
 
 use super::network::Wire;
+use super::scenario::Scenario;
 use super::stage::Stage;
-use crate::world::clock::{VirtualClock, civil};
+use crate::world::clock::VirtualClock;
 use crate::world::executor::{Owner, WORLD};
 
 /// Time beyond the deadline in which an answer must have come.
@@ -34,11 +35,6 @@ pub(super) struct Identity {
 impl Identity {
     pub(super) fn name(&self) -> String {
         format!("instance {}.{}", self.slot, self.owner)
-    }
-
-    /// The civil time, as its clock has it.
-    pub(super) fn clock(&self, stage: &Stage) -> DateTime<Utc> {
-        civil(stage.now()) + self.skew
     }
 }
 
@@ -91,8 +87,9 @@ impl Slots {
         let dice = &stage.dice;
         let owner = stage.journal().next_owner();
         let range = stage.scenario.skew_ms;
-        let skew_ms =
-            i64::try_from(dice.between(0, 2 * range)).expect("small") - i64::try_from(range).expect("small");
+        let behind = range.min(Scenario::BEHIND_MS_MAX);
+        let skew_ms = i64::try_from(dice.between(0, behind + range)).expect("small")
+            - i64::try_from(behind).expect("small");
         let identity = Identity { owner, slot, skew: TimeDelta::milliseconds(skew_ms) };
         stage.tell(format!("{} starts, its clock {skew_ms} ms ahead", identity.name()));
         if !stage.is_calm() && dice.chance(stage.scenario.mortality) {
@@ -120,6 +117,12 @@ impl Slots {
         outlives_caller: bool,
     ) -> Option<Answered> {
         let slot = stage.dice.below(stage.scenario.instances);
+        if stage.scenario.is_forgetful && self.lock()[slot].is_some() {
+            // The one before goes on with what it has, and takes nothing new.
+            let fresh = self.launch(stage, slot);
+            let death = stage.handle.death_of(fresh.owner);
+            stage.handle.spawn(WORLD, bury(stage.clone(), fresh, death));
+        }
         let (identity, router) = self.lock()[slot].clone()?;
         let (sender, receiver) = oneshot::channel();
         let (gone, hang_up) = oneshot::channel::<()>();
@@ -153,6 +156,14 @@ impl Slots {
         }
         answered
     }
+}
+
+/// Notes the death of an instance that nobody starts again.
+async fn bury(stage: Stage, identity: Identity, death: oneshot::Receiver<()>) {
+    // The executor tells of every death.
+    let _ = death.await;
+    stage.tell(format!("{} dies", identity.name()));
+    stage.journal().bury(identity.owner);
 }
 
 async fn answer(router: Router, request: Request<Body>) -> Answered {

@@ -30,6 +30,8 @@ pub(super) struct Call {
     /// The request that made it.
     pub(super) request: TaskId,
     pub(super) fetch: Fetch,
+    /// Whether the instance waits for it no more.
+    pub(super) is_dropped: bool,
     /// None until the instance has heard of its end.
     pub(super) end: Option<End>,
 }
@@ -80,7 +82,7 @@ impl Journal {
     }
 
     pub(super) fn begin_call(&mut self, request: TaskId, fetch: &Fetch) -> usize {
-        self.calls.push(Call { request, fetch: fetch.clone(), end: None });
+        self.calls.push(Call { request, fetch: fetch.clone(), is_dropped: false, end: None });
         self.calls.len() - 1
     }
 
@@ -93,6 +95,11 @@ impl Journal {
             status: arrived.map(|answer| answer.status.as_u16()),
             body: arrived.map(|answer| answer.body.clone()).unwrap_or_default(),
         });
+    }
+
+    /// The instance has cut a call off.
+    pub(super) fn drop_call(&mut self, call: usize) {
+        self.calls[call].is_dropped = true;
     }
 
     pub(super) fn begin_request(&mut self, task: TaskId, owner: Owner) {
@@ -120,7 +127,13 @@ impl Journal {
     }
 
     pub(super) fn has_open_requests(&self) -> bool {
-        self.requests.values().any(|request| request.ending.is_none())
+        !self.open_requests().is_empty()
+    }
+
+    /// Requests that have not ended, and whose they are.
+    pub(super) fn open_requests(&self) -> Vec<(TaskId, Owner)> {
+        let open = self.requests.iter().filter(|(_, request)| request.ending.is_none());
+        open.map(|(task, request)| (*task, request.owner)).collect()
     }
 
     fn close_request(&mut self, task: TaskId, ending: Ending) {

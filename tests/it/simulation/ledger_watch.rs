@@ -1,5 +1,7 @@
 //! Watches every write of the ledger: an entry has one owner at a time, and changes hands only when it may.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use orchestrator::ledger::entry::Entry;
 use orchestrator::run::{RunState, Status};
@@ -12,7 +14,9 @@ use crate::firestore::Fields;
 #[derive(Clone, Debug)]
 pub(super) struct View {
     owner: String,
-    lease_expires_at: DateTime<Utc>,
+    lease: Duration,
+    /// When Firestore last changed it, by its own clock.
+    changed_at: DateTime<Utc>,
     state: RunState,
 }
 
@@ -26,8 +30,10 @@ pub(super) fn entry(fields: &Fields) -> Entry {
 pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) {
     for path in written.iter().filter(|path| path.starts_with("ingestion_runs/")) {
         let name = format!("{}/documents/{path}", stage.database);
-        let entry = entry(&stage.store().documents()[&name].fields);
-        let new = View { owner: entry.owner, lease_expires_at: entry.lease_expires_at, state: entry.state };
+        let stored = stage.store().documents()[&name].clone();
+        let entry = entry(&stored.fields);
+        let (owner, lease, state) = (entry.owner, entry.lease, entry.state);
+        let new = View { owner, lease, changed_at: stored.update_time, state };
         let old = stage.journal().ledger.insert(path.clone(), new.clone());
         stage.tell(format!(
             "{} writes {path}: {} attempt {}, {} pending",
@@ -36,20 +42,25 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
             new.state.attempt,
             new.state.tickers_pending()
         ));
-        if let Some(fault) = fault(old.as_ref(), &new, from.clock(stage)) {
+        if let Some(fault) = fault(old.as_ref(), &new) {
             stage.accuse(format!("{} wrote {path}: {fault}", from.name()));
         }
     }
 }
 
-/// What is wrong with a write that turns `old` into `new`, by the writer's own clock.
-fn fault(old: Option<&View>, new: &View, now: DateTime<Utc>) -> Option<String> {
+/// What is wrong with a write that turns `old` into `new`, by Firestore's clock.
+fn fault(old: Option<&View>, new: &View) -> Option<String> {
     let Some(old) = old else {
         let first = new.state.attempt == 1 && new.state.status == Status::Running;
         return (!first).then(|| "the first write is no claim".to_owned());
     };
-    if old.state.status.is_finished() {
+    // An operator may have what failed tried again.
+    let again = old.state.can_try_again() && new.owner != old.owner && new.state.has_pending();
+    if old.state.status.is_finished() && !again {
         return Some(format!("it was finished already, as {}", old.state.status.name()));
+    }
+    if let Some(imbalance) = new.state.imbalance() {
+        return Some(imbalance);
     }
     if new.owner == old.owner {
         let same = new.state.attempt == old.state.attempt && old.state.status == Status::Running;
@@ -58,9 +69,9 @@ fn fault(old: Option<&View>, new: &View, now: DateTime<Utc>) -> Option<String> {
     if new.state.attempt != old.state.attempt + 1 {
         return Some(format!("attempt {} after attempt {}", new.state.attempt, old.state.attempt));
     }
-    if old.state.status == Status::Running && now < old.lease_expires_at {
-        let left = old.lease_expires_at - now;
-        return Some(format!("taken over {} ms before the lease ended", left.num_milliseconds()));
+    let silence = (new.changed_at - old.changed_at).to_std().unwrap_or_default();
+    if old.state.status == Status::Running && silence < old.lease {
+        return Some(format!("taken over {:?} before the lease ended", old.lease.saturating_sub(silence)));
     }
     None
 }

@@ -17,6 +17,7 @@ mod scenario;
 mod scheduler;
 mod stage;
 mod storm;
+mod stream;
 
 use std::fmt::Write;
 use std::sync::Mutex;

@@ -15,9 +15,10 @@ use sim::endpoint::{Endpoint, Service};
 
 use super::instance::Identity;
 use super::provider::{self, Fetch};
+use super::scenario::Poison;
 use super::stage::Stage;
-use super::storm::{Fault, Target};
-use super::{breaker_watch, ledger_watch};
+use super::storm::{Break, Fault, Target};
+use super::{breaker_watch, ledger_watch, stream};
 use crate::firestore::{Refusal, Reply};
 use crate::world::clock::civil;
 use crate::world::executor::WORLD;
@@ -59,11 +60,13 @@ impl Transport for Wire {
                     Some(call)
                 }
             };
+            let waiting = call.map(|call| Waiting { stage: stage.clone(), call });
             let answer = match select(receiver, stage.handle.sleep(timeout)).await {
                 Either::Left((Ok(answer), _)) => answer,
                 Either::Left((Err(_), _)) => Err(TransportError::Connection("simulated break".to_owned())),
                 Either::Right(_) => Err(TransportError::Timeout(timeout)),
             };
+            drop(waiting);
             match call {
                 Some(call) => {
                     stage.tell(format!("{} hears {} on call {call}", from.name(), words(&answer)));
@@ -73,6 +76,18 @@ impl Transport for Wire {
             }
             answer
         })
+    }
+}
+
+/// An instance that waits for a call's answer; dropped, it waits no more.
+struct Waiting {
+    stage: Stage,
+    call: usize,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.stage.journal().drop_call(self.call);
     }
 }
 
@@ -126,8 +141,17 @@ async fn to_provider(stage: Stage, fetch: Fetch, sender: oneshot::Sender<Answer>
         _ => {}
     }
     let tickers = u64::try_from(fetch.tickers.len()).expect("fits");
-    stage.handle.sleep(stage.dice.millis(20, 200 + 20 * tickers)).await;
-    deliver(sender, provider::answer(&stage.scenario, &fetch, fault, stage.now(), &stage.dice));
+    let pause = stage.scenario.pacing.map_or(Duration::ZERO, |pacing| pacing.pause);
+    let work = pause * u32::try_from(tickers).expect("fits");
+    stage.handle.sleep(work + stage.dice.millis(20, 200 + 20 * tickers)).await;
+    let poison = |kind| fetch.poisoned_by(&stage.scenario, kind, stage.now()).is_some();
+    if poison(Poison::Hang) {
+        return silence(&stage, sender).await;
+    }
+    if poison(Poison::Reset) {
+        return drop(sender);
+    }
+    deliver(sender, provider::answer(&stage, &fetch, fault));
 }
 
 async fn to_firestore(
@@ -155,6 +179,11 @@ async fn to_firestore(
         Some(Fault::LostAfter) => drop(sender),
         Some(Fault::HangAfter) => silence(&stage, sender).await,
         Some(Fault::StatusAfter) => deliver(sender, Ok(refused(503))),
+        Some(Fault::Stream(how)) if stream::is_stream(path) => {
+            let response = to_response(stream::spoil(reply, how, &stage.dice));
+            let cut = how == Break::Truncated;
+            deliver(sender, Ok(if cut { stream::truncate(response, &stage.dice) } else { response }));
+        }
         _ => deliver(sender, Ok(to_response(reply))),
     }
 }

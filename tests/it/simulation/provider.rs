@@ -10,9 +10,9 @@ use sim::data::{Spec, entries, moment};
 use sim::endpoint::Endpoint;
 
 use super::scenario::{Poison, Scenario};
+use super::stage::Stage;
 use super::storm::{Fault, RetryAfter};
 use crate::world::clock::civil;
-use crate::world::dice::Dice;
 
 /// One request to a service.
 #[derive(Clone, Debug)]
@@ -37,6 +37,16 @@ impl Fetch {
     }
 }
 
+/// A limit in the words of the deployed services.
+pub(super) const LIMITED: &str = "Per-minute rate limit (5) exceeded";
+
+impl Fetch {
+    /// A ticker of the call that breaks it in this way.
+    pub(super) fn poisoned_by(&self, scenario: &Scenario, kind: Poison, now: Duration) -> Option<&String> {
+        self.tickers.iter().find(|ticker| scenario.poison_of(ticker, now) == Some(kind))
+    }
+}
+
 /// What the services' records are made from.
 pub(super) fn spec(scenario: &Scenario) -> Spec {
     Spec { seed: 1, records_per_ticker: scenario.records_per_ticker, market_articles: 3 }
@@ -44,30 +54,41 @@ pub(super) fn spec(scenario: &Scenario) -> Spec {
 
 /// The answer to a request that has arrived.
 pub(super) fn answer(
-    scenario: &Scenario,
+    stage: &Stage,
     fetch: &Fetch,
     fault: Option<Fault>,
-    now: Duration,
-    dice: &Dice,
 ) -> Result<InboundResponse, TransportError> {
-    let poison = |kind| fetch.tickers.iter().find(|ticker| scenario.poison_of(ticker, now) == Some(kind));
+    let (scenario, now) = (&*stage.scenario, stage.now());
+    let poison = |kind| fetch.poisoned_by(scenario, kind, now);
+    if let Some(ticker) = poison(Poison::Named) {
+        let place = fetch.tickers.iter().position(|asked| asked == ticker);
+        let detail = json!([{"type": "value_error", "loc": ["body", "tickers", place], "msg": "bad symbol"}]);
+        return Ok(response(422, json!({"detail": detail}).to_string()));
+    }
+    if poison(Poison::Garbage).is_some() {
+        return Ok(response(200, "{\"status\": \"ok\", \"data\": [{\"tick"));
+    }
     if let Some(ticker) = poison(Poison::Rejected) {
         return Ok(refusal(422, &format!("bad symbol {ticker}"), RetryAfter::Nothing, now));
     }
     if let Some(ticker) = poison(Poison::Crash) {
         return Ok(refusal(500, &format!("crashed at {ticker}"), RetryAfter::Nothing, now));
     }
+    if fetch.endpoint == Endpoint::PolygonMarket && !stage.admits(fetch.endpoint.service()) {
+        // As the deployed service: a call without tickers has no entry for the error.
+        return Ok(refusal(502, &format!("Polygon API error: {LIMITED}"), RetryAfter::Nothing, now));
+    }
     match fault {
         Some(Fault::Status(code, asked)) => Ok(refusal(code, "simulated refusal", asked, now)),
         Some(Fault::Garbage) => Ok(response(200, "<html>{\"status\": \"ok\"")),
         Some(Fault::WrongShape) => Ok(response(200, "{\"results\": {\"T1\": [1, 2]}}")),
         Some(Fault::Truncated) => {
-            let whole = response(200, envelope(scenario, fetch, None, now, dice).to_string());
+            let whole = response(200, envelope(stage, fetch, None).to_string());
             let body = whole.body.slice(..whole.body.len() / 2);
             let partial = Box::new(InboundResponse { body, ..whole });
             Err(TransportError::BodyBroken { partial, reason: "simulated end".to_owned() })
         }
-        fault => Ok(response(200, envelope(scenario, fetch, fault, now, dice).to_string())),
+        fault => Ok(response(200, envelope(stage, fetch, fault).to_string())),
     }
 }
 
@@ -91,7 +112,8 @@ fn refusal(status: u16, detail: &str, asked: RetryAfter, now: Duration) -> Inbou
     response
 }
 
-fn envelope(scenario: &Scenario, fetch: &Fetch, fault: Option<Fault>, now: Duration, dice: &Dice) -> Json {
+fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
+    let (scenario, now, dice) = (&*stage.scenario, stage.now(), &stage.dice);
     let at = moment(Some(&fetch.run_time));
     let mut entries = entries(&spec(scenario), fetch.endpoint, &fetch.tickers, at);
     let mut errors = Vec::new();
@@ -101,6 +123,10 @@ fn envelope(scenario: &Scenario, fetch: &Fetch, fault: Option<Fault>, now: Durat
         let is_article = fetch.endpoint == Endpoint::PolygonMarket;
         let hit = dice.chance(40) && (!is_article || fault == Some(Fault::BadRecords));
         let poisoned = scenario.poison_of(&ticker, now) == Some(Poison::Error);
+        if !is_article && !stage.admits(fetch.endpoint.service()) {
+            *entry = json!({"ticker": entry["ticker"], "error": format!("Failed to fetch: {LIMITED}"), "data": null});
+            return true;
+        }
         match fault {
             Some(Fault::MissingEntries) if hit => return false,
             Some(Fault::BadRecords) if hit => spoil(fetch.endpoint, entry),

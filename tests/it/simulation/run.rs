@@ -54,9 +54,11 @@ fn seed_watchlist(stage: &Stage) {
     let universe = scenario.tickers.iter().map(|ticker| write("react_universeSymbols", ticker));
     let active = scenario.active().map(|ticker| write("react_activeSymbols", ticker));
     let writes: Vec<_> = universe.chain(active).collect();
-    let body = json!({"writes": writes}).to_string();
     let path = format!("/v1/{documents}:batchWrite");
-    let reply = stage.store().handle(civil(stage.now()), &http::Method::POST, &path, body.as_bytes());
-    assert!(reply.status.is_success(), "the watchlist is stored: {}", reply.body);
+    for some in writes.chunks(500) {
+        let body = json!({"writes": some}).to_string();
+        let reply = stage.store().handle(civil(stage.now()), &http::Method::POST, &path, body.as_bytes());
+        assert!(reply.status.is_success(), "the watchlist is stored: {}", reply.body);
+    }
     stage.store().take_written();
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use orchestrator::config::Config;
-use orchestrator::job::{CATALOGUE, Job, Provider, Scope};
+use orchestrator::job::{CATALOGUE, Job, Provider, Scope, Ticker};
+use orchestrator::request::tick_id;
 
 use super::provider::Fetch;
 use super::storm::Storm;
@@ -29,9 +30,22 @@ pub(super) struct Scenario {
     pub(super) calm_at: Duration,
     /// Share of instances that are started to die, in percent.
     pub(super) mortality: u64,
-    /// How far a civil clock may be wrong, in milliseconds.
+    /// How far a civil clock may be wrong, in milliseconds; beyond [`Self::BEHIND_MS_MAX`] only ahead.
     pub(super) skew_ms: u64,
     pub(super) records_per_ticker: usize,
+    /// What the services do to stay within their own limits.
+    pub(super) pacing: Option<Pacing>,
+    /// Whether every request meets a fresh instance, as where idle ones are dropped at once.
+    pub(super) is_forgetful: bool,
+}
+
+/// How a deployed service keeps to its limit: it answers 200, and puts the limit into the tickers' errors.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pacing {
+    /// Tickers that it asks its upstream for in any 60 seconds.
+    pub(super) per_minute: usize,
+    /// What it waits after each ticker.
+    pub(super) pause: Duration,
 }
 
 /// One tick of the scheduler, or one request by hand under a key.
@@ -61,7 +75,25 @@ pub(super) enum Poison {
     Crash,
     /// An error in its entry.
     Error,
+    /// 422 that points at it by its place.
+    Named,
+    /// No answer to the whole batch.
+    Hang,
+    /// A broken connection.
+    Reset,
+    /// A body that is no JSON.
+    Garbage,
 }
+
+const POISONS: [Poison; 7] = [
+    Poison::Rejected,
+    Poison::Crash,
+    Poison::Error,
+    Poison::Named,
+    Poison::Hang,
+    Poison::Reset,
+    Poison::Garbage,
+];
 
 impl Tick {
     /// The key under which a run's work is done again.
@@ -76,7 +108,12 @@ impl Tick {
     pub(super) fn run_id(&self) -> String {
         match &self.key {
             Some(key) => format!("{}_key_{key}", self.job.name),
-            None => format!("{}_{}", self.job.name, self.time()),
+            None => {
+                let ticker = |symbol: &String| Ticker::parse(symbol).expect("a symbol");
+                let tickers: Option<Vec<_>> =
+                    self.tickers.as_ref().map(|tickers| tickers.iter().map(ticker).collect());
+                tick_id(self.job, self.job.scope, tickers.as_deref(), self.run_time)
+            }
         }
     }
 
@@ -87,18 +124,35 @@ impl Tick {
 }
 
 impl Scenario {
+    /// An instance whose clock is further behind takes the scheduler's ticks for ones that are still to come.
+    pub(super) const BEHIND_MS_MAX: u64 = 20_000;
+
     pub(super) fn draw(dice: &Dice) -> Self {
-        let size = if dice.chance(50) { dice.between(1, 8) } else { dice.between(9, 60) };
+        let is_big = dice.chance(2);
+        let size = match dice.chance(50) {
+            _ if is_big => dice.between(500, 2_000),
+            true => dice.between(1, 8),
+            false => dice.between(9, 60),
+        };
         let tickers: Vec<String> = (0..size).map(symbol).collect();
         let calm_at = Duration::from_secs(dice.between(30, 1_800));
         let ticks = (0..dice.between(1, 3)).map(|number| tick(dice, &tickers, calm_at, number)).collect();
-        let storms = (0..dice.between(0, 6)).map(|_| Storm::draw(dice, calm_at)).collect();
-        let poisoned = if dice.chance(30) { dice.between(1, 3) } else { 0 };
-        let kinds = [Poison::Rejected, Poison::Crash, Poison::Error];
-        let poison = (0..poisoned).map(|_| (tickers[dice.below(tickers.len())].clone(), dice.pick(&kinds)));
+        let storms_max = if is_big || dice.chance(20) { 0 } else { 6 };
+        let storms = (0..dice.between(0, storms_max)).map(|_| Storm::draw(dice, calm_at)).collect();
+        let poisoned = match dice.chance(30) {
+            // Up to one ticker in ten.
+            _ if is_big => dice.between(1, size / 10),
+            true => dice.between(1, 3),
+            false => 0,
+        };
+        let of_one_kind = dice.chance(50).then(|| dice.pick(&POISONS));
+        let kind = || of_one_kind.unwrap_or_else(|| dice.pick(&POISONS));
+        let poison = (0..poisoned).map(|_| (tickers[dice.below(tickers.len())].clone(), kind()));
+        let poison: BTreeMap<_, _> = poison.collect();
+        let is_paced = !is_big && dice.chance(15);
         let mut scenario = Self {
-            poison: poison.collect(),
-            settings: settings(dice),
+            poison,
+            settings: settings(dice, is_big, is_paced),
             instances: usize::try_from(dice.between(1, 3)).expect("small"),
             tickers,
             ticks,
@@ -106,9 +160,15 @@ impl Scenario {
             poison_stays: dice.chance(50),
             calm_at,
             mortality: dice.pick(&[0, 0, 30, 60, 90]),
-            skew_ms: dice.pick(&[0, 100, 5_000, 20_000]),
+            skew_ms: dice.pick(&[0, 100, 5_000, 20_000, 3_600_000]),
             records_per_ticker: usize::try_from(dice.between(1, 3)).expect("small"),
+            pacing: is_paced.then(|| pacing(dice)),
+            is_forgetful: dice.chance(20),
         };
+        if is_paced || scenario.poison.values().any(|poison| *poison == Poison::Hang) {
+            // A call takes longer than an impatient caller waits, who takes the request with it.
+            scenario.ticks.iter_mut().for_each(|tick| tick.patience = Duration::from_secs(1_800));
+        }
         // A provider that fails for every ticker of a run cannot be told from one that is down.
         scenario.poison_stays &= scenario.ticks.iter().all(|tick| {
             let plan = scenario.plan(tick);
@@ -141,6 +201,12 @@ impl Scenario {
 
     pub(super) fn active(&self) -> impl Iterator<Item = &String> {
         self.tickers.iter().step_by(2)
+    }
+
+    /// Whether a provider's storms may say something against a single ticker.
+    pub(super) fn may_blame(&self, provider: Provider) -> bool {
+        let place = Provider::ALL.iter().position(|known| *known == provider).expect("one of the four");
+        self.storms.iter().any(|storm| storm.may_blame(place))
     }
 
     /// Whether a ticker breaks its batch at this time.
@@ -177,7 +243,13 @@ fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick
     }
 }
 
-fn settings(dice: &Dice) -> BTreeMap<String, String> {
+fn pacing(dice: &Dice) -> Pacing {
+    let per_minute = dice.pick(&[5, 20, 60]);
+    let even = Duration::from_secs(60) / u32::try_from(per_minute).expect("small");
+    Pacing { per_minute, pause: dice.pick(&[Duration::ZERO, even]) }
+}
+
+fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<String, String> {
     let mut settings = BTreeMap::new();
     let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
     set("google_cloud_project", "world".into());
@@ -192,12 +264,16 @@ fn settings(dice: &Dice) -> BTreeMap<String, String> {
     for provider in Provider::ALL {
         let name = provider.name();
         set(&format!("{name}_service_url"), format!("http://{name}.test"));
-        set(&format!("batch_size_{name}"), dice.pick(&[1, 2, 3, 5, 50]).to_string());
+        let sizes: &[u64] = if is_big { &[20, 50] } else { &[1, 2, 3, 5, 50] };
+        let sizes = if is_paced { &[1, 2, 5] } else { sizes };
+        set(&format!("batch_size_{name}"), dice.pick(sizes).to_string());
         set(&format!("max_concurrency_{name}"), dice.between(1, 4).to_string());
     }
-    set("job_deadline_seconds", dice.pick(&[10, 30, 120, 840]).to_string());
+    let deadlines: &[u64] = if is_big || is_paced { &[120, 840] } else { &[10, 30, 120, 840] };
+    set("job_deadline_seconds", dice.pick(deadlines).to_string());
     set("lease_seconds", dice.pick(&[5, 15, 60]).to_string());
-    set("service_timeout_seconds", dice.pick(&[5, 30, 300]).to_string());
+    let timeouts: &[u64] = if is_paced { &[300] } else { &[5, 30, 300] };
+    set("service_timeout_seconds", dice.pick(timeouts).to_string());
     set("firestore_timeout_seconds", dice.pick(&[2, 10, 60]).to_string());
     set("retry_max_attempts", dice.between(1, 5).to_string());
     set("retry_max_ms", dice.pick(&[1_000, 20_000]).to_string());

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use chrono::SecondsFormat;
+use futures::future::{join, join_all};
 use http::{Request, StatusCode, header};
 use serde_json::json;
 
 use super::instance::{Answered, Slots};
 use super::scenario::Tick;
 use super::stage::Stage;
-use crate::world::executor::WORLD;
 
 /// Time after the last storm in which everything must have come to rest.
 const REST_LIMIT: Duration = Duration::from_secs(6 * 3600);
@@ -38,43 +38,49 @@ pub(super) fn request(tick: &Tick) -> Request<Body> {
 }
 
 /// The request of an operator who wants the rest of a tick's run done.
-fn resume(tick: &Tick) -> Request<Body> {
+pub(super) fn resume(tick: &Tick) -> Request<Body> {
     let request = Request::post(format!("/runs/{}/resume", tick.run_id()));
     request.body(Body::empty()).expect("a valid request")
 }
 
-/// Delivers a tick until it is answered with 2xx; none where that does not come.
-pub(super) async fn play(stage: Stage, slots: Slots, tick: Tick) -> Option<Answered> {
+/// Delivers a tick until it is answered with 2xx, and everything else that somebody wants of its run.
+pub(super) async fn play(stage: Stage, slots: Slots, tick: Tick) {
     wait_until(&stage, tick.at).await;
-    for after in &tick.duplicates {
-        stage.handle.spawn(WORLD, repeat(stage.clone(), slots.clone(), tick.clone(), *after));
-    }
+    let others = tick.duplicates.iter().map(|after| repeat(&stage, &slots, &tick, *after));
+    let others = join_all(others);
+    join(insist(&stage, &slots, &tick, request), others).await;
+}
+
+/// Asks again and again, until nothing is left to do.
+async fn insist(stage: &Stage, slots: &Slots, tick: &Tick, ask: impl Fn(&Tick) -> Request<Body>) {
     let mut backoff = BACKOFF_MIN;
     let limit = stage.scenario.calm_at + REST_LIMIT;
     while stage.now() < limit {
-        let answered = deliver(&stage, &slots, &tick, request(&tick)).await;
-        if let Some(answered) = answered.filter(|answered| is_end(&stage, answered)) {
-            return Some(answered);
+        let answered = deliver(stage, slots, tick, ask(tick)).await;
+        if answered.is_some_and(|answered| is_end(stage, &answered)) {
+            return;
         }
         stage.handle.sleep(backoff + stage.dice.millis(0, 1_000)).await;
         backoff = (backoff * 2).min(BACKOFF_MAX);
     }
     stage.accuse(format!("the run {} does not come to rest", tick.run_id()));
-    None
 }
 
 /// Whether nothing is left to do. A run of which nothing succeeds is tried again and again; it may rest only
-/// when nothing is left that could change.
+/// when nothing is left that could change. A run that is not there cannot be resumed.
 fn is_end(stage: &Stage, answered: &Answered) -> bool {
     let nothing_succeeds = answered.status == StatusCode::BAD_GATEWAY && stage.is_calm();
-    answered.status.is_success() || nothing_succeeds
+    answered.status.is_success() || nothing_succeeds || answered.status == StatusCode::NOT_FOUND
 }
 
-/// A second delivery of a tick, or an operator who resumes its run; nobody waits for the outcome.
-async fn repeat(stage: Stage, slots: Slots, tick: Tick, after: Duration) {
+/// A second delivery of a tick, for whose outcome nobody waits; or an operator who wants the rest of its run done.
+async fn repeat(stage: &Stage, slots: &Slots, tick: &Tick, after: Duration) {
     stage.handle.sleep(after).await;
-    let request = if stage.dice.chance(30) { resume(&tick) } else { request(&tick) };
-    deliver(&stage, &slots, &tick, request).await;
+    if stage.dice.chance(30) {
+        insist(stage, slots, tick, resume).await;
+    } else {
+        deliver(stage, slots, tick, request(tick)).await;
+    }
 }
 
 async fn deliver(stage: &Stage, slots: &Slots, tick: &Tick, request: Request<Body>) -> Option<Answered> {

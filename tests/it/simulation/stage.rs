@@ -1,7 +1,10 @@
 //! What everybody on the stage shares: the store, the clockwork, the dice, the journal.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use sim::endpoint::Service;
 
 use super::journal::Journal;
 use super::scenario::Scenario;
@@ -20,6 +23,8 @@ pub(super) struct Stage {
     pub(super) database: Arc<str>,
     store: Arc<Mutex<Store>>,
     journal: Arc<Mutex<Journal>>,
+    /// When each service has asked its upstream in the last minute.
+    asked: Arc<Mutex<BTreeMap<Service, VecDeque<Duration>>>>,
 }
 
 impl Stage {
@@ -32,6 +37,7 @@ impl Stage {
             database,
             store: Arc::default(),
             journal: Arc::default(),
+            asked: Arc::default(),
         }
     }
 
@@ -63,6 +69,22 @@ impl Stage {
     pub(super) fn fault(&self, target: Target) -> Option<Fault> {
         let now = self.now();
         self.scenario.storms.iter().find_map(|storm| storm.strike(&self.dice, target, now))
+    }
+
+    /// Whether a service's own limit lets it ask its upstream for one more ticker now; counts it.
+    pub(super) fn admits(&self, service: Service) -> bool {
+        let Some(pacing) = self.scenario.pacing else { return true };
+        let now = self.now();
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = asked.entry(service).or_default();
+        while asked.front().is_some_and(|at| *at + Duration::from_secs(60) <= now) {
+            asked.pop_front();
+        }
+        let free = asked.len() < pacing.per_minute;
+        if free {
+            asked.push_back(now);
+        }
+        free
     }
 
     /// Whether the time of trouble is over.

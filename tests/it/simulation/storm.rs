@@ -45,6 +45,8 @@ pub(super) enum Fault {
     StatusAfter,
     /// Single writes of a batch are refused for now.
     SomeWrites,
+    /// A streamed answer goes wrong after its beginning.
+    Stream(Break),
     /// The body is no JSON.
     Garbage,
     /// The body is JSON of another shape.
@@ -59,6 +61,19 @@ pub(super) enum Fault {
     BadRecords,
 }
 
+/// How a streamed answer goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Break {
+    /// After some elements comes an error.
+    Error,
+    /// After some elements it ends, as if these were all, but not with `done`.
+    Short,
+    /// One element is missing; where it was the last one of a query, `done` is.
+    Missing,
+    /// The body breaks off, whatever its length was said to be.
+    Truncated,
+}
+
 /// What a refusal says of the time to come again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryAfter {
@@ -70,7 +85,7 @@ pub(super) enum RetryAfter {
 
 const STATUSES: [u16; 14] = [400, 401, 403, 404, 408, 413, 422, 429, 429, 429, 500, 502, 503, 504];
 const FIRESTORE_STATUSES: [u16; 5] = [409, 429, 500, 503, 504];
-const FIRESTORE_KINDS: usize = 9;
+const FIRESTORE_KINDS: usize = 10;
 const PROVIDER_KINDS: usize = 14;
 
 impl Storm {
@@ -88,6 +103,17 @@ impl Storm {
             percent: dice.pick(&[3, 10, 30, 60, 100]),
             kind: dice.chance(60).then(|| dice.below(kinds)),
         }
+    }
+
+    /// Whether it may say something against single tickers of a provider: errors in entries, refusals of a batch.
+    pub(super) fn may_blame(&self, provider: usize) -> bool {
+        let hits = matches!(self.target, Target::Provider(storm) if storm == provider || storm >= 4);
+        hits && self.kind.is_none_or(|kind| kind >= 8)
+    }
+
+    /// Whether it hits a provider at all.
+    pub(super) fn hits_provider(&self) -> bool {
+        self.target != Target::Firestore
     }
 
     /// What the storm does to a request at this time, if anything.
@@ -123,6 +149,7 @@ fn firestore_fault(kind: usize, dice: &Dice) -> Fault {
         5 => Fault::Late(dice.millis(100, 30_000)),
         6 => Fault::StatusAfter,
         7 => Fault::SomeWrites,
+        8 => Fault::Stream(dice.pick(&[Break::Error, Break::Short, Break::Missing, Break::Truncated])),
         _ => Fault::Status(dice.pick(&FIRESTORE_STATUSES), RetryAfter::Nothing),
     }
 }

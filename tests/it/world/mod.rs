@@ -7,3 +7,4 @@
 pub(crate) mod clock;
 pub(crate) mod dice;
 pub(crate) mod executor;
+pub(crate) mod listening;

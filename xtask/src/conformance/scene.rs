@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use orchestrator::job::CATALOGUE;
 use serde_json::json;
 use sim::firestore::Emulator;
-use sim::providers::Fault;
+use sim::providers::{Fault, Pace};
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
 
@@ -36,6 +36,7 @@ impl Scene {
         let builder = system::builder(runtime, runtime.program()?).variables([
             ("inbound_auth", "oidc"),
             ("scheduler_service_account", "scheduler@example.com"),
+            ("oidc_audience", "https://orchestrator.example.com"),
             ("operator_token", OPERATOR_TOKEN),
             ("retry_base_ms", "5"),
             ("retry_max_ms", "20"),
@@ -43,6 +44,7 @@ impl Scene {
         let parts = Parts {
             emulator: Some(Arc::new(Emulator::start(None).await?)),
             watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+            pace: Some(Pace::Unlimited),
             ..Parts::default()
         };
         let stack = Stack::start(parts, builder).await?;

@@ -3,16 +3,21 @@
 use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde_json::{Value, json};
 
-use super::{Dice, Spec, stamp, trading_day};
+use super::{Dice, Spec, ingested, trading_day};
 
 /// Days between two reports of one company.
 const QUARTER_DAYS: u64 = 91;
 
-/// The figures of the last quarter that was over at `at`; a few of them are null, as in life.
+/// The figures of the quarter that `at` falls in, which is what the service calls its report's date; a few of them
+/// are null or whole numbers, as in life.
 pub(super) fn fundamentals(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
-    let quarter = quarter_before(at.date_naive());
+    let quarter = format!("{}-Q{}", at.year(), quarter_of(at.date_naive()));
     let mut dice = Dice::new(spec.seed, &["fundamentals", ticker, &quarter]);
-    let mut ratio = |low, high| (!dice.chance(10)).then(|| dice.cents(low, high));
+    let mut ratio = |low, high| match dice.between(1, 20) {
+        1..=2 => Value::Null,
+        3 => json!(dice.between(low, high)),
+        _ => json!(dice.cents(low, high)),
+    };
     json!({
         "ticker": ticker,
         "report_date": quarter,
@@ -25,7 +30,7 @@ pub(super) fn fundamentals(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Valu
         "debt_to_equity": ratio(1, 400),
         "current_ratio": ratio(30, 500),
         "source": "finnhub",
-        "ingested_at": stamp(at),
+        "ingested_at": ingested(at),
     })
 }
 
@@ -51,7 +56,7 @@ fn earning(spec: &Spec, ticker: &str, date: NaiveDate, to_come: bool, at: DateTi
         "revenue_estimate": revenue,
         "revenue_actual": (!to_come).then(|| dice.cents(100_000, 9_000_000)),
         "source": "finnhub",
-        "ingested_at": stamp(at),
+        "ingested_at": ingested(at),
     })
 }
 
@@ -67,22 +72,16 @@ fn quarter_of(date: NaiveDate) -> u32 {
     date.month0() / 3 + 1
 }
 
-fn quarter_before(date: NaiveDate) -> String {
-    match quarter_of(date) {
-        1 => format!("{}-Q4", date.year() - 1),
-        quarter => format!("{}-Q{}", date.year(), quarter - 1),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_reported_quarter_is_the_last_complete_one() {
-        let date = |text: &str| text.parse::<NaiveDate>().expect("a date");
-        assert_eq!(quarter_before(date("2025-02-03")), "2024-Q4");
-        assert_eq!(quarter_before(date("2025-11-03")), "2025-Q3");
+    fn the_report_is_dated_by_the_present_quarter() {
+        let at = |text| super::super::moment(Some(text));
+        let quarter = |text| fundamentals(&Spec::default(), "AAPL", at(text))["report_date"].clone();
+        assert_eq!(quarter("2025-02-03T12:00:00Z"), "2025-Q1");
+        assert_eq!(quarter("2025-11-03T12:00:00Z"), "2025-Q4");
     }
 
     #[test]

@@ -3,49 +3,81 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{Dice, Spec, stamp, trading_day};
+use super::{Dice, Spec, ingested, trading_day};
+use crate::endpoint::Service;
+use crate::providers::words::api_key;
 
-/// The indicators of every ticker, in the order of the answer.
-pub const INDICATORS: [&str; 7] = ["SMA", "EMA", "RSI", "MACD", "BBANDS", "STOCH", "ADX"];
+/// The indicators of every ticker, in the order in which the service asks for them.
+pub const INDICATORS: [&str; 7] = ["RSI", "SMA", "EMA", "MACD", "BBANDS", "STOCH", "ADX"];
 
 /// All indicators of one ticker.
 pub(super) fn all(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
-    INDICATORS.map(|name| indicator(spec, ticker, name, at)).to_vec()
+    INDICATORS.map(|name| one(spec, ticker, name, at)).to_vec()
 }
 
-fn indicator(spec: &Spec, ticker: &str, name: &str, at: DateTime<Utc>) -> Value {
+/// One indicator of one ticker.
+pub(super) fn one(spec: &Spec, ticker: &str, name: &str, at: DateTime<Utc>) -> Value {
     let date = trading_day(at.date_naive()).to_string();
     let mut dice = Dice::new(spec.seed, &["indicator", ticker, name, &date]);
-    let numbers: Vec<(&str, f64)> = parts(name).iter().map(|part| (*part, dice.cents(1, 40_000))).collect();
-    // The upstream interface sends its numbers as text under upper-case names; the service keeps them as `raw_data`.
-    let raw: serde_json::Map<_, _> =
-        numbers.iter().map(|(part, number)| (part.to_uppercase(), json!(format!("{number:.4}")))).collect();
+    let parts = parts(name);
+    let numbers: Vec<f64> = parts.iter().map(|_| dice.cents(1, 40_000)).collect();
+    // Upstream sends its numbers as text under names of its own; the service keeps them as `raw_data`.
+    let raw: serde_json::Map<_, _> = parts
+        .iter()
+        .zip(&numbers)
+        .map(|((upstream, _), number)| ((*upstream).to_owned(), json!(format!("{number:.4}"))))
+        .collect();
     let value = match numbers.as_slice() {
-        [(_, number)] => json!(number),
-        several => several.iter().map(|(part, number)| ((*part).to_owned(), json!(number))).collect(),
+        [number] => json!(number),
+        several => {
+            parts.iter().zip(several).map(|((_, part), number)| ((*part).to_owned(), json!(number))).collect()
+        }
     };
     json!({
         "ticker": ticker,
         "indicator": name,
         "interval": "daily",
-        "parameters": {"time_period": 14, "series_type": "close"},
-        "data": {"date": date, "value": value, "raw_data": raw},
+        "parameters": parameters(name, ticker),
+        "data": {"date": date, "raw_data": raw, "value": value},
         "source": "alphavantage",
-        "ingested_at": stamp(at),
+        "ingested_at": ingested(at),
     })
 }
 
-/// The numbers that an indicator consists of.
-fn parts(name: &str) -> &'static [&'static str] {
+/// The numbers that an indicator consists of: upstream's name and the service's.
+fn parts(name: &str) -> &'static [(&'static str, &'static str)] {
     match name {
-        "SMA" => &["sma"],
-        "EMA" => &["ema"],
-        "RSI" => &["rsi"],
-        "MACD" => &["macd", "macd_signal", "macd_hist"],
-        "BBANDS" => &["upper_band", "middle_band", "lower_band"],
-        "STOCH" => &["slow_k", "slow_d"],
-        _ => &["adx"],
+        "SMA" => &[("SMA", "sma")],
+        "EMA" => &[("EMA", "ema")],
+        "RSI" => &[("RSI", "rsi")],
+        "MACD" => &[("MACD", "macd"), ("MACD_Signal", "signal"), ("MACD_Hist", "histogram")],
+        "BBANDS" => &[
+            ("Real Upper Band", "upper_band"),
+            ("Real Middle Band", "middle_band"),
+            ("Real Lower Band", "lower_band"),
+        ],
+        "STOCH" => &[("SlowK", "slow_k"), ("SlowD", "slow_d")],
+        _ => &[("ADX", "adx")],
     }
+}
+
+/// What the service has sent upstream: it hands back the very map that it has put the API key into.
+fn parameters(name: &str, ticker: &str) -> Value {
+    let mut sent = match name {
+        "RSI" | "ADX" => json!({"time_period": 14}),
+        "SMA" | "EMA" => json!({"time_period": 20}),
+        "BBANDS" => json!({"time_period": 20, "nbdevup": 2, "nbdevdn": 2, "matype": 0}),
+        "MACD" => json!({"fastperiod": 12, "slowperiod": 26, "signalperiod": 9}),
+        "STOCH" => {
+            json!({"fastkperiod": 14, "slowkperiod": 3, "slowdperiod": 3, "slowkmatype": 0, "slowdmatype": 0})
+        }
+        _ => json!({}),
+    };
+    sent["interval"] = json!("daily");
+    sent["function"] = json!(name);
+    sent["symbol"] = json!(ticker);
+    sent["apikey"] = json!(api_key(Service::Alphavantage));
+    sent
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use super::{Dice, Spec, stamp};
+use super::{Dice, Spec, ingested, stamp};
 
 /// Headlines in several scripts, so that nothing on the way may count bytes where it means characters.
 const HEADLINES: [&str; 8] = [
@@ -34,10 +34,10 @@ pub(super) fn finnhub(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value
             "original_source": "Example Wire",
             "category": dice.pick(&CATEGORIES),
             "datetime": published.timestamp(),
-            "image": "",
+            "image": dice.chance(80).then_some(""),
             "related": ticker,
             "source": "finnhub",
-            "ingested_at": stamp(at),
+            "ingested_at": ingested(at),
         })
     };
     times(spec.records_per_ticker, at).map(article).collect()
@@ -89,7 +89,7 @@ fn polygon_article(
         "keywords": ["markets", "économie"],
         "tickers": mentioned,
         "source": "polygon",
-        "ingested_at": stamp(at),
+        "ingested_at": ingested(at),
     })
 }
 

@@ -4,15 +4,17 @@ use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
 use serde_json::{Value, json};
 
 use super::dice::round2;
-use super::{Dice, Spec, stamp, trading_day};
+use super::{Dice, Spec, ingested, stamp, trading_day};
 
-/// The prices of the last `records_per_ticker` weekdays, newest first.
+/// The prices of the last `records_per_ticker` weekdays, oldest first.
 pub(super) fn daily(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
-    std::iter::successors(Some(trading_day(at.date_naive())), NaiveDate::pred_opt)
+    let mut prices: Vec<_> = std::iter::successors(Some(trading_day(at.date_naive())), NaiveDate::pred_opt)
         .filter(|date| !matches!(date.weekday(), Weekday::Sat | Weekday::Sun))
         .take(spec.records_per_ticker)
         .map(|date| price(spec, ticker, date, at))
-        .collect()
+        .collect();
+    prices.reverse();
+    prices
 }
 
 /// The quote of one ticker at one second.
@@ -32,7 +34,7 @@ pub(super) fn quote(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
         "previous_close": previous,
         "timestamp": at.timestamp(),
         "source": "finnhub",
-        "ingested_at": stamp(at),
+        "ingested_at": ingested(at),
     })
 }
 
@@ -44,15 +46,18 @@ fn price(spec: &Spec, ticker: &str, date: NaiveDate, at: DateTime<Utc>) -> Value
     let high = round2(open.max(close) + dice.cents(1, 200));
     let low = round2(open.min(close) - dice.cents(1, 200));
     let volume = dice.between(100_000, 90_000_000);
+    let (dividend, split) = (dice.chance(5), dice.chance(1));
+    // A price that upstream does not have is 0, and an adjusted one the plain one.
+    let open = if dice.chance(3) { 0.0 } else { open };
     json!({
         "ticker": ticker,
         "date": date,
         "open": open, "high": high, "low": low, "close": close, "volume": volume,
         "adj_open": open, "adj_high": high, "adj_low": low, "adj_close": close, "adj_volume": volume,
-        "div_cash": if dice.chance(5) { dice.cents(10, 90) } else { 0.0 },
-        "split_factor": if dice.chance(1) { 2.0 } else { 1.0 },
+        "div_cash": if dividend { dice.cents(10, 90) } else { 0.0 },
+        "split_factor": if split { 2.0 } else { 1.0 },
         "source": "tiingo",
-        "ingested_at": stamp(at),
+        "ingested_at": ingested(at),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use anyhow::{Result, bail};
 
@@ -12,6 +13,9 @@ use crate::process::Program;
 /// Both runtimes take variables from the environment. On the command line, every user could read the secrets.
 const VARIABLE_PREFIX: &str = "SPIN_VARIABLE_";
 
+/// How long the container's entry waits for requests in progress; a test's are over sooner.
+const DRAIN_SECONDS: &str = "60";
+
 impl Builder {
     /// The program to run, and its address where it will not tell.
     pub(super) fn program(&self) -> Result<(Program, Option<SocketAddr>)> {
@@ -21,6 +25,7 @@ impl Builder {
                 let address = self.address_for_spin()?;
                 (bin, self.spin_args(address)?, Some(address))
             }
+            Runtime::Container { entry, .. } => (entry, Vec::new(), Some(self.address_for_spin()?)),
         };
         args.extend(self.args.iter().map(Into::into));
         let program = Program::new(bin).args(args).configure(|command| {
@@ -29,6 +34,13 @@ impl Builder {
                 if name.to_string_lossy().starts_with(VARIABLE_PREFIX) {
                     command.env_remove(name);
                 }
+            }
+            if let (Runtime::Container { spin, .. }, Some(address)) = (&self.runtime, address) {
+                let folder = self.manifest.parent().unwrap_or(Path::new("."));
+                command.current_dir(folder).env("SPIN", spin).env("DRAIN_SECONDS", DRAIN_SECONDS);
+                command
+                    .env("LISTEN_ADDRESS", address.ip().to_string())
+                    .env("PORT", address.port().to_string());
             }
             for (name, value) in &self.variables {
                 command.env(format!("{VARIABLE_PREFIX}{}", name.to_ascii_uppercase()), value);

@@ -14,9 +14,10 @@ use serde_json::{Value, json};
 
 use super::faults::{Effect, RetryAfter};
 use super::request::Fetch;
-use super::{Defect, defects};
+use super::walk::Refused;
+use super::{Defect, defects, words};
 use crate::data::{self, Spec, filler};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Service};
 use crate::server::Body;
 
 /// Pieces in which a slow body is sent.
@@ -57,21 +58,27 @@ impl Answer {
         spec: &Spec,
         endpoint: Endpoint,
         fetch: &Fetch,
+        refused: &Refused,
         effects: &[Effect],
         start: Instant,
     ) -> Self {
-        let mut answer = effects
-            .iter()
-            .find_map(replacement)
-            .unwrap_or_else(|| Self::json(StatusCode::OK, &envelope(spec, endpoint, fetch, effects, start)));
+        if let Some(inner) = &refused.call {
+            return Self::refusal(StatusCode::BAD_GATEWAY, &json!(words::wrapped(endpoint, "", inner)));
+        }
+        let mut entries = data::asked(spec, endpoint, &fetch.tickers, &fetch.indicators, fetch.at);
+        refused.apply(endpoint, &mut entries);
+        Self::json(StatusCode::OK, &envelope(spec, endpoint, entries, effects, start))
+    }
+
+    /// Sets the way in which the answer is sent.
+    pub(super) fn deliver(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
-                Effect::Truncated => answer.delivery = Delivery::Half,
-                Effect::SlowBody(duration) => answer.delivery = Delivery::Slow(*duration),
+                Effect::Truncated => self.delivery = Delivery::Half,
+                Effect::SlowBody(duration) => self.delivery = Delivery::Slow(*duration),
                 _ => {}
             }
         }
-        answer
     }
 
     /// Repeats a header of the request beside the data and in the words of an error.
@@ -129,13 +136,21 @@ pub(super) fn replacement(effect: &Effect) -> Option<Answer> {
     }
 }
 
-fn envelope(spec: &Spec, endpoint: Endpoint, fetch: &Fetch, effects: &[Effect], start: Instant) -> Value {
-    let mut entries = data::entries(spec, endpoint, &fetch.tickers, fetch.at);
-    let mut failed = Vec::new();
+fn envelope(
+    spec: &Spec,
+    endpoint: Endpoint,
+    mut entries: Vec<Value>,
+    effects: &[Effect],
+    start: Instant,
+) -> Value {
     let mut padding = 0;
     for effect in effects {
         match effect {
-            Effect::TickerErrors { tickers, message } => fail(&mut entries, tickers, message, &mut failed),
+            Effect::TickerErrors { tickers, message } => fail(&mut entries, tickers, message),
+            Effect::IndicatorErrors { indicators, message } => {
+                fail_indicators(&mut entries, indicators, message.as_deref());
+            }
+            Effect::Leak => leak(endpoint.service(), &mut entries),
             Effect::DropTickers(tickers) => entries.retain(|entry| !names_one_of(entry, tickers)),
             Effect::BadRecords { ticker, defects } => defects::add(&mut entries, ticker.as_deref(), defects),
             Effect::HugeRecords(bytes) => pad(&mut entries, *bytes),
@@ -143,10 +158,11 @@ fn envelope(spec: &Spec, endpoint: Endpoint, fetch: &Fetch, effects: &[Effect], 
             _ => {}
         }
     }
+    let failed: Vec<Value> = entries.iter().filter(|entry| entry.get("error").is_some()).map(named).collect();
     let mut envelope = json!({
         "status": "ok",
         "fetched": entries.len().saturating_sub(failed.len()),
-        "data": if entries.is_empty() { Value::Null } else { Value::Array(entries) },
+        "data": entries,
         "errors": if failed.is_empty() { Value::Null } else { Value::Array(failed) },
         "duration_ms": u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX),
     });
@@ -157,14 +173,69 @@ fn envelope(spec: &Spec, endpoint: Endpoint, fetch: &Fetch, effects: &[Effect], 
 }
 
 /// The services are not of one mind about the `data` of a failed ticker: all their forms occur, in turn.
-fn fail(entries: &mut [Value], tickers: &[String], message: &str, failed: &mut Vec<Value>) {
-    for entry in
-        entries.iter_mut().filter(|entry| entry.get("error").is_none() && names_one_of(entry, tickers))
-    {
-        let nothing = [Value::Null, json!([]), json!({})].into_iter().nth(failed.len() % 3);
-        failed.push(json!(format!("Failed: {}", entry["ticker"].as_str().unwrap_or_default())));
+fn fail(entries: &mut [Value], tickers: &[String], message: &str) {
+    let struck =
+        entries.iter_mut().filter(|entry| entry.get("error").is_none() && names_one_of(entry, tickers));
+    for (place, entry) in struck.enumerate() {
+        let nothing = [Value::Null, json!([]), json!({})].into_iter().nth(place % 3);
         *entry = json!({"ticker": entry["ticker"], "error": message, "data": nothing});
     }
+}
+
+/// An indicator that failed is `{"error": …}` in its place, and its ticker counts as fetched.
+fn fail_indicators(entries: &mut [Value], indicators: &[String], message: Option<&str>) {
+    for entry in entries {
+        for name in indicators {
+            if let Some(indicator) = entry.get_mut("data").and_then(|data| data.get_mut(name)) {
+                let words = message.map_or_else(|| words::no_series(name), str::to_owned);
+                *indicator = json!({"error": words});
+            }
+        }
+    }
+}
+
+/// Puts the service's API key wherever one has been seen, and worse: beside the data, in every record, in the words
+/// of an error.
+fn leak(service: Service, entries: &mut [Value]) {
+    let key = words::api_key(service);
+    let address = format!("https://upstream.example/query?symbol=X&apikey={key}&interval=daily");
+    for entry in entries.iter_mut() {
+        if let Some(text) = entry["error"].as_str() {
+            entry["error"] = json!(format!("{text}, url=URL('{address}')"));
+        }
+        if let Some(data) = entry.get_mut("data") {
+            leak_into(data, &address, key);
+        }
+        if let Some(entry) = entry.as_object_mut() {
+            entry.insert("request".to_owned(), json!({"url": address, "headers": {"X-Api-Key": key}}));
+        }
+    }
+}
+
+fn leak_into(data: &mut Value, address: &str, key: &str) {
+    match data {
+        Value::Array(records) => {
+            for record in records {
+                leak_into(record, address, key);
+            }
+        }
+        Value::Object(fields) if fields.contains_key("ticker") => {
+            fields.insert("upstream".to_owned(), json!(address));
+            let note = format!("your API key as {key}");
+            let nested = json!({"apikey": key, "more": [{"api_key": key, "note": note}]});
+            fields.insert("parameters".to_owned(), nested);
+        }
+        Value::Object(records) => {
+            for record in records.values_mut() {
+                leak_into(record, address, key);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn named(entry: &Value) -> Value {
+    json!(format!("Failed: {}", entry["ticker"].as_str().unwrap_or_default()))
 }
 
 fn names_one_of(entry: &Value, tickers: &[String]) -> bool {

@@ -25,6 +25,16 @@ pub enum Defect {
     ErrorInPlace,
     /// No defect, but rare: date and value of an indicator at its top level in place of inside `data`.
     FlatIndicator,
+    /// No defect, but seen: an article without an id upstream, which the service names `finnhub_None` or
+    /// `polygon_None`.
+    NoId,
+    /// No defect, but seen: an article without a time upstream, `datetime: 0` or an empty `published_utc`.
+    NoTime,
+    /// No defect, but seen: the texts of an article are null.
+    NullTexts,
+    /// No defect, but seen: the newest value of an indicator while the market is open is dated to the second,
+    /// `2026-03-02 12:08:22`.
+    OpenSession,
     /// The whole entry of `data` is `null`, beside the ticker's own.
     NullEntry,
     /// The entry's `data` is `null` without an `error`.
@@ -108,6 +118,26 @@ fn spoiled(mut record: Value, defect: Defect) -> Value {
                 fields.extend(inner);
             }
         }
+        Defect::NoId => without_id(fields),
+        Defect::NoTime => {
+            for (name, nothing) in [("datetime", json!(0)), ("published_utc", json!(""))] {
+                if let Some(value) = fields.get_mut(name) {
+                    *value = nothing;
+                }
+            }
+        }
+        Defect::NullTexts => {
+            for name in ["headline", "summary", "url", "title", "description", "author"] {
+                if let Some(value) = fields.get_mut(name) {
+                    *value = Value::Null;
+                }
+            }
+        }
+        Defect::OpenSession => {
+            if let Some(date) = fields.get_mut("data").and_then(|data| data.get_mut("date")) {
+                *date = json!(format!("{} 12:08:22", date.as_str().unwrap_or_default()));
+            }
+        }
         Defect::MissingDate => remove_identity(fields),
         Defect::TextNumbers => numbers_to_text(fields),
         Defect::NestedArray => drop(fields.insert("matrix".to_owned(), json!([[1, 2], [3, 4]]))),
@@ -116,6 +146,16 @@ fn spoiled(mut record: Value, defect: Defect) -> Value {
         Defect::HugeField(bytes) => drop(fields.insert("padding".to_owned(), json!(filler(1, bytes)))),
     }
     record
+}
+
+/// `f"finnhub_{article.get('id')}"` of a null id.
+fn without_id(fields: &mut Map<String, Value>) {
+    if let Some(id) = fields.get_mut("article_id") {
+        let of = id.as_str().unwrap_or_default();
+        let prefix =
+            ["polygon_market_", "polygon_", "finnhub_"].into_iter().find(|prefix| of.starts_with(prefix));
+        *id = json!(format!("{}None", prefix.unwrap_or_default()));
+    }
 }
 
 fn remove_identity(fields: &mut Map<String, Value>) {
@@ -179,6 +219,18 @@ mod tests {
         let first = |defect| with(Endpoint::AlphavantageIndicators, &[defect])[1]["data"]["SMA"].clone();
         assert!(first(Defect::ErrorInPlace)["error"].is_string());
         assert!(first(Defect::FlatIndicator)["date"].is_string());
+    }
+
+    #[test]
+    fn what_upstream_leaves_out_of_an_article_is_named_none_and_dated_zero() {
+        let entries = with(Endpoint::FinnhubNews, &[Defect::NoId, Defect::NoTime, Defect::NullTexts]);
+        let records = entries[1]["data"].as_array().expect("a list");
+        assert_eq!((&records[5]["article_id"], &records[6]["datetime"]), (&json!("finnhub_None"), &json!(0)));
+        assert!(records[7]["headline"].is_null());
+        let market = with(Endpoint::PolygonMarket, &[Defect::NoId]);
+        assert_eq!(market[20]["article_id"], "polygon_market_None");
+        let indicators = with(Endpoint::AlphavantageIndicators, &[Defect::OpenSession]);
+        assert_eq!(indicators[1]["data"]["SMA"]["data"]["date"], "2024-03-15 12:08:22");
     }
 
     #[test]

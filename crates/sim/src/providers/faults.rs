@@ -39,6 +39,8 @@ pub(super) enum Effect {
     Slow(Duration),
     SlowBody(Duration),
     TickerErrors { tickers: Vec<String>, message: String },
+    IndicatorErrors { indicators: Vec<String>, message: Option<String> },
+    Leak,
     DropTickers(Vec<String>),
     BadRecords { ticker: Option<String>, defects: Vec<Defect> },
     HugeBody(usize),
@@ -143,6 +145,19 @@ impl Fault {
         Self::new(Effect::TickerErrors { tickers, message: "symbol not found".to_owned() })
     }
 
+    /// These indicators of every ticker fail: `{"error": …}` in their place, in the words with which a plan without
+    /// them is told. Their ticker counts as fetched.
+    pub fn indicator_errors<T: Into<String>>(indicators: impl IntoIterator<Item = T>) -> Self {
+        let indicators = indicators.into_iter().map(Into::into).collect();
+        Self::new(Effect::IndicatorErrors { indicators, message: None })
+    }
+
+    /// The service's API key stands wherever one has been seen, and in more places: in every record, beside them, in
+    /// the words of errors.
+    pub fn leak() -> Self {
+        Self::new(Effect::Leak)
+    }
+
     /// These tickers are missing from a 200 without a word.
     pub fn drop_tickers<T: Into<String>>(tickers: impl IntoIterator<Item = T>) -> Self {
         Self::new(Effect::DropTickers(tickers.into_iter().map(Into::into).collect()))
@@ -164,13 +179,16 @@ impl Fault {
         Self::new(Effect::HugeRecords(bytes))
     }
 
-    /// The words of an error: the `detail` of [`Fault::status`], the `error` of [`Fault::ticker_errors`].
+    /// The words of an error: the `detail` of [`Fault::status`], the `error` of [`Fault::ticker_errors`] and
+    /// [`Fault::indicator_errors`].
     #[must_use]
     pub fn detail(mut self, words: impl Into<String>) -> Self {
         if let Effect::Status { detail: text, .. } | Effect::TickerErrors { message: text, .. } =
             &mut self.effect
         {
             *text = words.into();
+        } else if let Effect::IndicatorErrors { message, .. } = &mut self.effect {
+            *message = Some(words.into());
         }
         self
     }

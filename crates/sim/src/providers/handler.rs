@@ -14,8 +14,9 @@ use serde_json::{Value, json};
 use super::answer::Answer;
 use super::faults::Effect;
 use super::request::Fetch;
-use super::{Call, Outcome, Shared, lock};
-use crate::endpoint::Endpoint;
+use super::{Call, Outcome, Shared, lock, walk, words};
+use crate::data;
+use crate::endpoint::{Endpoint, Service};
 use crate::server::{Body, Handler, Reset};
 
 /// Largest body that a service reads: far more than any list of tickers.
@@ -63,12 +64,13 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
     } else if read.is_err() {
         Answer::refusal(StatusCode::PAYLOAD_TOO_LARGE, &json!("Request body too large"))
     } else {
-        route(shared, &head, &body, &effects, start)
+        route(shared, &head, &body, &effects, start).await
     };
     if effects.contains(&Effect::Echo) {
         let header = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         answer.echo(header.unwrap_or_default());
     }
+    answer.deliver(&effects);
     entry.close(Outcome::Answered(answer.status.as_u16()), &answer.body);
     Ok(answer.into_response())
 }
@@ -93,35 +95,68 @@ async fn delay(shared: &Shared, method: &Method, tickers: usize, effects: &[Effe
     Ok(())
 }
 
-fn route(
+async fn route(
     shared: &Shared,
     head: &http::request::Parts,
     body: &Value,
     effects: &[Effect],
     start: Instant,
 ) -> Answer {
+    if let Some(answer) = effects.iter().find_map(super::answer::replacement) {
+        return answer;
+    }
     let service = shared.service;
     match (Endpoint::find(service, head.uri.path()), &head.method) {
         (Some(endpoint), &Method::POST) => match Fetch::parse(&head.headers, body) {
-            Ok(fetch) => Answer::to_fetch(&shared.settings().spec, endpoint, &fetch, effects, start),
+            Ok(fetch) => {
+                let walk = walk::through(
+                    shared.meter.walk(),
+                    endpoint,
+                    fetch.tickers.len(),
+                    fetch.indicators.clone(),
+                );
+                let refused = to_the_end(walk).await;
+                Answer::to_fetch(&shared.settings().spec, endpoint, &fetch, &refused, effects, start)
+            }
             Err(detail) => Answer::refusal(StatusCode::UNPROCESSABLE_ENTITY, &detail),
         },
-        (None, &Method::GET) if head.uri.path() == "/health" => health(shared, effects),
+        (None, &Method::GET) if head.uri.path() == "/health" => health(shared).await,
         (Some(_), _) => Answer::refusal(StatusCode::METHOD_NOT_ALLOWED, &json!("Method Not Allowed")),
         (None, _) => Answer::refusal(StatusCode::NOT_FOUND, &json!("Not Found")),
     }
 }
 
-fn health(shared: &Shared, effects: &[Effect]) -> Answer {
-    if let Some(answer) = effects.iter().find_map(super::answer::replacement) {
-        return answer;
-    }
-    let (status, word) = if shared.healthy.load(Ordering::Relaxed) {
-        (StatusCode::OK, "healthy")
+/// The services do not notice that their caller has hung up: they go on, and their requests count.
+async fn to_the_end<T: Default + Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    tokio::spawn(work).await.unwrap_or_default()
+}
+
+/// Asks upstream, which costs one request of the limit, and takes as long as any other.
+async fn health(shared: &Shared) -> Answer {
+    let mut walk = shared.meter.walk();
+    let asked = if shared.healthy.load(Ordering::Relaxed) {
+        walk.send()
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "unhealthy")
+        Err(words::server_error(shared.service))
     };
-    Answer::json(status, &json!({"status": word, "service": shared.service.name()}))
+    if shared.service == Service::Alphavantage && asked.is_ok() {
+        to_the_end(async move { walk.wait().await }).await;
+    }
+    match asked {
+        Ok(()) => Answer::json(
+            StatusCode::OK,
+            &json!({
+                "status": "healthy",
+                "service": format!("{}-service", shared.service),
+                "version": "1.0.0",
+                "timestamp": data::naive(SystemTime::now().into()),
+            }),
+        ),
+        Err(words) => {
+            let detail = format!("Service unhealthy: Health check failed: {words}");
+            Answer::refusal(StatusCode::SERVICE_UNAVAILABLE, &json!(detail))
+        }
+    }
 }
 
 fn tickers(body: &Value) -> Vec<String> {

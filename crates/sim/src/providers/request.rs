@@ -11,7 +11,12 @@ use crate::data;
 pub(super) struct Fetch {
     pub(super) tickers: Vec<String>,
     pub(super) at: DateTime<Utc>,
+    /// Those that alphavantage is to ask for, in this order.
+    pub(super) indicators: Vec<String>,
 }
+
+/// `ScopeType` of `shared/models.py`: in lower case only.
+const SCOPES: [&str; 4] = ["entire_watchlist", "active_symbols", "indices", "none"];
 
 impl Fetch {
     /// Checks a body, or returns the `detail` of the 422.
@@ -20,35 +25,68 @@ impl Fetch {
         let is_json = content_type
             .is_some_and(|value| value.trim().to_ascii_lowercase().starts_with("application/json"));
         if !is_json || !body.is_object() {
-            return Err(problem(&["body"], "Input should be a JSON object of type application/json"));
+            let message = "Input should be a valid dictionary or object to extract fields from";
+            return Err(problem("model_attributes_type", &[], message, body));
         }
-        for name in ["scope", "job_id"] {
-            if !body[name].is_string() {
-                return Err(problem(&["body", name], "Input should be a valid string"));
-            }
+        let tickers = texts(body, "tickers")?.ok_or_else(|| missing(body, "tickers"))?;
+        let scope = text(body, "scope", &SCOPES)?;
+        if !SCOPES.contains(&scope) {
+            let message = "Input should be 'entire_watchlist', 'active_symbols', 'indices' or 'none'";
+            return Err(problem("enum", &["scope"], message, &body["scope"]));
         }
-        Ok(Self { tickers: tickers(body)?, at: run_time(body)? })
+        text(body, "job_id", &[])?;
+        let indicators = texts(body, "indicators")?.filter(|names| !names.is_empty());
+        let indicators = indicators.unwrap_or_else(|| data::INDICATORS.map(str::to_owned).to_vec());
+        Ok(Self { tickers, at: run_time(body)?, indicators })
     }
 }
 
-fn tickers(body: &Value) -> Result<Vec<String>, Value> {
-    let invalid = || problem(&["body", "tickers"], "Input should be a list of non-empty strings");
-    let list = body["tickers"].as_array().ok_or_else(invalid)?;
-    list.iter()
-        .map(|item| item.as_str().filter(|ticker| !ticker.is_empty()).map(str::to_owned).ok_or_else(invalid))
-        .collect()
+fn text<'a>(body: &'a Value, name: &str, choices: &[&str]) -> Result<&'a str, Value> {
+    match &body[name] {
+        Value::String(text) => Ok(text),
+        Value::Null if body.get(name).is_none() => Err(missing(body, name)),
+        other if choices.is_empty() => {
+            Err(problem("string_type", &[name], "Input should be a valid string", other))
+        }
+        other => Err(problem("enum", &[name], "Input should be one of the known words", other)),
+    }
+}
+
+/// A list of texts; empty ones are texts too.
+fn texts(body: &Value, name: &str) -> Result<Option<Vec<String>>, Value> {
+    let Some(value) = body.get(name).filter(|value| name == "tickers" || !value.is_null()) else {
+        return Ok(None);
+    };
+    let invalid = || problem("list_type", &[name], "Input should be a valid list", value);
+    let list = value.as_array().ok_or_else(invalid)?;
+    let item = |item: &Value| {
+        item.as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| problem("string_type", &[name], "Input should be a valid string", item))
+    };
+    list.iter().map(item).collect::<Result<_, _>>().map(Some)
 }
 
 fn run_time(body: &Value) -> Result<DateTime<Utc>, Value> {
     match &body["run_time"] {
-        Value::Null => Ok(data::moment(None)),
+        Value::Null => Err(missing(body, "run_time")),
         Value::String(text) if DateTime::parse_from_rfc3339(text).is_ok() => Ok(data::moment(Some(text))),
-        _ => Err(problem(&["body", "run_time"], "Input should be an RFC 3339 time")),
+        other => Err(problem(
+            "datetime_from_date_parsing",
+            &["run_time"],
+            "Input should be a valid datetime",
+            other,
+        )),
     }
 }
 
-fn problem(place: &[&str], message: &str) -> Value {
-    json!([{"loc": place, "msg": message, "type": "value_error"}])
+fn missing(body: &Value, name: &str) -> Value {
+    problem("missing", &[name], "Field required", body)
+}
+
+fn problem(kind: &str, place: &[&str], message: &str, input: &Value) -> Value {
+    let place: Vec<&str> = std::iter::once("body").chain(place.iter().copied()).collect();
+    json!([{"type": kind, "loc": place, "msg": message, "input": input}])
 }
 
 #[cfg(test)]
@@ -69,21 +107,28 @@ mod tests {
         let fetch = parse(&body).expect("valid");
         assert_eq!(fetch.tickers, ["AAPL"]);
         assert_eq!(fetch.at, data::moment(Some("2026-11-20T15:00:00Z")));
+        assert_eq!(fetch.indicators, data::INDICATORS);
     }
 
     #[test]
     fn each_mistake_names_its_field() {
         let place = |body: Value| parse(&body).expect_err("invalid")[0]["loc"].clone();
         assert_eq!(place(json!([])), json!(["body"]));
+        assert_eq!(place(json!({"scope": "none"})), json!(["body", "tickers"]));
         assert_eq!(place(json!({"tickers": []})), json!(["body", "scope"]));
+        assert_eq!(place(json!({"tickers": [], "scope": "NONE"})), json!(["body", "scope"]));
         assert_eq!(place(json!({"tickers": [], "scope": "none"})), json!(["body", "job_id"]));
         assert_eq!(
             place(json!({"tickers": "A", "scope": "none", "job_id": "j"})),
             json!(["body", "tickers"])
         );
         assert_eq!(
-            place(json!({"tickers": [""], "scope": "none", "job_id": "j"})),
+            place(json!({"tickers": [1], "scope": "none", "job_id": "j"})),
             json!(["body", "tickers"])
+        );
+        assert_eq!(
+            place(json!({"tickers": [""], "scope": "none", "job_id": "j"})),
+            json!(["body", "run_time"])
         );
         let wrong_time = json!({"tickers": [], "scope": "none", "job_id": "j", "run_time": "yesterday"});
         assert_eq!(place(wrong_time), json!(["body", "run_time"]));

@@ -6,6 +6,7 @@
 
 mod firestore;
 mod google;
+mod limits;
 mod orchestrator;
 mod providers;
 mod proxy;

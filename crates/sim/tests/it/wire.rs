@@ -12,7 +12,9 @@ use tokio::net::TcpStream;
 async fn raw_fetch(url: &str) -> (Vec<u8>, io::Result<()>) {
     let address = url.strip_prefix("http://").expect("http");
     let mut socket = TcpStream::connect(address).await.expect("connected");
-    let body = json!({"tickers": ["AAPL"], "scope": "indices", "job_id": "j"}).to_string();
+    let run_time = "2026-11-20T15:00:00Z";
+    let body =
+        json!({"tickers": ["AAPL"], "scope": "indices", "job_id": "j", "run_time": run_time}).to_string();
     let request = format!(
         "POST /fetch HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
          content-length: {}\r\nconnection: close\r\n\r\n{body}",

@@ -54,6 +54,8 @@ async fn a_tick_that_is_running_is_not_started_again() {
         (&reply.body["status"], &reply.body["data"]["run_status"]),
         (&json!("error"), &json!("running"))
     );
+    let message = reply.body["message"].as_str().expect("a message");
+    assert!(message.starts_with("running: ") && !message.contains("0 of 0"), "{message}");
     stack.providers.finnhub().restart().await.expect("restarted");
     assert_eq!(sending.await.expect("no panic").status, 200);
     assert_exactly(&stack, job(QUOTES), at(0), &format!("{QUOTES}_2025-11-20T15:00:00Z")).await;
@@ -132,6 +134,30 @@ async fn resuming_runs_exactly_what_is_pending() {
     let again = post(&stack.orchestrator, &path).await;
     assert_eq!((again.status, &again.body["duplicate"]), (200, &json!(true)));
     assert_eq!(post(&stack.orchestrator, "/runs/no-such-run/resume").await.status, 404);
+}
+
+#[tokio::test]
+async fn resuming_a_partial_run_tries_again_what_failed_and_a_tick_does_not() {
+    let stack = start(Watchlist::new(20, 20), &[]).await;
+    let finnhub = stack.providers.finnhub();
+    finnhub.fault(Fault::ticker_errors(["MSFT"]));
+    let reply = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
+    assert_eq!(reply.body["status"], "partial", "{:#}", reply.body);
+    finnhub.clear();
+    finnhub.journal().clear();
+    let again = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
+    assert_eq!((&again.body["status"], &again.body["duplicate"]), (&json!("partial"), &json!(true)));
+    assert_eq!(finnhub.journal().count(), 0);
+
+    let path = format!("/runs/{}/resume", reply.body["data"]["run_id"].as_str().expect("an id"));
+    let resumed = post(&stack.orchestrator, &path).await;
+    assert_eq!((resumed.status, &resumed.body["status"]), (200, &json!("ok")), "{:#}", resumed.body);
+    assert_eq!(
+        (&resumed.body["data"]["attempt"], finnhub.journal().tickers()),
+        (&json!(2), vec!["MSFT".to_owned()])
+    );
+    assert_exactly(&stack, job(QUOTES), at(0), &format!("{QUOTES}_2025-11-20T15:00:00Z")).await;
+    assert_statistics(&stack.db).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use e2e::stored::{RAW_LOGS, list};
+use e2e::stored::{RAW_LOGS, as_stored, list};
 use e2e::system::{at, expect, job, start, tick};
 use serde_json::Value;
 use sim::endpoint::Endpoint;
@@ -37,10 +37,11 @@ async fn check(name: &str, endpoint: Endpoint, id: &str, table: &str) {
     let doc = stack.db.get(&path).await.expect("an answer").unwrap_or_else(|| panic!("no {path}"));
     assert_types(&doc, &format!("{COMMON}, {table}"));
     assert_eq!(doc.fields["run_id"], reply.body["data"]["run_id"]);
-    assert_eq!(doc.fields["ingested_at"], "2025-11-20T15:00:00Z", "the provider's own time is kept");
+    assert_eq!(doc.fields["ingested_at"], "2025-11-20T15:00:00.118812", "the provider's own time is kept");
     let sent = stack.expected(job(name), at(0));
-    let record = &sent[&(endpoint.collection(), id.to_owned())];
-    for (field, value) in record.as_object().expect("a record").iter().filter(|(field, _)| *field != "data") {
+    let run_id = reply.body["data"]["run_id"].as_str().expect("a run id");
+    let record = as_stored(sent[&(endpoint.collection(), id.to_owned())].clone(), run_id);
+    for (field, value) in record.as_object().expect("a record") {
         assert_eq!(&doc.fields[field], value, "{field}");
     }
 }
@@ -63,7 +64,7 @@ async fn a_quote() {
     check(
         "finnhub-quote-portfolio",
         Endpoint::FinnhubQuotes,
-        "AAPL_2025-11-20T15:00:00Z",
+        "AAPL_2025-11-20T15:00:00",
         "current_price doubleValue, change doubleValue, percent_change doubleValue, high doubleValue,
          low doubleValue, open doubleValue, previous_close doubleValue, timestamp integerValue",
     )
@@ -85,7 +86,7 @@ async fn a_company_article_of_finnhub() {
         endpoint,
         &first_id(name, endpoint),
         "article_id stringValue, headline stringValue, summary stringValue, url stringValue,
-         original_source stringValue, category stringValue, datetime integerValue, image stringValue,
+         original_source stringValue, category stringValue, datetime integerValue, image text?,
          related stringValue",
     )
     .await;
@@ -118,7 +119,7 @@ async fn fundamentals() {
     let name = "finnhub-fundamentals-earnings";
     let endpoint = Endpoint::FinnhubFundamentals;
     let id = first_id(name, endpoint);
-    assert_eq!(id, "AAPL_2025-Q3");
+    assert_eq!(id, "AAPL_2025-Q4");
     let record = sim::data::records(&sim::data::Spec::default(), endpoint, "AAPL", at(0)).remove(0);
     let kind = |field: &str| if record[field].is_null() { "nullValue" } else { "doubleValue" };
     let figures = [
@@ -182,9 +183,10 @@ async fn a_raw_log() {
     assert_eq!(request["params"], call.body);
     assert_eq!(request["scope"], "active_symbols");
     assert_eq!(
-        log.raw.pointer("/request/mapValue/fields/timestamp/timestampValue"),
+        log.raw.pointer("/request/mapValue/fields/timestamp/stringValue"),
         Some(&request["timestamp"])
     );
+    assert!(log.raw.pointer("/metadata/mapValue/fields/ingested_at/stringValue").is_some());
     assert_eq!(response["status_code"], 200);
     assert_eq!((&response["error_flag"], &response["error"]), (&Value::Bool(false), &Value::Null));
     let body = call.response.expect("the journal keeps bodies");
@@ -192,7 +194,8 @@ async fn a_raw_log() {
     for (field, value) in [
         ("job_id", "finnhub-quote-portfolio"),
         ("source", "finnhub"),
-        ("api_name", "/fetch"),
+        ("api_name", "quote"),
+        ("endpoint", "/fetch"),
         ("date", &e2e::system::now().format("%Y-%m-%d").to_string()),
         ("log_id", &log.id),
     ] {

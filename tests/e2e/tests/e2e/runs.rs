@@ -49,6 +49,26 @@ async fn runs_are_listed_newest_first_and_filtered() {
 }
 
 #[tokio::test]
+async fn a_list_tells_of_each_run_what_its_own_page_tells() {
+    let (stack, _) = seven_runs().await;
+    let listed = get(&stack.orchestrator, "/runs").await;
+    for run in listed.body["runs"].as_array().expect("a list") {
+        let path = format!("/runs/{}", run["data"]["run_id"].as_str().expect("an id"));
+        let shown = get(&stack.orchestrator, &path).await.body;
+        for field in ["status", "job", "message"] {
+            assert_eq!(run[field], shown[field]);
+        }
+        for field in
+            ["run_status", "trigger", "attempt", "tickers_requested", "tickers_processed", "tickers_pending"]
+        {
+            assert_eq!(run["data"][field], shown["data"][field], "{field}");
+        }
+        let failed = shown["data"]["tickers_failed"].as_array().expect("a list").len();
+        assert_eq!(run["data"]["tickers_failed"], failed);
+    }
+}
+
+#[tokio::test]
 async fn pages_follow_one_another_without_gaps() {
     let (stack, mut all) = seven_runs().await;
     all.reverse();

@@ -40,7 +40,6 @@ async fn metrics_of(orchestrator: &Orchestrator) -> String {
 async fn status_adds_up_what_the_runs_did_and_how_the_services_are() {
     let stack = start(Watchlist::new(20, 5), &[]).await;
     stack.providers.alphavantage().fault(Fault::status(503));
-    stack.providers.alphavantage().set_healthy(false);
     expect(&stack.orchestrator, &tick("tiingo-daily-prices"), 200).await;
     expect(&stack.orchestrator, &tick("finnhub-quote-portfolio"), 200).await;
     expect(&stack.orchestrator, &tick("alpha-vantage-technical-indicators"), 503).await;
@@ -64,15 +63,21 @@ async fn status_adds_up_what_the_runs_did_and_how_the_services_are() {
     assert!(failed["recent_runs"][0]["stopped"].is_string(), "{failed:#}");
 
     assert_eq!(status["firestore"]["reachable"], true);
-    for (provider, healthy) in [("tiingo", true), ("finnhub", true), ("alphavantage", false)] {
+    for (provider, healthy) in
+        [("tiingo", json!(true)), ("finnhub", json!(true)), ("alphavantage", json!(false))]
+    {
         let service = row(&status["services"], "provider", provider);
-        assert_eq!(service["healthy"], healthy, "{service:#}");
+        assert_eq!((&service["healthy"], &service["source"]), (&healthy, &json!("calls")), "{service:#}");
     }
-    let service = row(&status["services"], "provider", "alphavantage");
+    let service = row(&status["services"], "provider", "polygon");
     assert_eq!(
-        (&service["status_code"], &service["connections"]["last_success_time"]),
-        (&json!(503), &Value::Null)
+        (&service["healthy"], &service["checked_at"]),
+        (&Value::Null, &Value::Null),
+        "nobody has called it"
     );
+    let service = row(&status["services"], "provider", "alphavantage");
+    assert!(service["error"].as_str().is_some_and(|words| words.contains("503")), "{service:#}");
+    assert_eq!(service["connections"]["last_success_time"], Value::Null);
     assert!(
         service["connections"]["failures_in_row"].as_u64().is_some_and(|failures| failures > 0),
         "{service:#}"
@@ -172,16 +177,4 @@ async fn without_firestore_status_says_so_soon_and_a_scrape_fails() {
     assert_eq!(status["alerts"][0]["alert"], "FirestoreUnreachable");
     assert_eq!(status["services"].as_array().map(Vec::len), Some(4));
     assert_eq!(get(&stack.orchestrator, "/metrics").await.status, 503);
-}
-
-#[tokio::test]
-async fn a_look_at_a_busy_page_costs_one_look() {
-    let stack = start(Watchlist::new(3, 3), &[]).await;
-    let looks = (0..20).map(|_| get(&stack.orchestrator, "/status"));
-    for reply in futures::future::join_all(looks).await {
-        assert_eq!(reply.status, 200);
-    }
-    let asked = stack.providers.tiingo().journal().requests().len();
-    // How many looks there are depends on the machine: one serves for two seconds, in one instance.
-    assert!(asked < 20, "{asked} health checks for 20 requests");
 }

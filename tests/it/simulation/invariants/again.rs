@@ -1,6 +1,6 @@
 //! Doing it again changes nothing: the same tick is told the stored report, a new run writes the same documents.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,7 +9,7 @@ use http::{Request, StatusCode};
 use serde_json::{Value as Json, json};
 use sim::firestore::to_plain;
 
-use super::ended_run;
+use super::{ended_run, records, statistics};
 use crate::firestore::{Fields, Stored};
 use crate::simulation::instance::{Answered, Slots};
 use crate::simulation::scenario::Tick;
@@ -34,6 +34,11 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
             repeat_tick(stage, slots, tick).await;
         }
     }
+    for tick in &stage.scenario.ticks {
+        if ended_run(stage, tick).is_some_and(|run| run.can_try_again()) {
+            try_again(stage, slots, tick).await;
+        }
+    }
     let tick = &stage.scenario.ticks[0];
     if ended_run(stage, tick).is_some_and(|run| run.status.is_finished()) {
         repeat_work(stage, slots, tick).await;
@@ -52,13 +57,38 @@ async fn repeat_tick(stage: &Stage, slots: &Slots, tick: &Tick) {
     }
 }
 
+/// An operator resumes a run of which some tickers have failed: they are asked for once more, and no others.
+async fn try_again(stage: &Stage, slots: &Slots, tick: &Tick) {
+    let run = ended_run(stage, tick).expect("it was there");
+    let calls = stage.journal().calls.len();
+    if ask(stage, slots, || scheduler::resume(tick)).await.is_none() {
+        return stage.accuse(format!("{} is resumed and does not end", tick.run_id()));
+    }
+    let failed: BTreeSet<_> =
+        run.failed.iter().filter_map(|failure| Some(failure.ticker.as_ref()?.to_string())).collect();
+    let asked: BTreeSet<_> =
+        stage.journal().calls[calls..].iter().flat_map(|call| call.fetch.tickers.clone()).collect();
+    // One that was answered before may be asked to see whether the provider is up.
+    let controls: BTreeSet<_> = run.controls.values().map(ToString::to_string).collect();
+    let too_many = asked.difference(&failed).any(|ticker| !controls.contains(ticker));
+    if !asked.is_superset(&failed) || too_many {
+        stage.accuse(format!("{} is resumed for {failed:?}, asked for are {asked:?}", tick.run_id()));
+    }
+    let now = ended_run(stage, tick).expect("it was there");
+    if now.attempt == run.attempt {
+        stage.accuse(format!("{} is resumed and stays as it was", tick.run_id()));
+    }
+    records::check(stage, tick, &now);
+    statistics::check(stage);
+}
+
 async fn repeat_work(stage: &Stage, slots: &Slots, tick: &Tick) {
-    let before = records(stage);
+    let before = stored_records(stage);
     let answered = ask(stage, slots, || by_hand(stage, tick)).await;
     if answered.is_none() {
         return stage.accuse(format!("the work of {} cannot be done again", tick.run_id()));
     }
-    let after = records(stage);
+    let after = stored_records(stage);
     for (name, stored) in &before {
         let same = after.get(name).is_some_and(|now| without_run(&now.fields) == without_run(&stored.fields));
         let is_of_run = to_plain(stored.fields.get("run_id").unwrap_or(&Json::Null)) == tick.run_id();
@@ -105,7 +135,7 @@ fn times(stage: &Stage) -> Vec<(String, DateTime<Utc>)> {
     store.documents().iter().map(|(name, stored)| (name.clone(), stored.update_time)).collect()
 }
 
-fn records(stage: &Stage) -> BTreeMap<String, Stored> {
+fn stored_records(stage: &Stage) -> BTreeMap<String, Stored> {
     let store = stage.store();
     let of_collection = |name: &&'static str| {
         let documents = store.collection(&stage.database, name);

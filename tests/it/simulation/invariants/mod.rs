@@ -1,6 +1,7 @@
 //! What must be true when the world has come to rest.
 
 mod again;
+mod calls;
 mod raw_logs;
 mod records;
 mod statistics;
@@ -18,29 +19,38 @@ use super::stage::Stage;
 /// Time in which late messages arrive and second deliveries begin.
 const SETTLING: Duration = Duration::from_secs(120);
 
+/// Rounds of settling after which a request that is still open never ends.
+const ROUNDS_MAX: usize = 1_000;
+
 /// Waits until nothing moves any more, then checks everything.
 pub(super) async fn check(stage: &Stage, slots: &Slots) {
     come_to_rest(stage).await;
     stage.tell("everything has come to rest");
     for tick in &stage.scenario.ticks {
         match ended_run(stage, tick) {
-            Some(run) => records::check(stage, tick, &run),
+            Some(run) => {
+                records::check(stage, tick, &run);
+                calls::check_run(stage, tick, &run);
+            }
             None => stage.accuse(format!("the ledger has no entry {}", tick.run_id())),
         }
     }
     statistics::check(stage);
     raw_logs::check(stage);
+    calls::check(stage);
     again::check(stage, slots).await;
 }
 
 async fn come_to_rest(stage: &Stage) {
     stage.handle.sleep(stage.scenario.calm_at.saturating_sub(stage.now())).await;
-    loop {
+    for _ in 0..ROUNDS_MAX {
         stage.handle.sleep(SETTLING).await;
         if !stage.journal().has_open_requests() {
             return;
         }
     }
+    let open = format!("{:?}", stage.journal().open_requests());
+    stage.accuse(format!("requests that never end: {open}"));
 }
 
 /// What the ledger says of a tick's run.

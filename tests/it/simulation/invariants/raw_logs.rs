@@ -63,7 +63,7 @@ fn key_of_log(fields: &Fields) -> Key {
     let status = plain(&response("status_code")).as_i64();
     (
         text(&metadata("run_id")),
-        text(&metadata("api_name")),
+        text(&metadata("endpoint")),
         tickers.join(","),
         status,
         text(&response("data")),

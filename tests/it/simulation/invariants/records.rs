@@ -37,6 +37,13 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     if undisturbed && (!run.failed.is_empty() || run.counts.records_rejected() > 0) {
         faults.push(format!("something failed although nothing went wrong: {:?}", run.failed));
     }
+    let may_blame = stage.scenario.may_blame(tick.job.provider);
+    for failure in run.failed.iter().filter(|_| !may_blame) {
+        let ticker = failure.ticker.as_ref().map(Ticker::as_str).unwrap_or_default();
+        if !stage.scenario.poison.contains_key(ticker) {
+            faults.push(format!("{ticker} is innocent and has failed: {}", failure.reason));
+        }
+    }
     let mut stored = 0;
     for endpoint in tick.job.endpoints {
         let service = Service::ALL.into_iter().find(|service| service.name() == tick.job.provider.name());

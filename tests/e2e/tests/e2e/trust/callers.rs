@@ -2,7 +2,7 @@
 
 use e2e::runtime::builder;
 use e2e::system::{PATIENCE, get, start_with};
-use e2e::trust::{GUARDED, OPERATOR, SCHEDULER, ask_as, claims_for, google, system, token_for};
+use e2e::trust::{AUDIENCE, GUARDED, OPERATOR, SCHEDULER, ask_as, claims, google, system, token};
 use reqwest::Method;
 use serde_json::json;
 use sim::google::Desk;
@@ -32,7 +32,7 @@ async fn the_scheduler_and_the_operator_are_let_in() {
     let stack = system(&google, &GUARDED).await;
     let orchestrator = &stack.orchestrator;
     for issuer in ["https://accounts.google.com", "accounts.google.com"] {
-        let mut claims = claims_for(&google, orchestrator, "/jobs");
+        let mut claims = claims(&google);
         claims["iss"] = json!(issuer);
         let token = format!("Bearer {}", google.sign(&claims));
         assert_eq!(ask_as(orchestrator, JOBS_PAGE, &[&token], "").await.status, 200, "{issuer}");
@@ -40,8 +40,8 @@ async fn the_scheduler_and_the_operator_are_let_in() {
     let operator = format!("Bearer {OPERATOR}");
     assert_eq!(ask_as(orchestrator, JOBS_PAGE, &[&operator], "").await.status, 200);
     let tick = e2e::system::tick("finnhub-quote-portfolio");
-    let token = token_for(&google, orchestrator, "/finnhub/quote-portfolio");
-    e2e::system::expect(orchestrator, &tick.header("authorization", format!("Bearer {token}")), 200).await;
+    let tick = tick.header("authorization", format!("Bearer {}", token(&google)));
+    e2e::system::expect(orchestrator, &tick, 200).await;
 }
 
 #[tokio::test]
@@ -109,8 +109,36 @@ async fn nobody_named_means_that_the_service_does_not_start() {
     let stack = start_with(Parts::default(), builder().variables([("inbound_auth", "oidc")])).await;
     let reply = get(&stack.orchestrator, "/health").await;
     assert_eq!(reply.status, 503);
-    let error = reply.body["errors"][0].as_str().expect("an error");
-    assert!(error.starts_with("scheduler_service_account"), "{error}");
+    for (place, name) in [(0, "scheduler_service_account"), (1, "oidc_audience")] {
+        let error = reply.body["errors"][place].as_str().expect("an error");
+        assert!(error.starts_with(name), "{error}");
+    }
+}
+
+/// As when a job of Cloud Scheduler has a target with a query, and when somebody sends a token that he got for another
+/// deployment of the service, in whose name he asks.
+#[tokio::test]
+async fn neither_the_host_header_nor_the_target_chooses_the_audience() {
+    let google = google().await;
+    let stack = system(&google, &GUARDED).await;
+    let staging = "staging.example";
+    let route = "/finnhub/quote-portfolio";
+    let send = async |audience: &str, target: &str| {
+        let token = google.sign(&google.claims(SCHEDULER, audience));
+        let tick = e2e::system::tick("finnhub-quote-portfolio").route(target).header("host", staging);
+        let tick = tick.header("authorization", format!("Bearer {token}"));
+        e2e::system::send(&stack.orchestrator, &tick).await.status
+    };
+    for target in [route.to_owned(), format!("{route}?source=cron")] {
+        for other in [
+            format!("https://{staging}"),
+            format!("https://{staging}{target}"),
+            format!("http://{staging}{route}"),
+        ] {
+            assert_eq!(send(&other, &target).await, 401, "{other}");
+        }
+        assert_eq!(send(AUDIENCE, &target).await, 200, "{target}");
+    }
 }
 
 #[tokio::test]

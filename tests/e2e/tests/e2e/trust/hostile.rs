@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use e2e::trust::{GUARDED, OPERATOR, ask_as, claims_for, google, system};
+use e2e::trust::{GUARDED, OPERATOR, ask_as, claims, google, system};
 use reqwest::Method;
 use serde_json::{Value, json};
 use sim::google::{Google, Key, assemble, assemble_hs256, now};
@@ -17,7 +17,7 @@ const SEEDED: [&str; 2] = ["react_activeSymbols", "react_universeSymbols"];
 
 /// Each with its name and the status that it must get.
 fn table(google: &Google, orchestrator: &Orchestrator) -> Vec<(&'static str, u16, String)> {
-    let good = claims_for(google, orchestrator, ROUTE);
+    let good = claims(google);
     let with = |name: &str, value: Value| {
         let mut claims = good.clone();
         claims[name] = value;
@@ -61,7 +61,7 @@ fn table(google: &Google, orchestrator: &Orchestrator) -> Vec<(&'static str, u16
         ("no issuer", 401, without("iss")),
         ("no audience", 401, without("aud")),
         ("a wrong audience", 401, with("aud", json!("https://other.example"))),
-        ("the audience of another route", 401, with("aud", json!(format!("{}/jobs", orchestrator.url())))),
+        ("the address as audience", 401, with("aud", json!(format!("{}{ROUTE}", orchestrator.url())))),
         ("a wrong issuer", 401, with("iss", json!("https://accounts.google.com.evil.example"))),
         ("huge", 401, "a".repeat(20_000)),
         ("garbage", 401, "garbage".to_owned()),
@@ -91,7 +91,7 @@ async fn no_hostile_token_opens_the_door_and_none_learns_why() {
     assert!(stack.providers.all().iter().all(|provider| provider.journal().requests().is_empty()));
     assert_eq!(stack.db.collections().await.expect("the collections"), SEEDED);
 
-    let good = format!("Bearer {}", google.sign(&claims_for(&google, orchestrator, ROUTE)));
+    let good = format!("Bearer {}", google.sign(&claims(&google)));
     let both = ask_as(orchestrator, (Method::POST, ROUTE), &[&good, &good], BAD_BODY).await;
     assert_eq!((both.status, &both.body), (401, &told[&401]), "two headers, even the same");
     let read = ask_as(orchestrator, (Method::POST, ROUTE), &[&good], BAD_BODY).await;

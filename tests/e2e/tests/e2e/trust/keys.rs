@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use e2e::runtime::lasting;
 use e2e::system::{PATIENCE, retry_after, start_with};
-use e2e::trust::{GUARDED, ask_as, assert_once_an_instance, google, token_for};
+use e2e::trust::{GUARDED, ask_as, assert_once_an_instance, google, token};
 use reqwest::Method;
 use sim::google::{Desk, Google, Key, Outage, assemble};
 use sim::scheduler::Reply;
@@ -18,7 +18,7 @@ async fn system(google: &Arc<Google>) -> Stack {
 }
 
 async fn ask(google: &Google, stack: &Stack) -> Reply {
-    let token = format!("Bearer {}", token_for(google, &stack.orchestrator, "/jobs"));
+    let token = format!("Bearer {}", token(google));
     ask_as(&stack.orchestrator, (Method::GET, "/jobs"), &[&token], "").await
 }
 
@@ -61,7 +61,7 @@ async fn a_new_key_is_learnt_at_its_first_use_and_made_up_ones_cost_nothing() {
     assert_eq!(google.count(Desk::Keys), 2);
     for number in 0..3 {
         let header = serde_json::json!({"alg": "RS256", "kid": format!("made-up-{number}")});
-        let claims = e2e::trust::claims_for(&google, &stack.orchestrator, "/jobs");
+        let claims = e2e::trust::claims(&google);
         let token = format!("Bearer {}", assemble(&header, &claims, Key::stranger()));
         assert_eq!(ask_as(&stack.orchestrator, (Method::GET, "/jobs"), &[&token], "").await.status, 401);
     }

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use e2e::stored::{RAW_LOGS, RUNS, list, payload};
 use e2e::system::at;
-use e2e::trust::{GUARDED, OPERATOR, ask_as, called_as, google, token_for};
+use e2e::trust::{GUARDED, OPERATOR, ask_as, called_as, google, token};
 use reqwest::Method;
+use sim::endpoint::Service;
 use sim::google::{Google, Key};
-use sim::providers::Fault;
+use sim::providers::{Defect, Fault, words};
 use sim::scheduler::{JOBS, Reply, Tick};
 use sim::stack::Stack;
 use sim::watchlist::Scope;
@@ -20,7 +21,17 @@ fn secrets(google: &Google, callers: Vec<String>) -> Vec<String> {
     let key = Key::account().pem().lines().filter(|line| !line.starts_with('-')).map(str::to_owned);
     let assertions = google.journal().into_iter().filter_map(|asked| asked.fields.get("assertion").cloned());
     let fixed = [OPERATOR, "upstream-secret-0123"].map(str::to_owned);
-    google.given_out().into_iter().chain(callers).chain(key).chain(assertions).chain(fixed).collect()
+    // The services call their upstream with these, and put them where the deployed ones do.
+    let keys = Service::ALL.map(|service| words::api_key(service).to_owned());
+    google
+        .given_out()
+        .into_iter()
+        .chain(callers)
+        .chain(key)
+        .chain(assertions)
+        .chain(fixed)
+        .chain(keys)
+        .collect()
 }
 
 /// All documents as text, the payloads of raw logs unpacked.
@@ -42,7 +53,7 @@ async fn documents(stack: &Stack) -> Vec<String> {
 async fn run_all(google: &Google, stack: &Stack, minutes: i64) -> (Vec<Reply>, Vec<String>) {
     let (mut replies, mut tokens) = (Vec::new(), Vec::new());
     for job in JOBS {
-        let token = token_for(google, &stack.orchestrator, job.route);
+        let token = token(google);
         let tick = Tick::new(&job, at(minutes)).header("authorization", format!("Bearer {token}"));
         replies.push(e2e::system::send(&stack.orchestrator, &tick).await);
         tokens.push(token);
@@ -80,19 +91,25 @@ async fn no_secret_is_in_any_line_answer_or_document() {
         ])
         .collect();
     let stack = called_as(&google, google.access_gate(), true, &settings).await;
-    let faults: [&dyn Fn() -> Vec<Fault>; 5] = [
-        &Vec::new,
+    let all_fail = || Fault::ticker_errors(stack.watchlist.tickers(Scope::EntireWatchlist));
+    let page = |service| words::html_page(service, "AAPL");
+    let odd = [Defect::NestedArray, Defect::MissingDate, Defect::HugeField(1 << 20)];
+    let faults: [&dyn Fn(Service) -> Vec<Fault>; 8] = [
+        &|_| Vec::new(),
         // Too big for one document: the raw log is compressed and lies in parts.
-        &|| vec![Fault::echo(), Fault::huge_body(300 << 10)],
-        &|| vec![Fault::status(500).detail(UPSTREAM), Fault::echo()],
-        &|| vec![Fault::ticker_errors(stack.watchlist.tickers(Scope::EntireWatchlist)).detail(UPSTREAM)],
-        &|| vec![Fault::status(403).detail(UPSTREAM)],
+        &|_| vec![Fault::echo(), Fault::huge_body(300 << 10)],
+        &|_| vec![Fault::status(500).detail(UPSTREAM), Fault::echo()],
+        &|_| vec![all_fail().detail(UPSTREAM)],
+        &|_| vec![Fault::leak(), Fault::bad_records(odd)],
+        &|service| vec![all_fail().detail(page(service)), Fault::leak()],
+        &|service| vec![Fault::status(502).detail(page(service))],
+        &|_| vec![Fault::status(403).detail(UPSTREAM)],
     ];
     let (mut replies, mut tokens) = (Vec::new(), Vec::new());
     for (minutes, faults) in (0..).step_by(5).zip(faults) {
         for provider in stack.providers.all() {
             provider.clear();
-            for fault in faults() {
+            for fault in faults(provider.service()) {
                 provider.fault(fault);
             }
         }

@@ -1,0 +1,63 @@
+//! Spin as the child of this process.
+
+use std::io;
+
+use tokio::process::{Child, Command};
+
+use crate::{Result, say, settings};
+
+/// How long Spin keeps an instance of the component that nobody asks; its own default is 1 s. What an instance knows
+/// by itself (tokens, Google's keys, the latest calls to each provider) outlives the five minutes between the ticks of
+/// the busiest jobs. Held to `deploy/limits.json` by a test.
+const IDLE_INSTANCE_TIMEOUT: &str = "600s";
+
+/// Starts Spin, the binary that SPIN names or else the first on the path. It gets SIGTERM when this process ends,
+/// however that ends.
+pub fn start(arguments: Vec<String>) -> Result<Child> {
+    let get = |name: &str| std::env::var(name).ok();
+    let program = std::env::var_os("SPIN").filter(|path| !path.is_empty());
+    let mut command = Command::new(program.unwrap_or_else(|| "spin".into()));
+    command.args(arguments).envs(settings::settings(get));
+    if let Some((name, value)) = settings::local_authentication(get) {
+        say(format_args!("{name}={value}, since a Firestore emulator is set"));
+        command.env(name, value);
+    }
+    let parent = std::process::id();
+    // SAFETY: prctl and getppid may be called between fork and exec, and neither takes pointers.
+    unsafe { command.pre_exec(move || end_with_parent(parent)) };
+    command.spawn().map_err(|error| format!("cannot start spin: {error}"))
+}
+
+/// Has the kernel end this process, which becomes Spin, with its parent; fails where the parent is gone already.
+fn end_with_parent(parent: u32) -> io::Result<()> {
+    let signal = libc::c_ulong::from(libc::SIGTERM.unsigned_abs());
+    // SAFETY: this option of prctl takes a number alone.
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if std::os::unix::process::parent_id() == parent {
+        Ok(())
+    } else {
+        Err(io::Error::from(io::ErrorKind::BrokenPipe))
+    }
+}
+
+/// Spin's arguments for the application in the working directory.
+pub fn application(port: u16) -> Vec<String> {
+    let address = std::env::var("LISTEN_ADDRESS").ok().filter(|address| !address.is_empty());
+    let listen = format!("{}:{port}", address.as_deref().unwrap_or("0.0.0.0"));
+    // The root file system is read-only: no compilation cache, scratch files below /tmp.
+    let words =
+        ["up", "--from", "spin.toml", "--listen", &listen, "--cache-dir", "/tmp/spin", "--disable-cache"];
+    // Without a folder for state there is none for logs either. (`--log-dir ""` would say so, but Spin's parser of
+    // arguments refuses a path that is empty.)
+    let further = ["--state-dir", "", "--idle-instance-timeout", IDLE_INSTANCE_TIMEOUT];
+    words.into_iter().chain(further).map(ToOwned::to_owned).collect()
+}
+
+/// Asks Spin to end. The standard library can only kill.
+pub fn terminate(spin: &Child) {
+    let Some(Ok(id)) = spin.id().map(i32::try_from) else { return };
+    // SAFETY: kill takes no pointers; the id is of our own child, which has not been waited for, so it is no other's.
+    unsafe { libc::kill(id, libc::SIGTERM) };
+}

@@ -1,0 +1,183 @@
+//! What a provider's words about a failure mean: each provider's own phrases, as its service writes them.
+//!
+//! The deployed services answer 200 and put a rate limit, a time-out or a broken upstream into the ticker's `error`, so
+//! the words alone tell what a status tells elsewhere.
+
+use std::time::Duration;
+
+use super::Provider;
+
+/// What a failure says of the ticker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing: the provider's limit is used up. With the time in which the limit renews itself.
+    Limited(Duration),
+    /// Nothing: the provider or its upstream failed, or does not accept our key.
+    Transient,
+    /// The provider has no such ticker, or not for us.
+    Permanent,
+    /// The words say neither.
+    Unknown,
+}
+
+const MINUTE: Trouble = Trouble::Limited(Duration::from_secs(60));
+/// Not the whole window: how much of it is over, nobody says.
+const PART_OF_AN_HOUR: Trouble = Trouble::Limited(Duration::from_secs(600));
+const PART_OF_A_DAY: Trouble = Trouble::Limited(Duration::from_secs(3600));
+
+/// A phrase in lower case and what it means wherever it stands.
+type Phrase = (&'static str, Trouble);
+
+/// What all four services say; the first phrase that is found decides, so the narrower ones come first.
+const COMMON: &[Phrase] = &[
+    ("daily rate limit", PART_OF_A_DAY),
+    ("requests per day", PART_OF_A_DAY),
+    ("hourly rate limit", PART_OF_AN_HOUR),
+    ("rate limit", MINUTE),
+    ("call frequency", MINUTE),
+    ("too many requests", MINUTE),
+    // The services read `Retry-After` as a number; a date there is a limit in disguise.
+    ("invalid literal for int() with base 10: 'mon, ", MINUTE),
+    ("invalid literal for int() with base 10: 'tue, ", MINUTE),
+    ("invalid literal for int() with base 10: 'wed, ", MINUTE),
+    ("invalid literal for int() with base 10: 'thu, ", MINUTE),
+    ("invalid literal for int() with base 10: 'fri, ", MINUTE),
+    ("invalid literal for int() with base 10: 'sat, ", MINUTE),
+    ("invalid literal for int() with base 10: 'sun, ", MINUTE),
+    // The key, not the ticker.
+    ("api error 401", Trouble::Transient),
+    ("invalid api key", Trouble::Transient),
+    ("request failed:", Trouble::Transient),
+    ("invalid json response", Trouble::Transient),
+    ("timed out", Trouble::Transient),
+    ("timeout", Trouble::Transient),
+    ("error 500", Trouble::Transient),
+    ("error 502", Trouble::Transient),
+    ("error 503", Trouble::Transient),
+    ("error 504", Trouble::Transient),
+    ("error 429", MINUTE),
+    ("error 400", Trouble::Permanent),
+    ("error 403", Trouble::Permanent),
+    ("error 404", Trouble::Permanent),
+];
+
+const TIINGO: &[Phrase] = &[("run over your", PART_OF_AN_HOUR), ("invalid token", Trouble::Transient)];
+
+const FINNHUB: &[Phrase] = &[
+    // An unknown symbol: its quote is all zeros and nulls.
+    ("float() argument must be a string or a real number, not 'nonetype'", Trouble::Permanent),
+    ("don't have access to this resource", Trouble::Permanent),
+];
+
+const POLYGON: &[Phrase] = &[("exceeded the maximum requests per minute", MINUTE)];
+
+const ALPHAVANTAGE: &[Phrase] = &[
+    ("apikey is invalid or missing", Trouble::Transient),
+    ("request per second", MINUTE),
+    ("invalid api call", Trouble::Permanent),
+    ("empty time series data", Trouble::Permanent),
+];
+
+/// The service loses the upstream's words when the day's requests are used up: then no indicator of a ticker has data.
+/// Where others have, this one is not in the plan of the key.
+const ALPHAVANTAGE_NOTHING: &[Phrase] = &[("no time series data found", PART_OF_A_DAY)];
+
+impl Provider {
+    /// What this provider's service means by its words about a ticker of which it has answered nothing.
+    pub fn trouble(self, words: &str) -> Trouble {
+        self.find(words, self.pick([&[], &[], &[], ALPHAVANTAGE_NOTHING]))
+    }
+
+    /// What it means by its words about a part of a ticker, an indicator, while it has answered others.
+    pub fn trouble_of_part(self, words: &str) -> Trouble {
+        self.find(words, &[])
+    }
+
+    fn find(self, words: &str, last: &[Phrase]) -> Trouble {
+        let own = self.pick([TIINGO, FINNHUB, POLYGON, ALPHAVANTAGE]);
+        let words = words.to_ascii_lowercase();
+        let found = own.iter().chain(COMMON).chain(last).find(|(phrase, _)| words.contains(phrase));
+        found.map_or(Trouble::Unknown, |(_, trouble)| *trouble)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The services' words, as the deployed ones were seen to write them.
+    #[test]
+    fn the_services_own_words_are_understood() {
+        use Provider::{AlphaVantage, Finnhub, Polygon, Tiingo};
+        use Trouble::{Permanent, Transient, Unknown};
+        let table = [
+            (Tiingo, "Failed to fetch daily prices for A: Per-minute rate limit (50) exceeded", MINUTE),
+            (
+                Tiingo,
+                "Failed to fetch daily prices for A: Hourly rate limit (1000) exceeded",
+                PART_OF_AN_HOUR,
+            ),
+            (Tiingo, "Failed to fetch daily prices for A: Tiingo API rate limit exceeded", MINUTE),
+            (
+                Tiingo,
+                "Invalid JSON response: Expecting value. Response: You have run over your 500 symbol look up for this month.",
+                PART_OF_AN_HOUR,
+            ),
+            (Tiingo, "Tiingo API error 404: Error: Ticker 'A' not found", Permanent),
+            (Tiingo, "Tiingo API error 401: Invalid token.", Transient),
+            (Tiingo, "Tiingo API error 500: Internal error", Transient),
+            (Tiingo, "Request failed: ", Transient),
+            (Tiingo, "Unexpected response format for A: expected list, got <class 'dict'>", Unknown),
+            (Finnhub, "Failed to fetch quote for A: Per-minute rate limit (60) exceeded", MINUTE),
+            (
+                Finnhub,
+                "Failed to fetch quote for A: float() argument must be a string or a real number, not 'NoneType'",
+                Permanent,
+            ),
+            (Finnhub, "Finnhub API error 403: You don't have access to this resource.", Permanent),
+            (Finnhub, "Finnhub API error 401: Invalid API key", Transient),
+            (Finnhub, "Missing required fields in quote response for A", Unknown),
+            (Polygon, "Failed to fetch news for A: Per-minute rate limit (5) exceeded", MINUTE),
+            (
+                Polygon,
+                "Polygon API error: Failed to fetch market news: Per-minute rate limit (5) exceeded",
+                MINUTE,
+            ),
+            (
+                Polygon,
+                "Request failed: invalid literal for int() with base 10: 'Wed, 21 Oct 2026 07:28:00 GMT'",
+                MINUTE,
+            ),
+            (Polygon, "Request failed: Server disconnected", Transient),
+            (Polygon, "Failed to fetch news for A: 'NoneType' object has no attribute 'get'", Unknown),
+            (AlphaVantage, "Failed to fetch RSI for A: Daily rate limit (500) exceeded", PART_OF_A_DAY),
+            (
+                AlphaVantage,
+                "Failed to fetch RSI for A: AlphaVantage API call frequency limit exceeded",
+                MINUTE,
+            ),
+            (
+                AlphaVantage,
+                "We have detected your API key and our standard API rate limit is 25 requests per day.",
+                PART_OF_A_DAY,
+            ),
+            (AlphaVantage, "AlphaVantage API HTTP error 503", Transient),
+            (
+                AlphaVantage,
+                "API Error: Invalid API call. Please retry or visit the documentation for RSI.",
+                Permanent,
+            ),
+            (AlphaVantage, "API Error: the parameter apikey is invalid or missing.", Transient),
+            (AlphaVantage, "No time series data found for MACD", PART_OF_A_DAY),
+        ];
+        for (provider, words, expect) in table {
+            assert_eq!(provider.trouble(words), expect, "{words}");
+        }
+    }
+
+    #[test]
+    fn an_indicator_without_data_beside_others_is_not_in_the_plan() {
+        let words = "No time series data found for MACD";
+        assert_eq!(Provider::AlphaVantage.trouble_of_part(words), Trouble::Unknown);
+    }
+}

@@ -1,0 +1,69 @@
+//! Keeping a run while something else is done for it.
+
+use std::pin::pin;
+
+use futures::future::{Either, select};
+
+use super::{Ledger, Owned, SaveError};
+
+/// What came of work for a run.
+#[derive(Debug)]
+pub enum Kept<T> {
+    /// It is done, and the run is still the caller's.
+    Done(T),
+    /// Another instance has taken the run over.
+    Lost,
+    /// The lease could not be renewed in time.
+    Expired,
+}
+
+impl Ledger {
+    /// Does `work` for a run and renews its lease meanwhile, three times within its length. Work that has not ended
+    /// when the lease is lost is dropped.
+    pub async fn keeping<T>(&self, owned: &mut Owned, work: impl Future<Output = T>) -> Kept<T> {
+        let mut work = pin!(work);
+        loop {
+            let left = owned.fence.lease_until.since(self.world.clock.instant());
+            let renewal = self.world.clock.sleep(left.saturating_sub(self.config.lease * 2 / 3));
+            if let Either::Left((done, _)) = select(work.as_mut(), renewal).await {
+                return Kept::Done(done);
+            }
+            // Only when the write on its way has landed is it known what the next one must name: so it is waited for,
+            // also when the work is done before.
+            let (done, renewed) = join_until(work.as_mut(), self.renew(owned)).await;
+            match (renewed, done) {
+                (Kept::Done(()), Some(done)) => return Kept::Done(done),
+                (Kept::Done(()), None) => {}
+                (Kept::Lost, _) => return Kept::Lost,
+                (Kept::Expired, _) => return Kept::Expired,
+            }
+        }
+    }
+
+    /// Renews a lease, again and again while Firestore fails and the lease lasts.
+    async fn renew(&self, owned: &mut Owned) -> Kept<()> {
+        loop {
+            let left = owned.fence.lease_until.since(self.world.clock.instant());
+            let saved = self.checkpoint(owned.fence.clone(), owned.state.clone());
+            let error = match select(saved, self.world.clock.sleep(left)).await {
+                Either::Left((Ok(fence), _)) => {
+                    owned.fence = fence;
+                    return Kept::Done(());
+                }
+                Either::Left((Err(SaveError::Lost), _)) => return Kept::Lost,
+                Either::Left((Err(SaveError::Firestore(error)), _)) => error,
+                Either::Right(_) => return Kept::Expired,
+            };
+            tracing::warn!(run.id = owned.state.run_id, %error, "the lease could not be renewed, trying again");
+            self.firestore.back_off(1).await;
+        }
+    }
+}
+
+/// Goes on with `work` until `other` is done; what came of the work, if it was done by then.
+async fn join_until<W: Future + Unpin, O: Future>(work: W, other: O) -> (Option<W::Output>, O::Output) {
+    match select(work, pin!(other)).await {
+        Either::Left((done, other)) => (Some(done), other.await),
+        Either::Right((other, _)) => (None, other),
+    }
+}

@@ -1,0 +1,105 @@
+//! A run's state as one value, bounded whatever the run has met.
+//!
+//! A document holds one mebibyte, and an entry that does not fit could never be closed. So there are three forms:
+//!
+//! 1. JSON text, as long as it is short: what nearly every run has, readable where it is stored.
+//! 2. The same, compressed; then once more with the reasons of failures cut short.
+//! 3. [`tight`]: every ticker named once and every reason once, both within bounds that fit together by construction.
+//!
+//! No form leaves out a ticker that is pending or has failed. What gives way are the providers' words, which stand
+//! whole in the raw logs.
+
+mod tight;
+
+use bytes::Bytes;
+
+use crate::firestore::Value;
+use crate::job::Ticker;
+use crate::persist::payload;
+use crate::run::words::clip;
+use crate::run::{RunState, Work};
+
+/// Longest state kept as text, in bytes.
+const TEXT_BYTES_MAX: usize = 256 << 10;
+/// Longest state that is compressed as it is; beyond it, trying would cost more time than a checkpoint may.
+const WHOLE_BYTES_MAX: usize = 4 << 20;
+/// Longest state in a document: a mebibyte, less what else an entry holds.
+const PACKED_BYTES_MAX: usize = 960_000;
+/// Bytes of a reason, where they have to be cut short.
+const SHORT_REASON_BYTES: usize = 80;
+/// Longest state that is unpacked, in bytes.
+const STATE_BYTES_MAX: usize = 64 << 20;
+
+/// Most tickers of one run: what the tight form is certain to hold at every endpoint of a job.
+pub const PLAN_TICKERS_MAX: usize = 20_000;
+/// Most bytes of all their names, likewise: 10,000 of the longest.
+pub const PLAN_BYTES_MAX: usize = 650_000;
+
+/// Why a run cannot have these tickers; none where it can.
+pub fn excess(tickers: &[Ticker]) -> Option<String> {
+    let bytes: usize = tickers.iter().map(|ticker| ticker.as_str().len() + 1).sum();
+    if tickers.len() > PLAN_TICKERS_MAX {
+        Some(format!("too many tickers for one run: {}, limit {PLAN_TICKERS_MAX}", tickers.len()))
+    } else if bytes > PLAN_BYTES_MAX {
+        Some(format!("names of tickers too long for one run: {bytes} bytes, limit {PLAN_BYTES_MAX}"))
+    } else {
+        None
+    }
+}
+
+/// The value of a state.
+pub(super) fn pack(state: &RunState) -> Value {
+    let json = to_json(state);
+    if json.len() <= TEXT_BYTES_MAX
+        && let Ok(text) = String::from_utf8(json.clone())
+    {
+        return Value::String(text);
+    }
+    let packed = compressed(&json)
+        .or_else(|| compressed(&to_json(&with_short_reasons(state))))
+        .unwrap_or_else(|| payload::compress(tight::encode(state).as_bytes()));
+    Value::Bytes(Bytes::from(packed))
+}
+
+/// The state of a value.
+pub(super) fn unpack(value: &Value) -> Result<RunState, String> {
+    let text = match value {
+        Value::String(json) => json.clone(),
+        Value::Bytes(packed) => {
+            let bytes = payload::join(std::slice::from_ref(packed), STATE_BYTES_MAX)
+                .map_err(|error| error.to_string())?;
+            String::from_utf8(bytes).map_err(|error| error.to_string())?
+        }
+        _ => return Err("it is neither text nor bytes".to_owned()),
+    };
+    // JSON as it is written here has no line breaks.
+    match text.split_once('\n') {
+        Some((head, tickers)) => tight::decode(head, tickers),
+        None => serde_json::from_str(&text).map_err(|error| error.to_string()),
+    }
+}
+
+/// Plain data with text keys cannot fail to encode.
+fn to_json(state: &RunState) -> Vec<u8> {
+    serde_json::to_vec(state).unwrap_or_default()
+}
+
+/// None where it does not fit.
+fn compressed(json: &[u8]) -> Option<Vec<u8>> {
+    let packed = (json.len() <= WHOLE_BYTES_MAX).then(|| payload::compress(json))?;
+    (packed.len() <= PACKED_BYTES_MAX).then_some(packed)
+}
+
+fn with_short_reasons(state: &RunState) -> RunState {
+    let mut state = state.clone();
+    for failure in &mut state.failed {
+        failure.reason = clip(&failure.reason, SHORT_REASON_BYTES);
+    }
+    for Work { reason, .. } in &mut state.pending {
+        *reason = reason.as_ref().map(|reason| clip(reason, SHORT_REASON_BYTES));
+    }
+    state
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::firestore::value::fields_stored_bytes;
+use crate::job::ticker::TICKER_BYTES_MAX;
+use crate::ledger::entry::Entry;
+use crate::resilience::class::Class;
+use crate::run::tests::{failure, state};
+use crate::run::{Failure, Status};
+
+/// What a document may have, less what Firestore adds.
+const DOCUMENT_BYTES_MAX: usize = 1_000_000;
+
+/// Bytes that no packing makes shorter.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 33
+    }
+
+    fn text(&mut self, alphabet: &str, characters: usize) -> String {
+        let alphabet: Vec<char> = alphabet.chars().collect();
+        let count = u64::try_from(alphabet.len()).unwrap();
+        (0..characters).map(|_| alphabet[usize::try_from(self.next() % count).unwrap()]).collect()
+    }
+
+    fn tickers(&mut self, count: usize, bytes: usize) -> Vec<Ticker> {
+        let text = |_| self.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:^=/+", bytes);
+        (0..count).map(text).map(|text| Ticker::parse(&text).unwrap()).collect()
+    }
+}
+
+/// Words of providers that mean no good: of every width, with what JSON must escape.
+const HOSTILE: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 \"\\\u{1}\u{2}\u{1f}äß日本語한국어😀😈\n\t";
+
+fn entry(state: RunState) -> Entry {
+    Entry { state, owner: "o".repeat(36), lease: std::time::Duration::from_secs(60), renewals: 1 }
+}
+
+/// Everything that is left of a run, by endpoint and ticker.
+fn left(state: &RunState) -> BTreeMap<(String, String), (bool, Option<Class>, u32)> {
+    let pending = state.pending.iter().flat_map(|work| {
+        let names: Vec<_> = match work.tickers.as_slice() {
+            [] => vec![String::new()],
+            tickers => tickers.iter().map(ToString::to_string).collect(),
+        };
+        names.into_iter().map(|name| ((work.endpoint.clone(), name), (true, None, work.tries)))
+    });
+    let failed = state.failed.iter().map(|failure| {
+        let name = failure.ticker.as_ref().map(ToString::to_string).unwrap_or_default();
+        ((failure.endpoint.clone(), name), (false, failure.class, 0))
+    });
+    pending.chain(failed).collect()
+}
+
+/// Stores a state and reads it again; checks that it fits, and that nothing is left out.
+fn check(state: &RunState) -> RunState {
+    let fields = entry(state.clone()).to_fields(chrono::TimeDelta::days(90));
+    let bytes = fields_stored_bytes(&fields);
+    assert!(bytes < DOCUMENT_BYTES_MAX, "{bytes} bytes");
+    let stored = Entry::from_fields(&fields).unwrap().state;
+    assert!(left(&stored) == left(state), "a ticker is lost");
+    assert_eq!((&stored.tickers_given, &stored.counts), (&state.tickers_given, &state.counts));
+    stored
+}
+
+fn hostile_run(tickers: &[Ticker], words: usize, noise: &mut Noise) -> RunState {
+    let mut failed = Vec::new();
+    for endpoint in ["/fetch/fundamentals", "/fetch/earnings"] {
+        for (at, ticker) in tickers.iter().enumerate() {
+            let class = [None, Some(Class::BadBatch), Some(Class::Timeout)][at % 3];
+            let reason = noise.text(HOSTILE, words);
+            failed.push(Failure { ticker: Some(ticker.clone()), endpoint: endpoint.into(), class, reason });
+        }
+    }
+    let mut run = RunState { failed, tickers_given: Some(tickers.to_vec()), ..state() };
+    run.tickers_requested = tickers.len();
+    (0..100).for_each(|_| run.remark(noise.text(HOSTILE, 5_000)));
+    for _ in 0..100 {
+        let [document, value, problem] =
+            [noise.text(HOSTILE, 500), noise.text(HOSTILE, 500), noise.text(HOSTILE, 500)];
+        run.watchlist_problems.note(&document, "isActive", &value, &problem);
+    }
+    run.stopped = Some(noise.text(HOSTILE, 100_000));
+    run.status = Status::Failed;
+    run
+}
+
+#[test]
+fn a_usual_run_is_readable_text() {
+    let failed = (0..50).map(|n| failure("/fetch", &format!("T{n}"))).collect();
+    let run = RunState { failed, ..state() };
+    assert!(matches!(pack(&run), Value::String(_)));
+    assert_eq!(check(&run), run);
+}
+
+#[test]
+fn twenty_thousand_failures_with_the_same_words_keep_them() {
+    let failed = (0..20_000).map(|n| failure("/fetch", &format!("T{n}"))).collect();
+    let run = RunState { failed, ..state() };
+    assert_eq!(check(&run), run);
+}
+
+#[test]
+fn five_thousand_tickers_that_fail_twice_with_words_of_their_own_fit() {
+    let mut noise = Noise(1);
+    let tickers = noise.tickers(5_000, 5);
+    let stored = check(&hostile_run(&tickers, 300, &mut noise));
+    assert!(stored.failed.iter().all(|failure| failure.reason.len() > 20), "some words are kept of each");
+}
+
+#[test]
+fn ten_thousand_of_the_longest_tickers_fit_whatever_words_they_fail_with() {
+    let mut noise = Noise(2);
+    for words in [0, 1, 10, 300] {
+        let tickers = noise.tickers(10_000, TICKER_BYTES_MAX);
+        check(&hostile_run(&tickers, words, &mut noise));
+    }
+}
+
+#[test]
+fn what_a_plan_may_have_at_most_fits_by_its_length_alone() {
+    let mut noise = Noise(3);
+    let by_count = (PLAN_TICKERS_MAX, PLAN_BYTES_MAX / PLAN_TICKERS_MAX - 1);
+    let by_bytes = (PLAN_BYTES_MAX / (TICKER_BYTES_MAX + 1), TICKER_BYTES_MAX);
+    for (count, bytes) in [by_count, by_bytes] {
+        let tickers = noise.tickers(count.min(PLAN_TICKERS_MAX), bytes.min(TICKER_BYTES_MAX));
+        assert_eq!(excess(&tickers), None);
+        let run = hostile_run(&tickers, 100, &mut noise);
+        let text = tight::encode(&run);
+        assert!(text.len() <= 947_000, "{} bytes before they are compressed", text.len());
+        check(&run);
+    }
+}
+
+#[test]
+fn pending_work_with_words_of_its_own_fits_and_goes_on() {
+    let mut noise = Noise(4);
+    let tickers = noise.tickers(10_000, TICKER_BYTES_MAX);
+    let work = |(at, ticker): (usize, &Ticker)| Work {
+        endpoint: "/fetch".into(),
+        tickers: vec![ticker.clone()],
+        parts: Vec::new(),
+        reason: Some(noise.text(HOSTILE, 300)),
+        tries: u32::try_from(at % 5).unwrap(),
+    };
+    let pending = tickers.iter().enumerate().map(work).collect();
+    let run = RunState { pending, failed: vec![failure("/fetch", "ALONE")], ..state() };
+    check(&run);
+}
+
+#[test]
+fn a_plan_beyond_the_limits_is_named() {
+    let mut noise = Noise(5);
+    let many = noise.tickers(PLAN_TICKERS_MAX + 1, 4);
+    assert_eq!(excess(&many).unwrap(), "too many tickers for one run: 20001, limit 20000");
+    let long = noise.tickers(PLAN_TICKERS_MAX, TICKER_BYTES_MAX);
+    assert!(excess(&long).unwrap().ends_with("bytes, limit 650000"), "{:?}", excess(&long));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    /// Any mixture of fates, also of endpoints without tickers and of words that meet when they are cut.
+    #[test]
+    fn the_tight_form_loses_nobody(
+        fates in prop::collection::vec((0usize..2, 0usize..3, 0usize..40, any::<String>(), 0u32..12), 0..200),
+        given in any::<bool>(),
+    ) {
+        let (mut run, mut seen) = (state(), std::collections::BTreeSet::new());
+        for (kind, endpoint, ticker, words, tries) in fates {
+            let endpoint = ["/a", "/b", "/c"][endpoint].to_owned();
+            if !seen.insert((endpoint.clone(), ticker)) {
+                continue;
+            }
+            let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
+            if kind == 0 {
+                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), reason: Some(words), tries });
+            } else {
+                run.failed.push(Failure { ticker, endpoint, class: Some(Class::Refused), reason: words });
+            }
+        }
+        run.tickers_given = given.then(|| vec![Ticker::parse("T7").unwrap(), Ticker::parse("X").unwrap()]);
+        let text = tight::encode(&run);
+        let (head, lines) = text.split_once('\n').unwrap();
+        let stored = tight::decode(head, lines).unwrap();
+        prop_assert_eq!(left(&stored), left(&run));
+        prop_assert_eq!(stored.tickers_given, run.tickers_given);
+    }
+}

@@ -1,0 +1,104 @@
+use super::*;
+use crate::run::tests::state;
+
+fn counted(status: Status) -> Counted {
+    Counted { status, counts: Counts::default(), tickers_failed: 0 }
+}
+
+fn check(status: Status, before: Option<Counted>, expect: [i64; 4]) {
+    let (state, write) = count(RunState { status, counted: before.map(Box::new), ..state() }, "c");
+    let increments: Vec<_> =
+        write.increments.iter().filter_map(|(_, value)| value.as_i64()).take(4).collect();
+    assert_eq!((increments, state.counted.map(|counted| counted.status)), (expect.to_vec(), Some(status)));
+}
+
+#[test]
+fn a_run_counts_once_by_how_it_stands() {
+    check(Status::Succeeded, None, [1, 1, 0, 0]);
+    check(Status::Partial, None, [1, 1, 1, 0]);
+    check(Status::Failed, None, [1, 0, 0, 1]);
+    check(Status::Failed, Some(counted(Status::Failed)), [0, 0, 0, 0]);
+    check(Status::Succeeded, Some(counted(Status::Failed)), [0, 1, 0, -1]);
+}
+
+/// What a document holds after these writes.
+fn stored(writes: &[Write]) -> JobTotals {
+    let mut fields = crate::firestore::Fields::default();
+    for write in writes {
+        fields.extend(write.fields.clone());
+        for (name, by) in &write.increments {
+            let old = fields.get(name).and_then(Value::as_i64).unwrap_or_default();
+            fields.insert(name.clone(), Value::Integer(old + by.as_i64().unwrap_or_default()));
+        }
+    }
+    let (update_time, read_time) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH);
+    JobTotals::from_document(&Document { id: "j".into(), fields, update_time, read_time })
+}
+
+#[test]
+fn only_a_run_of_all_the_jobs_tickers_covers_a_scheduled_time() {
+    let covers = |state: RunState| !count(state, "c").1.maximums.is_empty();
+    assert!(covers(RunState { status: Status::Partial, ..state() }));
+    assert!(!covers(RunState { status: Status::Failed, ..state() }));
+    assert!(!covers(RunState { status: Status::Succeeded, tickers_given: Some(vec![]), ..state() }));
+    assert!(!covers(RunState { status: Status::Succeeded, scope: "indices".into(), ..state() }));
+}
+
+#[test]
+fn a_ticks_run_covers_its_scheduled_time_also_by_a_clock_that_is_behind() {
+    let due: DateTime<Utc> = "2026-11-23T23:00:00Z".parse().unwrap();
+    let covered = |created_at, scheduled_at| {
+        let state = RunState { status: Status::Succeeded, created_at, scheduled_at, ..state() };
+        count(state, "c").1.maximums[0].1.as_i64().unwrap()
+    };
+    let early = due - chrono::TimeDelta::milliseconds(200);
+    let late = due + chrono::TimeDelta::seconds(3);
+    assert_eq!(covered(early, Some(due)), due.timestamp_millis());
+    assert_eq!(covered(late, Some(due)), late.timestamp_millis());
+    assert_eq!(
+        covered(early, None),
+        early.timestamp_millis(),
+        "a run by hand before the time is not the tick's"
+    );
+}
+
+#[test]
+fn a_ticker_that_fails_again_when_it_is_tried_again_is_not_counted_again() {
+    let failed = |tickers: &[&str]| tickers.iter().map(|t| crate::run::tests::failure("/a", t)).collect();
+    let attempt = |run: RunState, tickers: &[&str]| {
+        count(RunState { status: Status::Partial, failed: failed(tickers), ..run }, "c")
+    };
+    let (run, first) = attempt(state(), &["A", "B"]);
+    let (run, second) = attempt(run, &[]);
+    let (_, third) = attempt(run, &["A", "B", "C"]);
+    assert_eq!(stored(&[first, second, third]).tickers_failed, 3);
+}
+
+#[test]
+fn an_attempt_adds_what_it_did_itself() {
+    let mut first = RunState { status: Status::Failed, duration_ms: 700, ..state() };
+    first.counts.collections.insert("prices_daily".into(), 5);
+    first.counts.classes.insert("timeout".into(), 2);
+    first.counts.latency.observe(&[50], 40);
+    let (mut second, write) = count(first, "c");
+    let totals = stored(std::slice::from_ref(&write));
+    assert_eq!(totals.counts.collections["prices_daily"], 5);
+    assert_eq!(totals.statistics.last_success_time, None);
+
+    second.status = Status::Succeeded;
+    second.duration_ms = 400;
+    second.counts.collections.insert("prices_daily".into(), 8);
+    second.counts.latency.observe(&[50], 60);
+    let (_, again) = count(second, "c");
+    let totals = stored(&[write, again]);
+    assert_eq!(totals.counts.collections["prices_daily"], 8);
+    assert_eq!(totals.counts.classes["timeout"], 2);
+    assert_eq!(totals.attempts, BTreeMap::from([("failed".into(), 1), ("succeeded".into(), 1)]));
+    assert_eq!(
+        (totals.duration.sum_ms, totals.duration.buckets["1000"], totals.duration.buckets["500"]),
+        (1100, 1, 1)
+    );
+    assert_eq!((totals.counts.latency.sum_ms, totals.counts.latency.buckets["inf"]), (100, 1));
+    assert_eq!(totals.statistics.jobs_processed, 1);
+    assert_eq!(totals.statistics.last_success_time, Some(DateTime::UNIX_EPOCH));
+}

@@ -1,0 +1,72 @@
+//! Names whose values are credentials.
+
+/// How such names end, in small letters and without what joins words: `access_token`, `X-Api-Key`, `clientSecret`.
+const ENDINGS: [&[u8]; 17] = [
+    b"apikey",
+    b"apikeys",
+    b"token",
+    b"secret",
+    b"password",
+    b"passwd",
+    b"passphrase",
+    b"authorization",
+    b"accesskey",
+    b"accesskeyid",
+    b"secretkey",
+    b"privatekey",
+    b"authkey",
+    b"subscriptionkey",
+    b"credential",
+    b"credentials",
+    b"cookie",
+];
+/// Names that may mean something else as well: their values must look like a key.
+const WHOLE: [&[u8]; 7] = [b"key", b"auth", b"bearer", b"jwt", b"pwd", b"sig", b"signature"];
+/// Longest name that is looked at, in bytes.
+pub(super) const NAME_BYTES_MAX: usize = 64;
+/// Shortest value of an ambiguous name that is taken for a key.
+const KEY_BYTES_MIN: usize = 16;
+
+/// What a name says of its value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Says {
+    /// It is a credential.
+    Credential,
+    /// It is one if it looks like one.
+    Perhaps,
+}
+
+/// What a name says of its value, if anything.
+pub(super) fn says(name: &[u8]) -> Option<Says> {
+    // Every member of every record comes here: most names end otherwise than any of a credential.
+    let last = name.iter().rev().find(|byte| byte.is_ascii_alphanumeric())?.to_ascii_lowercase();
+    if !b"ysntdelhrg".contains(&last) || name.len() > NAME_BYTES_MAX {
+        return None;
+    }
+    let letters = || name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
+    let ends_with = |end: &&[u8]| {
+        let mut letters = letters();
+        end.iter()
+            .rev()
+            .all(|expect| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(expect)))
+    };
+    if ENDINGS.iter().any(|end| end.last() == Some(&last) && ends_with(end)) {
+        return Some(Says::Credential);
+    }
+    let is_whole = |whole: &&[u8]| ends_with(whole) && letters().count() == whole.len();
+    WHOLE.iter().any(is_whole).then_some(Says::Perhaps)
+}
+
+impl Says {
+    /// Whether a text that stands for the value is to be taken out.
+    pub(super) fn fits(self, value: &[u8]) -> bool {
+        self == Self::Credential || looks_like_a_key(value, KEY_BYTES_MIN)
+    }
+}
+
+/// Whether a text is no word of a language: letters of tokens alone, with a digit among them.
+pub(super) fn looks_like_a_key(value: &[u8], bytes_min: usize) -> bool {
+    value.len() >= bytes_min
+        && value.iter().all(|byte| super::is_token(*byte))
+        && value.iter().any(u8::is_ascii_digit)
+}

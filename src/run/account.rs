@@ -1,0 +1,150 @@
+//! The account of a run's work: what is planned is done, failed or pending, and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Failure, RunState, Work};
+
+/// Counts units of work: a ticker at an endpoint, or an endpoint that knows no tickers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    pub planned: usize,
+    pub done: usize,
+}
+
+impl Account {
+    pub(super) fn of_plan(work: &[Work]) -> Self {
+        Self { planned: units(work), done: 0 }
+    }
+}
+
+impl Work {
+    /// Units of work that it stands for.
+    pub fn units(&self) -> usize {
+        self.tickers.len().max(1)
+    }
+}
+
+fn units(work: &[Work]) -> usize {
+    work.iter().map(Work::units).sum()
+}
+
+impl RunState {
+    /// Notes that so many units of work are done: stored, and not among those that failed.
+    pub fn note_done(&mut self, units: usize) {
+        if let Some(account) = &mut self.account {
+            account.done = account.done.saturating_add(units);
+        }
+    }
+
+    /// What is wrong where planned work has vanished, or more is done than was planned; none where the account adds up.
+    pub fn imbalance(&self) -> Option<String> {
+        let Account { planned, done } = self.account?;
+        let (failed, pending) = (self.failed.len(), units(&self.pending));
+        (done + failed + pending != planned).then(|| {
+            format!(
+                "the account of the run does not add up: {planned} units of work planned, but {done} done, \
+                 {failed} failed, {pending} pending; this is a fault of the service: run the job again"
+            )
+        })
+    }
+
+    /// Sees to it that a run whose account does not add up is no success, whatever it says otherwise.
+    pub fn balance(&mut self) {
+        if let Some(imbalance) = self.imbalance() {
+            self.stopped.get_or_insert(imbalance);
+        }
+    }
+
+    /// Lets work fail that names an endpoint which is none of the job's: a run that another version of this service
+    /// has left.
+    pub fn fail_unknown(&mut self, endpoints: &[&str]) {
+        let is_unknown = |work: &mut Work| !endpoints.contains(&work.endpoint.as_str());
+        let unknown: Vec<_> = self.pending.extract_if(.., is_unknown).collect();
+        for work in unknown {
+            let reason = format!(
+                "{} has no endpoint {} in version {} of this service",
+                self.job,
+                work.endpoint,
+                env!("CARGO_PKG_VERSION")
+            );
+            let failure = |ticker| Failure {
+                ticker,
+                endpoint: work.endpoint.clone(),
+                class: None,
+                reason: reason.clone(),
+            };
+            if work.tickers.is_empty() {
+                self.failed.push(failure(None));
+            }
+            self.failed.extend(work.tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::run::tests::{failure, state, work};
+    use crate::run::{RunState, Status};
+
+    fn planned() -> RunState {
+        let mut run = RunState { planned: false, ..state() };
+        run.plan(vec![work("/a", &["A", "B", "C"]), work("/b", &["A", "B", "C"]), work("/c", &[])], 3);
+        run
+    }
+
+    #[test]
+    fn what_is_planned_is_done_failed_or_pending() {
+        let mut run = planned();
+        assert_eq!(run.imbalance(), None);
+        run.pending.remove(0);
+        assert!(run.imbalance().is_some());
+        run.note_done(2);
+        run.failed.push(failure("/a", "C"));
+        assert_eq!(run.imbalance(), None);
+    }
+
+    #[test]
+    fn work_that_has_vanished_is_no_success() {
+        let mut run = planned();
+        run.pending.clear();
+        run.balance();
+        assert_eq!(run.judge(), Status::Failed);
+        let words = run.stopped.unwrap();
+        assert!(words.contains("7 units of work planned, but 0 done, 0 failed, 0 pending"), "{words}");
+    }
+
+    #[test]
+    fn trying_again_what_failed_keeps_the_account() {
+        let mut run = planned();
+        run.note_done(5);
+        run.pending.clear();
+        run.failed = vec![failure("/a", "A"), failure("/b", "A")];
+        assert_eq!(run.imbalance(), None);
+        run.resume(chrono::DateTime::UNIX_EPOCH);
+        assert_eq!((run.imbalance(), run.failed.len(), run.pending.len()), (None, 0, 2));
+    }
+
+    #[test]
+    fn an_entry_of_a_version_without_accounts_has_none_to_add_up() {
+        assert_eq!(
+            RunState { pending: vec![], failed: vec![failure("/a", "A")], ..state() }.imbalance(),
+            None
+        );
+    }
+
+    #[test]
+    fn work_of_an_unknown_endpoint_fails_by_name() {
+        let mut run = planned();
+        run.pending.push(work("/old", &[]));
+        run.account.as_mut().unwrap().planned += 1;
+        run.fail_unknown(&["/a", "/c"]);
+        assert_eq!(run.imbalance(), None);
+        let told: Vec<_> = run.failed.iter().map(|f| (f.endpoint.as_str(), f.ticker.is_some())).collect();
+        assert_eq!(told, [("/b", true), ("/b", true), ("/b", true), ("/old", false)]);
+        let version = env!("CARGO_PKG_VERSION");
+        assert_eq!(
+            run.failed[0].reason,
+            format!("tiingo-daily-prices has no endpoint /b in version {version} of this service")
+        );
+    }
+}

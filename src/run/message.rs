@@ -1,0 +1,46 @@
+//! A run in one sentence, for people.
+
+use super::{RunState, Status};
+
+impl RunState {
+    /// How it stands, in one sentence.
+    pub fn message(&self) -> String {
+        let done = format!(
+            "{} of {} tickers processed, {} records stored",
+            self.tickers_processed(),
+            self.tickers_requested,
+            self.counts.records_stored()
+        );
+        let stopped = self.stopped.as_deref().unwrap_or("calls failed");
+        let left_out = match self.watchlist_problems.count {
+            0 => String::new(),
+            1 => "; 1 document of the watchlist cannot be read".to_owned(),
+            count => format!("; {count} documents of the watchlist cannot be read"),
+        };
+        match self.status {
+            // Before the first checkpoint after the tickers are known, there is nothing to count.
+            Status::Running if !self.planned => "running: finding out the tickers".to_owned(),
+            Status::Running => format!("running: {done}"),
+            Status::Failed if !self.planned => format!("not started: {stopped}"),
+            Status::Failed if self.has_pending() => {
+                let left = match self.tickers_pending() {
+                    0 => "the call is".to_owned(),
+                    1 => "1 ticker is".to_owned(),
+                    tickers => format!("{tickers} tickers are"),
+                };
+                format!("{done}; {left} left for the next attempt: {stopped}")
+            }
+            Status::Failed if self.stopped.is_some() => format!("{done}, but {stopped}"),
+            Status::Failed => format!("{done}; nothing succeeded"),
+            _ if self.tickers_requested == 0 && self.counts.calls == 0 => {
+                format!("the scope {} has no tickers: nothing to do{left_out}", self.scope)
+            }
+            Status::Partial => format!(
+                "{done}; {} tickers failed, {} records rejected{left_out}",
+                self.tickers_failed(),
+                self.counts.records_rejected()
+            ),
+            Status::Succeeded => done,
+        }
+    }
+}

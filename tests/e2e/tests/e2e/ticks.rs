@@ -1,0 +1,84 @@
+//! Which requests are one run.
+
+use e2e::stored::{RUNS, count};
+use e2e::system::{assert_same, by_hand, expect, job, start, tick};
+use serde_json::{Value, json};
+use sim::scheduler::Tick;
+use sim::watchlist::{Scope, Watchlist};
+
+const MANUAL: &str = "/manual/trigger-job";
+const PRICES: &str = "tiingo-daily-prices";
+
+fn is_duplicate(reply: &sim::scheduler::Reply) -> bool {
+    reply.body.get("duplicate") == Some(&json!(true))
+}
+
+#[tokio::test]
+async fn two_scheduler_jobs_on_one_route_in_one_minute_are_two_runs() {
+    let stack = start(Watchlist::new(5, 5), &[]).await;
+    let halves: [Tick; 2] = [tick(PRICES).tickers(["A", "M"]), tick(PRICES).tickers(["N", "Z"])];
+    for _ in 0..2 {
+        for half in &halves {
+            expect(&stack.orchestrator, half, 200).await;
+        }
+    }
+    let asked = stack.providers.tiingo().journal().tickers();
+    assert_same(asked, ["A", "M", "N", "Z"].map(str::to_owned));
+    // The job as it stands is a third one, under the plain id.
+    let whole = expect(&stack.orchestrator, &tick(PRICES), 200).await;
+    assert_eq!(whole.body["data"]["run_id"], "tiingo-daily-prices_2025-11-20T15:00:00Z");
+    assert!(!is_duplicate(&whole));
+    assert_eq!(count(&stack.db, RUNS).await, 3, "each retry was the same run");
+}
+
+#[tokio::test]
+async fn retries_of_a_scheduler_job_that_targets_the_manual_trigger_are_one_run() {
+    let stack = start(Watchlist::new(20, 5), &[]).await;
+    for (body, runs) in [
+        (json!({"job": PRICES, "scope": "active_symbols"}), 1),
+        (json!({"job": PRICES, "scope": "indices"}), 2),
+        (json!({"job": PRICES, "tickers": ["AAPL"]}), 3),
+    ] {
+        let manual = tick(PRICES).route(MANUAL).body(body.to_string());
+        let first = expect(&stack.orchestrator, &manual, 200).await;
+        assert_eq!((is_duplicate(&first), &first.body["data"]["trigger"]), (false, &json!("scheduler")));
+        let again = expect(&stack.orchestrator, &manual, 200).await;
+        assert!(is_duplicate(&again), "{body}");
+        assert_eq!(count(&stack.db, RUNS).await, runs, "{body}");
+    }
+    // A time that lies ahead is no tick here either, and without the header each request is a run.
+    let body = json!({"job": PRICES, "tickers": ["AAPL"]}).to_string();
+    let ahead = by_hand(PRICES).route(MANUAL).body(body);
+    for runs in [4, 5] {
+        let reply = expect(&stack.orchestrator, &ahead, 200).await;
+        assert_eq!(reply.body["data"]["trigger"], "manual");
+        assert_eq!(count(&stack.db, RUNS).await, runs);
+    }
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_a_route_leads_to_the_route() {
+    let stack = start(Watchlist::new(5, 5), &[]).await;
+    let name = "finnhub-quote-portfolio";
+    let route = format!("{}/", job(name).route);
+    let reply = expect(&stack.orchestrator, &tick(name).route(route), 200).await;
+    assert_eq!(reply.body["data"]["tickers_processed"], 5);
+    assert!(
+        is_duplicate(&expect(&stack.orchestrator, &tick(name), 200).await),
+        "the same route, the same run"
+    );
+    assert_same(stack.providers.finnhub().journal().tickers(), stack.watchlist.tickers(Scope::ActiveSymbols));
+    for path in ["/health/", "/jobs/", "/runs/", "/runs/finnhub-quote-portfolio_2025-11-20T15:00:00Z/"] {
+        assert_eq!(e2e::system::get(&stack.orchestrator, path).await.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_run_time_without_a_zone_is_utc() {
+    let stack = start(Watchlist::new(5, 5), &[]).await;
+    let request = tick("finnhub-quote-portfolio").field("run_time", json!("2024-01-01T10:00:00"));
+    let reply = expect(&stack.orchestrator, &request, 200).await;
+    assert_eq!(reply.body["data"]["run_time"], "2024-01-01T10:00:00Z");
+    let sent: Value = stack.providers.finnhub().journal().calls().remove(0).body;
+    assert_eq!(sent["run_time"], "2024-01-01T10:00:00Z");
+}

@@ -1,0 +1,180 @@
+//! No credential of a provider is stored, told or logged, wherever it stands in an answer.
+
+use std::io::Read as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use flate2::read::GzDecoder;
+use http::StatusCode;
+use orchestrator::telemetry::{JsonLog, Origin};
+use serde_json::{Map, Value as Json, json};
+use tracing::Level;
+
+use super::service::{Played, ROUTES, play, trigger};
+use super::{deaf, samples};
+use crate::firestore::Store;
+use crate::world::listening::listen;
+
+/// The key of an upstream. It has no letter that JSON or a URL would write otherwise.
+const MARK: &str = "Kp7Zq04MarkedKey19xW";
+
+/// Gives every map members with keys, in the names and forms in which providers have them.
+fn members(json: &mut Json) {
+    match json {
+        Json::Array(items) => items.iter_mut().for_each(members),
+        Json::Object(map) => {
+            map.values_mut().for_each(members);
+            map.extend(keys());
+        }
+        _ => {}
+    }
+}
+
+fn keys() -> Map<String, Json> {
+    let keys = json!({
+        "apikey": MARK,
+        "api_key": {"value": MARK, "of": ["}", MARK]},
+        "X-Api-Key": [MARK],
+        "accessToken": format!("Bearer {MARK} \"\\"),
+        "Authorization": format!("Basic {MARK}"),
+        "parameters": {"function": "SMA", "apikey": MARK, "inner": [{"token": MARK}]},
+        "headers": [["Authorization", format!("Token {MARK}")], {"name": "X-Finnhub-Token", "value": MARK}],
+        "link": format!("https://api.test/query?function=SMA&apikey={MARK}&symbol=A"),
+        "printed": format!("{{'params': {{'token': '{MARK}'}}}}"),
+        "nested": json!({"client_secret": MARK, "again": json!({"password": MARK}).to_string()}).to_string(),
+    });
+    keys.as_object().cloned().unwrap_or_default()
+}
+
+/// Puts the address of an upstream call into every text.
+fn texts(json: &mut Json) {
+    match json {
+        Json::String(text) => {
+            *text = format!(
+                "{text} (401 for url: https://x.test/q?symbol=A&token={MARK}, sent X-Api-Key: {MARK})"
+            );
+        }
+        Json::Array(items) => items.iter_mut().for_each(texts),
+        Json::Object(map) => map.values_mut().for_each(texts),
+        _ => {}
+    }
+}
+
+/// All of a document as text, also what is packed.
+fn unpacked(json: &Json, all: &mut String) {
+    match json {
+        Json::Object(map) => {
+            if let Some(bytes) = map.get("bytesValue").and_then(Json::as_str) {
+                let bytes = STANDARD.decode(bytes).expect("base64");
+                let mut whole = Vec::new();
+                // A later part of a stream is no stream.
+                let _ = GzDecoder::new(bytes.as_slice()).read_to_end(&mut whole);
+                all.push_str(&String::from_utf8_lossy(&whole));
+            }
+            for (name, value) in map {
+                all.push_str(name);
+                unpacked(value, all);
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| unpacked(item, all)),
+        other => all.push_str(&other.to_string()),
+    }
+}
+
+/// What is left of the mark anywhere after each route was answered so; how many documents had a placeholder.
+fn check(status: StatusCode, body: &[u8]) -> usize {
+    let mut redacted = 0;
+    for route in ROUTES {
+        let log = Arc::new(Mutex::new(String::new()));
+        let Played { body: told, store, .. } = logged(&log, || play((status, body), |_| trigger(route)));
+        assert!(!told.to_string().contains(MARK), "{route} tells it: {told:#}");
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(log.contains("provider call") && !log.contains(MARK), "{route} logs it: {log}");
+        redacted += stored(route, &store.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+    redacted
+}
+
+fn stored(route: &str, store: &Store) -> usize {
+    let mut redacted = 0;
+    for (name, document) in store.documents() {
+        let mut all = name.clone();
+        unpacked(&Json::Object(document.fields.clone()), &mut all);
+        assert!(
+            !all.contains(MARK),
+            "{route} stores it in {name}: {:#}",
+            Json::Object(document.fields.clone())
+        );
+        redacted += usize::from(all.contains("[redacted]"));
+    }
+    redacted
+}
+
+fn logged<T>(lines: &Arc<Mutex<String>>, work: impl FnOnce() -> T) -> T {
+    let sink = lines.clone();
+    let sink = move |line: &str| sink.lock().unwrap_or_else(PoisonError::into_inner).push_str(line);
+    let clock = deaf::world(deaf::Deaf::silent()).clock;
+    let origin = Origin { project: "p".to_owned(), instance: "i".to_owned() };
+    listen(JsonLog::new(Level::DEBUG, clock, origin, Box::new(sink)), work)
+}
+
+#[test]
+fn no_key_beside_data_is_stored_told_or_logged() {
+    for mut sample in samples::answers() {
+        members(&mut sample);
+        let redacted = check(StatusCode::OK, sample.to_string().as_bytes());
+        // At least the raw logs: the test would see nothing where nothing arrived.
+        assert!(redacted >= ROUTES.len(), "{redacted} documents");
+    }
+}
+
+#[test]
+fn no_key_in_a_text_is_stored_told_or_logged() {
+    for mut sample in samples::answers() {
+        texts(&mut sample);
+        members(&mut sample);
+        check(StatusCode::OK, serde_json::to_string_pretty(&sample).expect("JSON").as_bytes());
+    }
+}
+
+#[test]
+fn no_key_in_the_words_of_a_failure_is_stored_told_or_logged() {
+    let url = format!("https://x.test/q?symbol=A&token={MARK}");
+    let entry =
+        |error: Json| json!({"status": "ok", "data": [{"ticker": "AAPL", "error": error, "data": null}]});
+    for body in [
+        entry(json!(format!("401 for url: {url}"))),
+        entry(keys().into()),
+        json!({"status": "error", "data": null, "errors": [format!("AAPL: {url}"), keys()]}),
+        json!({"status": "ok", "data": keys()}),
+        json!({"status": "ok", "data": [{"ticker": "AAPL", "data": {"Information": format!("your API key as {MARK}")}}]}),
+        json!({"status": "ok", "data": [{"ticker": "AAPL", "data": {"SMA": {"error": url}, "RSI": {"data": keys()}}}]}),
+        json!({"detail": keys()}),
+    ] {
+        for status in [StatusCode::OK, StatusCode::UNPROCESSABLE_ENTITY, StatusCode::INTERNAL_SERVER_ERROR] {
+            check(status, body.to_string().as_bytes());
+        }
+    }
+}
+
+#[test]
+fn no_key_in_what_is_no_json_is_stored_told_or_logged() {
+    let odd = json!({"ticker": "AAPL", "data": [{"odd": 99999, "keys": keys()}, keys()]}).to_string();
+    for broken in ["1e999", "NaN", "\u{1}", "\"\\ud800\""] {
+        let body = format!("\u{feff}{{\"status\":\"ok\",\"data\":[{},{odd}]}}", odd.replace("99999", broken));
+        check(StatusCode::OK, body.as_bytes());
+    }
+    let body = format!("{{\"status\":\"ok\",\"data\":[{odd}");
+    check(StatusCode::OK, body.as_bytes());
+    check(StatusCode::BAD_GATEWAY, format!("<html>{odd}</html>").as_bytes());
+    check(
+        StatusCode::OK,
+        &[b"{\"data\":[{\"ticker\":\"AAPL\",\"data\":[\"\xff\",", keys_of_json().as_bytes(), b"]}]}"]
+            .concat(),
+    );
+}
+
+fn keys_of_json() -> String {
+    Json::Object(keys()).to_string()
+}

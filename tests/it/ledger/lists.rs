@@ -1,0 +1,65 @@
+//! Lists of runs: what an operator sees of many.
+
+use chrono::TimeDelta;
+use orchestrator::firestore::value::fields;
+use orchestrator::firestore::{DocumentPath, Value, Write};
+use orchestrator::ledger::Filter;
+use orchestrator::ops::status::{Overall, StatusReport};
+use serde_json::{Value as Json, json};
+
+use super::world::{Way, play, tick, told, usual};
+
+#[test]
+fn an_entry_of_a_newer_version_is_listed_like_any_other() {
+    play(usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        world.seed(&app, 3);
+        let (_, report, _) = told(app.run(tick(&app)).await);
+        let newer = fields([
+            ("run_id", Value::string("newer")),
+            ("job", Value::string("a-new-job")),
+            ("status", Value::string("archived")),
+            ("created_at", Value::Timestamp("2026-11-23T12:30:00Z".parse().expect("a time"))),
+            ("state", Value::Map { fields: fields([("form", Value::Integer(9))]) }),
+        ]);
+        let path = DocumentPath::new(&app.config.collections.runs, "newer");
+        world.store(&app, &Write::overwrite(path, newer));
+
+        let page =
+            app.ledger.list(&Filter { limit: 20, ..Filter::default() }).await.expect("Firestore answers");
+        let listed: Vec<_> =
+            page.runs.iter().map(|run| (run.summary.run_id.as_str(), run.job.as_str())).collect();
+        assert_eq!(listed.len(), 2, "{listed:?}");
+        assert!(listed.contains(&("newer", "a-new-job")));
+        let told = page.runs.iter().find(|run| run.summary.run_id != "newer").expect("the other one");
+        assert_eq!(
+            (json!(told.message), json!(told.summary.tickers_processed)),
+            (report["message"].clone(), json!(3))
+        );
+        let error = app.ledger.get("newer").await.expect_err("it cannot be read");
+        assert!(error.to_string().contains("whose state cannot be read"), "{error}");
+    });
+}
+
+/// Firestore's answer to a query whose index is not there yet.
+fn building(_: Json) -> Json {
+    let words = "The query requires an index. That index is currently building and cannot be used yet. See its status here: x";
+    json!([{"error": {"code": 400, "message": words, "status": "FAILED_PRECONDITION"}}])
+}
+
+#[test]
+fn an_index_that_is_still_being_built_is_no_outage() {
+    let script = |method: &str, _| if method == "runQuery" { Way::Changed(building) } else { Way::Usual };
+    play(script, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        let status = StatusReport::of(&app).await;
+        assert!(status.firestore.reachable && status.status == Overall::Degraded, "{:?}", status.status);
+        let words = status.firestore.error.as_deref().expect("it is told");
+        assert_eq!(
+            words,
+            "firestore's index ingestion_runs (job, created_at descending) is still being built: \
+             this works as soon as it is"
+        );
+        assert!(status.alerts.iter().any(|alert| alert.message == words), "{:?}", status.alerts);
+    });
+}

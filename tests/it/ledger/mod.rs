@@ -1,0 +1,10 @@
+//! The ledger beside a Firestore that is slow, breaks off, or loses its answers, and instances whose clocks differ.
+
+mod accounts;
+mod leases;
+mod lists;
+mod lost_answers;
+mod planning;
+mod streams;
+mod tokens;
+mod world;

@@ -1,0 +1,57 @@
+//! Reading the watchlist may take its time.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::future::join;
+use serde_json::json;
+
+use super::world::{Way, play, tick, told};
+
+#[test]
+fn five_slow_pages_of_the_watchlist_do_not_cost_the_lease() {
+    let slow = |method: &str, _| {
+        if method == "runQuery" { Way::Slow(Duration::from_secs(15)) } else { Way::Usual }
+    };
+    play(slow, |world| async move {
+        let (app, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::hours(1)));
+        world.seed(&app, 8_500);
+        let second = async {
+            world.handle.sleep(Duration::from_secs(65)).await;
+            told(other.run(tick(&other)).await)
+        };
+        let (first, (kind, report, _)) = Box::pin(join(app.run(tick(&app)), second)).await;
+        assert_eq!((kind, &report["message"]), ("running", &json!("running: finding out the tickers")));
+        let (kind, report, status) = told(first);
+        assert_eq!((kind, status), ("ended", 200), "{report:#}");
+        assert_eq!(report["data"]["tickers_processed"], 8_500);
+        assert_eq!(world.asked("runQuery"), 5);
+    });
+}
+
+#[test]
+fn a_watchlist_that_never_comes_leaves_time_to_close_the_run() {
+    let never = |method: &str, _| if method == "runQuery" { Way::Never } else { Way::Usual };
+    play(never, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        world.seed(&app, 3);
+        let (kind, report, status) = told(app.run(tick(&app)).await);
+        assert_eq!((kind, status), ("ended", 503), "{report:#}");
+        assert_eq!(report["message"], "not started: the tickers could not be read within 171 s");
+        assert!(world.handle.now() < app.config.run.deadline);
+        let run_id = report["data"]["run_id"].as_str().expect("an id");
+        let stored = app.ledger.get(run_id).await.expect("Firestore answers").expect("there");
+        assert_eq!(stored.status.name(), "failed", "nobody has to wait for a lease");
+    });
+}
+
+#[test]
+fn a_watchlist_that_is_too_long_for_one_run_is_named_and_ends_it() {
+    play(super::world::usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        world.seed(&app, 20_001);
+        let (kind, report, status) = told(app.run(tick(&app)).await);
+        assert_eq!((kind, status), ("ended", 503), "{report:#}");
+        assert_eq!(report["message"], "not started: too many tickers for one run: 20001, limit 20000");
+    });
+}

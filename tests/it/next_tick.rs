@@ -1,0 +1,96 @@
+//! A tick's run does not go on into its job's next tick: Cloud Scheduler would hold that one back.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::TimeDelta;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use orchestrator::app::{Answer, App, Instance};
+use orchestrator::config::Config;
+use orchestrator::firestore::value::fields;
+use orchestrator::firestore::{DocumentPath, Value, Write};
+use orchestrator::job;
+use orchestrator::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError, World};
+use orchestrator::request::parse_job;
+
+use crate::firestore::Store;
+use crate::hostile::deaf;
+use crate::world::clock::{EPOCH, VirtualClock, civil};
+use crate::world::dice::Dice;
+use crate::world::executor::{Executor, Handle};
+
+/// Firestore answers at once, the provider never.
+struct Wire {
+    handle: Handle,
+    store: Mutex<Store>,
+}
+
+impl Transport for Wire {
+    fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<InboundResponse, TransportError>> {
+        let Some(path) = request.url.strip_prefix("http://127.0.0.1:8080") else {
+            return Box::pin(std::future::pending());
+        };
+        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let reply = store.handle(civil(self.handle.now()), &request.method, path, &request.body);
+        let body = Bytes::from(reply.body.to_string());
+        Box::pin(std::future::ready(Ok(InboundResponse {
+            status: reply.status,
+            headers: HeaderMap::new(),
+            body,
+        })))
+    }
+}
+
+/// How long after the tick its run ends, if its request comes so much later.
+fn end_of_run(job: &'static str, late: Duration, is_tick: bool) -> Duration {
+    let mut executor = Executor::new(Dice::new(1));
+    let handle = executor.handle();
+    let clock = Arc::new(VirtualClock::new(handle.clone(), TimeDelta::zero(), Duration::ZERO));
+    let wire = Arc::new(Wire { handle: handle.clone(), store: Mutex::default() });
+    let world = World { transport: wire, clock, entropy: Arc::new(Dice::new(2)), machine: Arc::new(()) };
+    let config = Config::parse(deaf::setting).expect("the settings are valid");
+    let instance = Instance::new(&world);
+    let app = App::new(config, world, instance);
+    executor
+        .run(async move {
+            handle.sleep(late).await;
+            let collections = &app.config.collections;
+            for collection in [&collections.active, &collections.universe] {
+                let symbol = Write::overwrite(
+                    DocumentPath::new(collection, "AAPL"),
+                    fields([("isActive", Value::Boolean(true))]),
+                );
+                app.firestore.commit(&[symbol]).await.expect("written");
+            }
+            let name = HeaderName::from_static("x-cloudscheduler-scheduletime");
+            let time = HeaderValue::from_str(&EPOCH.to_rfc3339()).expect("a header");
+            let headers = if is_tick { HeaderMap::from_iter([(name, time)]) } else { HeaderMap::new() };
+            let job = job::find(job).expect("a job");
+            let trigger = parse_job(job, &headers, b"", &app.world).expect("a trigger");
+            let answer = app.run(trigger).await;
+            let Answer::Ended { report, .. } = answer else { panic!("{answer:?}") };
+            assert_eq!(report.data.tickers_pending, 1, "{report:?}");
+            handle.now()
+        })
+        .expect("the run ends")
+}
+
+const QUOTES: &str = "finnhub-quote-portfolio";
+/// Between two of its ticks; the world begins with one of them.
+const GAP: Duration = Duration::from_secs(300);
+
+#[test]
+fn a_run_of_a_tick_ends_before_the_next_tick() {
+    for late in [0, 30, 120, 240] {
+        let end = end_of_run(QUOTES, Duration::from_secs(late), true);
+        assert!(end < GAP, "the request that came {late} s after the tick goes on for {end:?}");
+    }
+    // All that a request may use is there where nothing is due, and for what no scheduler waits for.
+    for end in [
+        end_of_run("finnhub-fundamentals-earnings", Duration::ZERO, true),
+        end_of_run(QUOTES, Duration::ZERO, false),
+    ] {
+        assert!(end > GAP * 2, "{end:?}");
+    }
+}

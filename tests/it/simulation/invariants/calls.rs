@@ -1,0 +1,80 @@
+//! What calls cost: bad tickers open no breaker and cost a bounded number of calls, limits few calls in vain.
+
+use std::time::Duration;
+
+use orchestrator::run::RunState;
+use serde_json::Value as Json;
+use sim::firestore::to_plain;
+
+use crate::simulation::journal::Call;
+use crate::simulation::provider::LIMITED;
+use crate::simulation::scenario::{Poison, Tick};
+use crate::simulation::stage::Stage;
+
+/// Calls for the control ticker, and single tickers asked in doubt.
+const CHECKS: usize = 40;
+
+pub(super) fn check(stage: &Stage) {
+    let scenario = &stage.scenario;
+    // Five tickers that all break their call cannot be told from a provider that is down.
+    let few = scenario.poison.len() < 5 || scenario.poison.len() * 5 <= scenario.tickers.len();
+    if few && !scenario.storms.iter().any(super::super::storm::Storm::hits_provider) {
+        for (id, document) in stage.store().collection(&stage.database, "ingestion_breakers") {
+            let opened = document.fields.get("transitions/open").map(to_plain).unwrap_or(Json::Null);
+            if !opened.is_null() {
+                stage.accuse(format!("the breaker of {id} has opened {opened} times because of bad tickers"));
+            }
+        }
+    }
+    check_vain(stage);
+}
+
+/// Where nothing else goes wrong, each bad ticker costs a bounded number of calls beyond the batches.
+pub(super) fn check_run(stage: &Stage, tick: &Tick, run: &RunState) {
+    let scenario = &stage.scenario;
+    if !scenario.storms.is_empty() || scenario.pacing.is_some() || scenario.mortality > 0 || run.attempt > 1 {
+        return;
+    }
+    let plan = scenario.plan(tick);
+    let size = scenario.config().provider(tick.job.provider).batch_size;
+    let bad = plan.iter().filter(|ticker| scenario.poison.contains_key(*ticker)).count();
+    let hangs = scenario.poison.values().any(|poison| *poison == Poison::Hang);
+    if hangs || bad * 5 > plan.len() {
+        return;
+    }
+    let batches = plan.len().div_ceil(size).max(1);
+    let levels = usize::try_from(size.max(2).ilog2()).expect("small") + 1;
+    let tries = usize::try_from(scenario.config().call.max_attempts).expect("small");
+    let each = 2 * levels + 2 * tries + 4;
+    let limit = tick.job.endpoints.len() * (batches + bad * each + CHECKS);
+    let calls = usize::try_from(run.counts.calls).expect("fits");
+    if calls > limit {
+        stage.accuse(format!(
+            "{}: {calls} calls for {batches} batches with {bad} bad tickers, limit {limit}",
+            tick.run_id()
+        ));
+    }
+}
+
+/// Calls that a service refused for its limit alone.
+fn check_vain(stage: &Stage) {
+    if stage.scenario.pacing.is_none() {
+        return;
+    }
+    let journal = stage.journal();
+    let is_vain = |call: &&Call| {
+        let Some(end) = &call.end else { return false };
+        let body = serde_json::from_slice::<Json>(&end.body).unwrap_or_default();
+        let limited = |text: &Json| text.as_str().is_some_and(|text| text.contains(LIMITED));
+        let entries = body["data"].as_array().filter(|entries| !entries.is_empty());
+        limited(&body["detail"])
+            || entries.is_some_and(|all| all.iter().all(|entry| limited(&entry["error"])))
+    };
+    let vain = journal.calls.iter().filter(is_vain).count();
+    drop(journal);
+    let minutes = usize::try_from(stage.now().as_secs() / 60).expect("fits");
+    let limit = 20 + 2 * minutes.min(720);
+    if vain > limit {
+        stage.accuse(format!("{vain} calls in vain in {:?}, limit {limit}", Duration::from_secs(60) * 60));
+    }
+}
