@@ -63,8 +63,6 @@ impl Status {
     }
 }
 
-}
-
 /// A ticker that failed for good at one endpoint.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
