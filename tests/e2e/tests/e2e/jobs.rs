@@ -131,7 +131,7 @@ async fn record_counts(stack: &Stack) -> BTreeMap<String, usize> {
 
 async fn assert_only_known_collections(stack: &Stack) {
     let mut expected = datasets(&stack.db).await;
-    expected.extend([UNIVERSE, ACTIVE, RAW_LOGS, RUNS, STATISTICS].map(str::to_owned));
+    expected.extend([UNIVERSE, ACTIVE, RAW_LOGS, RUNS, STATISTICS, "ingestion_breakers"].map(str::to_owned));
     let found: BTreeSet<_> = stack.db.collections().await.expect("the collections").into_iter().collect();
     assert_eq!(found, expected);
 }
