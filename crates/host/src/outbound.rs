@@ -92,7 +92,7 @@ mod tests {
         }
         assert!(void(&["{{ base }}"], "tiingo").contains("does not contain a scheme"));
         // Spin leaves out what is empty, not what is blank.
-        assert!(void(&["http://{{ base }}"], " ").contains("empty host"));
+        assert!(void(&["http://{{ required }}"], " ").contains("empty host"));
         assert!(void(&["{{ nope }}"], "").contains("unknown variable"));
     }
 
