@@ -116,6 +116,6 @@ fn tickers_to_batches(bencher: Bencher<'_, '_>) {
     let tickers = tickers(PLANNED);
     bencher.counter(ItemsCount::new(PLANNED)).bench(|| {
         let work = plan::work(job(), Scope::EntireWatchlist, &tickers);
-        Queue::new(work.clone(), &["/fetch"], TICKERS, 4).iter().count()
+        Queue::new(work, &["/fetch"], TICKERS, 4).iter().count()
     });
 }

@@ -186,7 +186,7 @@ impl App {
             Some((job, scope)) => match self.prepare(job, scope, &mut owned, start).await {
                 Ok(()) => {
                     let began = self.world.clock.instant();
-                    let mut executed = execute(self, job, scope, owned, start).await;
+                    let mut executed = Box::pin(execute(self, job, scope, owned, start)).await;
                     executed.state.resources.steps_ms.execute = self.millis_since(began);
                     executed
                 }

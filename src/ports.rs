@@ -114,13 +114,16 @@ pub struct InboundResponse {
 /// Why there is no whole answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
-    #[error("cannot connect: {0}")]
+    /// Whom and why: `127.0.0.1:8080: connection refused`.
+    #[error("cannot connect to {0}")]
     Connect(String),
     #[error("no whole answer within {} s", .0.as_secs_f64())]
     Timeout(Duration),
+    /// Likewise.
     #[error("connection failed: {0}")]
     Connection(String),
-    #[error("the runtime refuses the call: {0}")]
+    /// Likewise.
+    #[error("the runtime refuses the call to {0}")]
     Denied(String),
     /// The head arrived, the body broke off; what arrived of it is kept for the raw log.
     #[error("answer broke off after {} bytes: {reason}", .partial.body.len())]

@@ -3,6 +3,7 @@
 //! [`Config::parse`] takes every value of [`keys::KEYS`] and either gives the whole typed
 //! configuration or every mistake at once. Each part of the system gets its own small piece.
 
+mod address;
 pub mod keys;
 mod parts;
 mod read;

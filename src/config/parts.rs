@@ -17,12 +17,12 @@ use crate::resilience::breaker::BreakerConfig;
 pub(super) fn firestore(r: &mut Reader<'_>) -> Option<FirestoreConfig> {
     let project = r.path_segment("google_cloud_project");
     let database = r.path_segment("firestore_database");
-    let emulator = r.text("firestore_emulator_host");
-    let endpoint = if emulator.is_empty() {
-        Some("https://firestore.googleapis.com/v1".to_owned())
-    } else {
-        r.authority("firestore_emulator_host").map(|host| format!("http://{host}/v1"))
-    };
+    let emulator = r.authority("firestore_emulator_host");
+    let on_cloud = emulator.as_ref().is_some_and(String::is_empty);
+    let endpoint = emulator.map(|host| match host.as_str() {
+        "" => "https://firestore.googleapis.com/v1".to_owned(),
+        host => format!("http://{host}/v1"),
+    });
     let timeout = r.seconds("firestore_timeout_seconds", 1..=300);
     let writes_per_second = r.integer("firestore_ramp_writes_per_second", 1..=100_000);
     let step_minutes = r.integer("firestore_ramp_minutes", 1..=60);
@@ -36,7 +36,7 @@ pub(super) fn firestore(r: &mut Reader<'_>) -> Option<FirestoreConfig> {
         database: format!("projects/{project}/databases/{}", database?),
         project,
         timeout: timeout?,
-        ramp: emulator.is_empty().then_some(ramp),
+        ramp: on_cloud.then_some(ramp),
     })
 }
 

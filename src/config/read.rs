@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::address::{self, shown};
 use super::{PerJob, keys};
 use crate::job;
 
@@ -121,20 +122,32 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// `host:port`.
+    /// `host:port`, of which the manifest makes an address; empty where it is not set.
     #[inline(never)]
     pub(super) fn authority(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
-        match text.parse::<http::uri::Authority>() {
-            Ok(authority) if authority.port_u16().is_some() && !text.contains('@') => Some(text),
-            _ => self.error(name, &format!("must be host:port, not `{}`", shown(&text))),
+        if text.is_empty() && (self.lookup)(name).is_some_and(|given| !given.is_empty()) {
+            // Spin leaves out an address of which nothing is given, not one of which white space is.
+            return self.error(name, "is white space: leave it empty");
+        }
+        if text.is_empty() {
+            return Some(text);
+        }
+        let has_port = text.parse::<http::uri::Authority>().is_ok_and(|it| it.port_u16().is_some());
+        if !has_port || text.contains('@') {
+            return self.error(name, &format!("must be host:port, not `{}`", shown(&text)));
+        }
+        match address::parse(&format!("http://{text}")) {
+            Ok(_) => Some(text),
+            Err(error) => self.error(name, &error),
         }
     }
 
+    /// An address that may be called; see [`address`].
     #[inline(never)]
     pub(super) fn base_url(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
-        match parse_base_url(&text) {
+        match address::parse(&text) {
             Ok(url) => Some(url),
             Err(error) => self.error(name, &error),
         }
@@ -156,26 +169,4 @@ impl<'a> Reader<'a> {
         }
         Some(origins)
     }
-}
-
-/// An address as an error may show it: anybody may read the error, so without credentials and parameters.
-fn shown(text: &str) -> &str {
-    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    text.split_once(['?', '#']).map_or(text, |(address, _)| address)
-}
-
-/// Whether a text is an absolute http(s) URL with a host and without query, fragment or credentials.
-fn parse_base_url(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{}` is no URL: {error}", shown(text)))?;
-    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err(format!("`{}` must be an http or https URL", shown(text)));
-    }
-    if url.query().is_some()
-        || url.fragment().is_some()
-        || !url.username().is_empty()
-        || url.password().is_some()
-    {
-        return Err("must have no query, fragment or credentials".to_owned());
-    }
-    Ok(url.as_str().trim_end_matches('/').to_owned())
 }

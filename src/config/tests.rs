@@ -35,6 +35,30 @@ fn mistakes_do_not_show_credentials() {
 }
 
 #[test]
+fn addresses_that_spin_would_refuse_are_mistakes() {
+    for name in [
+        "tiingo_service_url",
+        "finnhub_service_url",
+        "polygon_service_url",
+        "alphavantage_service_url",
+        "google_certs_url",
+        "google_oauth_url",
+        "google_metadata_url",
+    ] {
+        let [error] = errors(&[(name, "https://gateway.example/base")]).try_into().unwrap();
+        let expect = format!("{name} `https://gateway.example/base` has the path `/base`: Spin lets");
+        assert!(error.starts_with(&expect), "{error}");
+    }
+    let emulator = |host| errors(&[("firestore_emulator_host", host)]);
+    assert!(emulator(" ").contains(&"firestore_emulator_host is white space: leave it empty".to_owned()));
+    assert_eq!(emulator("localhost"), ["firestore_emulator_host must be host:port, not `localhost`"]);
+    for host in ["*:8080", "self:8080"] {
+        let [error] = emulator(host).try_into().unwrap();
+        assert!(error.starts_with(&format!("firestore_emulator_host `http://{host}` ")), "{error}");
+    }
+}
+
+#[test]
 fn the_defaults_with_an_emulator_are_valid() {
     let config = parse(&[]).unwrap();
     assert_eq!(config.firestore.endpoint, "http://127.0.0.1:8080/v1");

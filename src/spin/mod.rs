@@ -1,5 +1,6 @@
 //! Spin's side: the entry point and what the domain's ports mean there. The only place that names the SDK.
 
+mod outgoing;
 mod transport;
 mod world;
 

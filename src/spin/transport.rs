@@ -1,15 +1,17 @@
 //! Outbound HTTP over wasi:http.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures::future::{Either, select};
-use http_body::Body as _;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use spin_sdk::http::Response;
+use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
-use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
+use spin_sdk::wasip3::http_compat::http_from_wasi_response;
 
+use super::outgoing;
 use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 
 pub(super) struct SpinTransport;
@@ -23,32 +25,41 @@ impl Transport for SpinTransport {
 async fn send(request: OutboundRequest) -> Result<InboundResponse, TransportError> {
     let timeout = request.timeout;
     let body_bytes_max = request.body_bytes_max;
+    let address = address(&request.url).to_owned();
+    let failed = |code: &ErrorCode| translate(code, &address, timeout);
+    let options = options(request.connect_timeout, timeout);
+    let (head, body) =
+        into_http(request).and_then(|request| outgoing::halves(request, options)).map_err(|error| {
+            TransportError::Connection(format!("{address}: the request is not valid: {error}"))
+        })?;
     // One clock for head and body; the caller's own limit is a little longer than this.
     let late = Box::pin(spin_sdk::time::sleep(timeout));
-    let sent = Box::pin(spin_sdk::http::send(into_http(request)?));
-    match select(sent, late).await {
-        Either::Left((Ok(response), late)) => read(response, late, timeout, body_bytes_max).await,
-        Either::Left((Err(code), _)) => Err(translate(&code, timeout)),
-        Either::Right(_) => Err(TransportError::Timeout(timeout)),
-    }
+    let exchange = async {
+        // The clock first, so that nothing comes between the head and the body.
+        match select(late, pin!(client::send(head))).await {
+            Either::Left(_) => Err(TransportError::Timeout(timeout)),
+            Either::Right((Ok(response), late)) => {
+                let response = http_from_wasi_response(response).map_err(|code| failed(&code))?;
+                read(response, late, timeout, body_bytes_max).await
+            }
+            Either::Right((Err(code), _)) => Err(failed(&code)),
+        }
+    };
+    body.beside(exchange).await
 }
 
-fn into_http(request: OutboundRequest) -> Result<http::Request<Full<Bytes>>, TransportError> {
-    let mut outgoing = http::Request::builder()
-        .method(request.method)
-        .uri(request.url)
-        .body(Full::new(request.body))
-        .map_err(|error| TransportError::Connection(format!("the request is not valid: {error}")))?;
-    // Without its length the body would go out in chunks, which not every server takes.
-    let length = http::HeaderValue::from(outgoing.body().size_hint().exact().unwrap_or_default());
+fn into_http(request: OutboundRequest) -> Result<http::Request<Bytes>, String> {
+    let outgoing = http::Request::builder().method(request.method).uri(request.url).body(request.body);
+    let mut outgoing = outgoing.map_err(|error| error.to_string())?;
     *outgoing.headers_mut() = request.headers;
-    if *outgoing.method() != http::Method::GET {
-        outgoing.headers_mut().insert(http::header::CONTENT_LENGTH, length);
-    }
-    outgoing
-        .extensions_mut()
-        .insert(RequestOptionsExtension(options(request.connect_timeout, request.timeout)));
     Ok(outgoing)
+}
+
+/// The host and port of a URL, as a message may show them.
+fn address(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    authority.rsplit('@').next().unwrap_or_default()
 }
 
 /// The time-outs that the host keeps; where it knows none, the caller's own limit of the whole holds.
@@ -94,7 +105,7 @@ async fn read(
             // Trailers mean nothing to us.
             Some(Ok(Err(_))) => {}
             Some(Err(code)) => {
-                let reason = translate(&code, timeout).to_string();
+                let reason = reason(&code);
                 return Err(TransportError::BodyBroken { partial: Box::new(arrived(read)), reason });
             }
         }
@@ -102,8 +113,8 @@ async fn read(
 }
 
 /// Every error of wasi:http 0.3, by what it means here.
-fn translate(code: &ErrorCode, timeout: Duration) -> TransportError {
-    let words = code.to_string();
+fn translate(code: &ErrorCode, address: &str, timeout: Duration) -> TransportError {
+    let words = format!("{address}: {}", reason(code));
     match code {
         ErrorCode::DnsTimeout
         | ErrorCode::DnsError(_)
@@ -144,4 +155,22 @@ fn translate(code: &ErrorCode, timeout: Duration) -> TransportError {
         | ErrorCode::ConfigurationError
         | ErrorCode::InternalError(_) => TransportError::Connection(words),
     }
+}
+
+/// An error in words. Spin gives most of its failures one of the first codes.
+fn reason(code: &ErrorCode) -> String {
+    let text = match code {
+        ErrorCode::ConnectionRefused => "connection refused",
+        ErrorCode::ConnectionTimeout => "no connection in time",
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "nothing more came in time",
+        ErrorCode::ConnectionTerminated => "the connection was closed",
+        ErrorCode::HttpProtocolError => "the connection was closed, or what came is not HTTP",
+        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError => "no TLS connection",
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => "the name has no address",
+        ErrorCode::HttpRequestDenied => "not in allowed_outbound_hosts, or an entry there is not valid",
+        ErrorCode::InternalError(Some(words)) => words,
+        // The others name themselves: `ErrorCode::LoopDetected`.
+        other => return other.to_string().replace("ErrorCode::", ""),
+    };
+    text.to_owned()
 }

@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::cli::BenchArgs;
+use crate::runtime::Runtime;
 use crate::{build, progress, setup, workspace};
 
 /// Cargo's profile for what stands around the component.
@@ -13,26 +14,27 @@ const PROFILE: &str = "measure";
 
 /// Builds component, host and measuring program, and starts the last.
 pub fn run(args: &BenchArgs) -> Result<()> {
+    let program = args.runtime.program()?;
     setup::everything()?;
     build::component(false)?;
-    progress::step(
-        "building host and simulators with optimisation; the first time takes ten minutes and more",
-    );
-    progress::run(build::cargo("build").args([
-        "--profile",
-        PROFILE,
-        "--package",
-        "host",
-        "--package",
-        "bench",
-        "--bins",
-    ]))?;
+    progress::step("building the simulators with optimisation, and the host where it is measured");
+    progress::note("the first time takes minutes, and ten with the host");
+    let mut build = build::cargo("build");
+    build.args(["--profile", PROFILE, "--bins", "--package", "bench"]);
+    if args.runtime == Runtime::Host {
+        build.args(["--package", "host"]);
+    }
+    progress::run(&mut build)?;
     let programs = workspace::target_dir().join(PROFILE);
+    let program = match args.runtime {
+        Runtime::Host => programs.join("host"),
+        Runtime::Spin => program,
+    };
     progress::step(
         "measuring: three quarters of an hour, with --quick a quarter; each figure is told when it is known",
     );
     let mut command = Command::new(programs.join("bench"));
-    command.arg("--host").arg(programs.join("host"));
+    command.args(["--runtime", args.runtime.name()]).arg("--program").arg(program);
     command.arg("--manifest").arg(workspace::manifest());
     command.arg("--component").arg(workspace::component(false));
     command.arg("--cache").arg(workspace::target_dir().join("bench-cache"));

@@ -132,12 +132,15 @@ pub struct BenchArgs {
     /// Print JSON in place of the table, into this file where one is named
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
-    /// Measure this part alone: jobs, growth, load, footprint
+    /// Measure this part alone: exchange, jobs, growth, load, footprint
     #[arg(long, value_name = "PART")]
     pub only: Option<String>,
     /// Of the jobs, measure this one alone
     #[arg(long, value_name = "NAME")]
     pub job: Option<String>,
+    /// What runs the component
+    #[arg(long, value_enum, default_value_t)]
+    pub runtime: Runtime,
 }
 
 #[derive(Debug, Args)]

@@ -7,16 +7,21 @@ use std::time::Instant;
 use anyhow::{Result, bail};
 
 use crate::cli::TestArgs;
+use crate::runtime::Runtime;
 use crate::{browser, build, conformance, progress, setup};
 
 /// Builds what the end-to-end tests run, runs all tests and prints how they went.
 pub fn run(args: &TestArgs) -> Result<()> {
-    args.runtime.program()?;
+    let program = args.runtime.program()?;
     setup::everything()?;
     build::all(args.runtime)?;
     progress::step("running all tests: unit, flow, tidy, simulators, host, end to end");
     let mut command = build::cargo("test");
     command.args(["--workspace", "--no-fail-fast"]).env("E2E_RUNTIME", args.runtime.name());
+    if args.runtime == Runtime::Spin {
+        // The host's points of parity are looked at on it too.
+        command.env("SPIN", program);
+    }
     let start = Instant::now();
     let (tally, succeeded) = Tally::run(&mut command)?;
     let browser = crate::wait(browser::part_of_all(args.runtime))?;

@@ -10,7 +10,8 @@ use sim::data::Spec;
 use sim::scheduler::Job;
 
 use crate::figure::{Figure, Goal, median};
-use crate::scene::{Scene, Used, cpu_of};
+use crate::process;
+use crate::scene::{Kind, Scene, Used};
 
 /// Goal for the memory of an instance, in MiB.
 const MEMORY_MIB_MAX: f64 = 64.0;
@@ -27,13 +28,15 @@ pub async fn measure(scene: &Scene, tickers: usize, component: &Path) -> Result<
     let bytes = |path: &Path| {
         Ok::<_, std::io::Error>(f64::from(u32::try_from(std::fs::metadata(path)?.len()).unwrap_or(u32::MAX)))
     };
-    let compiled = newest(&scene.programs.cache)?;
-    figures.push(Figure::new(
-        "size of the component",
-        (bytes(component)? / 1e6, "MB"),
-        "its machine code",
-        bytes(&compiled)? / 1e6,
-    ));
+    if scene.programs.runtime == Kind::Host {
+        let compiled = newest(&scene.programs.cache)?;
+        figures.push(Figure::new(
+            "size of the component",
+            (bytes(component)? / 1e6, "MB"),
+            "its machine code",
+            bytes(&compiled)? / 1e6,
+        ));
+    }
     figures.extend(memory(scene, tickers).await?);
     for figure in &figures {
         crate::tell(figure);
@@ -79,55 +82,62 @@ async fn memory(scene: &Scene, tickers: usize) -> Result<Vec<Figure>> {
     let many = run(scene, job, tickers, spec, "50").await?;
     let tiny = run(scene, job, tickers, spec, "10").await?;
     let (recording, _) = scene.record(job, tickers, spec).await?;
-    let before = cpu_of("self")?;
+    let before = process::cpu("self")?;
     let project = sim::firestore::unique_project();
     scene.bare.writes(&recording, &project).await?;
-    let bare = cpu_of("self")?.saturating_sub(before);
+    let bare = process::cpu("self")?.saturating_sub(before);
     scene.emulator.db(&project).delete_all().await?;
     let thousands = f64::from(u32::try_from(tickers * RECORDS)?) / 1000.0;
     let per_thousand = |cpu: Duration| cpu.as_secs_f64() * 1000.0 / thousands;
     let of = format!("{JOB}, {tickers} tickers × {RECORDS}");
     let goal = Goal::ValueAtMost(MEMORY_MIB_MAX);
-    Ok(vec![
+    let mut figures = Vec::new();
+    if let (Some(few), Some(many), Some(tiny)) = (few.guest, many.guest, tiny.guest) {
+        figures.extend([
+            Figure::new(
+                format!("{of}: memory of the instance"),
+                (many.memory_mib, "MiB"),
+                format!("{small} tickers"),
+                few.memory_mib,
+            )
+            .goal(goal),
+            Figure::new(
+                format!("{of}: memory of the instance, 5 times as many batches"),
+                (tiny.memory_mib, "MiB"),
+                "batches of 50",
+                many.memory_mib,
+            )
+            .goal(goal),
+            Figure::new(
+                format!("{of}: processor time of the component, 1,000 records"),
+                (per_thousand(many.cpu), "ms"),
+                "a bare client that writes them",
+                per_thousand(bare),
+            ),
+        ]);
+    }
+    figures.extend([
         Figure::new(
-            format!("{of}: memory of the instance"),
-            (many.guest.memory_mib, "MiB"),
+            format!("{of}: memory of the runtime and the instance"),
+            (many.mib, "MiB"),
             format!("{small} tickers"),
-            few.guest.memory_mib,
-        )
-        .goal(goal),
-        Figure::new(
-            format!("{of}: memory of the instance, 5 times as many batches"),
-            (tiny.guest.memory_mib, "MiB"),
-            "batches of 50",
-            many.guest.memory_mib,
-        )
-        .goal(goal),
-        Figure::new(
-            format!("{of}: memory of the host"),
-            (many.host_mib, "MiB"),
-            format!("{small} tickers"),
-            few.host_mib,
+            few.mib,
         ),
         Figure::new(
-            format!("{of}: processor time of the component, 1,000 records"),
-            (per_thousand(many.guest.cpu), "ms"),
-            "a bare client that writes them",
-            per_thousand(bare),
-        ),
-        Figure::new(
-            format!("{of}: the same and its host's"),
+            format!("{of}: processor time of the runtime and the component, 1,000 records"),
             (per_thousand(many.cpu), "ms"),
             "a bare client that writes them",
             per_thousand(bare),
         ),
-    ])
+    ]);
+    Ok(figures)
 }
 
 struct Run {
-    guest: Used,
-    host_mib: f64,
-    /// Processor time of the host's process, the component's included.
+    /// What the component told of itself, where its runtime knows.
+    guest: Option<Used>,
+    mib: f64,
+    /// Processor time of the runtime's processes, the component's included.
     cpu: Duration,
 }
 
@@ -137,8 +147,8 @@ async fn run(scene: &Scene, job: &Job, tickers: usize, spec: Spec, batch: &str) 
     let before = system.cpu()?;
     system.run(job).await?;
     let cpu = system.cpu()?.saturating_sub(before);
-    let host_mib = system.host_memory_mib()?;
-    Ok(Run { guest: system.stop().await?, host_mib, cpu })
+    let mib = system.memory_mib()?;
+    Ok(Run { guest: system.stop().await?, mib, cpu })
 }
 
 /// The compiled component that was made or used last.

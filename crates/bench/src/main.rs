@@ -1,4 +1,4 @@
-//! Measures the whole system: the release component on the optimised host, the real emulator, simulated providers.
+//! Measures the whole system: the release component on Spin or the optimised host, the real emulator, simulated providers.
 //!
 //! Every figure stands beside another one of the same run, since the machine is never the same twice: what its
 //! provider calls or its writes take a bare client ([`bare`]), what a smaller run takes, what a bare server takes.
@@ -6,10 +6,12 @@
 
 mod bare;
 mod cores;
+mod exchange;
 mod figure;
 mod footprint;
 mod jobs;
 mod load;
+mod process;
 mod recording;
 mod scene;
 
@@ -48,6 +50,8 @@ struct Cli {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
+    /// One exchange, against one whose peer acknowledges at once
+    Exchange,
     Jobs,
     /// Of the jobs, the one whose growth is looked at
     Growth,
@@ -70,6 +74,9 @@ async fn measure(cli: Cli, cores: Cores) -> Result<()> {
     let (emulator, others) = cores.counts();
     let scene = Scene::start(cli.programs.clone(), cores).await?;
     let mut figures = Vec::new();
+    if wanted(Part::Exchange) {
+        figures.extend(exchange::measure(&scene).await?);
+    }
     if wanted(Part::Footprint) {
         let tickers = sizes.last().copied().unwrap_or_default();
         figures.extend(footprint::measure(&scene, tickers, &cli.component).await?);

@@ -11,13 +11,14 @@ use serde_json::json;
 use sim::data::Spec;
 use sim::firestore::proxy::Proxy;
 use sim::firestore::{Db, Emulator, unique_project};
-use sim::orchestrator::{Orchestrator, Runtime, standard_variables};
+use sim::orchestrator::{Builder, Orchestrator, Runtime, standard_variables};
 use sim::providers::{Pace, Ports, Providers};
 use sim::scheduler::{Job, Reply, Tick};
 use sim::watchlist::Watchlist;
 
 use crate::bare::Bare;
 use crate::cores::Cores;
+use crate::process;
 use crate::recording::Recording;
 
 /// Longest wait for one run.
@@ -28,15 +29,37 @@ const STOP_LIMIT: Duration = Duration::from_secs(20);
 /// Where the programs are.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Programs {
-    /// The host
+    /// What runs the component
+    #[arg(long, value_enum)]
+    pub runtime: Kind,
+    /// Its program
     #[arg(long, value_name = "FILE")]
-    pub host: PathBuf,
+    pub program: PathBuf,
     /// The application's manifest
     #[arg(long, value_name = "FILE")]
     pub manifest: PathBuf,
     /// Where compiled components are kept
     #[arg(long, value_name = "DIR")]
     pub cache: PathBuf,
+}
+
+/// What can run the component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    Host,
+    Spin,
+}
+
+impl Programs {
+    fn builder(&self) -> Builder {
+        let bin = self.program.clone();
+        match self.runtime {
+            Kind::Host => Orchestrator::builder(Runtime::Host { bin }, &self.manifest)
+                .cache(&self.cache)
+                .args(["--stats"]),
+            Kind::Spin => Orchestrator::builder(Runtime::Spin { bin }, &self.manifest),
+        }
+    }
 }
 
 /// Tickers of the jobs that warm emulator and providers.
@@ -108,7 +131,8 @@ impl Scene {
         self.system_at(&self.emulator.host(), symbols, settings).await
     }
 
-    async fn system_at(
+    /// The same with Firestore at this `host:port`.
+    pub async fn system_at(
         &self,
         firestore: &str,
         symbols: usize,
@@ -118,13 +142,7 @@ impl Scene {
         let mut variables = standard_variables(&self.emulator, &self.providers, &project);
         variables.insert("firestore_emulator_host".to_owned(), firestore.to_owned());
         variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let runtime = Runtime::Host { bin: self.programs.host.clone() };
-        let orchestrator = Orchestrator::builder(runtime, &self.programs.manifest)
-            .cache(&self.programs.cache)
-            .args(["--stats"])
-            .variables(variables)
-            .start()
-            .await?;
+        let orchestrator = self.programs.builder().variables(variables).start().await?;
         let db = self.emulator.db(&project);
         let watchlist = Watchlist::new(symbols, symbols).without_indices();
         watchlist.seed(&db).await?;
@@ -189,22 +207,23 @@ impl System<'_> {
         self.run(job).await
     }
 
-    /// Processor time that the host's process has used, component included.
+    /// Processor time that the runtime's processes have used, component included.
     pub fn cpu(&self) -> Result<Duration> {
-        cpu_of(&self.orchestrator.pid().to_string())
+        process::tree(self.orchestrator.pid())?.iter().map(|process| process::cpu(process)).sum()
     }
 
-    /// The most memory that the host's process has had, in MiB.
-    pub fn host_memory_mib(&self) -> Result<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.orchestrator.pid()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-        Ok(kib / 1024.0)
+    /// The most memory that the runtime's processes have had, in MiB.
+    pub fn memory_mib(&self) -> Result<f64> {
+        process::tree(self.orchestrator.pid())?.iter().map(|process| process::memory_mib(process)).sum()
     }
 
-    /// Ends the orchestrator and forgets its data; what its component has used.
-    pub async fn stop(self) -> Result<Used> {
+    /// Ends the orchestrator and forgets its data; what its component has used, of which Spin does not tell.
+    pub async fn stop(self) -> Result<Option<Used>> {
         self.orchestrator.terminate(STOP_LIMIT).await?;
+        if self.scene.programs.runtime == Kind::Spin {
+            self.db.delete_all().await?;
+            return Ok(None);
+        }
         let line = self.orchestrator.log().wait_for("memory_bytes_peak=", STOP_LIMIT).await?;
         self.db.delete_all().await?;
         let figure = |name: &str| {
@@ -213,10 +232,10 @@ impl System<'_> {
                 pairs.find(|(key, _)| *key == name).with_context(|| format!("no {name} in {line}"))?;
             Ok::<u32, anyhow::Error>(figure.1.parse()?)
         };
-        Ok(Used {
+        Ok(Some(Used {
             memory_mib: f64::from(figure("memory_bytes_peak")?) / f64::from(1 << 20),
             cpu: Duration::from_micros(figure("guest_cpu_us")?.into()),
-        })
+        }))
     }
 }
 
@@ -234,17 +253,4 @@ pub fn tick_time(number: i64) -> DateTime<Utc> {
     /// 2025-11-20T15:00:00Z.
     const FIRST: i64 = 1_763_650_800;
     DateTime::from_timestamp(FIRST + number, 0).unwrap_or_default()
-}
-
-/// Processor time of a process (`self` for this one), user and system.
-pub fn cpu_of(process: &str) -> Result<Duration> {
-    /// Clock ticks a second in `/proc` (`sysconf(_SC_CLK_TCK)`, 100 on every Linux of today).
-    const TICKS: u64 = 100;
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The program's name, in brackets, may hold blanks; utime and stime are the 12th and 13th field after it.
-    let (_, fields) = stat.rsplit_once(") ").context("no fields")?;
-    let fields: Vec<_> = fields.split(' ').collect();
-    let field =
-        |at: usize| fields.get(at).and_then(|text| text.parse::<u64>().ok()).context("no processor time");
-    Ok(Duration::from_millis((field(11)? + field(12)?) * 1000 / TICKS))
 }

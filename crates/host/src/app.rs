@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::manifest::{Component, Manifest};
+use crate::manifest::{Component, Manifest, Variable};
 use crate::outbound::OutboundRules;
 use crate::problems::Problems;
 use crate::template;
@@ -44,7 +44,12 @@ impl App {
             component: id.to_owned(),
             wasm: folder.join(&component.source),
             variables: component_variables(component, &values, &mut problems),
-            outbound: OutboundRules::resolve(&component.allowed_outbound_hosts, &values, &mut problems),
+            outbound: OutboundRules::resolve(
+                &component.allowed_outbound_hosts,
+                &defaults(manifest),
+                &values,
+                &mut problems,
+            ),
         };
         problems.into_result(app)
     }
@@ -74,6 +79,12 @@ fn check_route(manifest: &Manifest, id: &str) -> Result<(), String> {
         )),
         Some(_) => Ok(()),
     }
+}
+
+/// The values that variables have when none are given.
+fn defaults(manifest: &Manifest) -> Values {
+    let default = |(name, variable): (&String, &Variable)| Some((name.clone(), variable.default.clone()?));
+    manifest.variables.iter().filter_map(default).collect()
 }
 
 fn component_variables(component: &Component, values: &Values, problems: &mut Problems) -> Values {
@@ -126,7 +137,7 @@ secret = "{{ token }}"
         assert_eq!(app.wasm, Path::new("/app/out/one.wasm"));
         assert_eq!(app.variables["base_url"], "http://h:1/");
         assert_eq!(app.variables["secret"], "t");
-        assert!(app.outbound.allow(&"http://h:1/fetch".parse().unwrap()));
+        assert_eq!(app.outbound.check(&"http://h:1/fetch".parse().unwrap()), Ok(()));
     }
 
     #[test]
@@ -140,7 +151,7 @@ secret = "{{ token }}"
             "6 problems",
             "no variable \"tokn\"",
             "required variable \"token\"",
-            "\"nowhere\" has no scheme",
+            "\"nowhere\" does not contain a scheme",
             "component variable \"base_url\": unknown variable \"bass\"",
             "has the route \"/api\"",
         ] {

@@ -13,7 +13,7 @@ use http::{Request, Response, uri};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper_util::client::legacy;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioExecutor;
 use tokio::time::{Instant, Sleep};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
@@ -21,12 +21,6 @@ use connect::{CONNECT_TIMEOUT, Connector};
 
 /// What a request that names no time-out gets, as in Spin.
 const TIMEOUT_DEFAULT: Duration = Duration::from_mins(10);
-
-/// Idle connections kept for one server.
-const IDLE_CONNECTIONS_MAX: usize = 64;
-
-/// How long a connection is kept unused.
-const IDLE_CONNECTION_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Sends requests; one for all instances of a component.
 #[derive(Clone)]
@@ -37,12 +31,13 @@ pub struct Client {
 impl Client {
     /// Creates a client that keeps connections open if `pooling`.
     pub fn new(pooling: bool) -> Self {
-        let pool = legacy::Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_CONNECTION_TIMEOUT)
-            .pool_max_idle_per_host(if pooling { IDLE_CONNECTIONS_MAX } else { 0 })
-            .build(Connector);
-        Self { pool }
+        // All else as hyper has it, and without vectored writes, which Spin's connections do not have.
+        let mut builder = legacy::Client::builder(TokioExecutor::new());
+        builder.http1_writev(false);
+        if !pooling {
+            builder.pool_max_idle_per_host(0);
+        }
+        Self { pool: builder.build(Connector) }
     }
 
     /// Sends `request` and waits for the head of its response.

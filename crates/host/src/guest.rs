@@ -18,6 +18,7 @@ use crate::app::App;
 use crate::bindings::spin::variables::variables;
 use crate::client::Client;
 use crate::log::{GuestOutput, Log};
+use crate::outbound::Refusal;
 use crate::stats::{Counters, GuestClock, MemoryMeter};
 use crate::variables::{HasVariables, Variables};
 
@@ -76,8 +77,8 @@ impl WasiHttpHooks for Outbound {
         // What the component reports about the response's body; nobody here could act on it.
         _body_result: BoxFuture<Result<(), Error>>,
     ) -> BoxFuture<Result<Sent, Error>> {
-        if !self.app.outbound.allow(request.uri()) {
-            self.log.host(&refusal(&self.app.component, request.uri()));
+        if let Err(reason) = self.app.outbound.check(request.uri()) {
+            self.log.host(&refusal(&self.app.component, request.uri(), &reason));
             return Box::new(async { Err(Error::HttpRequestDenied) });
         }
         let client = self.client.clone();
@@ -90,15 +91,20 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// Says which entry is missing. The path stays out: it may hold what should not be logged.
-fn refusal(component: &str, uri: &Uri) -> String {
+/// Says which entry is missing or wrong. The path stays out: it may hold what should not be logged.
+fn refusal(component: &str, uri: &Uri, reason: &Refusal<'_>) -> String {
     let scheme = uri.scheme_str().unwrap_or("http");
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let host = authority.rsplit('@').next().unwrap_or_default();
-    format!(
-        "the component {component:?} may not send requests to {scheme}://{host}: \
-         add \"{scheme}://{host}\" to its allowed_outbound_hosts in the manifest"
-    )
+    let refused = format!("the component {component:?} may not send requests to {scheme}://{host}");
+    match reason {
+        Refusal::NotListed => {
+            format!("{refused}: add \"{scheme}://{host}\" to its allowed_outbound_hosts in the manifest")
+        }
+        Refusal::Void(reason) => {
+            format!("{refused}, nor any others: its allowed_outbound_hosts are void: {reason}")
+        }
+    }
 }
 
 /// Lends the table of resources to the `wasi:io` interfaces.

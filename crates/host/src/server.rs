@@ -1,6 +1,6 @@
 //! The HTTP server in front of the component.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -62,85 +62,103 @@ impl Server {
         tokio::time::timeout(DRAIN_TIMEOUT, connections.shutdown()).await.is_ok()
     }
 
+    /// As Spin does it, without a limit for the time that a request takes to arrive, and with Nagle's algorithm on.
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, connections: &GracefulShutdown) {
-        // Without this a response in small pieces waits for the client's acknowledgements.
-        if let Err(error) = stream.set_nodelay(true) {
-            return self.log.host(&format!("lost a connection: {error}"));
-        }
         let server = Arc::clone(self);
         let service = service_fn(move |request| {
             let server = Arc::clone(&server);
-            async move { Ok::<_, Infallible>(server.respond(request, peer).await) }
+            async move { server.respond(request, peer).await }
         });
-        let connection =
-            http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection);
         // An error here is a client that went away or does not speak HTTP: nothing that the operator could act on.
         tokio::spawn(async move { drop(connection.await) });
     }
 
-    async fn respond(&self, mut request: Request<Incoming>, peer: SocketAddr) -> Response<WasiBody> {
+    /// The answer to a request, or the reason to close its connection without one.
+    async fn respond(
+        &self,
+        mut request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Result<Response<WasiBody>, Unclear> {
+        request.headers_mut().remove(header::CONNECTION);
         if let Some(name) = request.uri().path().strip_prefix(WELL_KNOWN) {
-            return if name == "health" {
-                plain(StatusCode::OK, "OK")
-            } else {
-                plain(StatusCode::NOT_FOUND, "")
-            };
-        }
-        if let Err(reason) = complete(&mut request, peer) {
-            return plain(StatusCode::BAD_REQUEST, reason);
+            return Ok(match name {
+                "health" => plain(StatusCode::OK, "OK"),
+                _ => plain(StatusCode::NOT_FOUND, ""),
+            });
         }
         let method = request.method().clone();
         let path = request.uri().path().to_owned();
-        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
-        match self.handler.handle((), request).await {
-            Ok(response) => response,
-            Err(error) => {
-                // The end of an instance is reported once, with its cause, not by each request that it takes along.
-                if !error.is::<TrapOrPanicError>() {
-                    self.log.host(&format!("{method} {path} failed: {error:#}"));
-                }
-                plain(StatusCode::INTERNAL_SERVER_ERROR, "")
-            }
+        let failed = |reason: &dyn fmt::Display| {
+            self.log.host(&format!("{method} {path} failed: {reason}"));
+            plain(StatusCode::INTERNAL_SERVER_ERROR, "")
+        };
+        let authority =
+            authority(request.headers(), request.uri()).inspect_err(|unclear| drop(failed(unclear)))?;
+        if let Err(reason) = complete(&mut request, authority, peer) {
+            return Ok(failed(&reason));
         }
+        let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
+        Ok(match self.handler.handle((), request).await {
+            Ok(response) => response,
+            // The end of an instance is reported once, with its cause, not by each request that it takes along.
+            Err(error) if error.is::<TrapOrPanicError>() => plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
+            Err(error) => failed(&format!("{error:#}")),
+        })
     }
 }
 
-/// Gives the request its full URI and the headers by which Spin tells a component where it was called.
-fn complete(request: &mut Request<Incoming>, peer: SocketAddr) -> Result<(), &'static str> {
-    let authority = authority(request.headers(), request.uri())?;
-    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let full = Uri::builder().scheme(Scheme::HTTP).authority(authority).path_and_query(path).build();
-    let full = full.map_err(|_| "the request has no valid URI")?;
-
-    let text = |value: &str| HeaderValue::from_str(value).map_err(|_| "the request has no valid URI");
-    let spin = [
-        ("spin-full-url", text(&full.to_string())?),
-        ("spin-path-info", text(full.path())?),
-        ("spin-matched-route", HeaderValue::from_static(EVERY_PATH)),
-        ("spin-base-path", HeaderValue::from_static("/")),
-        ("spin-raw-component-route", HeaderValue::from_static(EVERY_PATH)),
-        ("spin-component-route", HeaderValue::from_static("")),
-        ("spin-client-addr", text(&peer.to_string())?),
-    ];
-    for (name, value) in spin {
-        request.headers_mut().insert(HeaderName::from_static(name), value);
+/// Gives the request its full URI, and beside what the caller sent the headers by which Spin tells a component where it
+/// was called. Like Spin, it takes text alone in headers.
+fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketAddr) -> Result<(), String> {
+    let text = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).map(str::to_owned);
+    for (name, value) in request.headers() {
+        text(value).map_err(|error| format!("the header {name} is no text: {error}"))?;
     }
-    *request.uri_mut() = full;
+    let host = request.headers().get(header::HOST).and_then(|host| text(host).ok());
+    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let told = [
+        ("spin-path-info", path.path().to_owned()),
+        ("spin-full-url", format!("http://{}{path}", host.as_deref().unwrap_or("localhost"))),
+        ("spin-matched-route", EVERY_PATH.to_owned()),
+        ("spin-base-path", "/".to_owned()),
+        ("spin-raw-component-route", EVERY_PATH.to_owned()),
+        ("spin-component-route", String::new()),
+        ("spin-client-addr", peer.to_string()),
+    ];
+    for (name, value) in told {
+        let value = HeaderValue::from_str(&value).map_err(|error| format!("no {name}: {error}"))?;
+        request.headers_mut().append(HeaderName::from_static(name), value);
+    }
+    let full = Uri::builder().scheme(Scheme::HTTP).authority(authority).path_and_query(path).build();
+    *request.uri_mut() = full.map_err(|error| error.to_string())?;
     Ok(())
 }
 
+/// Why it is not clear for whom a request is.
+#[derive(Debug)]
+struct Unclear(&'static str);
+
+impl fmt::Display for Unclear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for Unclear {}
+
 /// Takes the authority from the `Host` header or the request line; where both are given they must agree.
-fn authority(headers: &HeaderMap, uri: &Uri) -> Result<Authority, &'static str> {
+fn authority(headers: &HeaderMap, uri: &Uri) -> Result<Authority, Unclear> {
     let host = headers.get(header::HOST).map(|host| Authority::try_from(host.as_bytes()));
     match (host, uri.authority()) {
-        (Some(Err(_)), _) => Err("the Host header is not an authority"),
+        (Some(Err(_)), _) => Err(Unclear("the Host header is not an authority")),
         (Some(Ok(host)), Some(authority)) if host != *authority => {
-            Err("the Host header and the request line differ")
+            Err(Unclear("the Host header and the request line differ"))
         }
         (Some(Ok(host)), _) => Ok(host),
         (None, Some(authority)) => Ok(authority.clone()),
-        (None, None) => Err("the Host header is missing"),
+        (None, None) => Err(Unclear("the Host header is missing")),
     }
 }
 

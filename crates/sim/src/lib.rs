@@ -14,6 +14,7 @@
 //! - [`google`] issues and checks tokens: published keys, token endpoint, metadata server.
 //! - [`gate`] lets parties ask their callers for such tokens.
 //! - [`watchlist`] is the configuration that the orchestrator reads its tickers from.
+//! - [`relay`] stands before a server and counts the packets of requests.
 //! - [`stack`] puts all of them together.
 //!
 //! Nothing here listens or calls outside 127.0.0.1, and no process outlives the one that started it.
@@ -32,6 +33,7 @@ pub mod orchestrator;
 mod ports;
 mod process;
 pub mod providers;
+pub mod relay;
 pub mod scheduler;
 mod server;
 pub mod stack;

@@ -34,23 +34,16 @@ impl tower_service::Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         // Read here, while still inside the request's task: the pool may finish the connection in a task of its own.
         let timeout = CONNECT_TIMEOUT.get();
-        Box::pin(async move {
-            let stream =
-                tokio::time::timeout(timeout, connect(&uri)).await.map_err(|_| ConnectError::Timeout)??;
-            Ok(TokioIo::new(stream))
-        })
+        Box::pin(async move { connect(&uri, timeout).await.map(TokioIo::new) })
     }
 }
 
-async fn connect(uri: &Uri) -> Result<TcpStream, ConnectError> {
+/// As Spin does it, the time that the look-up of the name takes is not bounded, and Nagle's algorithm stays on: what a
+/// component sends in two pieces then takes as long here as there.
+async fn connect(uri: &Uri, timeout: Duration) -> Result<TcpStream, ConnectError> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let port = uri.port_u16().unwrap_or(80);
-    let addresses: Vec<_> = lookup_host((host, port)).await.map_err(|_| ConnectError::NameUnknown)?.collect();
-    if addresses.is_empty() {
-        return Err(ConnectError::NameUnknown);
-    }
-    let stream = TcpStream::connect(addresses.as_slice()).await?;
-    // Requests are written whole, so waiting for more to send would only add latency.
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    let addresses: Vec<_> = lookup_host((host, port)).await.map_err(|_| ConnectError::NoAddress)?.collect();
+    let connection = tokio::time::timeout(timeout, TcpStream::connect(addresses.as_slice()));
+    Ok(connection.await.map_err(|_| ConnectError::Timeout)??)
 }

@@ -2,6 +2,10 @@
 
 mod binary;
 mod outbound;
+mod parity;
+mod pieces;
 mod serve;
+mod subject;
 mod support;
+mod together;
 mod world;

@@ -5,36 +5,10 @@ use std::time::Duration;
 
 use host::{Host, Reuse};
 
-use crate::support::{Lines, exchange, folder, get, host, manifest};
+use crate::support::{Lines, folder, get, host, manifest};
 
 /// Spin's bounds, with instances that also stay through a slow test.
 const PATIENT: Reuse = Reuse { concurrency: 16, total: 128, idle_timeout: Duration::from_mins(1) };
-
-#[tokio::test]
-async fn component_sees_the_full_uri_and_spins_headers() {
-    let host = host().start().await.unwrap();
-    let (status, seen) = get(host.addr, "/seen?a=1", &[("x-mine", "m"), ("spin-full-url", "forged")]).await;
-    assert_eq!(status, 200);
-    let url = format!("{}/seen?a=1", host.url());
-    assert!(seen.starts_with(&format!("{url} ")), "{seen}");
-    for part in [
-        format!("\"spin-full-url\": \"{url}\""),
-        "\"spin-path-info\": \"/seen\"".into(),
-        "\"spin-client-addr\": \"127.0.0.1:".into(),
-        "\"x-mine\": \"m\"".into(),
-    ] {
-        assert!(seen.contains(&part), "{part} in {seen}");
-    }
-    assert!(!seen.contains("forged"), "{seen}");
-}
-
-#[tokio::test]
-async fn variables_are_the_components_own() {
-    let host = host().variable("name", "you").start().await.unwrap();
-    assert_eq!(get(host.addr, "/variable/greeting", &[]).await.1, "Ok(\"hello you\")");
-    assert!(get(host.addr, "/variable/name", &[]).await.1.contains("Undefined"));
-    assert!(get(host.addr, "/variable/No", &[]).await.1.contains("InvalidName"));
-}
 
 #[tokio::test]
 async fn two_apps_in_one_process_keep_apart() {
@@ -117,15 +91,6 @@ async fn host_answers_for_itself_under_the_well_known_path() {
     assert_eq!(get(host.addr, "/.well-known/spin/health", &[]).await, (200, "OK".into()));
     assert_eq!(get(host.addr, "/.well-known/spin/other", &[]).await.0, 404);
     assert_eq!(host.stats().instances_created, 0);
-}
-
-#[tokio::test]
-async fn requests_without_a_clear_authority_are_refused() {
-    let host = host().start().await.unwrap();
-    for request in ["GET / HTTP/1.0\r\n\r\n", "GET http://a/ HTTP/1.0\r\nhost: b\r\n\r\n"] {
-        let response = exchange(host.addr, request).await;
-        assert!(response.starts_with("HTTP/1.0 400"), "{request:?}: {response}");
-    }
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use host::Host;
 use host::log::Log;
-use host::{Host, RunningHost};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -96,8 +96,12 @@ pub(crate) struct Lines(Arc<Mutex<String>>);
 
 impl Lines {
     pub(crate) fn log(&self) -> Log {
-        let Self(text) = self.clone();
-        Log::to(move |line| text.lock().unwrap().push_str(&String::from_utf8_lossy(line)))
+        let lines = self.clone();
+        Log::to(move |line| lines.push(line))
+    }
+
+    pub(crate) fn push(&self, line: &[u8]) {
+        self.0.lock().unwrap().push_str(&String::from_utf8_lossy(line));
     }
 
     pub(crate) fn text(&self) -> String {
@@ -126,9 +130,9 @@ pub(crate) async fn exchange(addr: SocketAddr, request: &str) -> String {
 }
 
 /// Lets the guest fetch from `url` and returns what it says about that.
-pub(crate) async fn fetch(host: &RunningHost, url: &str, timeouts: &[(&str, &str)]) -> String {
+pub(crate) async fn fetch(addr: SocketAddr, url: &str, timeouts: &[(&str, &str)]) -> String {
     let headers = [&[("x-url", url)], timeouts].concat();
-    let (status, body) = get(host.addr, "/fetch", &headers).await;
+    let (status, body) = get(addr, "/fetch", &headers).await;
     assert_eq!(status, 200, "{body}");
     body
 }

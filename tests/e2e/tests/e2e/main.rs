@@ -30,3 +30,4 @@ mod ticks;
 mod trace;
 mod trust;
 mod watchlist;
+mod wire;

@@ -20,7 +20,7 @@ pub(super) fn check(stage: &Stage) {
     let few = scenario.poison.len() < 5 || scenario.poison.len() * 5 <= scenario.tickers.len();
     if few && !scenario.storms.iter().any(super::super::storm::Storm::hits_provider) {
         for (id, document) in stage.store().collection(&stage.database, "ingestion_breakers") {
-            let opened = document.fields.get("transitions/open").map(to_plain).unwrap_or(Json::Null);
+            let opened = document.fields.get("transitions/open").map_or(Json::Null, to_plain);
             if !opened.is_null() {
                 stage.accuse(format!("the breaker of {id} has opened {opened} times because of bad tickers"));
             }

@@ -1,9 +1,14 @@
 //! A component that does what each request asks of it, so that the host's tests see the host from inside.
 //!
 //! `/seen` answers with the URI and headers of the request, `/variable/NAME` with a variable, `/sleep/MS` later,
-//! `/trap` never, and `/fetch` with what came of a request to the URL in the header `x-url`, under the time-outs in
-//! `x-connect-ms`, `x-first-byte-ms` and `x-between-bytes-ms`.
+//! `/trap` never, `/length` with a text whose length it tells, and `/fetch` with what came of a request to the URL in the header `x-url`, under the time-outs in
+//! `x-connect-ms`, `x-first-byte-ms` and `x-between-bytes-ms`. For `/post` see [`post`].
 #![cfg(target_family = "wasm")]
+
+// What the component sends with: looked at here, where one request after another can be asked for.
+#[path = "../../../../../src/spin/outgoing.rs"]
+mod outgoing;
+mod post;
 
 use std::time::Duration;
 
@@ -17,11 +22,13 @@ use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 async fn handle(request: Request) -> http::Response<String> {
     let path = request.uri().path().to_owned();
     println!("{} {path}", request.method());
-    let text = match path.trim_start_matches('/').split_once('/').unwrap_or((&path[1..], "")) {
+    let mut response = http::Response::new(String::new());
+    *response.body_mut() = match path.trim_start_matches('/').split_once('/').unwrap_or((&path[1..], "")) {
         ("seen", _) => format!("{} {:?}", request.uri(), request.headers()),
         ("variable", name) => format!("{:?}", spin_sdk::variables::get(name).await),
         ("sleep", ms) => {
             spin_sdk::time::sleep(Duration::from_millis(ms.parse().unwrap_or_default())).await;
+            println!("slept {ms}");
             "slept".to_owned()
         }
         ("trap", _) => panic!("asked to trap"),
@@ -29,9 +36,15 @@ async fn handle(request: Request) -> http::Response<String> {
             Ok(text) => text,
             Err(code) => format!("failed: {code:?}"),
         },
+        ("post", way) => post::post(&request, way).await,
+        ("length", _) => {
+            let text = "the whole answer";
+            response.headers_mut().insert(http::header::CONTENT_LENGTH, text.len().into());
+            text.to_owned()
+        }
         _ => "hello".to_owned(),
     };
-    http::Response::new(text)
+    response
 }
 
 async fn fetch(request: &Request) -> Result<String, ErrorCode> {
