@@ -123,7 +123,7 @@ impl App {
                 Err(error) => Answer::Unavailable(error),
             }
         };
-        self.by_deadline(deadline, work).await.unwrap_or_else(|late| late)
+        self.by_deadline(deadline, Box::pin(work)).await.unwrap_or_else(|late| late)
     }
 
     /// Goes on with a run that is known; none where it is not.
@@ -136,7 +136,7 @@ impl App {
                 Err(error) => Some(Answer::Unavailable(error)),
             }
         };
-        self.by_deadline(self.config.run.deadline, work).await.unwrap_or_else(Some)
+        self.by_deadline(self.config.run.deadline, Box::pin(work)).await.unwrap_or_else(Some)
     }
 
     /// Ends what hangs on Firestore when the request's time is up, as if the instance had died: the run is
