@@ -10,6 +10,7 @@ pub mod resources;
 mod trigger;
 pub mod watchlist;
 pub mod words;
+mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +25,7 @@ pub use counts::Counts;
 pub use resources::Resources;
 pub use trigger::Trigger;
 pub use watchlist::WatchlistProblems;
+pub use work::{Work, merged};
 
 /// How a run stands.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -59,27 +61,6 @@ impl Status {
     pub fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Partial)
     }
-}
-
-/// Tickers that one endpoint still has to be asked for. No tickers: the endpoint knows none.
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Work {
-    pub endpoint: String,
-    pub tickers: Vec<Ticker>,
-    /// The parts of each ticker's answer that are missing still; none means all of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub parts: Vec<String>,
-    /// Why it was put off, if it was tried.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// How many attempts of the run have put it off because the provider failed on it.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub tries: u32,
-}
-
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 /// A ticker that failed for good at one endpoint.
@@ -264,22 +245,6 @@ fn distinct(tickers: &mut dyn Iterator<Item = &Ticker>) -> usize {
     let mut distinct = BTreeSet::new();
     distinct.extend(tickers);
     distinct.len()
-}
-
-/// Joins work that has the same endpoint and the same past, in the order in which it appears.
-pub fn merged(works: Vec<Work>) -> Vec<Work> {
-    let mut merged: Vec<Work> = Vec::new();
-    for work in works {
-        let same = |into: &&mut Work| {
-            (&into.endpoint, &into.parts, &into.reason, into.tries)
-                == (&work.endpoint, &work.parts, &work.reason, work.tries)
-        };
-        match merged.iter_mut().find(same) {
-            Some(into) => into.tickers.extend(work.tickers),
-            None => merged.push(work),
-        }
-    }
-    merged
 }
 
 #[cfg(test)]

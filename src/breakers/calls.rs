@@ -59,12 +59,11 @@ impl Breakers {
     /// Takes `owner`, and who is dead, off the list, and notes how its calls went; to be committed with the end of its
     /// attempt.
     pub fn farewell(&self, provider: Provider, owner: &str, trends: &[Trend]) -> Write {
-        let now = self.now(provider);
         let mut gone = vec![owner.to_owned()];
         let mut write = Write::merge(self.document(provider), fields([]));
         self.with(provider, |cell| {
             cell.registered.retain(|registered| registered.owner != owner);
-            let alive = Slots::new(cell.state.entries.clone(), now);
+            let alive = Slots::new(cell.state.entries.clone(), cell.as_of);
             let dead = cell.state.entries.iter().filter(|entry| alive.share(&entry.owner, 1).is_none());
             gone.extend(dead.map(|entry| entry.owner.clone()));
             for trend in trends {
@@ -87,13 +86,13 @@ impl Breakers {
 
     /// What `owner` may do, by the copy of this instance; none where it is not on the list, or counts as dead.
     pub fn share(&self, provider: Provider, owner: &str, limit: usize) -> Option<Share> {
-        let (now, instant, lease) = (self.now(provider), self.inner.world.clock.instant(), self.inner.lease);
+        let (instant, lease) = (self.inner.world.clock.instant(), self.inner.lease);
         self.with(provider, |cell| {
             let own = cell.registered.iter().find(|registered| registered.owner == owner)?;
             if instant.since(own.renewed) >= lease {
                 return None;
             }
-            let share = slots(cell, owner, own.calls, now).share(owner, limit)?;
+            let share = slots(cell, owner, own.calls).share(owner, limit)?;
             Some(Share { calls: share.calls.min(own.calls), ..share })
         })
     }
@@ -140,13 +139,14 @@ impl Breakers {
     }
 }
 
-/// The list as the instance has it, with what the run knows of itself.
-fn slots(cell: &Cell, owner: &str, calls: usize, now: chrono::DateTime<chrono::Utc>) -> Slots {
+/// The list as the instance has it, with what the run knows of itself. Who was alive when it was read counts as alive
+/// until it is read again: an old copy cannot tell who has died since.
+fn slots(cell: &Cell, owner: &str, calls: usize) -> Slots {
     let mut entries = cell.state.entries.clone();
     for entry in entries.iter_mut().filter(|entry| entry.owner == owner) {
         entry.calls = entry.calls.min(calls);
         // Its own lease it judges by its own clock.
-        entry.renewed = entry.renewed.max(now);
+        entry.renewed = entry.renewed.max(cell.as_of);
     }
-    Slots::new(entries, now)
+    Slots::new(entries, cell.as_of)
 }

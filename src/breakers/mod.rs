@@ -50,6 +50,8 @@ struct Cell {
     /// When the stored state last changed; none while there is no document.
     update_time: Option<DateTime<Utc>>,
     read_at: Option<Instant>,
+    /// Firestore's time at which the copy was true.
+    as_of: DateTime<Utc>,
     /// How far Firestore's clock is ahead of this instance's.
     ahead: TimeDelta,
     /// Until when this instance holds back its calls, whether or not that is stored yet.
@@ -137,7 +139,8 @@ impl Breakers {
             Ok(document) => {
                 cell.update_time = document.as_ref().map(|document| document.update_time);
                 cell.state = document.as_ref().map(State::from_document).unwrap_or_default();
-                cell.ahead = document.map_or(cell.ahead, |document| document.read_time - now);
+                cell.ahead = document.as_ref().map_or(cell.ahead, |document| document.read_time - now);
+                cell.as_of = document.map_or(cell.as_of, |document| document.read_time);
                 cell.read_at = Some(read_at);
                 Ok(())
             }

@@ -40,7 +40,10 @@ impl Execution<'_> {
             return self.put_off.push(batch.into_work(Some(fault.words)));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
-        if batch.failed_alone >= 2 && batch.tries >= TRIES_MAX && answered > 0 {
+        // An attempt may be too short to wait for a second silence.
+        let enough = batch.failed_alone >= 2
+            || (batch.failed_alone == 1 && fault.class == Class::Timeout && batch.tries >= 2 * TRIES_MAX);
+        if enough && batch.tries >= TRIES_MAX && answered > 0 {
             // It has failed in attempt after attempt, in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }

@@ -85,6 +85,9 @@ pub(super) enum Poison {
     Garbage,
 }
 
+/// Most tickers of a world on which a service hangs.
+const HANGING_MAX: usize = 3;
+
 const POISONS: [Poison; 7] = [
     Poison::Rejected,
     Poison::Crash,
@@ -148,7 +151,10 @@ impl Scenario {
         let of_one_kind = dice.chance(50).then(|| dice.pick(&POISONS));
         let kind = || of_one_kind.unwrap_or_else(|| dice.pick(&POISONS));
         let poison = (0..poisoned).map(|_| (tickers[dice.below(tickers.len())].clone(), kind()));
-        let poison: BTreeMap<_, _> = poison.collect();
+        let mut poison: BTreeMap<_, _> = poison.collect();
+        // Each ticker on which a service hangs takes minutes: hundreds would take days.
+        let hanging = poison.values_mut().filter(|poison| **poison == Poison::Hang);
+        hanging.skip(HANGING_MAX).for_each(|poison| *poison = Poison::Crash);
         let is_paced = !is_big && dice.chance(15);
         let mut scenario = Self {
             poison,
