@@ -20,6 +20,8 @@ pub const RAW_LOGS: &str = "api_usage_logs";
 pub const REJECTED: &str = "rejected_records";
 /// Collection of the run ledger.
 pub const RUNS: &str = "ingestion_runs";
+/// Collection of the breakers, of who may call, and of the probes.
+pub const BREAKERS: &str = "ingestion_breakers";
 /// Collection of the statistics.
 pub const STATISTICS: &str = "ingestion_statistics";
 
