@@ -93,6 +93,7 @@ impl App {
             config.collections.breakers.clone(),
             config.breaker,
             config.run.lease,
+            config.call.limit_window,
         );
         let ramp = config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp))));
         Self {

@@ -26,7 +26,7 @@ pub use stored::StoredBreaker;
 /// How long a copy of the shared state is trusted.
 pub const FRESH: Duration = Duration::from_secs(5);
 /// The same while a run waits for others to let it call.
-const FRESH_WAITING: Duration = Duration::from_secs(1);
+const FRESH_WAITING: Duration = Duration::from_millis(250);
 
 /// All breakers; cheap to clone.
 #[derive(Clone)]
@@ -40,6 +40,8 @@ struct Inner {
     collection: String,
     config: BreakerConfig,
     lease: Duration,
+    /// How long a provider's minute is.
+    minute: Duration,
     cells: Mutex<[Cell; 4]>,
 }
 
@@ -67,9 +69,10 @@ impl Breakers {
         collection: String,
         config: BreakerConfig,
         lease: Duration,
+        minute: Duration,
     ) -> Self {
         let cells = Mutex::default();
-        Self { inner: Arc::new(Inner { firestore, world, collection, config, lease, cells }) }
+        Self { inner: Arc::new(Inner { firestore, world, collection, config, lease, minute, cells }) }
     }
 
     pub fn config(&self) -> &BreakerConfig {

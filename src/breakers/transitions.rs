@@ -111,7 +111,7 @@ impl Breakers {
     ) -> Result<(), FirestoreError> {
         let now = self.now(provider);
         let own = self.with(provider, |cell| {
-            cell.state.limit = cell.state.limit.hit(now, asked, reason, is_late);
+            cell.state.limit = cell.state.limit.hit(now, asked, self.inner.minute, reason, is_late);
             cell.state.limit.clone()
         });
         let wait = own.left(now);

@@ -22,12 +22,9 @@ pub(super) struct Complaints {
     pub window: Duration,
     /// To be tried again.
     pub transient: Troubled,
-    /// To be asked once more, each alone.
+    /// To be asked once more.
     pub unclear: Vec<Ticker>,
 }
-
-/// So many errors in one answer that nobody understands are no matter of single tickers, if they are most of it.
-const MANY: usize = 5;
 
 impl Troubled {
     fn add(&mut self, ticker: Ticker, reason: String) {
@@ -42,7 +39,6 @@ impl Complaints {
     /// Sorts the complaints. An error that nobody understands counts where the ticker was asked for once more already.
     pub(super) fn sort(provider: Provider, complaints: Vec<(Ticker, String)>, batch: &Batch) -> Self {
         let is_last_word = batch.origin == Origin::OnceMore;
-        let asked = batch.tickers.len();
         let mut sorted = Self::default();
         let mut unclear = Vec::new();
         for (ticker, reason) in complaints {
@@ -60,16 +56,10 @@ impl Complaints {
                 Trouble::Transient => sorted.transient.add(ticker, reason),
                 Trouble::Permanent => sorted.failed.push((ticker, reason)),
                 Trouble::Unknown if is_last_word => sorted.failed.push((ticker, reason)),
-                Trouble::Unknown => unclear.push((ticker, reason)),
+                Trouble::Unknown => unclear.push(ticker),
             }
         }
-        if unclear.len() >= MANY && unclear.len() * 2 > asked {
-            for (ticker, reason) in unclear {
-                sorted.transient.add(ticker, reason);
-            }
-        } else {
-            sorted.unclear = unclear.into_iter().map(|(ticker, _)| ticker).collect();
-        }
+        sorted.unclear = unclear;
         sorted
     }
 }
@@ -105,13 +95,6 @@ mod tests {
         let words = ["error 404: unknown", "Per-minute rate limit (50) exceeded", "Request failed: ", "odd"];
         assert_eq!(check(&words, 50, false), [1, 1, 1, 1]);
         assert_eq!(check(&words, 50, true), [2, 1, 1, 0], "asked once more already");
-    }
-
-    #[test]
-    fn what_nobody_understands_of_most_tickers_is_the_providers_trouble() {
-        assert_eq!(check(&["odd"; 5], 6, false), [0, 0, 5, 0]);
-        assert_eq!(check(&["odd"; 5], 50, false), [0, 0, 0, 5]);
-        assert_eq!(check(&["odd"; 2], 2, false), [0, 0, 0, 2]);
     }
 
     #[test]

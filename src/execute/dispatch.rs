@@ -233,9 +233,10 @@ impl Execution<'_> {
         let provider = self.run.provider();
         let left = self.deadline.until_soft(now);
         let paused = self.app.breakers.paused(provider);
-        let is_enough = self.app.breakers.limit(provider).in_row >= IN_ROW_MAX && !paused.is_zero();
+        let limit = self.app.breakers.limit(provider);
+        let is_enough = limit.in_row >= IN_ROW_MAX && !paused.is_zero();
         if paused >= left || is_enough {
-            return Some(Stop::Paused { retry_after: paused });
+            return Some(Stop::Paused { retry_after: paused, reason: limit.reason.unwrap_or_default() });
         }
         let idle = self.calls.is_empty() && self.writer.is_idle();
         if idle && self.queue.wait(now, |_| true).is_some_and(|wait| wait >= left) {

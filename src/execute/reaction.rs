@@ -19,6 +19,9 @@ use crate::provider::answer::{Harvest, Partly};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
 
+/// So many errors in one answer that nobody understands are no matter of single tickers, if they are most of it.
+const MANY: usize = 5;
+
 impl Execution<'_> {
     pub(super) fn on_called(&mut self, called: Called) {
         self.calling.retain(|flight| flight.number != called.number);
@@ -44,8 +47,8 @@ impl Execution<'_> {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
         counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
-        // Without a token nothing went out: it says nothing of the provider.
-        if read.as_ref().is_err_and(|fault| fault.class == Class::Token) {
+        // Without a token nothing went out, and a limit that is used up is no illness: neither says how the provider is.
+        if read.as_ref().is_err_and(|fault| matches!(fault.class, Class::Token | Class::RateLimited)) {
             return;
         }
         let error = read.as_ref().err().map(|fault| fault.words.as_str());
@@ -130,10 +133,14 @@ impl Execution<'_> {
         }
     }
 
-    /// An error that nobody understands may be bad luck: each ticker is asked for once more, alone.
+    /// An error that nobody understands may be bad luck: each ticker is asked for once more, alone. Where it is most of
+    /// the batch, all are asked once more together: it is no matter of single tickers, and calls cost.
     fn ask_once_more(&mut self, batch: &Batch, tickers: Vec<Ticker>) {
-        for ticker in tickers {
-            let again = Batch { attempt: 0, origin: Origin::OnceMore, ..batch.of(vec![ticker]) };
+        let together = tickers.len() >= MANY && tickers.len() * 2 > batch.tickers.len();
+        let pieces: Vec<Vec<Ticker>> =
+            if together { vec![tickers] } else { tickers.into_iter().map(|ticker| vec![ticker]).collect() };
+        for tickers in pieces {
+            let again = Batch { attempt: 0, origin: Origin::OnceMore, ..batch.of(tickers) };
             let again = Batch { attempts_max: self.app.config.call.max_attempts, ..again };
             if self.is_held(batch.endpoint) || self.stop.is_some() {
                 self.put_off.push(again.into_work(None));

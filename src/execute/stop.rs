@@ -17,7 +17,7 @@ pub enum Stop {
     /// The provider answered none of the tickers, and they were too few to say that it is down.
     Unanswered { retry_after: Duration, reason: String },
     /// The provider's limit is used up for longer than this request lasts, or again and again.
-    Paused { retry_after: Duration },
+    Paused { retry_after: Duration, reason: String },
     /// The provider does not accept us.
     Unauthorized { words: String },
     /// Documents cannot be stored.
@@ -35,8 +35,11 @@ impl Stop {
             Self::Deadline => "the time of this request is used up".to_owned(),
             Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
             Self::Unanswered { reason, .. } => reason.clone(),
-            Self::Paused { retry_after } => {
-                format!("the provider's limit is used up: it is called again in {} s", retry_after.as_secs())
+            Self::Paused { retry_after, reason } => {
+                format!(
+                    "the provider's limit is used up ({reason}): it is called again in {} s",
+                    retry_after.as_secs()
+                )
             }
             Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
             Self::Storage { reason } => format!("not all could be stored: {reason}"),
@@ -51,7 +54,7 @@ impl Stop {
             Self::Deadline => RETRY_SOON,
             Self::Breaker { retry_after, .. }
             | Self::Unanswered { retry_after, .. }
-            | Self::Paused { retry_after } => *retry_after,
+            | Self::Paused { retry_after, .. } => *retry_after,
             Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => {
                 RETRY_LATER
             }

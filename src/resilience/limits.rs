@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// First pause where the provider does not say how long; doubles while it goes on asking for less.
-pub const PAUSE_FIRST: Duration = Duration::from_secs(15);
 /// Longest pause of that kind.
 pub const PAUSE_MAX: Duration = Duration::from_secs(3600);
 /// Times in a row that a provider may ask for less before the attempt ends.
@@ -31,12 +29,21 @@ impl Limit {
     }
 
     /// After a call that was refused for its limit. `asked` is what the provider said, or the window that its words
-    /// name; `is_late` says that the call went out before the present pause began, so that it tells nothing new.
+    /// name; `minute` is how long a provider's minute is: a quarter of it is the first pause where nobody says how long,
+    /// which doubles while the provider goes on asking for less. `is_late` says that the call went out before the
+    /// present pause began, so that it tells nothing new.
     #[must_use]
-    pub fn hit(&self, now: DateTime<Utc>, asked: Option<Duration>, reason: &str, is_late: bool) -> Self {
+    pub fn hit(
+        &self,
+        now: DateTime<Utc>,
+        asked: Option<Duration>,
+        minute: Duration,
+        reason: &str,
+        is_late: bool,
+    ) -> Self {
         let in_row = if is_late { self.in_row.max(1) } else { self.in_row.saturating_add(1) };
         let doublings = in_row.saturating_sub(1).min(16);
-        let growing = PAUSE_FIRST.saturating_mul(1 << doublings).min(PAUSE_MAX);
+        let growing = (minute / 4).saturating_mul(1 << doublings).min(PAUSE_MAX);
         // The first time the provider's word is enough; after that it was not.
         let pause = match asked {
             Some(asked) if in_row <= 1 => asked.min(ASKED_MAX),
@@ -52,6 +59,8 @@ impl Limit {
 mod tests {
     use super::*;
 
+    const MINUTE: Duration = Duration::from_secs(60);
+
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 0).unwrap()
     }
@@ -66,7 +75,7 @@ mod tests {
         let mut pauses = Vec::new();
         let mut now = 0;
         for _ in 0..10 {
-            limit = limit.hit(at(now), None, "429", false);
+            limit = limit.hit(at(now), None, MINUTE, "429", false);
             pauses.push(seconds(&limit, now));
             now += 10_000;
         }
@@ -75,21 +84,21 @@ mod tests {
 
     #[test]
     fn what_the_provider_asks_for_is_obeyed() {
-        let limit = Limit::default().hit(at(0), Some(Duration::from_secs(3600)), "daily", false);
+        let limit = Limit::default().hit(at(0), Some(Duration::from_secs(3600)), MINUTE, "daily", false);
         assert_eq!(seconds(&limit, 0), 3600);
         assert_eq!(seconds(&limit, 4000), 0);
-        let moment = Limit::default().hit(at(0), Some(Duration::ZERO), "429", false);
+        let moment = Limit::default().hit(at(0), Some(Duration::ZERO), MINUTE, "429", false);
         assert_eq!(seconds(&moment, 0), 0);
-        let again = moment.hit(at(0), Some(Duration::ZERO), "429", false);
+        let again = moment.hit(at(0), Some(Duration::ZERO), MINUTE, "429", false);
         assert_eq!(seconds(&again, 0), 30, "it was not enough");
-        let absurd = Limit::default().hit(at(0), Some(Duration::MAX), "429", false);
+        let absurd = Limit::default().hit(at(0), Some(Duration::MAX), MINUTE, "429", false);
         assert_eq!(seconds(&absurd, 0), 86_400);
     }
 
     #[test]
     fn calls_that_were_on_their_way_already_do_not_lengthen_it() {
-        let first = Limit::default().hit(at(0), None, "429", false);
-        let late = first.hit(at(1), None, "429", true);
+        let first = Limit::default().hit(at(0), None, MINUTE, "429", false);
+        let late = first.hit(at(1), None, MINUTE, "429", true);
         assert_eq!((late.in_row, seconds(&late, 1)), (1, 15));
     }
 }

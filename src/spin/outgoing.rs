@@ -50,7 +50,9 @@ impl Body {
     /// is read. Dropped in the middle, as every call can be, both halves end: the host sees the body break off and
     /// gives up the connection.
     ///
-    /// Between the two stands as little as can be: where the host has a thread to spare, it may take the head at once.
+    /// The head first, and between the two as little as can be: a host with a thread to spare takes the head at once, while
+    /// a write that finds the head handed over is done at once. (The other way round the write waits for the end of this
+    /// turn: with eight calls at once, 30 of 100 requests left in pieces on Spin; so, 1 in 100 does.)
     pub(super) async fn beside<T>(self, exchange: impl Future<Output = T>) -> T {
         let BodyWriter { mut stream_writer, result_writer, .. } = self.writer;
         let write = async {

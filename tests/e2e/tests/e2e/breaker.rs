@@ -13,6 +13,9 @@ const PRICES: &str = "tiingo-daily-prices";
 const INDICES: &str = "tiingo-daily-prices-indices";
 const QUOTES: &str = "finnhub-quote-portfolio";
 
+/// Calls that a provider which is down gets until its breaker opens.
+const CALLS: usize = 4 + 5;
+
 /// A breaker that opens after four failures, for `seconds`; calls of one ticker, one after the other.
 async fn system(seconds: &str) -> Stack {
     let settings = [
@@ -41,7 +44,11 @@ async fn stored(stack: &Stack, position: &str) -> serde_json::Value {
 async fn opened(stack: &Stack) {
     stack.providers.tiingo().fault(Fault::status(503).detail("overloaded"));
     let reply = expect(&stack.orchestrator, &tick(PRICES), 503).await;
-    assert_eq!(stack.providers.tiingo().journal().count(), 4, "no call after the fourth failure");
+    assert_eq!(
+        stack.providers.tiingo().journal().count(),
+        CALLS,
+        "four failures raise the doubt, five single tickers settle it"
+    );
     assert_eq!(reply.body["data"]["tickers_pending"], 12);
     let message = reply.body["message"].as_str().expect("a message");
     assert!(message.contains("breaker") && message.contains("overloaded"), "{message}");
@@ -57,7 +64,7 @@ async fn an_open_breaker_answers_at_once_and_other_providers_go_on() {
         let reply = expect(&stack.orchestrator, &request, 503).await;
         assert!((500..=600).contains(&retry_after(&reply)), "{:?}", reply.headers);
     }
-    assert_eq!(stack.providers.tiingo().journal().count(), 4, "nobody calls through an open breaker");
+    assert_eq!(stack.providers.tiingo().journal().count(), CALLS, "nobody calls through an open breaker");
     expect(&stack.orchestrator, &tick(QUOTES), 200).await;
 }
 
@@ -75,7 +82,7 @@ async fn after_its_time_one_probe_closes_it() {
     assert_eq!((last.status, &last.body["status"]), (200, &json!("ok")), "{:#}", last.body);
     for reply in refused {
         assert_eq!(
-            reply.body["data"]["calls"], 4,
+            reply.body["data"]["calls"], CALLS,
             "the request that probes goes on to the end: {:#}",
             reply.body
         );
@@ -103,10 +110,10 @@ async fn a_probe_that_fails_opens_it_for_twice_as_long() {
     assert!((900..=1_100).contains(&lasts(&first)), "{first:#}");
     e2e::system::wait_until("a probe has gone out", async || {
         expect(&stack.orchestrator, &tick(PRICES), 503).await;
-        tiingo.journal().count() > 4
+        tiingo.journal().count() > CALLS
     })
     .await;
-    assert_eq!(tiingo.journal().count(), 5, "one probe, no more");
+    assert_eq!(tiingo.journal().count(), CALLS + 3, "one probe of three tickers, no more");
     let second = stored(&stack, "open").await;
     assert_eq!(second["openings"], 2);
     assert!((1_900..=2_100).contains(&lasts(&second)), "{second:#}");
@@ -144,7 +151,7 @@ async fn another_instance_sees_it_open() {
     let second = another(&stack, &[]).await;
     let reply = expect(&second, &tick(INDICES), 503).await;
     assert!((500..=600).contains(&retry_after(&reply)), "{:?}", reply.headers);
-    assert_eq!(stack.providers.tiingo().journal().count(), 4);
+    assert_eq!(stack.providers.tiingo().journal().count(), CALLS);
 }
 
 #[tokio::test]

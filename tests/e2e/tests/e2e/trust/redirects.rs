@@ -22,8 +22,8 @@ async fn a_providers_redirect_is_a_failure() {
     let stack = start(Watchlist::new(5, 5).without_indices(), &[]).await;
     let other = format!("{}/fetch", stack.providers.finnhub().url());
     stack.providers.tiingo().fault(Fault::redirect(other));
-    let reply = expect(&stack.orchestrator, &tick(PRICES), 502).await;
-    let reason = reply.body["data"]["tickers_failed"].to_string();
+    let reply = expect(&stack.orchestrator, &tick(PRICES), 503).await;
+    let reason = reply.body.to_string();
     assert!(reason.contains("307: a redirect, which is not followed"), "{reason}");
     assert_not_followed(&stack);
 }
