@@ -99,8 +99,11 @@ pub fn as_stored(mut record: Value, run_id: &str) -> Value {
 pub async fn assert_raw_logs(stack: &Stack) {
     let mut calls: Vec<_> = stack.providers.all().iter().flat_map(|p| p.journal().calls()).collect();
     let mut logs = list(&stack.db, RAW_LOGS).await;
-    // Those that name a status first: they fit fewer calls.
-    logs.sort_by_key(|log| log.fields["response"]["status_code"].is_null());
+    // Those that name a status first, and of these the whole answers: they fit fewer calls.
+    logs.sort_by_key(|log| {
+        let response = &log.fields["response"];
+        (response["status_code"].is_null(), response["error_flag"] == true)
+    });
     for log in logs {
         let kept = payload(&stack.db, RAW_LOGS, &log, "response").await;
         let place = calls.iter().position(|call| is_log_of(&log, call) && is_body_of(&kept, &log, call));
