@@ -64,7 +64,8 @@ impl Breakers {
     ) -> Result<bool, FirestoreError> {
         self.change(provider, |state, now| {
             let shared = state.endpoint(endpoint);
-            if shared.position == Position::HalfOpen && shared.prober.as_deref() == Some(prober) {
+            let is_ours = shared.prober.as_deref() == Some(prober) && shared.until > Some(now);
+            if shared.position == Position::HalfOpen && is_ours {
                 return Change::Keep(true);
             }
             if shared.admit(now) != Admission::Probe {
@@ -111,6 +112,8 @@ impl Breakers {
     ) -> Result<(), FirestoreError> {
         let now = self.now(provider);
         let own = self.with(provider, |cell| {
+            // Calls of other runs that went out beside the first refused one tell nothing new either.
+            let is_late = is_late || !cell.state.limit.left(now).is_zero();
             cell.state.limit = cell.state.limit.hit(now, asked, self.inner.minute, reason, is_late);
             cell.state.limit.clone()
         });

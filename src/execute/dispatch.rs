@@ -33,8 +33,12 @@ impl Execution<'_> {
             if !self.may_call(now) {
                 return;
             }
-            let Some(batch) = self.next_batch(now) else { return };
+            let Some(batch) = self.next_batch(now) else { break };
             self.send(batch);
+        }
+        // What looking for a call has brought about is told at once.
+        if !self.steps.is_empty() {
+            self.is_stepping(now);
         }
     }
 

@@ -30,7 +30,11 @@ impl Execution<'_> {
         self.on_failed(&called, &fault);
         let Called { mut batch, token, .. } = called;
         if batch.is_control() {
-            return;
+            return match fault.class {
+                Class::Unauthorized if token.is_some_and(|token| self.renews(token)) => {}
+                Class::Unauthorized => self.stop = Some(Stop::Unauthorized { words: fault.words }),
+                _ => {}
+            };
         }
         if fault.class != Class::Token {
             batch.has_failed = true;
@@ -96,6 +100,8 @@ impl Execution<'_> {
         if matches!(fault.class, Class::Unauthorized | Class::Token) {
             if let Some(lane) = self.lane(called.batch.endpoint) {
                 lane.is_probing = false;
+                // Asked again at once, it would be refused again at once.
+                lane.control_failed |= called.batch.is_control() && fault.class == Class::Token;
             }
             return;
         }
@@ -171,10 +177,12 @@ impl Execution<'_> {
         let tickers = batch.tickers.clone();
         if tickers.is_empty() {
             let again = Batch { attempt: batch.attempt.saturating_sub(1), ..batch };
-            return match self.stop {
-                Some(_) => self.put_off.push(again.into_work(Some(fault.words))),
-                None => self.queue.put_back(again),
-            };
+            if self.stop.is_some() || self.is_held(again.endpoint) {
+                self.put_off.push(again.into_work(Some(fault.words)));
+            } else {
+                self.queue.put_back(again);
+            }
+            return;
         }
         self.ask_again(&batch, tickers, &fault.words, false);
     }
@@ -209,9 +217,12 @@ impl Execution<'_> {
     /// provider's own words is believed where it is about few; a failure is not.
     pub(super) fn judge_without_control(&mut self, at: usize) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
-        let never_answered = lane.control.is_none();
+        let (never_answered, lane_failed) = (lane.control.is_none(), lane.control_failed);
         for Accused { batch, fault, .. } in std::mem::take(&mut lane.accused) {
-            if fault.class == Class::BadBatch && never_answered {
+            if lane_failed {
+                // The provider may be down just now: nobody is judged.
+                self.put_off.push(batch.into_work(Some(fault.words)));
+            } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
             } else {
                 self.postpone(batch, fault.class, &fault.words);

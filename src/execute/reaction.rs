@@ -30,16 +30,29 @@ impl Execution<'_> {
         self.count_call(&called, &read);
         let raw_log = called.raw_log(self.app, &self.run, &read);
         match read {
-            Ok(_) if called.batch.is_control() => {
+            Ok(harvest) if called.batch.is_control() => {
                 self.push_alone(&raw_log);
-                let control = called.batch.tickers.first().cloned();
-                self.on_answered(&called, control);
+                self.on_control(&called, harvest);
             }
             Ok(harvest) => self.on_harvest(&called, harvest, raw_log),
             Err(fault) => {
                 self.push_alone(&raw_log);
                 self.on_fault(called, fault);
             }
+        }
+    }
+
+    /// An answer about the control ticker shows that the provider is up, unless it tells of a limit or of a trouble of the
+    /// provider's own: the services put both into an answer.
+    fn on_control(&mut self, called: &Called, harvest: Harvest) {
+        let complaints = Complaints::sort(self.run.provider(), harvest.failed, &called.batch);
+        if !complaints.limited.tickers.is_empty() {
+            let renewal = self.limit_pause(complaints.window);
+            self.on_limited(called.number, Some(renewal), &complaints.limited.reason);
+        } else if complaints.transient.tickers.is_empty() {
+            self.on_answered(called, called.batch.tickers.first().cloned());
+        } else {
+            self.on_failed(called, &Fault::new(Class::Unavailable, complaints.transient.reason));
         }
     }
 

@@ -23,10 +23,11 @@ impl Execution<'_> {
             waits.push(self.checkpoint_wait(now));
         }
         if self.stop.is_none() && self.has_work() {
-            waits.push(self.deadline.until_soft(now));
+            let soft = self.deadline.until_soft(now);
+            let upkeep = self.next_upkeep.since(now);
             let paused = self.app.breakers.paused(provider);
             let queued = self.queue.wait(now, |_| true).unwrap_or_default();
-            waits.extend([paused, queued].into_iter().filter(|wait| !wait.is_zero()));
+            waits.extend([soft, upkeep, paused, queued].into_iter().filter(|wait| !wait.is_zero()));
             if paused.is_zero() && self.stepping.is_none() {
                 let is_waiting = self.share().is_none_or(|share| share.calls == 0);
                 waits.extend(is_waiting.then_some(SLEEP_WAITING));
