@@ -60,8 +60,8 @@ impl Execution<'_> {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
         counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
-        // Without a token nothing went out: it says nothing of the provider.
-        if read.as_ref().is_err_and(|fault| fault.class == Class::Token) {
+        // Without a token nothing went out, and a limit that is used up is no illness: neither says how the provider is.
+        if read.as_ref().is_err_and(|fault| matches!(fault.class, Class::Token | Class::RateLimited)) {
             return;
         }
         let error = read.as_ref().err().map(|fault| fault.words.as_str());

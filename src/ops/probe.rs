@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
-use crate::job::{CATALOGUE, Provider};
+use crate::job::{CATALOGUE, Provider, Trouble};
 use crate::ledger::summary::RunSummary;
 use crate::ports::{OutboundRequest, millis};
 use crate::provider::envelope::failure_words;
@@ -47,7 +47,7 @@ pub struct ProbeResult {
     pub latency_ms: u64,
     /// None where no answer came.
     pub status_code: Option<u16>,
-    /// None where it is well.
+    /// None where it is well, or where only its limit is used up.
     pub error: Option<String>,
 }
 
@@ -185,7 +185,7 @@ async fn ask(app: &App, provider: Provider) -> ProbeResult {
     }
 }
 
-/// The status and, where it is not good, the service's words.
+/// The status and, where it is not good, the service's words. A service whose limit is used up works.
 async fn exchange(app: &App, provider: Provider) -> Result<(u16, Option<String>), String> {
     let base_url = &app.config.provider(provider).base_url;
     let (mut headers, mut secret) = (HeaderMap::new(), None);
@@ -207,8 +207,12 @@ async fn exchange(app: &App, provider: Provider) -> Result<(u16, Option<String>)
     let answer = app.world.send(request).await.map_err(|error| error.to_string())?;
     let status = answer.status.as_u16();
     let body = secret.map_or(answer.body.clone(), |token| redact::secret(answer.body, token.secret.expose()));
-    let error = (!answer.status.is_success()).then(|| format!("{status}: {}", failure_words(&body)));
-    Ok((status, error))
+    if answer.status.is_success() {
+        return Ok((status, None));
+    }
+    let words = failure_words(&body);
+    let limited = matches!(provider.trouble(&words), Trouble::Limited(_));
+    Ok((status, (!limited).then(|| format!("{status}: {words}"))))
 }
 
 #[cfg(test)]

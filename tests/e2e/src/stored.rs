@@ -20,6 +20,8 @@ pub const RAW_LOGS: &str = "api_usage_logs";
 pub const REJECTED: &str = "rejected_records";
 /// Collection of the run ledger.
 pub const RUNS: &str = "ingestion_runs";
+/// Collection of the breakers, of who may call, and of the probes.
+pub const BREAKERS: &str = "ingestion_breakers";
 /// Collection of the statistics.
 pub const STATISTICS: &str = "ingestion_statistics";
 
@@ -97,12 +99,11 @@ pub fn as_stored(mut record: Value, run_id: &str) -> Value {
 pub async fn assert_raw_logs(stack: &Stack) {
     let mut calls: Vec<_> = stack.providers.all().iter().flat_map(|p| p.journal().calls()).collect();
     let mut logs = list(&stack.db, RAW_LOGS).await;
-    // Those that fit fewer calls first: whole answers, then what arrived of others, then those without a status.
-    let loose = |log: &Doc| {
+    // Those that name a status first, and of these the whole answers: they fit fewer calls.
+    logs.sort_by_key(|log| {
         let response = &log.fields["response"];
         (response["status_code"].is_null(), response["error_flag"] == true)
-    };
-    logs.sort_by_key(loose);
+    });
     for log in logs {
         let kept = payload(&stack.db, RAW_LOGS, &log, "response").await;
         let place = calls.iter().position(|call| is_log_of(&log, call) && is_body_of(&kept, &log, call));

@@ -105,3 +105,25 @@ async fn no_probe_takes_a_request_from_a_run() {
     assert_eq!(looks(&stack), 1);
     sending.abort();
 }
+
+#[tokio::test]
+async fn a_limit_that_is_used_up_is_no_illness() {
+    let stack = start(Watchlist::new(3, 3), &[("job_deadline_seconds", "5")]).await;
+    let polygon = stack.providers.polygon();
+    let words = "Per-minute rate limit (5) exceeded";
+    let market = format!("Polygon API error: Failed to fetch market news: {words}");
+    polygon.fault(Fault::status(502).detail(market).path("/fetch/market"));
+    let health = format!("Service unhealthy: Health check failed: {words}");
+    polygon.fault(Fault::status(503).detail(health).path("/health"));
+    expect(&stack.orchestrator, &tick("polygon-news-market"), 503).await;
+    assert_eq!(service(&stack.orchestrator, "polygon").await["healthy"], Value::Null, "nothing is known yet");
+    let probe = post(&stack.orchestrator, "/providers/polygon/probe").await;
+    assert_eq!(
+        (&probe.body["status_code"], &probe.body["error"]),
+        (&json!(503), &Value::Null),
+        "{:#}",
+        probe.body
+    );
+    let fresh = another(&stack, &[]).await;
+    assert_eq!(service(&fresh, "polygon").await["healthy"], true);
+}

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use e2e::stored::assert_raw_logs;
-use e2e::system::{expect, get, job, tick};
+use e2e::system::{expect, get, job, post, tick};
 use e2e::trust::{called_as, google};
+use serde_json::Value;
 use sim::gate::Gate;
 use sim::google::{Desk, Google, Outage};
 use sim::providers::Fault;
@@ -45,9 +46,13 @@ async fn every_call_carries_the_token_of_its_services_address() {
         assert_eq!((identities(&google), google.count(desk)), (1, 2), "one for Firestore, one for tiingo");
         expect(&stack.orchestrator, &tick("finnhub-fundamentals-earnings"), 200).await;
         assert_eq!(identities(&google), 2, "{credentials}");
-        let status = get(&stack.orchestrator, "/status").await;
-        assert_eq!(status.status, 200);
-        assert_eq!(identities(&google), 2, "nobody is called to tell how the services are");
+        assert_eq!(get(&stack.orchestrator, "/status").await.status, 200);
+        assert_eq!(identities(&google), 2, "nobody is asked how it is");
+        for provider in ["polygon", "alphavantage"] {
+            let probe = post(&stack.orchestrator, &format!("/providers/{provider}/probe")).await;
+            assert_eq!((probe.status, &probe.body["error"]), (200, &Value::Null), "{:#}", probe.body);
+        }
+        assert_eq!(identities(&google), 4, "unless it is ordered, with tokens of their own");
         assert_raw_logs(&stack).await;
     }
 }
