@@ -14,8 +14,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a claim does not ask whether the run exists",
         file: "src/ledger/mod.rs",
-        old: "let create = self.write(&entry, Precondition::Missing);",
-        new: "let create = Write { precondition: None, ..self.write(&entry, Precondition::Missing) };",
+        old: "let write = self.write(&entry, precondition);",
+        new: "let write = Write { precondition: None, ..self.write(&entry, precondition) };",
     },
     Mutant {
         name: "a checkpoint does not ask who owns the run",
@@ -38,14 +38,14 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "statistics change outside the closing commit",
         file: "src/ledger/mod.rs",
-        old: "self.save(fence, state.clone(), vec![statistics]).await?;",
-        new: "self.save(fence, state.clone(), Vec::new()).await?;\n        self.commit(&[statistics]).await?;",
+        old: "let others = std::iter::once(statistics).chain(beside).collect();",
+        new: "self.commit(&[statistics]).await?;\n        let others = beside.into_iter().collect();",
     },
     Mutant {
         name: "a request waits for Firestore beyond its deadline",
         file: "src/app.rs",
-        old: "let deadline = self.config.run.deadline;",
-        new: "let deadline = self.config.run.deadline * 10;",
+        old: "match select(pin!(work), self.world.clock.sleep(deadline)).await {",
+        new: "match select(pin!(work), self.world.clock.sleep(deadline * 10)).await {",
     },
     Mutant {
         name: "tickers that an answer reports as failed are forgotten",
@@ -55,7 +55,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "a batch counts as done before its documents are stored",
-        file: "src/execute/mod.rs",
+        file: "src/execute/ending.rs",
         old: "calling.chain(self.storing.open_work()).chain(queued)",
         new: "calling.chain(queued)",
     },
@@ -73,20 +73,20 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "an open breaker lets calls pass",
-        file: "src/breakers.rs",
-        old: "self.with(provider, |cell| cell.shared.admit(now))",
-        new: "self.with(provider, |cell| if cell.shared.admit(now) == Admission::Probe { Admission::Probe } else { Admission::Pass })",
+        file: "src/breakers/mod.rs",
+        old: "self.with(provider, |cell| cell.state.endpoint(endpoint).admit(now))",
+        new: "self.with(provider, |cell| if cell.state.endpoint(endpoint).admit(now) == Admission::Probe { Admission::Probe } else { Admission::Pass })",
     },
     Mutant {
         name: "the breaker's state is never read again",
-        file: "src/execute/dispatch.rs",
-        old: "!self.probing && self.breaker_turn.is_none() && self.app.breakers.is_stale(self.run.provider(), now)",
-        new: "self.probing && self.app.breakers.is_stale(self.run.provider(), now)",
+        file: "src/execute/steps.rs",
+        old: "if breakers.is_stale(provider, now, is_waiting) {",
+        new: "if is_waiting && breakers.is_stale(provider, now, is_waiting) {",
     },
     Mutant {
         name: "calls that fail have no raw log",
         file: "src/execute/reaction.rs",
-        old: "self.push(group, &raw_log);",
-        new: "self.push(group, &raw_log[..0]);",
+        old: "self.push_alone(&raw_log);\n                self.on_fault(called, fault);",
+        new: "self.on_fault(called, fault);",
     },
 ];
