@@ -245,7 +245,7 @@ fn judge(
 }
 
 /// Whether a remark has the ticker as a word of its own, letter for letter.
-fn names(remark: &str, ticker: &Ticker) -> bool {
+pub(super) fn names(remark: &str, ticker: &Ticker) -> bool {
     let belongs = |c: char| c.is_alphanumeric() || "-_^=/+.&$%#*!~@".contains(c);
     remark.match_indices(ticker.as_str()).any(|(at, symbol)| {
         let before = remark.get(..at).and_then(|text| text.chars().next_back());

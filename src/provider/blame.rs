@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::answer::names;
 use crate::job::Ticker;
 
 /// The tickers that a refusal's `detail` points at, by their place in the list (as `FastAPI` does:
@@ -11,7 +12,7 @@ pub fn named(body: &[u8], asked: &[Ticker]) -> Vec<Ticker> {
     let Ok(body) = serde_json::from_slice::<Json>(body) else { return Vec::new() };
     let named: Vec<Ticker> = match body.get("detail") {
         Some(Json::Array(details)) => details.iter().filter_map(|detail| pointed_at(detail, asked)).collect(),
-        Some(Json::String(text)) => asked.iter().filter(|ticker| mentions(text, ticker)).cloned().collect(),
+        Some(Json::String(text)) => asked.iter().filter(|ticker| names(text, ticker)).cloned().collect(),
         _ => Vec::new(),
     };
     // Many names are a list of what was sent, not a finger that points.
@@ -26,16 +27,6 @@ fn pointed_at(detail: &Json, asked: &[Ticker]) -> Option<Ticker> {
         Some(Json::String(input)) if input != ticker.as_str() => None,
         _ => Some(ticker.clone()),
     }
-}
-
-/// Whether a text has the ticker as a word of its own.
-fn mentions(text: &str, ticker: &Ticker) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || "-_^=/+.&$".contains(c);
-    text.match_indices(ticker.as_str()).any(|(at, found)| {
-        let before = text.get(..at).and_then(|text| text.chars().next_back());
-        let after = text.get(at + found.len()..).and_then(|text| text.chars().next());
-        !before.is_some_and(is_part) && !after.is_some_and(|c| is_part(c) && c != '.')
-    })
 }
 
 #[cfg(test)]
