@@ -63,8 +63,10 @@ impl Breakers {
         let mut write = Write::merge(self.document(provider), fields([]));
         self.with(provider, |cell| {
             cell.registered.retain(|registered| registered.owner != owner);
-            let alive = Slots::new(cell.state.entries.clone(), cell.as_of);
-            let dead = cell.state.entries.iter().filter(|entry| alive.share(&entry.owner, 1).is_none());
+            // By a copy that may be old, one that is only just dead may have come back since.
+            let long_dead = cell.state.entries.clone();
+            let as_of = cell.as_of;
+            let dead = long_dead.iter().filter(|entry| entry.is_long_dead(as_of));
             gone.extend(dead.map(|entry| entry.owner.clone()));
             for trend in trends {
                 let name = format!("{FAILURES}{}", trend.endpoint);

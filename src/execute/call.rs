@@ -81,6 +81,15 @@ impl Fault {
     }
 }
 
+/// The class of a failure that only its words tell.
+fn class_of_words(provider: Provider, words: &str) -> Class {
+    match provider.trouble(words) {
+        Trouble::Limited(_) | Trouble::Nothing(_) => Class::RateLimited,
+        Trouble::Permanent => Class::BadBatch,
+        Trouble::Transient | Trouble::Unknown => Class::Unavailable,
+    }
+}
+
 /// Sends the call of a batch.
 pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> BoxFuture<'static, Called> {
     let call = Call {
@@ -204,7 +213,14 @@ impl Called {
         let Some(dataset) = self.dataset(run) else {
             return Err(malformed("endpoint is not the job's".to_owned()));
         };
-        harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)
+        let harvest = harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
+        // Where there is no ticker that could have failed, words without a record are the failure of the call.
+        match harvest.remarks.first() {
+            Some(words) if self.batch.tickers.is_empty() && harvest.is_empty() => {
+                Err(Fault::new(class_of_words(run.provider(), words), words.clone()))
+            }
+            _ => Ok(harvest),
+        }
     }
 
     fn dataset(&self, run: &RunContext) -> Option<Dataset> {

@@ -2,14 +2,21 @@
 
 use std::time::Duration;
 
+use super::Execution;
+use super::call::{Called, Fault};
+use super::failing::NOTHING_IN_ROW;
+use super::lane::Accused;
 use super::queue::{Batch, Origin};
 use crate::job::{Provider, Ticker, Trouble};
+use crate::resilience::class::Class;
 
 /// Tickers of one kind of trouble, with the first one's words.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Troubled {
     pub tickers: Vec<Ticker>,
     pub reason: String,
+    /// The longest time that a limit takes to renew itself, of all that they tell.
+    pub window: Duration,
 }
 
 /// The complaints of an answer about the tickers of a batch, by what follows.
@@ -17,9 +24,10 @@ pub(super) struct Troubled {
 pub(super) struct Complaints {
     /// Failed for good.
     pub failed: Vec<(Ticker, String)>,
-    /// To be asked again when the provider's limit allows it, and how long that takes.
+    /// To be asked again when the provider's limit allows it.
     pub limited: Troubled,
-    pub window: Duration,
+    /// Either limited or without any data.
+    pub nothing: Troubled,
     /// To be tried again.
     pub transient: Troubled,
     /// To be asked once more.
@@ -32,6 +40,11 @@ impl Troubled {
             self.reason = reason;
         }
         self.tickers.push(ticker);
+    }
+
+    fn add_limited(&mut self, ticker: Ticker, reason: String, window: Duration) {
+        self.window = self.window.max(window);
+        self.add(ticker, reason);
     }
 }
 
@@ -49,10 +62,8 @@ impl Complaints {
                 provider.trouble_of_part(&reason)
             };
             match trouble {
-                Trouble::Limited(window) => {
-                    sorted.window = sorted.window.max(window);
-                    sorted.limited.add(ticker, reason);
-                }
+                Trouble::Limited(window) => sorted.limited.add_limited(ticker, reason, window),
+                Trouble::Nothing(window) => sorted.nothing.add_limited(ticker, reason, window),
                 Trouble::Transient => sorted.transient.add(ticker, reason),
                 Trouble::Permanent => sorted.failed.push((ticker, reason)),
                 Trouble::Unknown if is_last_word => sorted.failed.push((ticker, reason)),
@@ -61,6 +72,30 @@ impl Complaints {
         }
         sorted.unclear = unclear;
         sorted
+    }
+}
+
+impl Execution<'_> {
+    /// Tickers of which nothing came: the next answer to another shows that the limit is not the reason. Where that does
+    /// not come, a ticker that had data before is asked, and where there is none, a few in a row are a limit.
+    pub(super) fn on_nothing(&mut self, called: &Called, nothing: Troubled) {
+        let Troubled { tickers, reason, window } = nothing;
+        let (at, endpoint) = (self.call_number, called.batch.endpoint);
+        let batches = tickers.into_iter().map(|ticker| called.batch.of(vec![ticker]));
+        if self.stop.is_some() || self.is_held(endpoint) {
+            return self.put_off.extend(batches.map(|batch| batch.into_work(Some(reason.clone()))));
+        }
+        let Some(lane) = self.lane(endpoint) else { return };
+        let fault = || Fault::new(Class::RateLimited, reason.clone());
+        lane.accused.extend(batches.map(|batch| Accused { batch, fault: fault(), at }));
+        if lane.control.is_some() || lane.without_data() < NOTHING_IN_ROW {
+            return;
+        }
+        let limited = lane.take_without_data();
+        self.put_off
+            .extend(limited.into_iter().map(|accused| accused.batch.into_work(Some(accused.fault.words))));
+        let renewal = self.limit_pause(window);
+        self.on_limited(called.number, Some(renewal), &reason);
     }
 }
 
@@ -101,6 +136,6 @@ mod tests {
     fn the_longest_window_counts() {
         let words = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
         let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&words), &batch(2));
-        assert_eq!((sorted.window.as_secs(), sorted.limited.reason.as_str()), (3600, words[0]));
+        assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, words[0]));
     }
 }

@@ -1,6 +1,6 @@
 //! Which calls may start now.
 
-use super::failing::TRIES_MAX;
+use super::failing::{NOTHING_IN_ROW, TRIES_MAX};
 use super::lane::{Held, Lane};
 use super::queue::{Batch, Origin};
 use super::stop::{RETRY_LATER, Stop};
@@ -183,9 +183,13 @@ impl Execution<'_> {
         Some(Batch { origin: Origin::Control, ..batch })
     }
 
-    /// Whether work has been put off so often that the next failure decides: then the endpoint must be known to be up.
+    /// Whether work has been put off so often that the next failure decides: then the endpoint must be known to be up. Or
+    /// whether so many tickers were without data that it may be a limit.
     fn wants_control(&self, at: usize) -> bool {
         let Some(lane) = self.lanes.get(at) else { return false };
+        if lane.without_data() >= NOTHING_IN_ROW {
+            return lane.control.is_some();
+        }
         let is_last = |batch: &Batch| batch.endpoint == lane.endpoint && batch.tries >= TRIES_MAX;
         lane.answered == 0 && lane.controls == 0 && lane.control.is_some() && self.queue.iter().any(is_last)
     }

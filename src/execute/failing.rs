@@ -19,6 +19,8 @@ use crate::run::Failure;
 
 /// Attempts of a run in which a single ticker may be put off.
 pub(super) const TRIES_MAX: u32 = 5;
+/// Answers without data, one after the other, that are a limit.
+pub(super) const NOTHING_IN_ROW: usize = 3;
 /// Shorter waits that a failing provider asks for are its own affair; longer ones are told to all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
 
@@ -219,8 +221,8 @@ impl Execution<'_> {
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let (never_answered, lane_failed) = (lane.control.is_none(), lane.control_failed);
         for Accused { batch, fault, .. } in std::mem::take(&mut lane.accused) {
-            if lane_failed {
-                // The provider may be down just now: nobody is judged.
+            if lane_failed || fault.class == Class::RateLimited {
+                // The provider may be down just now, or its limit be used up: nobody is judged.
                 self.put_off.push(batch.into_work(Some(fault.words)));
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
@@ -264,7 +266,8 @@ impl Execution<'_> {
         let failure = |ticker| Failure {
             ticker,
             endpoint: endpoint.to_owned(),
-            class: Some(fault.class),
+            // A ticker without data was taken for limited until others were answered.
+            class: (fault.class != Class::RateLimited).then_some(fault.class),
             reason: fault.words.clone(),
         };
         if tickers.is_empty() {

@@ -80,6 +80,19 @@ impl Lane {
         self.is_probing || self.diagnosis.is_in_doubt()
     }
 
+    /// Tickers of which nothing came since the last answer.
+    pub(super) fn without_data(&self) -> usize {
+        self.accused.iter().filter(|accused| accused.is_without_data()).count()
+    }
+
+    /// Takes them out.
+    pub(super) fn take_without_data(&mut self) -> Vec<Accused> {
+        let (taken, others) =
+            std::mem::take(&mut self.accused).into_iter().partition(Accused::is_without_data);
+        self.accused = others;
+        taken
+    }
+
     /// Takes out the accused for whom the answer to call number `call` shows that the provider is up.
     pub(super) fn take_judged(&mut self, call: u64) -> Vec<Accused> {
         let (judged, open) =
@@ -90,6 +103,11 @@ impl Lane {
 }
 
 impl Accused {
+    /// Whether it is accused because nothing came of it, which may be a limit.
+    pub(super) fn is_without_data(&self) -> bool {
+        self.fault.class == Class::RateLimited
+    }
+
     /// Whether the ticker is at fault. It has failed alone, the provider has answered others, it has failed again, and
     /// the provider has answered again. A refusal needs no more. A failure may be bad luck each time, so it counts when
     /// a ticker that is innocent would fail so often less than once in [`ERRORS_RARE`] times, by how often calls fail
@@ -98,7 +116,7 @@ impl Accused {
         if self.batch.origin != Origin::Recheck {
             return false;
         }
-        if self.fault.class == Class::BadBatch {
+        if matches!(self.fault.class, Class::BadBatch | Class::RateLimited) {
             return true;
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of calls")]

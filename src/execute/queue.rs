@@ -66,7 +66,9 @@ impl Batch {
     /// The same for some of its tickers.
     #[must_use]
     pub fn of(&self, tickers: Vec<Ticker>) -> Self {
-        Self { tickers, ..self.without_tickers() }
+        // What its one ticker has failed stays with it.
+        let failed_alone = if tickers == self.tickers { self.failed_alone } else { 0 };
+        Self { tickers, failed_alone, ..self.without_tickers() }
     }
 
     fn without_tickers(&self) -> Self {
@@ -211,8 +213,9 @@ impl Queue {
             let places: Vec<_> = fitting.map(|(place, _)| place).collect();
             match places.get(skip) {
                 Some(place) => {
-                    let ticker = batch.tickers.remove(*place);
+                    let ticker = batch.tickers.get(*place)?.clone();
                     let one = batch.of(vec![ticker]);
+                    batch.tickers.remove(*place);
                     self.drop_empty(endpoint);
                     return Some(one);
                 }

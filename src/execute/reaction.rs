@@ -46,9 +46,11 @@ impl Execution<'_> {
     /// provider's own: the services put both into an answer.
     fn on_control(&mut self, called: &Called, harvest: Harvest) {
         let complaints = Complaints::sort(self.run.provider(), harvest.failed, &called.batch);
-        if !complaints.limited.tickers.is_empty() {
-            let renewal = self.limit_pause(complaints.window);
-            self.on_limited(called.number, Some(renewal), &complaints.limited.reason);
+        // This ticker had data before: where it has none now, the limit is used up.
+        let limited = [&complaints.limited, &complaints.nothing];
+        if let Some(limited) = limited.into_iter().find(|limited| !limited.tickers.is_empty()) {
+            let renewal = self.limit_pause(limited.window);
+            self.on_limited(called.number, Some(renewal), &limited.reason);
         } else if complaints.transient.tickers.is_empty() {
             self.on_answered(called, called.batch.tickers.first().cloned());
         } else {
@@ -110,9 +112,9 @@ impl Execution<'_> {
             }
         }
         if !complaints.limited.tickers.is_empty() {
-            let renewal = self.limit_pause(complaints.window);
+            let renewal = self.limit_pause(complaints.limited.window);
             self.on_limited(called.number, Some(renewal), &complaints.limited.reason);
-        } else if !is_answer {
+        } else if !is_answer && complaints.nothing.tickers.is_empty() {
             let words = complaints.transient.reason.clone();
             let fault = Fault { class: Class::Unavailable, words, retry_after: None, named: Vec::new() };
             self.on_failed(called, &fault);
@@ -123,6 +125,7 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.limited.tickers, &complaints.limited.reason, false);
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
+        self.on_nothing(called, complaints.nothing);
         self.store(called, harvest, complaints.failed, work, raw_log, asks_again);
     }
 
@@ -136,7 +139,8 @@ impl Execution<'_> {
             self.put_off.push(again.into_work(Some(reason.to_owned())));
         } else if !counts {
             again.attempt = again.attempt.saturating_sub(1);
-            self.queue.put_back(again);
+            // Others first: a ticker that is limited each time must not keep them waiting.
+            self.queue.push(again);
         } else if again.attempt < self.app.config.call.max_attempts {
             let jitter = self.app.world.entropy.next_u64();
             let wait = self.app.config.call.backoff.delay(again.attempt, jitter);

@@ -16,6 +16,9 @@ pub enum Trouble {
     Transient,
     /// The provider has no such ticker, or not for us.
     Permanent,
+    /// Nothing came, for one of two reasons: the limit is used up, or the provider has nothing of the ticker. What
+    /// becomes of others tells. With the time in which the limit renews itself.
+    Nothing(Duration),
     /// The words say neither.
     Unknown,
 }
@@ -80,7 +83,8 @@ const ALPHAVANTAGE: &[Phrase] = &[
 
 /// The service loses the upstream's words when the day's requests are used up: then no indicator of a ticker has data.
 /// Where others have, this one is not in the plan of the key.
-const ALPHAVANTAGE_NOTHING: &[Phrase] = &[("no time series data found", PART_OF_A_DAY)];
+const ALPHAVANTAGE_NOTHING: &[Phrase] =
+    &[("no time series data found", Trouble::Nothing(Duration::from_secs(3600)))];
 
 impl Provider {
     /// What this provider's service means by its words about a ticker of which it has answered nothing.
@@ -168,7 +172,7 @@ mod tests {
                 Permanent,
             ),
             (AlphaVantage, "API Error: the parameter apikey is invalid or missing.", Transient),
-            (AlphaVantage, "No time series data found for MACD", PART_OF_A_DAY),
+            (AlphaVantage, "No time series data found for MACD", Trouble::Nothing(Duration::from_secs(3600))),
         ];
         for (provider, words, expect) in table {
             assert_eq!(provider.trouble(words), expect, "{words}");

@@ -82,6 +82,11 @@ pub fn harvest(
 }
 
 impl Harvest {
+    /// Whether the answer had no record, good or not.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.rejected.is_empty()
+    }
+
     /// Names a part that failed, and keeps what the provider said of it.
     fn reject_part(&mut self, dataset: Dataset, ticker: &Ticker, part: Part) {
         self.remarks.push(shorten(&format!("{ticker}: {part}")));

@@ -17,6 +17,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 /// How long a run keeps its turn while others wait: rotating costs a write and the others' next look at the list.
 pub const TURN: Duration = Duration::from_secs(10);
 
+/// Leases after which a registered run that says nothing is taken off the list.
+const LEASES_LONG: u32 = 3;
+
 /// A registered run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -35,6 +38,11 @@ pub struct Entry {
 impl Entry {
     fn is_alive(&self, now: DateTime<Utc>) -> bool {
         TimeDelta::from_std(self.lease).is_ok_and(|lease| now - self.renewed < lease)
+    }
+
+    /// Whether nobody will hear of it again: its run's lease, which is as long, has been another's for long.
+    pub fn is_long_dead(&self, now: DateTime<Utc>) -> bool {
+        TimeDelta::from_std(self.lease * LEASES_LONG).is_ok_and(|leases| now - self.renewed >= leases)
     }
 }
 
@@ -131,6 +139,8 @@ mod tests {
         let slots = Slots::new(entries, at(61));
         assert_eq!(slots.share("b", 1).unwrap().calls, 1);
         assert_eq!(slots.share("a", 1), None);
+        let long_dead = [180, 181].map(|now| entry("a", 1, 1).is_long_dead(at(now)));
+        assert_eq!(long_dead, [false, true], "an old reading of the list takes nobody off who came back");
     }
 
     proptest! {

@@ -92,3 +92,10 @@ fn one_ticker_is_taken_out_of_any_batch_and_the_others_stay() {
     assert_eq!(queue.take_one("/a", 5, not_b), None);
     assert_eq!(order(&mut queue), ["/a B", "/b X"]);
 }
+
+#[test]
+fn what_a_ticker_has_failed_alone_stays_with_it() {
+    let mut queue = Queue::default();
+    queue.push(Batch { failed_alone: 3, ..Batch::new("/a", work("/a", &["A"]).tickers, 4) });
+    assert_eq!(queue.take_one("/a", 0, |_| true).map(|one| one.failed_alone), Some(3));
+}

@@ -122,15 +122,22 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
         // An article of the market that the service leaves out is nobody's loss: only a broken one can be told.
         let is_article = fetch.endpoint == Endpoint::PolygonMarket;
         let hit = dice.chance(40) && (!is_article || fault == Some(Fault::BadRecords));
-        let poisoned = scenario.poison_of(&ticker, now) == Some(Poison::Error);
+        let poison = scenario.poison_of(&ticker, now);
+        let poisoned = matches!(poison, Some(Poison::Error | Poison::Barren));
+        let has_indicators = fetch.endpoint == Endpoint::AlphavantageIndicators;
         if !is_article && !stage.admits(fetch.endpoint.service()) {
-            *entry = json!({"ticker": entry["ticker"], "error": format!("Failed to fetch: {LIMITED}"), "data": null});
+            if has_indicators && scenario.pacing.is_some_and(|pacing| pacing.is_mute) {
+                bare(entry);
+            } else {
+                *entry = json!({"ticker": entry["ticker"], "error": format!("Failed to fetch: {LIMITED}"), "data": null});
+            }
             return true;
         }
         match fault {
             Some(Fault::MissingEntries) if hit => return false,
             Some(Fault::BadRecords) if hit => spoil(fetch.endpoint, entry),
             Some(Fault::TickerErrors) if hit => fail(entry, &mut errors),
+            _ if has_indicators && poison == Some(Poison::Barren) => bare(entry),
             _ if poisoned => fail(entry, &mut errors),
             _ => {}
         }
@@ -143,6 +150,13 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
 fn fail(entry: &mut Json, errors: &mut Vec<String>) {
     errors.push(format!("Failed: {}", entry["ticker"].as_str().unwrap_or_default()));
     *entry = json!({"ticker": entry["ticker"], "error": "no data for this symbol", "data": null});
+}
+
+/// Takes the data of all indicators away.
+fn bare(entry: &mut Json) {
+    for (name, indicator) in entry["data"].as_object_mut().expect("indicators") {
+        *indicator = json!({"error": format!("No time series data found for {name}")});
+    }
 }
 
 /// Adds a record that breaks its schema, or breaks the only one.

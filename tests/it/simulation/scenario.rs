@@ -46,6 +46,8 @@ pub(super) struct Pacing {
     pub(super) per_minute: usize,
     /// What it waits after each ticker.
     pub(super) pause: Duration,
+    /// Whether the service for indicators loses the upstream's words about the limit.
+    pub(super) is_mute: bool,
 }
 
 /// One tick of the scheduler, or one request by hand under a key.
@@ -83,12 +85,14 @@ pub(super) enum Poison {
     Reset,
     /// A body that is no JSON.
     Garbage,
+    /// No indicator of it has data, as when the limit of a day is used up.
+    Barren,
 }
 
 /// Most tickers of a world on which a service hangs.
 const HANGING_MAX: usize = 3;
 
-const POISONS: [Poison; 7] = [
+const POISONS: [Poison; 8] = [
     Poison::Rejected,
     Poison::Crash,
     Poison::Error,
@@ -96,6 +100,7 @@ const POISONS: [Poison; 7] = [
     Poison::Hang,
     Poison::Reset,
     Poison::Garbage,
+    Poison::Barren,
 ];
 
 impl Tick {
@@ -171,6 +176,10 @@ impl Scenario {
             pacing: is_paced.then(|| pacing(dice)),
             is_forgetful: dice.chance(20),
         };
+        if scenario.pacing.is_some_and(|pacing| pacing.is_mute) {
+            // What may be the limit of a day pauses for an hour, where one of a minute is meant here.
+            scenario.settings.insert("limit_window_seconds".to_owned(), "2".to_owned());
+        }
         if is_paced || scenario.poison.values().any(|poison| *poison == Poison::Hang) {
             // A call takes longer than an impatient caller waits, who takes the request with it.
             scenario.ticks.iter_mut().for_each(|tick| tick.patience = Duration::from_secs(1_800));
@@ -252,7 +261,7 @@ fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick
 fn pacing(dice: &Dice) -> Pacing {
     let per_minute = dice.pick(&[5, 20, 60]);
     let even = Duration::from_secs(60) / u32::try_from(per_minute).expect("small");
-    Pacing { per_minute, pause: dice.pick(&[Duration::ZERO, even]) }
+    Pacing { per_minute, pause: dice.pick(&[Duration::ZERO, even]), is_mute: dice.chance(50) }
 }
 
 fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<String, String> {

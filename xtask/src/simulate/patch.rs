@@ -89,4 +89,34 @@ pub(super) const MUTANTS: &[Mutant] = &[
         old: "self.push_alone(&raw_log);\n                self.on_fault(called, fault);",
         new: "self.on_fault(called, fault);",
     },
+    Mutant {
+        name: "a ticker that fails once alone is bad",
+        file: "src/execute/lane.rs",
+        old: "if self.batch.origin != Origin::Recheck {\n            return false;",
+        new: "if self.batch.origin != Origin::Recheck {\n            return true;",
+    },
+    Mutant {
+        name: "the search for bad tickers counts as an outage",
+        file: "src/execute/failing.rs",
+        old: "if is_explained || lane.held.is_some() {",
+        new: "if lane.held.is_some() {",
+    },
+    Mutant {
+        name: "a run takes the calls of those before it",
+        file: "src/resilience/slots.rs",
+        old: "let calls = mine.calls.min(limit.saturating_sub(before));",
+        new: "let calls = mine.calls.min(limit.saturating_sub(before).max(1));",
+    },
+    Mutant {
+        name: "a provider's pause holds nobody",
+        file: "src/execute/dispatch.rs",
+        old: "            && self.app.breakers.paused(self.run.provider()).is_zero()\n",
+        new: "",
+    },
+    Mutant {
+        name: "a ticker without data is bad, whoever else has none",
+        file: "src/execute/complaints.rs",
+        old: "Trouble::Nothing(window) => sorted.nothing.add_limited(ticker, reason, window),",
+        new: "Trouble::Nothing(_) => sorted.failed.push((ticker, reason)),",
+    },
 ];

@@ -136,6 +136,46 @@ async fn market_news_keeps_its_good_articles() {
 }
 
 #[tokio::test]
+async fn words_in_the_place_of_market_news_are_a_failure_of_the_call() {
+    let stack = start(Watchlist::new(0, 0), &[]).await;
+    let polygon = stack.providers.polygon();
+    let words = |error: &str| json!({"status": "ok", "data": [{"error": error}], "errors": null}).to_string();
+    polygon.fault(Fault::body(words("Request failed: Server disconnected")).times(1));
+    let reply = expect(&stack.orchestrator, &tick("polygon-news-market"), 200).await;
+    assert_eq!((&reply.body["status"], &reply.body["data"]["records_stored"]), (&json!("ok"), &json!(20)));
+    assert_eq!(polygon.journal().calls().len(), 2, "it was asked once more");
+
+    polygon.fault(Fault::body(words("Polygon API error 403: not in your plan")));
+    let reply = expect(&stack.orchestrator, &tick("polygon-news-market").at(at(1)), 502).await;
+    assert_eq!(reply.body["status"], "error", "{:#}", reply.body);
+}
+
+#[tokio::test]
+async fn a_ticker_without_indicators_fails_and_holds_up_nobody() {
+    let stack = start(Watchlist::new(0, 0), &[("batch_size_alphavantage", "1")]).await;
+    let alphavantage = stack.providers.alphavantage();
+    let job = "alpha-vantage-technical-indicators";
+    let indicators = ["SMA", "EMA", "RSI", "MACD", "BBANDS", "STOCH", "ADX"];
+    let nothing = || Fault::indicator_errors(indicators).detail("No time series data found for SMA");
+    alphavantage.fault(nothing().ticker("T000"));
+    let reply = expect(&stack.orchestrator, &tick(job).tickers(["T000", "T001", "T002", "T003"]), 200).await;
+    let data = &reply.body["data"];
+    assert_eq!((&reply.body["status"], &data["tickers_processed"]), (&json!("partial"), &json!(3)));
+    assert_eq!(data["tickers_failed"][0]["ticker"], "T000", "{data:#}");
+
+    // The same words for all are the limit of the day: after three of them nobody is asked.
+    alphavantage.clear();
+    alphavantage.journal().clear();
+    alphavantage.fault(nothing());
+    let tick = tick(job).at(at(1)).tickers(["T000", "T001", "T002", "T003", "T004"]);
+    let reply = expect(&stack.orchestrator, &tick, 503).await;
+    assert_eq!(reply.body["data"]["tickers_failed"], json!([]), "{:#}", reply.body);
+    assert_eq!(reply.body["data"]["pending"][0]["tickers"].as_array().map(Vec::len), Some(5));
+    assert_eq!(alphavantage.journal().calls().len(), 3);
+    assert!(e2e::system::retry_after(&reply) > 3_000, "{:#}", reply.body);
+}
+
+#[tokio::test]
 async fn a_ticker_with_a_slash_has_documents_too() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let reply =
