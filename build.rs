@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 const DASHBOARD: &str = "src/dashboard";
-const OPENAPI: &str = "src/http_api/openapi.json";
+const OPENAPI: &str = "docs/openapi.json";
 
 fn main() -> io::Result<()> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);

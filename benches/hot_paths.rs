@@ -11,15 +11,16 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use divan::Bencher;
 use divan::counter::ItemsCount;
+use orchestrator::base::redact;
+use orchestrator::catalogue::{Job, Scope, Ticker, find};
 use orchestrator::config::Config;
-use orchestrator::execute::queue::Queue;
+use orchestrator::engine::execute::queue::Queue;
+use orchestrator::engine::plan;
 use orchestrator::firestore::value::Fields;
 use orchestrator::firestore::{Value, Write};
-use orchestrator::job::{Job, Scope, Ticker, find};
-use orchestrator::persist::record::Context;
-use orchestrator::provider::answer::harvest;
-use orchestrator::provider::envelope::{Envelope, check_values};
-use orchestrator::{persist, plan, redact};
+use orchestrator::intake::answer::harvest;
+use orchestrator::intake::envelope::{Envelope, check_values};
+use orchestrator::intake::record::Context;
 use sim::data::Spec;
 use sim::endpoint::Endpoint;
 
@@ -64,7 +65,7 @@ fn records(body: &Bytes) -> Vec<Write> {
         now: DateTime::<Utc>::UNIX_EPOCH,
     };
     let envelope = Envelope::parse(body).expect("an envelope");
-    let dataset = persist::datasets::Dataset::DailyPrices;
+    let dataset = orchestrator::catalogue::dataset::Dataset::DailyPrices;
     harvest(&envelope, dataset, &tickers(TICKERS), &context).expect("a harvest").records
 }
 

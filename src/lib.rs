@@ -35,29 +35,22 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)
 )]
 
+pub mod api;
 pub mod app;
 pub mod auth;
-pub mod breakers;
-pub mod cached;
+pub mod base;
+pub mod calendar;
+pub mod catalogue;
 pub mod config;
-pub mod connections;
-pub mod execute;
+pub mod engine;
 pub mod firestore;
 pub mod google;
-pub mod http_api;
-pub mod job;
+pub mod intake;
 pub mod ledger;
 pub mod ops;
-pub mod persist;
-pub mod plan;
-pub mod ports;
 pub mod provider;
-pub mod redact;
-pub mod report;
-pub mod request;
 pub mod resilience;
 pub mod run;
-pub mod telemetry;
 
 #[cfg(target_family = "wasm")]
 mod spin;

@@ -8,8 +8,9 @@ use http::{HeaderMap, Method};
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 
-use crate::cached::{Cached, Lifetime};
-use crate::ports::{Instant, OutboundRequest, World};
+use crate::base::cached::{Cached, Lifetime};
+use crate::base::ports::{Instant, OutboundRequest};
+use crate::base::world::World;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 256 << 10;

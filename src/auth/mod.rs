@@ -4,15 +4,14 @@ pub mod claims;
 mod credentials;
 pub mod keys;
 
-use http::HeaderValue;
 use http::request::Parts;
+use http::{HeaderValue, StatusCode};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use subtle::ConstantTimeEq as _;
 
+use crate::base::world::World;
 use crate::config::{AuthConfig, InboundAuth};
 use crate::google::rs256;
-use crate::ports::World;
-use crate::request::problem::Problem;
 use claims::{Claims, Denial, Expected, check};
 use credentials::{Presented, credentials, is_foreign_page};
 use keys::KeySet;
@@ -26,7 +25,7 @@ pub struct Authenticator {
 
 /// Why a request is turned away. What the caller is told depends on the class alone; the log knows more.
 #[derive(Debug, PartialEq, Eq)]
-enum Refusal {
+pub enum Refusal {
     NoToken,
     BadToken(String),
     WrongCaller(Denial),
@@ -43,15 +42,15 @@ impl Authenticator {
     }
 
     /// Lets a request pass or says why not.
-    pub async fn authenticate(&self, request: &Parts) -> Result<(), Problem> {
+    pub async fn authenticate(&self, request: &Parts) -> Result<(), Refusal> {
         match self.config.inbound {
             // A platform in front has proven the caller, or nobody needs to; but it is proven by what the
             // caller's browser or proxy adds by itself, for any page.
             InboundAuth::Platform | InboundAuth::None if self.is_foreign_page(request) => {
-                Err(Refusal::ForeignPage.tell(request))
+                Err(Refusal::ForeignPage)
             }
             InboundAuth::Platform | InboundAuth::None => Ok(()),
-            InboundAuth::Oidc => self.verify(request).await.map_err(|refusal| refusal.tell(request)),
+            InboundAuth::Oidc => self.verify(request).await,
         }
     }
 
@@ -112,37 +111,12 @@ fn host_of(request: &Parts) -> Option<&str> {
 }
 
 impl Refusal {
-    fn tell(&self, request: &Parts) -> Problem {
-        let path = request.uri.path();
+    /// The status of the answer.
+    pub fn status(&self) -> StatusCode {
         match self {
-            Self::NoToken => {
-                tracing::info!(http.path = path, "request without a token refused");
-                Problem::unauthorized(
-                    "a bearer token is needed: an ID token of the scheduler's service account, or the operator's token",
-                )
-            }
-            Self::BadToken(reason) => {
-                tracing::warn!(http.path = path, reason, "request with a bad token refused");
-                Problem::unauthorized("the bearer token is not valid")
-            }
-            Self::WrongCaller(denial) => {
-                tracing::warn!(http.path = path, reason = %denial, "request of a wrong caller refused");
-                Problem::forbidden("the caller may not use this service")
-            }
-            Self::ForeignPage => {
-                tracing::warn!(http.path = path, "a page of another origin asked for a change");
-                Problem::forbidden(
-                    "pages of other origins may change nothing here; cors_allow_origins says which may",
-                )
-            }
-            Self::NoKeys(reason) => {
-                tracing::error!(
-                    http.path = path,
-                    reason,
-                    "no caller can be verified: Google's keys are out of reach"
-                );
-                Problem::unavailable("the caller cannot be verified now", std::time::Duration::from_secs(10))
-            }
+            Self::NoToken | Self::BadToken(_) => StatusCode::UNAUTHORIZED,
+            Self::WrongCaller(_) | Self::ForeignPage => StatusCode::FORBIDDEN,
+            Self::NoKeys(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 }

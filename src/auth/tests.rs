@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::credentials::TOKEN_BYTES_MAX;
 use super::*;
-use crate::ports::{
+use crate::base::ports::{
     BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
 };
 
@@ -123,7 +123,7 @@ impl Setup {
         }
         let (head, ()) = request.body(()).unwrap().into_parts();
         let answer = self.auth.authenticate(&head).now_or_never().expect("nothing waits");
-        answer.err().map(|problem| problem.status.as_u16())
+        answer.err().map(|refusal| refusal.status().as_u16())
     }
 
     fn ask_bearer(&self, token: &str) -> Option<u16> {

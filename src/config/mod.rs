@@ -12,7 +12,7 @@ mod types;
 use std::fmt;
 use std::time::Duration;
 
-use crate::job::Provider;
+use crate::catalogue::Provider;
 use crate::resilience::breaker::BreakerConfig;
 use read::Reader;
 pub use types::{

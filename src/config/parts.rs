@@ -9,8 +9,8 @@ use super::{
     AlertConfig, AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig,
     InboundAuth, ProviderConfig, RampConfig, RunConfig, Secret,
 };
+use crate::catalogue::Provider;
 use crate::google::assertion::ServiceAccountKey;
-use crate::job::Provider;
 use crate::resilience::backoff::Backoff;
 use crate::resilience::breaker::BreakerConfig;
 

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::address::{self, shown};
 use super::{PerJob, keys};
-use crate::job;
+use crate::catalogue;
 
 /// Reads settings and collects what is wrong with them.
 pub(super) struct Reader<'a> {
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
                 );
                 return self.error(name, &message);
             };
-            match job.map(job::find) {
+            match job.map(catalogue::find) {
                 None if default.is_none() => default = Some(number),
                 None => return self.error(name, &format!("has a second number for all jobs: `{item}`")),
                 Some(Some(job)) => drop(jobs.insert(job.name, number)),

@@ -18,7 +18,8 @@ use super::error::{Code, FirestoreError};
 use super::path::DocumentPath;
 use super::ramp::Ramp;
 use super::write::EncodedWrite;
-use crate::ports::{BoxFuture, Instant, World};
+use crate::base::ports::{BoxFuture, Instant};
+use crate::base::world::World;
 use crate::resilience::backoff::Backoff;
 
 /// Writes in one request (Firestore's own limit).

@@ -17,10 +17,11 @@ use super::path::{DocumentPath, encode_segment};
 use super::query::{NameRange, Query, Start};
 use super::stream::{self, Found};
 use super::write::{EncodedWrite, Write};
+use crate::base::ports::OutboundRequest;
+use crate::base::redact;
+use crate::base::world::World;
 use crate::config::FirestoreConfig;
 use crate::google::{Google, Token};
-use crate::ports::{OutboundRequest, World};
-use crate::redact;
 use crate::resilience::backoff::Backoff;
 
 /// Most bytes of one answer: a page of documents stays far below.

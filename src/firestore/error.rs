@@ -4,8 +4,8 @@
 use http::StatusCode;
 use serde::Deserialize;
 
+use crate::base::ports::TransportError;
 use crate::google::TokenError;
-use crate::ports::TransportError;
 
 /// A canonical status other than OK.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

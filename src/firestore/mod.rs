@@ -9,6 +9,7 @@ pub mod client;
 pub mod document;
 pub mod error;
 pub mod path;
+pub mod payload;
 pub mod query;
 pub mod ramp;
 mod stream;

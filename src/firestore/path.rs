@@ -1,5 +1,6 @@
 //! Names of documents.
 
+use crate::base::id::fnv1a_128;
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
@@ -90,13 +91,6 @@ fn escape_id(id: &str) -> String {
         escaped.push_str(&tail);
     }
     escaped
-}
-
-/// FNV-1a with 128 bits (RFC 9923): tells different contents apart, no defence against forgery.
-pub fn fnv1a_128(bytes: &[u8]) -> u128 {
-    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
-    const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    bytes.iter().fold(OFFSET, |hash, byte| (hash ^ u128::from(*byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
+use crate::base::ports::Instant;
 use crate::config::RampConfig;
-use crate::ports::Instant;
 
 /// Spreads writes over time.
 #[derive(Clone, Debug)]

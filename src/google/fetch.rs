@@ -12,9 +12,10 @@ use url::form_urlencoded;
 
 use super::assertion::ServiceAccountKey;
 use super::{Token, TokenError, expiry};
-use crate::auth::claims::unverified_expiry;
+use crate::base::ports::OutboundRequest;
+use crate::base::world::World;
 use crate::config::{GoogleConfig, Secret};
-use crate::ports::{OutboundRequest, World};
+use crate::google::jwt::unverified_expiry;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 64 << 10;

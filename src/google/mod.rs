@@ -7,6 +7,7 @@
 pub mod assertion;
 
 mod fetch;
+pub mod jwt;
 pub mod rs256;
 
 use std::collections::BTreeMap;
@@ -16,9 +17,9 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderValue;
 
-use crate::cached::{Cached, Lifetime};
+use crate::base::cached::{Cached, Lifetime};
+use crate::base::world::World;
 use crate::config::{Credentials, GoogleConfig, Secret};
-use crate::ports::World;
 
 /// A token is renewed this long before it expires, or at a tenth of its life if that is shorter.
 const RENEW_BEFORE_MAX: Duration = Duration::from_secs(300);

@@ -8,11 +8,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::packing;
+use crate::base::ports::millis;
+use crate::base::text::clip;
 use crate::firestore::value::fields;
 use crate::firestore::{Fields, Value};
-use crate::ports::millis;
 use crate::run::RunState;
-use crate::run::words::clip;
 
 pub(super) const OWNER: &str = "owner";
 /// Fields by which runs are listed.

@@ -11,6 +11,7 @@
 mod commit;
 pub mod entry;
 mod keeping;
+mod last_calls;
 mod list;
 pub mod packing;
 pub mod statistics;
@@ -21,10 +22,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use crate::base::id::new_uuid;
+use crate::base::ports::{BoxFuture, Instant};
+use crate::base::world::World;
 use crate::config::{Collections, RunConfig};
 use crate::firestore::document::Document;
 use crate::firestore::{Code, DocumentPath, Firestore, FirestoreError, Precondition, Write};
-use crate::ports::{BoxFuture, Instant, World};
 use crate::run::RunState;
 use commit::Committed;
 use entry::Entry;
@@ -277,15 +280,4 @@ fn contended(run_id: &str) -> FirestoreError {
         code: Code::Aborted,
         message: format!("the ledger entry {run_id} changed {CONFLICTS_MAX} times in a row"),
     }
-}
-
-/// A UUID of version 7 (RFC 9562): sorts by its time.
-pub fn new_uuid(world: &World) -> String {
-    let millis = u64::try_from(world.clock.now().timestamp_millis()).unwrap_or_default();
-    let (high, low) = (world.entropy.next_u64().to_be_bytes(), world.entropy.next_u64().to_be_bytes());
-    let mut random = [0; 10];
-    for (into, from) in random.iter_mut().zip(high.iter().chain(&low)) {
-        *into = *from;
-    }
-    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
 }

@@ -13,10 +13,10 @@ mod tight;
 
 use bytes::Bytes;
 
+use crate::base::text::clip;
+use crate::catalogue::Ticker;
 use crate::firestore::Value;
-use crate::job::Ticker;
-use crate::persist::payload;
-use crate::run::words::clip;
+use crate::firestore::payload;
 use crate::run::{RunState, Work};
 
 /// Longest state kept as text, in bytes.

@@ -10,11 +10,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::connections::LastCalls;
+use crate::catalogue;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
-use crate::job;
+use crate::run::LastCalls;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, Histogram};
 use crate::run::{Counted, Counts, RunState, Status};
 
@@ -177,7 +177,7 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
 }
 
 fn has_own_scope(state: &RunState) -> bool {
-    job::find(&state.job).is_some_and(|job| job.scope.name() == state.scope)
+    catalogue::find(&state.job).is_some_and(|job| job.scope.name() == state.scope)
 }
 
 /// The counters that only ever grow; those that have not grown are left out.

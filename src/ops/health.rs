@@ -8,9 +8,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::probe::StoredProbe;
-use crate::breakers::StoredBreaker;
-use crate::connections::{Connections, LastCalls};
+use crate::provider::activity::Connections;
+use crate::provider::breakers::StoredBreaker;
 use crate::resilience::breaker::Position;
+use crate::run::LastCalls;
 
 /// What a provider's health is known from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -6,9 +6,9 @@ use chrono::{DateTime, Utc};
 
 use super::alerts::{self, Rules};
 use super::exposition::{Exposition, Kind, Labels, seconds};
-use super::snapshot::Snapshot;
+use super::facts::Facts;
+use crate::catalogue::{CATALOGUE, Job, Provider};
 use crate::config::Collections;
-use crate::job::{CATALOGUE, Job, Provider};
 use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
 use crate::resilience::class::Class;
@@ -16,19 +16,14 @@ use crate::run::Status;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
 
 /// The text of all metrics.
-pub fn render(
-    snapshot: &Snapshot,
-    collections: &Collections,
-    rules: &Rules<'_>,
-    now: DateTime<Utc>,
-) -> String {
+pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
     let mut text = Exposition::default();
-    let jobs: Vec<_> = CATALOGUE.iter().zip(&snapshot.jobs).collect();
+    let jobs: Vec<_> = CATALOGUE.iter().zip(&facts.jobs).collect();
     runs(&mut text, &jobs);
     records(&mut text, &jobs, collections);
     calls(&mut text, &jobs);
     writes(&mut text, &jobs);
-    breakers(&mut text, snapshot);
+    breakers(&mut text, facts);
     times(&mut text, &jobs, rules, now);
     thresholds(&mut text, rules);
     text.finish()
@@ -158,8 +153,8 @@ fn writes(text: &mut Exposition, rows: &Rows<'_>) {
     });
 }
 
-fn breakers(text: &mut Exposition, snapshot: &Snapshot) {
-    let rows: Vec<_> = Provider::ALL.iter().zip(&snapshot.breakers).collect();
+fn breakers(text: &mut Exposition, facts: &Facts) {
+    let rows: Vec<_> = Provider::ALL.iter().zip(&facts.breakers).collect();
     let help = "Position of the circuit breaker: 1 for the one that it is in.";
     text.metric("orchestrator_breaker_position", Kind::Gauge, help);
     for (provider, breaker) in &rows {

@@ -2,9 +2,78 @@
 
 pub mod alerts;
 pub mod exposition;
+pub mod facts;
 pub mod health;
 pub mod metrics;
 pub mod probe;
 pub mod services;
-pub mod snapshot;
 pub mod status;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::base::cached::Cached;
+use crate::base::instance::Instance;
+use crate::base::world::World;
+use crate::catalogue::Provider;
+use crate::config::{AlertConfig, CallConfig, Collections, ProviderConfig, RunConfig};
+use crate::firestore::{Firestore, FirestoreError};
+use crate::google::Google;
+use crate::ledger::Ledger;
+use crate::provider::activity::ConnectionBook;
+use crate::provider::breakers::Breakers;
+use facts::Facts;
+use status::StatusReport;
+
+/// Looks at everything and changes nothing but probes.
+pub struct Ops {
+    pub settings: Settings,
+    pub world: World,
+    pub instance: Instance,
+    firestore: Firestore,
+    ledger: Ledger,
+    breakers: Breakers,
+    google: Arc<Google>,
+    activity: Arc<ConnectionBook>,
+    facts: Cached<Facts, FirestoreError>,
+    status: Cached<StatusReport, Infallible>,
+}
+
+/// What it needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub alerts: AlertConfig,
+    pub call: CallConfig,
+    pub run: RunConfig,
+    pub collections: Collections,
+    pub providers: [ProviderConfig; 4],
+    /// Shortest time between two probes of one provider, by all instances together.
+    pub probe_interval: Duration,
+    pub project: String,
+    /// `projects/{project}/databases/{database}`.
+    pub database: String,
+}
+
+impl Settings {
+    fn provider(&self, provider: Provider) -> &ProviderConfig {
+        provider.pick(self.providers.each_ref())
+    }
+}
+
+impl Ops {
+    #[expect(clippy::too_many_arguments, reason = "the handles that it works with")]
+    pub fn new(
+        settings: Settings,
+        world: World,
+        instance: Instance,
+        firestore: Firestore,
+        ledger: Ledger,
+        breakers: Breakers,
+        google: Arc<Google>,
+        activity: Arc<ConnectionBook>,
+    ) -> Self {
+        let (facts, status) = (Cached::default(), Cached::default());
+        Self { settings, world, instance, firestore, ledger, breakers, google, activity, facts, status }
+    }
+}

@@ -13,15 +13,15 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, Method};
 use serde::Serialize;
 
-use crate::app::App;
+use super::Ops;
+use crate::base::ports::{OutboundRequest, millis};
+use crate::base::redact;
+use crate::catalogue::{CATALOGUE, Provider, Trouble};
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
-use crate::job::{CATALOGUE, Provider, Trouble};
+use crate::intake::envelope::failure_words;
 use crate::ledger::summary::RunSummary;
-use crate::ports::{OutboundRequest, millis};
-use crate::provider::envelope::failure_words;
-use crate::redact;
 use crate::run::Status;
 
 /// AlphaVantage's service takes ten seconds and more when it is well.
@@ -63,8 +63,8 @@ pub enum Probed {
 }
 
 /// Where a provider's probes are stored: beside its breaker.
-pub fn document(app: &App, provider: Provider) -> DocumentPath {
-    DocumentPath::new(&app.config.collections.breakers, &document_id(provider))
+pub fn document(ops: &Ops, provider: Provider) -> DocumentPath {
+    DocumentPath::new(&ops.settings.collections.breakers, &document_id(provider))
 }
 
 pub fn document_id(provider: Provider) -> String {
@@ -86,15 +86,15 @@ impl StoredProbe {
 }
 
 /// Asks a service how it is, unless it was asked lately or a run needs it.
-pub async fn probe(app: &App, provider: Provider) -> Result<Probed, FirestoreError> {
-    let path = document(app, provider);
-    let stored = app.firestore.get(&path).await?;
+pub async fn probe(ops: &Ops, provider: Provider) -> Result<Probed, FirestoreError> {
+    let path = document(ops, provider);
+    let stored = ops.firestore.get(&path).await?;
     let known = stored.as_ref().map(StoredProbe::from_document).unwrap_or_default();
     let jobs = CATALOGUE.iter().filter(|job| job.provider == provider);
-    let lists = futures::future::try_join_all(jobs.map(|job| app.ledger.recent(job.name, RUNS)));
+    let lists = futures::future::try_join_all(jobs.map(|job| ops.ledger.recent(job.name, RUNS)));
     let runs: Vec<RunSummary> = lists.await?.into_iter().flatten().collect();
-    let now = app.world.clock.now();
-    let rules = Rules { interval: app.config.probe_interval, attempt: app.config.run.deadline };
+    let now = ops.world.clock.now();
+    let rules = Rules { interval: ops.settings.probe_interval, attempt: ops.settings.run.deadline };
     if let Err((reason, retry_after)) = rules.allow(&known, &runs, now) {
         return Ok(Probed::Refused { reason, retry_after });
     }
@@ -103,7 +103,7 @@ pub async fn probe(app: &App, provider: Provider) -> Result<Probed, FirestoreErr
         None => Precondition::Missing,
     };
     let claim = fields([("asked_at", Value::Timestamp(now))]);
-    match app.firestore.commit(&[Write::merge(path.clone(), claim).only_if(precondition)]).await {
+    match ops.firestore.commit(&[Write::merge(path.clone(), claim).only_if(precondition)]).await {
         Ok(_) => {}
         Err(error)
             if matches!(
@@ -116,8 +116,8 @@ pub async fn probe(app: &App, provider: Provider) -> Result<Probed, FirestoreErr
         }
         Err(error) => return Err(error),
     }
-    let result = ask(app, provider).await;
-    app.firestore.commit(&[Write::merge(path, to_fields(provider, &result))]).await?;
+    let result = ask(ops, provider).await;
+    ops.firestore.commit(&[Write::merge(path, to_fields(provider, &result))]).await?;
     Ok(Probed::Done(result))
 }
 
@@ -169,29 +169,29 @@ impl Rules {
 }
 
 /// Asks `GET {base}/health`.
-async fn ask(app: &App, provider: Provider) -> ProbeResult {
-    let start = app.world.clock.instant();
-    let answered = exchange(app, provider).await;
+async fn ask(ops: &Ops, provider: Provider) -> ProbeResult {
+    let start = ops.world.clock.instant();
+    let answered = exchange(ops, provider).await;
     let (status_code, error) = match answered {
         Ok((status, error)) => (Some(status), error),
         Err(error) => (None, Some(error)),
     };
     ProbeResult {
         // Firestore keeps no nanoseconds: what is answered is what is stored.
-        probed_at: app.world.clock.now().trunc_subsecs(3),
-        latency_ms: millis(app.world.clock.instant().since(start)),
+        probed_at: ops.world.clock.now().trunc_subsecs(3),
+        latency_ms: millis(ops.world.clock.instant().since(start)),
         status_code,
         error,
     }
 }
 
 /// The status and, where it is not good, the service's words. A service whose limit is used up works.
-async fn exchange(app: &App, provider: Provider) -> Result<(u16, Option<String>), String> {
-    let base_url = &app.config.provider(provider).base_url;
+async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>), String> {
+    let base_url = &ops.settings.provider(provider).base_url;
     let (mut headers, mut secret) = (HeaderMap::new(), None);
-    if app.config.call.id_token {
+    if ops.settings.call.id_token {
         let token =
-            app.google.identity_token(base_url).await.map_err(|error| format!("no ID token: {error}"))?;
+            ops.google.identity_token(base_url).await.map_err(|error| format!("no ID token: {error}"))?;
         headers.insert(AUTHORIZATION, token.header());
         secret = Some(token);
     }
@@ -204,7 +204,7 @@ async fn exchange(app: &App, provider: Provider) -> Result<(u16, Option<String>)
         timeout: TIMEOUT,
         body_bytes_max: ANSWER_BYTES_MAX,
     };
-    let answer = app.world.send(request).await.map_err(|error| error.to_string())?;
+    let answer = ops.world.send(request).await.map_err(|error| error.to_string())?;
     let status = answer.status.as_u16();
     let body = secret.map_or(answer.body.clone(), |token| redact::secret(answer.body, token.secret.expose()));
     if answer.status.is_success() {

@@ -3,14 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use super::Ops;
+use super::facts::Facts;
 use super::health::{self, Source};
 use super::probe::{ProbeResult, StoredProbe};
-use super::snapshot::Snapshot;
-use crate::app::App;
-use crate::breakers::StoredBreaker;
-use crate::connections::{Connections, LastCalls};
-use crate::job::Provider;
+use crate::catalogue::Provider;
+use crate::provider::activity::Connections;
+use crate::provider::breakers::StoredBreaker;
 use crate::resilience::breaker::Shared;
+use crate::run::LastCalls;
 
 /// One provider's service.
 #[derive(Clone, Debug, Serialize)]
@@ -34,18 +35,18 @@ pub struct ServiceStatus {
 }
 
 /// All of them.
-pub fn services(app: &App, snapshot: Option<&Snapshot>) -> Vec<ServiceStatus> {
-    Provider::ALL.into_iter().map(|provider| service(app, snapshot, provider)).collect()
+pub fn services(ops: &Ops, facts: Option<&Facts>) -> Vec<ServiceStatus> {
+    Provider::ALL.into_iter().map(|provider| service(ops, facts, provider)).collect()
 }
 
-fn service(app: &App, snapshot: Option<&Snapshot>, provider: Provider) -> ServiceStatus {
-    let config = app.config.provider(provider);
-    let own = app.connections.of(provider);
-    let (breaker, probe, known) = match snapshot {
-        Some(snapshot) => snapshot.of_provider(provider),
+fn service(ops: &Ops, facts: Option<&Facts>, provider: Provider) -> ServiceStatus {
+    let config = ops.settings.provider(provider);
+    let own = ops.activity.of(provider);
+    let (breaker, probe, known) = match facts {
+        Some(facts) => facts.of_provider(provider),
         // Without Firestore, what this instance last knew.
         None => {
-            let shared = app.breakers.state(provider);
+            let shared = ops.breakers.state(provider);
             (
                 StoredBreaker { shared, ..StoredBreaker::default() },
                 StoredProbe::default(),

@@ -11,18 +11,18 @@ use chrono::{DateTime, Utc};
 use futures::future::{Either, join, select};
 use serde::Serialize;
 
+use super::Ops;
 use super::alerts::{self, Alert, Rules, Severity};
+use super::facts::Facts;
 use super::services::{ServiceStatus, services};
-use super::snapshot::Snapshot;
-use crate::app::App;
-use crate::cached::Lifetime;
+use crate::base::cached::Lifetime;
+use crate::base::ports::{TransportError, millis};
+use crate::calendar::schedule::Schedule;
+use crate::catalogue::job::SCHEDULE_TIME_ZONE;
+use crate::catalogue::{CATALOGUE, Job};
 use crate::firestore::FirestoreError;
-use crate::job::catalogue::SCHEDULE_TIME_ZONE;
-use crate::job::schedule::Schedule;
-use crate::job::{CATALOGUE, Job};
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
-use crate::ports::{TransportError, millis};
 use crate::run::Status;
 
 /// How long a status serves, so that many who look cost no more than one.
@@ -108,27 +108,27 @@ pub struct JobStatus {
 
 impl StatusReport {
     /// The status, at most a few seconds old.
-    pub async fn of(app: &App) -> Arc<Self> {
+    pub async fn of(ops: &Ops) -> Arc<Self> {
         let fetch = || async {
             Ok::<_, std::convert::Infallible>((
-                Self::look(app).await,
+                Self::look(ops).await,
                 Lifetime { fresh: FRESH, usable: FRESH },
             ))
         };
-        match app.status.get(&app.world, fetch).await {
+        match ops.status.get(&ops.world, fetch).await {
             Ok(status) => status,
             Err(never) => match never {},
         }
     }
 
-    async fn look(app: &App) -> Self {
-        let (snapshot, recent) = join(Snapshot::of(app), recent_runs(app)).await;
-        let now = app.world.clock.now();
-        let rules = Rules { config: &app.config.alerts };
-        let firestore = firestore(snapshot.as_deref(), recent.as_ref().err());
+    async fn look(ops: &Ops) -> Self {
+        let (facts, recent) = join(Facts::of(ops), recent_runs(ops)).await;
+        let now = ops.world.clock.now();
+        let rules = Rules { config: &ops.settings.alerts };
+        let firestore = firestore(facts.as_deref(), recent.as_ref().err());
         let reachable = firestore.reachable;
-        let totals = snapshot.as_ref().map(|snapshot| snapshot.jobs.clone()).unwrap_or_default();
-        let services = services(app, snapshot.as_deref().ok());
+        let totals = facts.as_ref().map(|facts| facts.jobs.clone()).unwrap_or_default();
+        let services = services(ops, facts.as_deref().ok());
         let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
         let alerts = all_alerts(&firestore, &services, &jobs, &rules, now);
         let worst = alerts.iter().map(|alert| alert.severity).max();
@@ -141,14 +141,14 @@ impl StatusReport {
             service: "orchestrator",
             version: env!("CARGO_PKG_VERSION"),
             time: now,
-            project: app.config.firestore.project.clone(),
-            database: app.config.firestore.database.rsplit('/').next().unwrap_or_default().to_owned(),
+            project: ops.settings.project.clone(),
+            database: ops.settings.database.rsplit('/').next().unwrap_or_default().to_owned(),
             time_zone: SCHEDULE_TIME_ZONE,
             instance: InstanceStatus {
-                id: app.instance.id.clone(),
-                started_at: app.instance.started_at,
-                requests_in_flight: app.instance.requests_in_flight.load(Ordering::Relaxed),
-                memory_bytes: app.world.machine.memory_bytes(),
+                id: ops.instance.id.clone(),
+                started_at: ops.instance.started_at,
+                requests_in_flight: ops.instance.requests_in_flight.load(Ordering::Relaxed),
+                memory_bytes: ops.world.machine.memory_bytes(),
             },
             statistics: totals.iter().fold(JobStatistics::default(), |sum, job| sum.and(&job.statistics)),
             firestore,
@@ -160,24 +160,21 @@ impl StatusReport {
 }
 
 /// The latest runs of every job, in the catalogue's order.
-async fn recent_runs(app: &App) -> Result<Vec<Vec<RunSummary>>, FirestoreError> {
+async fn recent_runs(ops: &Ops) -> Result<Vec<Vec<RunSummary>>, FirestoreError> {
     let lists =
-        futures::future::try_join_all(CATALOGUE.iter().map(|job| app.ledger.recent(job.name, RECENT_RUNS)));
-    match select(std::pin::pin!(lists), app.world.clock.sleep(RECENT_TIMEOUT)).await {
+        futures::future::try_join_all(CATALOGUE.iter().map(|job| ops.ledger.recent(job.name, RECENT_RUNS)));
+    match select(std::pin::pin!(lists), ops.world.clock.sleep(RECENT_TIMEOUT)).await {
         Either::Left((lists, _)) => lists,
         Either::Right(_) => Err(TransportError::Timeout(RECENT_TIMEOUT).into()),
     }
 }
 
-fn firestore(
-    snapshot: Result<&Snapshot, &FirestoreError>,
-    lists: Option<&FirestoreError>,
-) -> FirestoreStatus {
-    let error = snapshot.err().or(lists);
+fn firestore(facts: Result<&Facts, &FirestoreError>, lists: Option<&FirestoreError>) -> FirestoreStatus {
+    let error = facts.err().or(lists);
     FirestoreStatus {
         // What lacks an index is told, and answers.
         reachable: error.is_none_or(|error| matches!(error, FirestoreError::Index { .. })),
-        latency_ms: snapshot.ok().map(|snapshot| millis(snapshot.latency)),
+        latency_ms: facts.ok().map(|facts| millis(facts.latency)),
         error: error.map(ToString::to_string),
     }
 }

@@ -1,19 +1,16 @@
 //! The provider services: what is sent to them, what their answers mean.
 
-pub mod answer;
-pub mod blame;
-mod entries;
-pub mod envelope;
-mod pieces;
+pub mod activity;
+pub mod breakers;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
 use serde::Serialize;
 
-use crate::config::Config;
-use crate::job::{Job, Scope, Ticker};
-use crate::ports::OutboundRequest;
+use crate::base::ports::OutboundRequest;
+use crate::catalogue::{Job, Scope, Ticker};
+use crate::config::{CallConfig, ProviderConfig};
 
 /// Most bytes of one answer that are read; a batch that answers more is split.
 pub const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -43,11 +40,8 @@ struct Body<'a> {
 }
 
 impl Call<'_> {
-    pub fn url(&self, config: &Config) -> String {
-        format!("{}{}", config.provider(self.job.provider).base_url, self.endpoint)
-    }
-
-    pub fn request(&self, config: &Config) -> OutboundRequest {
+    /// The request, to the service at `service`.
+    pub fn request(&self, service: &ProviderConfig, call: &CallConfig) -> OutboundRequest {
         let body = Body {
             tickers: self.tickers,
             scope: self.scope.name(),
@@ -57,12 +51,12 @@ impl Call<'_> {
         };
         OutboundRequest {
             method: Method::POST,
-            url: self.url(config),
+            url: format!("{}{}", service.base_url, self.endpoint),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
             // Texts cannot fail to encode.
             body: Bytes::from(serde_json::to_vec(&body).unwrap_or_default()),
-            connect_timeout: config.call.connect_timeout,
-            timeout: config.call.timeout,
+            connect_timeout: call.connect_timeout,
+            timeout: call.timeout,
             body_bytes_max: ANSWER_BYTES_MAX,
         }
     }

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
-use crate::ports::TransportError;
+use crate::base::ports::TransportError;
 
 /// What failed, as far as it matters to what happens next.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]

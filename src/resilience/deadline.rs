@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::ports::Instant;
+use crate::base::ports::Instant;
 
 /// When a run's request ends, with time kept back for its last words.
 ///

@@ -15,7 +15,7 @@
 use std::collections::BTreeSet;
 
 use super::breaker::{BreakerConfig, Window};
-use crate::job::Ticker;
+use crate::catalogue::Ticker;
 
 /// Single tickers that must fail before the provider counts as down. With one bad ticker in ten, five drawn by chance
 /// are all bad once in 100,000 times.

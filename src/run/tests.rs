@@ -5,7 +5,7 @@ pub(crate) fn state() -> RunState {
         run_id: "r".into(),
         job: "tiingo-daily-prices".into(),
         scope: "entire_watchlist".into(),
-        trigger: Trigger::Manual,
+        trigger: Source::Manual,
         run_time: "2026-11-23T10:00:00Z".into(),
         request_digest: String::new(),
         tickers_given: None,

@@ -1,22 +1,93 @@
-//! What made a run start.
+//! What asks for a run.
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
-/// What made a run start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    /// A tick of Cloud Scheduler.
-    Scheduler,
-    /// Anybody else.
-    Manual,
+use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+
+use super::{Counts, LastCalls, Resources, RunState, Source, Status, WatchlistProblems};
+use crate::base::context;
+use crate::base::id::fnv1a_128;
+use crate::catalogue::{Job, Scope, Ticker};
+
+/// Hexadecimal digits by which two jobs of one minute are told apart: 64 bits, no two of them meet by chance.
+const TICK_DIGEST_CHARS: usize = 16;
+
+/// A valid request for a run.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    pub job: &'static Job,
+    pub scope: Scope,
+    pub tickers: Option<Vec<Ticker>>,
+    pub run_time: DateTime<Utc>,
+    pub run_id: String,
+    pub source: Source,
+    /// The scheduled time, where it is a tick.
+    pub tick: Option<DateTime<Utc>>,
+    /// Tells one request from another under the same key.
+    pub digest: String,
 }
 
 impl Trigger {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Scheduler => "scheduler",
-            Self::Manual => "manual",
+    /// The run as it starts.
+    pub fn into_state(self, now: DateTime<Utc>) -> RunState {
+        // Firestore keeps microseconds; what is compared with its times must not be finer.
+        let now = now.trunc_subsecs(6);
+        RunState {
+            run_id: self.run_id,
+            job: self.job.name.to_owned(),
+            scope: self.scope.name().to_owned(),
+            trigger: self.source,
+            run_time: self.run_time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+            request_digest: self.digest,
+            tickers_given: self.tickers,
+            status: Status::Running,
+            scheduled_at: self.tick,
+            attempt: 1,
+            created_at: now,
+            started_at: now,
+            ended_at: None,
+            duration_ms: 0,
+            planned: false,
+            tickers_requested: 0,
+            pending: Vec::new(),
+            failed: Vec::new(),
+            controls: BTreeMap::new(),
+            account: None,
+            counts: Counts::default(),
+            remarks: Vec::new(),
+            watchlist_problems: WatchlistProblems::default(),
+            stopped: None,
+            trace_id: context::current().map(|request| request.trace.trace_id()),
+            resources: Resources::default(),
+            last_calls: LastCalls::default(),
+            counted: None,
         }
     }
+}
+
+/// The run of a tick: the same whatever else an operator changes in the job's body between two tries. Jobs of Cloud
+/// Scheduler that share a route and a time, but not what they ask for, are told apart by that.
+pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTime<Utc>) -> String {
+    let time = tick.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let plain = format!("{}_{time}", job.name);
+    if scope == job.scope && tickers.is_none() {
+        return plain;
+    }
+    let mut tickers = tickers.unwrap_or_default().to_vec();
+    tickers.sort_unstable();
+    let hash = digest(job, scope, Some(&tickers), None);
+    let short = hash.get(..TICK_DIGEST_CHARS).unwrap_or(&hash);
+    format!("{plain}_{short}")
+}
+
+/// Tells what was asked for.
+pub fn digest(
+    job: &Job,
+    scope: Scope,
+    tickers: Option<&[Ticker]>,
+    run_time: Option<DateTime<Utc>>,
+) -> String {
+    // A ticker may have any character that can be seen, but no line break.
+    let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join("\n"));
+    format!("{:032x}", fnv1a_128(format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name).as_bytes()))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::clip;
+use crate::base::text::clip;
 
 /// Most problems that are kept of one run; their number is told beside them.
 pub const PROBLEMS_MAX: usize = 30;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Ticker;
+use crate::catalogue::Ticker;
 
 /// Tickers that one endpoint still has to be asked for. No tickers: the endpoint knows none.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]

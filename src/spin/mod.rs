@@ -15,11 +15,12 @@ use spin_sdk::http::{IntoResponse, Request};
 use spin_sdk::http_service;
 use tower::ServiceExt as _;
 
-use crate::app::{App, Instance};
+use crate::api;
+use crate::app::App;
+use crate::base::instance::Instance;
+use crate::base::log::{JsonLog, Origin};
 use crate::config::keys::KEYS;
 use crate::config::{Config, ConfigErrors};
-use crate::http_api;
-use crate::telemetry::{JsonLog, Origin};
 
 /// The routes, made at the instance's first request and shared by all that follow.
 static ROUTER: OnceLock<Router> = OnceLock::new();
@@ -61,13 +62,13 @@ async fn start() -> Router {
                 firestore = config.firestore.endpoint,
                 "instance starts"
             );
-            http_api::router(Arc::new(App::new(config, world, instance)))
+            api::router(Arc::new(App::new(config, world, instance)))
         }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the service cannot start");
             // Either the settings are wrong, each in its own way, or they could not be read at all.
             let errors = error.downcast().unwrap_or_else(|error| ConfigErrors(vec![format!("{error:#}")]));
-            http_api::misconfigured(errors, world)
+            api::misconfigured(errors, world)
         }
     }
 }

@@ -12,7 +12,7 @@ use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
 use spin_sdk::wasip3::http_compat::http_from_wasi_response;
 
 use super::outgoing;
-use crate::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
+use crate::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 
 pub(super) struct SpinTransport;
 

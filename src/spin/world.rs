@@ -6,7 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::transport::SpinTransport;
-use crate::ports::{BoxFuture, Clock, Entropy, Instant, Machine, World};
+use crate::base::ports::{BoxFuture, Clock, Entropy, Instant, Machine};
+use crate::base::world::World;
 
 // Spin's SDK wraps neither the clocks nor the random numbers.
 mod bindings {

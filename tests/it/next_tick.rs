@@ -6,13 +6,16 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use orchestrator::app::{Answer, App, Instance};
+use orchestrator::api::request::parse_job;
+use orchestrator::app::App;
+use orchestrator::base::instance::Instance;
+use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
+use orchestrator::base::world::World;
+use orchestrator::catalogue;
 use orchestrator::config::Config;
+use orchestrator::engine::Answer;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
-use orchestrator::job;
-use orchestrator::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError, World};
-use orchestrator::request::parse_job;
 
 use crate::firestore::Store;
 use crate::hostile::deaf;
@@ -61,14 +64,14 @@ fn end_of_run(job: &'static str, late: Duration, is_tick: bool) -> Duration {
                     DocumentPath::new(collection, "AAPL"),
                     fields([("isActive", Value::Boolean(true))]),
                 );
-                app.firestore.commit(&[symbol]).await.expect("written");
+                app.engine.firestore.commit(&[symbol]).await.expect("written");
             }
             let name = HeaderName::from_static("x-cloudscheduler-scheduletime");
             let time = HeaderValue::from_str(&EPOCH.to_rfc3339()).expect("a header");
             let headers = if is_tick { HeaderMap::from_iter([(name, time)]) } else { HeaderMap::new() };
-            let job = job::find(job).expect("a job");
-            let trigger = parse_job(job, &headers, b"", &app.world).expect("a trigger");
-            let answer = app.run(trigger).await;
+            let job = catalogue::find(job).expect("a job");
+            let trigger = parse_job(job, &headers, b"", &app.engine.world).expect("a trigger");
+            let answer = app.engine.run(trigger).await;
             let Answer::Ended { report, .. } = answer else { panic!("{answer:?}") };
             assert_eq!(report.data.tickers_pending, 1, "{report:?}");
             handle.now()

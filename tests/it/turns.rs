@@ -9,15 +9,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, StatusCode};
-use orchestrator::app::{Answer, App, Instance};
+use orchestrator::api::request::parse_job;
+use orchestrator::app::App;
+use orchestrator::base::instance::Instance;
+use orchestrator::base::ports::{
+    BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
+};
+use orchestrator::base::world::World;
+use orchestrator::catalogue;
 use orchestrator::config::Config;
+use orchestrator::engine::Answer;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
-use orchestrator::job;
-use orchestrator::ports::{
-    BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError, World,
-};
-use orchestrator::request::parse_job;
 use serde_json::{Value as Json, json};
 
 use crate::firestore::Store;
@@ -103,11 +106,11 @@ fn a_run_gives_way_after_every_answer() {
         Write::overwrite(path, fields([("isActive", Value::Boolean(true))]))
     };
     let watchlist: Vec<_> = (0..TICKERS).map(symbol).collect();
-    deaf::wait(app.firestore.commit(&watchlist)).expect("written");
-    let job = job::find("tiingo-daily-prices").expect("a job");
-    let trigger = parse_job(job, &HeaderMap::new(), b"{}", &app.world).expect("a trigger");
+    deaf::wait(app.engine.firestore.commit(&watchlist)).expect("written");
+    let job = catalogue::find("tiingo-daily-prices").expect("a job");
+    let trigger = parse_job(job, &HeaderMap::new(), b"{}", &app.engine.world).expect("a trigger");
 
-    let mut run = pin!(app.run(trigger));
+    let mut run = pin!(app.engine.run(trigger));
     let mut task = Context::from_waker(Waker::noop());
     let mut polls = 0;
     let answer = loop {

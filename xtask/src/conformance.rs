@@ -56,8 +56,7 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
     match python {
         Ok(python) => {
             tally.add("the Dockerfile", check_file(python.command("hadolint"), "deploy/docker/Dockerfile"));
-            let description =
-                check_file(python.command("openapi-spec-validator"), "src/http_api/openapi.json");
+            let description = check_file(python.command("openapi-spec-validator"), "docs/openapi.json");
             tally.add("the API's description", description);
             // It takes a while: another thread waits for it, so that the simulated services go on here.
             let mut command = probe(&python, &scene);

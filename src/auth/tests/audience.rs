@@ -10,7 +10,7 @@ fn neither_host_nor_target_chooses_the_audience() {
         let request = Request::builder().uri(uri).header("host", host).header("authorization", token);
         let (head, ()) = request.body(()).unwrap().into_parts();
         let answer = setup.auth.authenticate(&head).now_or_never().expect("nothing waits");
-        answer.err().map(|problem| problem.status.as_u16())
+        answer.err().map(|refusal| refusal.status().as_u16())
     };
     for uri in ["/tiingo/daily-prices", "/tiingo/daily-prices?source=cron", "/tiingo/daily-prices/"] {
         for host in ["us.example", "staging.example"] {

@@ -110,7 +110,7 @@ impl BulkWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ports::TransportError;
+    use crate::base::ports::TransportError;
 
     #[test]
     fn a_failure_says_whether_the_write_may_ever_succeed() {

@@ -3,8 +3,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::catalogue::ticker::TICKER_BYTES_MAX;
 use crate::firestore::value::fields_stored_bytes;
-use crate::job::ticker::TICKER_BYTES_MAX;
 use crate::ledger::entry::Entry;
 use crate::resilience::class::Class;
 use crate::run::tests::{failure, state};

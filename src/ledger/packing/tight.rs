@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 
-use crate::job::Ticker;
+use crate::base::text::clip;
+use crate::catalogue::Ticker;
 use crate::resilience::class::Class;
-use crate::run::words::clip;
 use crate::run::{Failure, RunState, Work};
 
 /// Groups in all: the number of one has three digits.

@@ -50,7 +50,7 @@ fn check(
 ) -> Vec<Alert> {
     let config = config();
     let rules = Rules { config: &config };
-    let job = crate::job::find(JOB).unwrap();
+    let job = crate::catalogue::find(JOB).unwrap();
     let last_success_time = last_success.map(time);
     let overdue_since = overdue_since(job, last_success_time, &rules, now());
     let status = JobStatus {
@@ -95,7 +95,7 @@ fn a_job_that_did_not_run_for_its_time_is_overdue_after_its_grace() {
     assert_eq!(alerts[0].runbook, "docs/operations.md#joboverdue");
     check(None, vec![], &[("JobOverdue", Severity::Warning)]);
 
-    let (job, config) = (crate::job::find(JOB).unwrap(), config());
+    let (job, config) = (crate::catalogue::find(JOB).unwrap(), config());
     let rules = Rules { config: &config };
     let at = |now| overdue_since(job, Some(time("2026-11-20T23:04:00Z")), &rules, time(now)).is_some();
     assert_eq!((at("2026-11-23T23:29:59Z"), at("2026-11-23T23:30:00Z")), (false, true));

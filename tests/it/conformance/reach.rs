@@ -5,12 +5,14 @@ use std::time::{Duration, Instant as RealInstant, SystemTime};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use orchestrator::app::{App, Instance};
+use orchestrator::app::App;
+use orchestrator::base::instance::Instance;
+use orchestrator::base::ports::{
+    BoxFuture, Clock, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
+};
+use orchestrator::base::world::World;
 use orchestrator::config::Config;
 use orchestrator::firestore::Firestore;
-use orchestrator::ports::{
-    BoxFuture, Clock, InboundResponse, Instant, OutboundRequest, Transport, TransportError, World,
-};
 use sim::firestore::{Emulator, unique_project};
 
 use crate::firestore::Store;
@@ -52,7 +54,7 @@ fn client(host: &str, project: &str, world: World) -> Firestore {
         _ => None,
     };
     let instance = Instance::new(&world);
-    App::new(Config::parse(setting).expect("valid settings"), world, instance).firestore
+    App::new(Config::parse(setting).expect("valid settings"), world, instance).engine.firestore
 }
 
 /// Hands requests straight to the store.

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use orchestrator::base::ports::Instant;
 use orchestrator::config::keys;
-use orchestrator::ports::Instant;
 use orchestrator::resilience::deadline::Deadline;
 
 use super::limit;

@@ -194,7 +194,7 @@ fn an_autoscaler_sets_the_replicas() {
     assert_eq!(bounds(&keda, ["minReplicaCount", "maxReplicaCount"]), [Some(1), Some(10)]);
     assert_eq!(
         keda["spec"]["triggers"][1]["metadata"]["timezone"],
-        orchestrator::job::catalogue::SCHEDULE_TIME_ZONE
+        orchestrator::catalogue::job::SCHEDULE_TIME_ZONE
     );
     for quantities in [app.spec.resources.requests, app.spec.resources.limits] {
         assert_eq!(

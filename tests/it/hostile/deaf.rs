@@ -9,10 +9,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use orchestrator::config::Config;
-use orchestrator::ports::{
-    BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError, World,
+use orchestrator::base::ports::{
+    BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
 };
+use orchestrator::base::world::World;
+use orchestrator::config::Config;
 
 /// Requests after which nothing is said any more: who asks on and on must not ask for ever.
 const REQUESTS_MAX: u64 = 40;

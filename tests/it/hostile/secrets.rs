@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
 use http::StatusCode;
-use orchestrator::telemetry::{JsonLog, Origin};
+use orchestrator::base::log::{JsonLog, Origin};
 use serde_json::{Map, Value as Json, json};
 use tracing::Level;
 

@@ -8,30 +8,33 @@ use std::collections::HashSet;
 use chrono::DateTime;
 
 use http::request::Parts;
-use orchestrator::app::{App, Instance};
-use orchestrator::auth::claims::{self, Claims, Expected, unverified_expiry};
+use orchestrator::api::problem::Problem;
+use orchestrator::api::request::{parse_job, parse_manual};
+use orchestrator::app::App;
+use orchestrator::auth::claims::{self, Claims, Expected};
 use orchestrator::auth::keys::KeySet;
-use orchestrator::breakers::StoredBreaker;
+use orchestrator::base::instance::Instance;
+use orchestrator::base::world::World;
+use orchestrator::catalogue::{CATALOGUE, Provider, Scope, Ticker};
 use orchestrator::config::{Config, Credentials};
+use orchestrator::engine::plan;
 use orchestrator::firestore::value::is_field_name;
 use orchestrator::firestore::write::field_path;
 use orchestrator::firestore::{DocumentPath, Write, path};
 use orchestrator::google::Google;
 use orchestrator::google::assertion::ServiceAccountKey;
-use orchestrator::job::{CATALOGUE, Provider, Scope, Ticker};
+use orchestrator::google::jwt::unverified_expiry;
+use orchestrator::intake::answer::harvest;
+use orchestrator::intake::envelope::{Envelope, check_values, failure_words};
+use orchestrator::intake::record::Context;
+use orchestrator::intake::rejected::{self, Origin};
 use orchestrator::ledger::entry::Entry;
 use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::ledger::{Filter, PageToken};
-use orchestrator::persist::record::Context;
-use orchestrator::persist::rejected::{self, Origin};
-use orchestrator::plan;
-use orchestrator::ports::World;
-use orchestrator::provider::answer::harvest;
-use orchestrator::provider::envelope::{Envelope, check_values, failure_words};
-use orchestrator::report::RunReport;
-use orchestrator::request::problem::Problem;
-use orchestrator::request::{Trigger, parse_job, parse_manual};
+use orchestrator::provider::breakers::StoredBreaker;
 use orchestrator::resilience::retry_after;
+use orchestrator::run::Trigger;
+use orchestrator::run::report::RunReport;
 use serde_json::Value as Json;
 
 use super::deaf::{self, Deaf, message, now, wait};
@@ -136,9 +139,10 @@ pub fn firestore(bytes: &[u8]) {
     let instance = Instance::new(&world);
     let app = App::new(config, world.clone(), instance);
     let paths = [DocumentPath::new("ingestion_runs", "r"), DocumentPath::new("breakers", "tiingo")];
-    let _ = wait(app.firestore.get_all(&paths));
+    let _ = wait(app.engine.firestore.get_all(&paths));
     // What a query finds is of any name.
-    let found = wait(app.firestore.list("things", &[], None)).map(|page| page.documents).unwrap_or_default();
+    let found =
+        wait(app.engine.firestore.list("things", &[], None)).map(|page| page.documents).unwrap_or_default();
     for document in found {
         let _ =
             (StoredBreaker::from_document(&document), JobTotals::from_document(&document), document.age());
@@ -149,18 +153,19 @@ pub fn firestore(bytes: &[u8]) {
         serde_json::to_vec(&RunReport::new(&entry.state)).expect("a report is JSON");
         let _ = entry.to_fields(retention);
     }
-    let _ = wait(plan::resolve(&app.firestore, &app.config.collections, Scope::EntireWatchlist));
-    let _ = wait(app.ledger.list(&Filter { limit: 1, ..Filter::default() }));
-    let _ = wait(app.ledger.recent("tiingo-daily-prices", 1));
-    let _ = (wait(app.ledger.get("r")), wait(app.ledger.resume("r", &|_, _| Vec::new())));
-    let _ = wait(app.breakers.refresh(Provider::Tiingo));
-    let _ = (app.breakers.admit(Provider::Tiingo, "/fetch"), app.breakers.state(Provider::Tiingo));
-    let _ = wait(app.breakers.open(Provider::Tiingo, "/fetch", "r", "words"));
-    let _ = wait(app.breakers.limit_hit(Provider::Tiingo, None, "words", false));
-    let _ = app.breakers.farewell(Provider::Tiingo, "o", &[]);
+    let _ = wait(plan::resolve(&app.engine.firestore, &app.config.collections, Scope::EntireWatchlist));
+    let _ = wait(app.engine.ledger.list(&Filter { limit: 1, ..Filter::default() }));
+    let _ = wait(app.engine.ledger.recent("tiingo-daily-prices", 1));
+    let _ = (wait(app.engine.ledger.get("r")), wait(app.engine.ledger.resume("r", &|_, _| Vec::new())));
+    let _ = wait(app.engine.breakers.refresh(Provider::Tiingo));
+    let _ =
+        (app.engine.breakers.admit(Provider::Tiingo, "/fetch"), app.engine.breakers.state(Provider::Tiingo));
+    let _ = wait(app.engine.breakers.open(Provider::Tiingo, "/fetch", "r", "words"));
+    let _ = wait(app.engine.breakers.limit_hit(Provider::Tiingo, None, "words", false));
+    let _ = app.engine.breakers.farewell(Provider::Tiingo, "o", &[]);
     let write = Write::overwrite(paths[0].clone(), orchestrator::firestore::Fields::new());
-    let _ = wait(app.firestore.commit(std::slice::from_ref(&write)));
-    match wait(app.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {
+    let _ = wait(app.engine.firestore.commit(std::slice::from_ref(&write)));
+    match wait(app.engine.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {
         Ok(statuses) => {
             assert!(statuses.iter().flatten().all(|(_, message)| message.len() <= WORDS_BYTES_MAX));
         }
@@ -247,12 +252,12 @@ pub fn settings(bytes: &[u8]) {
             let world: World = deaf::world(Deaf::silent());
             let instance = Instance::new(&world);
             let app = App::new(config, world, instance);
-            drop(orchestrator::http_api::router(std::sync::Arc::new(app)));
+            drop(orchestrator::api::router(std::sync::Arc::new(app)));
         }
         Err(errors) => assert!(!errors.0.is_empty()),
     }
     let world = deaf::world(Deaf::silent());
-    drop(orchestrator::http_api::misconfigured(
+    drop(orchestrator::api::misconfigured(
         orchestrator::config::ConfigErrors(vec![text.into_owned()]),
         world,
     ));

@@ -1,8 +1,8 @@
 //! The worst input that is known, by name. Where one of them costs more than its length, the test does not end.
 
-use orchestrator::provider::envelope::{VALUES_MAX, check_values};
-use orchestrator::request::BODY_BYTES_MAX;
-use orchestrator::request::Body;
+use orchestrator::api::request::BODY_BYTES_MAX;
+use orchestrator::api::request::Body;
+use orchestrator::intake::envelope::{VALUES_MAX, check_values};
 
 use super::targets;
 

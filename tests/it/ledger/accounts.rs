@@ -14,8 +14,10 @@ fn work_of_an_endpoint_that_is_none_any_more_ends_as_failed() {
     play(usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 10);
-        let state = tick(&app).into_state(app.world.clock.now());
-        let Ok(Claim::Owned(owned)) = app.ledger.claim(state, &alone).await else { panic!("not owned") };
+        let state = tick(&app).into_state(app.engine.world.clock.now());
+        let Ok(Claim::Owned(owned)) = app.engine.ledger.claim(state, &alone).await else {
+            panic!("not owned")
+        };
         // As an older version has left it: all ten tickers at an endpoint of another name.
         let mut state = owned.state;
         let tickers: Vec<_> =
@@ -24,10 +26,10 @@ fn work_of_an_endpoint_that_is_none_any_more_ends_as_failed() {
             vec![Work { endpoint: "/prices".into(), tickers, parts: Vec::new(), reason: None, tries: 0 }],
             10,
         );
-        app.ledger.checkpoint(owned.fence, state).await.expect("still the owner");
+        app.engine.ledger.checkpoint(owned.fence, state).await.expect("still the owner");
         world.handle.sleep(LEASE).await;
 
-        let (_, report, status) = told(app.run(tick(&app)).await);
+        let (_, report, status) = told(app.engine.run(tick(&app)).await);
         assert_eq!((status, &report["status"], &report["data"]["calls"]), (502, &json!("error"), &json!(0)));
         let failed = report["data"]["tickers_failed"].as_array().expect("a list");
         assert_eq!(failed.len(), 10);
@@ -42,24 +44,24 @@ fn an_operator_has_what_failed_tried_again_and_a_tick_does_not() {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 5);
         world.unknown(&["T00001", "T00003"]);
-        let (kind, report, status) = told(app.run(tick(&app)).await);
+        let (kind, report, status) = told(app.engine.run(tick(&app)).await);
         assert_eq!((kind, status, &report["status"]), ("ended", 200, &json!("partial")), "{report:#}");
         let run_id = report["data"]["run_id"].as_str().expect("an id").to_owned();
-        let (kind, ..) = told(app.run(tick(&app)).await);
+        let (kind, ..) = told(app.engine.run(tick(&app)).await);
         assert_eq!(kind, "finished", "the scheduler's next try is told the stored report");
 
         // The provider has learnt one of the two.
         world.unknown(&["T00003"]);
-        let (kind, report, status) = told(app.resume(&run_id).await.expect("known"));
+        let (kind, report, status) = told(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!((kind, status, &report["status"]), ("ended", 200, &json!("partial")), "{report:#}");
         assert_eq!((&report["data"]["attempt"], &report["data"]["records_stored"]), (&json!(2), &json!(4)));
         assert_eq!(statistics(&app).await, [1, 1, 1, 0], "the run counts once, as partial");
 
         world.unknown(&[]);
-        let (_, report, _) = told(app.resume(&run_id).await.expect("known"));
+        let (_, report, _) = told(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!((&report["status"], &report["data"]["tickers_processed"]), (&json!("ok"), &json!(5)));
         assert_eq!(statistics(&app).await, [1, 1, 0, 0], "and then as succeeded");
-        let (kind, ..) = told(app.resume(&run_id).await.expect("known"));
+        let (kind, ..) = told(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!(kind, "finished", "nothing is left to be tried again");
     });
 }
@@ -70,13 +72,13 @@ fn a_run_of_which_nothing_succeeded_is_tried_again_by_both() {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 2);
         world.unknown(&["T00000", "T00001"]);
-        let (_, report, status) = told(app.run(tick(&app)).await);
+        let (_, report, status) = told(app.engine.run(tick(&app)).await);
         assert_eq!(status, 502, "{report:#}");
         let run_id = report["data"]["run_id"].as_str().expect("an id").to_owned();
-        let (_, report, status) = told(app.resume(&run_id).await.expect("known"));
+        let (_, report, status) = told(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!((status, &report["data"]["attempt"]), (502, &json!(2)));
         world.unknown(&[]);
-        let (_, report, status) = told(app.run(tick(&app)).await);
+        let (_, report, status) = told(app.engine.run(tick(&app)).await);
         assert_eq!((status, &report["data"]["attempt"]), (200, &json!(3)));
         assert_eq!(statistics(&app).await, [1, 1, 0, 0]);
     });
@@ -84,7 +86,8 @@ fn a_run_of_which_nothing_succeeded_is_tried_again_by_both() {
 
 /// Runs, successes, partial successes and failures of the job.
 async fn statistics(app: &App) -> [i64; 4] {
-    let stored = app.firestore.get(&app.ledger.statistics(JOB)).await.expect("read").expect("there");
+    let stored =
+        app.engine.firestore.get(&app.engine.ledger.statistics(JOB)).await.expect("read").expect("there");
     let totals = JobTotals::from_document(&stored).statistics;
     [totals.jobs_processed, totals.jobs_successful, totals.jobs_partial, totals.jobs_failed]
 }

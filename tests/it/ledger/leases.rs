@@ -10,7 +10,11 @@ use orchestrator::ledger::{Claim, Kept};
 use super::world::{LEASE, alone, play, tick, usual};
 
 async fn claim(app: &Arc<App>) -> Claim {
-    app.ledger.claim(tick(app).into_state(app.world.clock.now()), &alone).await.expect("Firestore answers")
+    app.engine
+        .ledger
+        .claim(tick(app).into_state(app.engine.world.clock.now()), &alone)
+        .await
+        .expect("Firestore answers")
 }
 
 /// An instance whose clock is wrong claims a run and dies; another one, with a clock wrong otherwise, wants it.
@@ -58,10 +62,10 @@ fn a_lease_is_kept_while_other_work_is_done_for_the_run() {
                 assert!(matches!(claim(&other).await, Claim::Running { .. }));
             }
         };
-        let kept = owner.ledger.keeping(&mut owned, asks).await;
+        let kept = owner.engine.ledger.keeping(&mut owned, asks).await;
         assert!(matches!(kept, Kept::Done(())));
-        assert!(owned.fence.lease_until() > owner.world.clock.instant());
-        owner.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner");
+        assert!(owned.fence.lease_until() > owner.engine.world.clock.instant());
+        owner.engine.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner");
     });
 }
 
@@ -72,7 +76,7 @@ fn work_for_a_run_ends_when_the_run_is_taken_over() {
         let Claim::Owned(mut owned) = claim(&owner).await else { panic!("nobody else is there") };
         world.handle.sleep(LEASE).await;
         assert!(matches!(claim(&other).await, Claim::Owned(_)));
-        let kept = owner.ledger.keeping(&mut owned, std::future::pending::<()>()).await;
+        let kept = owner.engine.ledger.keeping(&mut owned, std::future::pending::<()>()).await;
         // Its lease is over, and it may not even have learned yet who has it.
         assert!(matches!(kept, Kept::Lost | Kept::Expired));
     });

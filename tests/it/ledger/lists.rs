@@ -14,7 +14,7 @@ fn an_entry_of_a_newer_version_is_listed_like_any_other() {
     play(usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
-        let (_, report, _) = told(app.run(tick(&app)).await);
+        let (_, report, _) = told(app.engine.run(tick(&app)).await);
         let newer = fields([
             ("run_id", Value::string("newer")),
             ("job", Value::string("a-new-job")),
@@ -25,8 +25,12 @@ fn an_entry_of_a_newer_version_is_listed_like_any_other() {
         let path = DocumentPath::new(&app.config.collections.runs, "newer");
         world.store(&app, &Write::overwrite(path, newer));
 
-        let page =
-            app.ledger.list(&Filter { limit: 20, ..Filter::default() }).await.expect("Firestore answers");
+        let page = app
+            .engine
+            .ledger
+            .list(&Filter { limit: 20, ..Filter::default() })
+            .await
+            .expect("Firestore answers");
         let listed: Vec<_> =
             page.runs.iter().map(|run| (run.summary.run_id.as_str(), run.job.as_str())).collect();
         assert_eq!(listed.len(), 2, "{listed:?}");
@@ -36,7 +40,7 @@ fn an_entry_of_a_newer_version_is_listed_like_any_other() {
             (json!(told.message), json!(told.summary.tickers_processed)),
             (report["message"].clone(), json!(3))
         );
-        let error = app.ledger.get("newer").await.expect_err("it cannot be read");
+        let error = app.engine.ledger.get("newer").await.expect_err("it cannot be read");
         assert!(error.to_string().contains("whose state cannot be read"), "{error}");
     });
 }
@@ -52,7 +56,7 @@ fn an_index_that_is_still_being_built_is_no_outage() {
     let script = |method: &str, _| if method == "runQuery" { Way::Changed(building) } else { Way::Usual };
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
-        let status = StatusReport::of(&app).await;
+        let status = StatusReport::of(&app.ops).await;
         assert!(status.firestore.reachable && status.status == Overall::Degraded, "{:?}", status.status);
         let words = status.firestore.error.as_deref().expect("it is told");
         assert_eq!(

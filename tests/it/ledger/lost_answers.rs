@@ -20,16 +20,16 @@ fn a_run_counts_once_whichever_commits_answer_is_lost() {
         play(loses(lost), |world| async move {
             let app = world.instance(TimeDelta::zero());
             world.seed(&app, 3);
-            let (kind, report, status) = told(app.run(tick(&app)).await);
+            let (kind, report, status) = told(app.engine.run(tick(&app)).await);
             assert_eq!((kind, status), ("ended", 200), "{report:#}");
             assert_eq!(report["data"]["attempt"], 1);
-            let (kind, again, _) = told(app.run(tick(&app)).await);
+            let (kind, again, _) = told(app.engine.run(tick(&app)).await);
             assert_eq!(
                 (kind, &again["data"]["records_stored"]),
                 ("finished", &report["data"]["records_stored"])
             );
-            let path = app.ledger.statistics(JOB);
-            let stored = app.firestore.get(&path).await.expect("Firestore answers").expect("there");
+            let path = app.engine.ledger.statistics(JOB);
+            let stored = app.engine.firestore.get(&path).await.expect("Firestore answers").expect("there");
             assert_eq!(JobTotals::from_document(&stored).statistics.jobs_processed, 1);
         });
     }
@@ -40,14 +40,14 @@ fn a_resumed_run_is_owned_although_the_answer_is_lost() {
     // The first commit claims the run, the second one takes it over.
     play(loses(1), |world| async move {
         let app = world.instance(TimeDelta::zero());
-        let state = tick(&app).into_state(app.world.clock.now());
-        assert!(matches!(app.ledger.claim(state.clone(), &alone).await, Ok(Claim::Owned(_))));
+        let state = tick(&app).into_state(app.engine.world.clock.now());
+        assert!(matches!(app.engine.ledger.claim(state.clone(), &alone).await, Ok(Claim::Owned(_))));
         world.handle.sleep(LEASE).await;
-        let Ok(Some(Claim::Owned(owned))) = app.ledger.resume(&state.run_id, &alone).await else {
+        let Ok(Some(Claim::Owned(owned))) = app.engine.ledger.resume(&state.run_id, &alone).await else {
             panic!("not owned")
         };
         assert_eq!((owned.state.attempt, owned.state.status), (2, Status::Running));
-        app.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner");
+        app.engine.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner");
     });
 }
 
@@ -59,22 +59,22 @@ fn a_renewal_whose_answer_is_lost_is_no_renewal_for_longer_than_firestore_knows(
     };
     play(script, |world| async move {
         let (owner, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::hours(1)));
-        let state = tick(&owner).into_state(owner.world.clock.now());
-        let Ok(Claim::Owned(owned)) = owner.ledger.claim(state.clone(), &alone).await else {
+        let state = tick(&owner).into_state(owner.engine.world.clock.now());
+        let Ok(Claim::Owned(owned)) = owner.engine.ledger.claim(state.clone(), &alone).await else {
             panic!("not owned")
         };
-        let saved = owner.ledger.checkpoint(owned.fence.clone(), owned.state.clone()).await;
+        let saved = owner.engine.ledger.checkpoint(owned.fence.clone(), owned.state.clone()).await;
         // Its first try was carried out. Written as it is once more, the entry would stay as old as that.
         let fence = match saved {
             Ok(fence) => fence,
             Err(_) => {
                 world.handle.sleep(Duration::from_secs(40)).await;
-                owner.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner")
+                owner.engine.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner")
             }
         };
-        let left = fence.lease_until().since(owner.world.clock.instant());
+        let left = fence.lease_until().since(owner.engine.world.clock.instant());
         world.handle.sleep(left.saturating_sub(Duration::from_millis(1))).await;
-        let claim = other.ledger.claim(state, &alone).await.expect("Firestore answers");
+        let claim = other.engine.ledger.claim(state, &alone).await.expect("Firestore answers");
         assert!(matches!(claim, Claim::Running { .. }), "the owner believes that it is its own for {left:?}");
     });
 }

@@ -18,9 +18,9 @@ fn five_slow_pages_of_the_watchlist_do_not_cost_the_lease() {
         world.seed(&app, 8_500);
         let second = async {
             world.handle.sleep(Duration::from_secs(65)).await;
-            told(other.run(tick(&other)).await)
+            told(other.engine.run(tick(&other)).await)
         };
-        let (first, (kind, report, _)) = Box::pin(join(app.run(tick(&app)), second)).await;
+        let (first, (kind, report, _)) = Box::pin(join(app.engine.run(tick(&app)), second)).await;
         assert_eq!((kind, &report["message"]), ("running", &json!("running: finding out the tickers")));
         let (kind, report, status) = told(first);
         assert_eq!((kind, status), ("ended", 200), "{report:#}");
@@ -35,12 +35,12 @@ fn a_watchlist_that_never_comes_leaves_time_to_close_the_run() {
     play(never, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
-        let (kind, report, status) = told(app.run(tick(&app)).await);
+        let (kind, report, status) = told(app.engine.run(tick(&app)).await);
         assert_eq!((kind, status), ("ended", 503), "{report:#}");
         assert_eq!(report["message"], "not started: the tickers could not be read within 171 s");
         assert!(world.handle.now() < app.config.run.deadline);
         let run_id = report["data"]["run_id"].as_str().expect("an id");
-        let stored = app.ledger.get(run_id).await.expect("Firestore answers").expect("there");
+        let stored = app.engine.ledger.get(run_id).await.expect("Firestore answers").expect("there");
         assert_eq!(stored.status.name(), "failed", "nobody has to wait for a lease");
     });
 }
@@ -50,7 +50,7 @@ fn a_watchlist_that_is_too_long_for_one_run_is_named_and_ends_it() {
     play(super::world::usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 20_001);
-        let (kind, report, status) = told(app.run(tick(&app)).await);
+        let (kind, report, status) = told(app.engine.run(tick(&app)).await);
         assert_eq!((kind, status), ("ended", 503), "{report:#}");
         assert_eq!(report["message"], "not started: too many tickers for one run: 20001, limit 20000");
     });

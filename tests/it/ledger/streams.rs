@@ -27,7 +27,7 @@ fn nothing(_: Json) -> Json {
 async fn run(world: &World, tickers: usize) -> (&'static str, Json, u16) {
     let app = world.instance(TimeDelta::zero());
     world.seed(&app, tickers);
-    told(app.run(tick(&app)).await)
+    told(app.engine.run(tick(&app)).await)
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn resume(change: fn(Json) -> Json) {
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
-        let (_, report, status) = told(app.run(tick(&app)).await);
+        let (_, report, status) = told(app.engine.run(tick(&app)).await);
         assert_eq!((status, world.asked("batchGet")), (200, 1), "one look at the breaker");
         let run_id = report["data"]["run_id"].as_str().expect("an id");
-        let resumed = app.resume(run_id).await.map(told);
+        let resumed = app.engine.resume(run_id).await.map(told);
         assert!(matches!(resumed, Some(("unavailable", ..))), "{resumed:?}");
     });
 }

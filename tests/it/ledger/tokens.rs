@@ -1,7 +1,7 @@
 //! No token to call with: that is nobody's failure but the token endpoint's.
 
 use chrono::TimeDelta;
-use orchestrator::job::Provider;
+use orchestrator::catalogue::Provider;
 use orchestrator::resilience::breaker::Admission;
 use serde_json::json;
 
@@ -22,8 +22,8 @@ fn an_outage_of_the_token_endpoint_is_no_failure_of_the_provider() {
         let mut attempts = 0;
         let report = loop {
             attempts += 1;
-            let (_, report, status) = told(app.run(tick(&app)).await);
-            assert_eq!(app.breakers.admit(Provider::Tiingo, "/fetch"), Admission::Pass, "{report:#}");
+            let (_, report, status) = told(app.engine.run(tick(&app)).await);
+            assert_eq!(app.engine.breakers.admit(Provider::Tiingo, "/fetch"), Admission::Pass, "{report:#}");
             assert_eq!(report["data"]["tickers_failed"], json!([]), "no ticker is the cause");
             if status == 200 {
                 break report;

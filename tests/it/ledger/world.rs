@@ -7,16 +7,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use http::{HeaderMap, StatusCode};
-use orchestrator::app::{Answer, App, Instance};
+use orchestrator::api::request::parse_job;
+use orchestrator::app::App;
+use orchestrator::base::instance::Instance;
+use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
+use orchestrator::base::world::World as Ports;
+use orchestrator::catalogue;
 use orchestrator::config::Config;
+use orchestrator::engine::Answer;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
-use orchestrator::job;
-use orchestrator::ports::{
-    BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError, World as Ports,
-};
-use orchestrator::request::{Trigger, parse_job};
 use orchestrator::run::RunState;
+use orchestrator::run::Trigger;
 use serde_json::{Value as Json, json};
 
 use crate::firestore::Store;
@@ -99,13 +101,13 @@ impl World {
         let symbol = |number| {
             let path = DocumentPath::new(&app.config.collections.universe, &format!("T{number:05}"));
             Write::overwrite(path, fields([("isActive", Value::Boolean(true))]))
-                .encode(app.firestore.database())
+                .encode(app.engine.firestore.database())
         };
         for from in (0..tickers).step_by(500) {
             let writes: Vec<Json> = (from..tickers.min(from + 500))
                 .map(|number| serde_json::from_slice(&symbol(number).json).expect("JSON"))
                 .collect();
-            let path = format!("/v1/{}/documents:batchWrite", app.firestore.database());
+            let path = format!("/v1/{}/documents:batchWrite", app.engine.firestore.database());
             let body = json!({"writes": writes}).to_string();
             let reply = self.handle_now(&http::Method::POST, &path, body.as_bytes());
             assert!(reply.0.is_success(), "{}", reply.1);
@@ -126,8 +128,9 @@ impl World {
 
     /// Writes a document as it is, past all faults.
     pub(super) fn store(&self, app: &App, write: &Write) {
-        let write: Json = serde_json::from_slice(&write.encode(app.firestore.database()).json).expect("JSON");
-        let path = format!("/v1/{}/documents:commit", app.firestore.database());
+        let write: Json =
+            serde_json::from_slice(&write.encode(app.engine.firestore.database()).json).expect("JSON");
+        let path = format!("/v1/{}/documents:commit", app.engine.firestore.database());
         let (status, body) =
             self.handle_now(&http::Method::POST, &path, json!({"writes": [write]}).to_string().as_bytes());
         assert!(status.is_success(), "{body}");
@@ -223,7 +226,7 @@ pub(super) fn tick(app: &App) -> Trigger {
     let time = http::HeaderValue::from_static("2026-11-23T12:00:00Z");
     let name = http::HeaderName::from_static("x-cloudscheduler-scheduletime");
     let headers = HeaderMap::from_iter([(name, time)]);
-    parse_job(job::find(JOB).expect("a job"), &headers, b"{}", &app.world).expect("a trigger")
+    parse_job(catalogue::find(JOB).expect("a job"), &headers, b"{}", &app.engine.world).expect("a trigger")
 }
 
 /// What the caller is told: whether it is the end of an attempt, the report, and the status.

@@ -4,9 +4,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use orchestrator::breakers::FRESH;
-use orchestrator::job::Provider;
-use orchestrator::ports::{InboundResponse, OutboundRequest, TransportError};
+use orchestrator::base::ports::{InboundResponse, OutboundRequest, TransportError};
+use orchestrator::catalogue::Provider;
+use orchestrator::provider::breakers::FRESH;
 use serde_json::Value as Json;
 
 use super::instance::Identity;

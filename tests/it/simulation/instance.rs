@@ -9,9 +9,10 @@ use chrono::TimeDelta;
 use futures::channel::oneshot;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use orchestrator::app::{App, Instance};
-use orchestrator::http_api::router;
-use orchestrator::ports::World;
+use orchestrator::api::router;
+use orchestrator::app::App;
+use orchestrator::base::instance::Instance;
+use orchestrator::base::world::World;
 use serde_json::Value as Json;
 use tower::ServiceExt;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
-use orchestrator::ports::{InboundResponse, TransportError};
+use orchestrator::base::ports::{InboundResponse, TransportError};
 
 use super::instance::Answered;
 use super::provider::Fetch;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use http::StatusCode;
-use orchestrator::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
+use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 use serde_json::Value as Json;
 use sim::endpoint::{Endpoint, Service};
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use orchestrator::ports::{InboundResponse, TransportError};
+use orchestrator::base::ports::{InboundResponse, TransportError};
 use serde_json::{Value as Json, json};
 use sim::data::{Spec, entries, moment};
 use sim::endpoint::Endpoint;

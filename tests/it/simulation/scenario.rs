@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use orchestrator::catalogue::{CATALOGUE, Job, Provider, Scope, Ticker};
 use orchestrator::config::Config;
-use orchestrator::job::{CATALOGUE, Job, Provider, Scope, Ticker};
-use orchestrator::request::tick_id;
+use orchestrator::run::trigger::tick_id;
 
 use super::provider::Fetch;
 use super::storm::Storm;

@@ -1,6 +1,6 @@
 //! Streamed answers of Firestore that go wrong after their beginning.
 
-use orchestrator::ports::InboundResponse;
+use orchestrator::base::ports::InboundResponse;
 use serde_json::{Value as Json, json};
 
 use super::storm::Break;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use orchestrator::http_api::openapi::document;
+use orchestrator::api::openapi::document;
 use serde_json::Value as Json;
 
 use super::generated::check_file;
@@ -10,7 +10,7 @@ use super::generated::check_file;
 #[test]
 fn the_stored_description_is_that_of_the_code() {
     let expected = serde_json::to_string_pretty(&document()).expect("JSON") + "\n";
-    check_file("src/http_api/openapi.json", &expected);
+    check_file("docs/openapi.json", &expected);
 }
 
 #[test]

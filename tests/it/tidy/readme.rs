@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use orchestrator::catalogue::CATALOGUE;
+use orchestrator::catalogue::job::SCHEDULE_TIME_ZONE;
 use orchestrator::config::keys::KEYS;
-use orchestrator::job::CATALOGUE;
-use orchestrator::job::catalogue::SCHEDULE_TIME_ZONE;
 
 use super::generated::{Marks, check};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use orchestrator::ports::{BoxFuture, Clock, Instant};
+use orchestrator::base::ports::{BoxFuture, Clock, Instant};
 
 use super::executor::Handle;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use orchestrator::ports::Entropy;
+use orchestrator::base::ports::Entropy;
 
 /// A generator (`SplitMix64`) that everybody shares who has a copy of it.
 #[derive(Clone, Debug)]

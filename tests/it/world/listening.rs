@@ -1,6 +1,6 @@
 //! Hearing what a piece of work logs, while other tests log into nothing.
 
-use orchestrator::telemetry::JsonLog;
+use orchestrator::base::log::JsonLog;
 use tracing::Dispatch;
 use tracing::subscriber::{NoSubscriber, with_default};
 

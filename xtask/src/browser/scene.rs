@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use orchestrator::job::CATALOGUE;
+use orchestrator::catalogue::CATALOGUE;
 use serde_json::{Value, json};
 use sim::firestore::Emulator;
 use sim::providers::{Fault, Pace};

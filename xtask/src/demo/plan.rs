@@ -71,7 +71,7 @@ fn batch_size(provider: &str) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
-    use orchestrator::job::CATALOGUE;
+    use orchestrator::catalogue::CATALOGUE;
 
     use super::*;
 
@@ -92,7 +92,7 @@ mod tests {
                 (job.name, job.route, job.scope.name(), job.schedule, provider, paths)
             })
             .collect();
-        assert_eq!(ours, theirs, "the simulators' jobs and orchestrator::job::CATALOGUE differ");
+        assert_eq!(ours, theirs, "the simulators' jobs and orchestrator::catalogue::CATALOGUE differ");
     }
 
     #[test]

@@ -5,8 +5,8 @@ mod schedule;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use orchestrator::job::CATALOGUE;
-use orchestrator::job::catalogue::{Job, SCHEDULE_TIME_ZONE};
+use orchestrator::catalogue::CATALOGUE;
+use orchestrator::catalogue::job::{Job, SCHEDULE_TIME_ZONE};
 use serde_json::{Value, json};
 
 use crate::cli::SchedulerArgs;

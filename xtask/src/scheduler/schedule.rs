@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use orchestrator::job::schedule::Schedule;
+use orchestrator::calendar::schedule::Schedule;
 
 use crate::limits::Limits;
 

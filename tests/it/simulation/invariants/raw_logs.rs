@@ -47,7 +47,7 @@ fn key_of_call(stage: &Stage, call: &Call) -> Option<Key> {
     let end = call.end.as_ref()?;
     let run = stage.scenario.run_of(&call.fetch)?;
     // What broke off inside a character is no text, and kept in parts.
-    let stored = orchestrator::redact::credentials(end.body.clone());
+    let stored = orchestrator::base::redact::credentials(end.body.clone());
     let body = std::str::from_utf8(&stored).unwrap_or_default().to_owned();
     let endpoint = call.fetch.endpoint.path().to_owned();
     Some((run.run_id(), endpoint, call.fetch.tickers.join(","), end.status.map(i64::from), body))

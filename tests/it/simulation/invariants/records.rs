@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use orchestrator::catalogue::Ticker;
 use orchestrator::firestore::DocumentPath;
-use orchestrator::job::Ticker;
 use orchestrator::run::{RunState, Status};
 use serde_json::Value as Json;
 use sim::data::{documents, moment};

@@ -1,0 +1,151 @@
+//! The HTTP interface: the catalogue's routes and the operators' routes.
+
+mod answer;
+mod boundary;
+mod jobs;
+#[cfg(not(target_family = "wasm"))]
+pub mod openapi;
+mod ops;
+mod pages;
+pub mod problem;
+mod refusal;
+pub mod request;
+mod runs;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, get, post};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use crate::api::problem::Problem;
+use crate::api::request::{BODY_BYTES_MAX, parse_job, parse_manual};
+use crate::app::App;
+use crate::base::world::World;
+use crate::catalogue::{CATALOGUE, Job};
+use crate::config::ConfigErrors;
+use boundary::Boundary;
+
+/// Longest wait for a request's body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// All routes of a configured service.
+pub fn router(app: Arc<App>) -> Router {
+    let mut protected = Router::new();
+    let operators = [
+        ("/jobs", get(jobs::list)),
+        ("/metrics", get(ops::metrics)),
+        ("/status", get(ops::status)),
+        ("/manual/trigger-job", post(manual)),
+        ("/runs", get(runs::list)),
+        ("/runs/{run_id}", get(runs::show)),
+        ("/runs/{run_id}/calls", get(runs::calls)),
+        ("/runs/{run_id}/resume", post(runs::resume)),
+        ("/providers/{provider}/probe", post(ops::probe)),
+        ("/breakers", get(runs::breakers)),
+        ("/breakers/{provider}/reset", post(runs::reset_breaker)),
+    ];
+    for (path, route) in operators {
+        protected = at(protected, path, route);
+    }
+    for asset in pages::ASSETS {
+        let answer = async move |headers: HeaderMap| asset.answer(&headers);
+        protected = protected.route(asset.route, get(answer));
+    }
+    for job in CATALOGUE {
+        let run =
+            |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
+        protected = at(protected, job.route, post(run));
+    }
+    let protected = protected.route_layer(middleware::from_fn_with_state(app.clone(), guard));
+    let boundary =
+        Boundary { world: app.engine.world.clone(), in_flight: app.ops.instance.requests_in_flight.clone() };
+    let cors = boundary::cors(&app.config.auth.allowed_origins);
+    let routes = open_routes().merge(protected).method_not_allowed_fallback(wrong_method).with_state(app);
+    let routes = match cors {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes.layer(middleware::from_fn_with_state(boundary, boundary::cross))
+}
+
+/// All routes of a service whose configuration is not valid: they say so.
+pub fn misconfigured(errors: ConfigErrors, world: World) -> Router {
+    let boundary = Boundary { world, in_flight: Arc::default() };
+    let health = errors.clone();
+    Router::new()
+        .route("/health", get(move || async move { answer::health(&health.0) }))
+        .fallback(move || async move { Problem::misconfigured(&errors.0).into_response() })
+        .layer(middleware::from_fn_with_state(boundary, boundary::cross))
+}
+
+fn open_routes() -> Router<Arc<App>> {
+    at(Router::new(), "/health", get(async || answer::health(&[]))).fallback(not_found)
+}
+
+/// A route at its path, and with a slash at the end: a redirect would be no success to Cloud Scheduler.
+fn at(router: Router<Arc<App>>, path: &str, route: MethodRouter<Arc<App>>) -> Router<Arc<App>> {
+    router.route(path, route.clone()).route(&format!("{path}/"), route)
+}
+
+async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match app.auth.authenticate(&head).await {
+        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Err(refusal) => refusal::tell(&refusal, head.uri.path()).into_response(),
+    }
+}
+
+async fn not_found(uri: Uri) -> Problem {
+    Problem::not_found(format!("no route {}; GET /jobs lists the jobs and their routes", uri.path()))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Problem {
+    Problem::method_not_allowed(format!(
+        "{} does not take {method}; the header Allow says what it takes",
+        uri.path()
+    ))
+}
+
+async fn run_job(app: Arc<App>, job: &'static Job, headers: HeaderMap, body: Body) -> Response {
+    let trigger = match read(&app, body).await {
+        Ok(body) => parse_job(job, &headers, &body, &app.engine.world),
+        Err(problem) => Err(problem),
+    };
+    match trigger {
+        Ok(trigger) => app.engine.run(trigger).await.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn manual(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+    let trigger = match read(&app, body).await {
+        Ok(body) => parse_manual(&headers, &body, &app.engine.world),
+        Err(problem) => Err(problem),
+    };
+    match trigger {
+        Ok(trigger) => app.engine.run(trigger).await.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+/// Reads a body within its bounds of length and time.
+async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
+    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
+    let late = app.engine.world.clock.sleep(BODY_TIMEOUT);
+    match futures::future::select(std::pin::pin!(collected), late).await {
+        futures::future::Either::Left((Ok(body), _)) => Ok(body.to_bytes()),
+        futures::future::Either::Left((Err(error), _)) if error.is::<LengthLimitError>() => {
+            Err(Problem::body_too_long(BODY_BYTES_MAX))
+        }
+        futures::future::Either::Left((Err(error), _)) => Err(Problem::body_broken(&error.to_string())),
+        futures::future::Either::Right(_) => Err(Problem::body_late(BODY_TIMEOUT)),
+    }
+}

@@ -1,0 +1,140 @@
+//! The body of a request for a run.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json};
+
+use crate::api::problem::{FieldError, Problem};
+use crate::base::text;
+use crate::catalogue::ticker::TICKERS_MAX;
+use crate::catalogue::{Scope, Ticker};
+
+/// Most mistakes that one answer lists.
+const ERRORS_MAX: usize = 20;
+
+/// What the body says; whatever it leaves out, the route or the catalogue says.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Debug, Default)]
+#[cfg_attr(not(target_family = "wasm"), schema(as = TriggerRequest))]
+pub struct Body {
+    pub job: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schema(value_type = Option<String>))]
+    pub scope: Option<Scope>,
+    pub run_time: Option<DateTime<Utc>>,
+    pub tickers: Option<Vec<Ticker>>,
+}
+
+impl Body {
+    /// Reads a body of any content type; an empty one says nothing.
+    pub fn parse(body: &[u8]) -> Result<Self, Problem> {
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self::default());
+        }
+        let json: Json = serde_json::from_slice(body).map_err(|error| {
+            Problem::invalid(vec![FieldError::new("body", "", format!("is no valid JSON: {error}"))])
+        })?;
+        let Json::Object(members) = json else {
+            return Err(Problem::invalid(vec![FieldError::new(
+                "body",
+                excerpt(&json.to_string()),
+                "must be a JSON object",
+            )]));
+        };
+        let mut errors = Vec::new();
+        let body = Self {
+            job: text(&members, "job", &mut errors).map(ToOwned::to_owned),
+            scope: text(&members, "scope", &mut errors).and_then(|text| scope(text, &mut errors)),
+            run_time: text(&members, "run_time", &mut errors).and_then(|text| time(text, &mut errors)),
+            tickers: tickers(&members, &mut errors),
+        };
+        Problem::check(errors)?;
+        Ok(body)
+    }
+}
+
+/// The start of a value, for a message.
+pub(super) fn excerpt(text: &str) -> String {
+    text::excerpt(text, 80)
+}
+
+/// A text field; null counts as missing.
+fn text<'a>(
+    members: &'a Map<String, Json>,
+    name: &'static str,
+    errors: &mut Vec<FieldError>,
+) -> Option<&'a str> {
+    match members.get(name)? {
+        Json::Null => None,
+        Json::String(text) => Some(text),
+        other => {
+            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a text"));
+            None
+        }
+    }
+}
+
+fn scope(text: &str, errors: &mut Vec<FieldError>) -> Option<Scope> {
+    let scope = Scope::parse(text);
+    if scope.is_none() {
+        let known = Scope::ALL.map(Scope::name).join(", ");
+        errors.push(FieldError::new("scope", excerpt(text), format!("must be one of {known}")));
+    }
+    scope
+}
+
+/// A time without a zone, and perhaps without seconds, which is UTC's: as the services themselves take it.
+fn zoneless(text: &str) -> Option<DateTime<Utc>> {
+    let with = |rest: &&str| DateTime::parse_from_rfc3339(&format!("{text}{rest}")).ok();
+    ["Z", ":00Z"].iter().find_map(with).map(|time| time.to_utc())
+}
+
+fn time(text: &str, errors: &mut Vec<FieldError>) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    match DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()) {
+        Ok(time) => Some(time),
+        Err(error) => zoneless(text).or_else(|| {
+            let message = format!("must be an RFC 3339 time such as 2026-01-31T18:00:00Z: {error}");
+            errors.push(FieldError::new("run_time", excerpt(text), message));
+            None
+        }),
+    }
+}
+
+/// The tickers, each once, in the order given.
+fn tickers(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<Vec<Ticker>> {
+    let items = match members.get("tickers")? {
+        Json::Null => return None,
+        Json::Array(items) => items,
+        other => {
+            errors.push(FieldError::new("tickers", excerpt(&other.to_string()), "must be a list of texts"));
+            return None;
+        }
+    };
+    if items.len() > TICKERS_MAX {
+        let message = format!("ticker list too long: {}, limit {TICKERS_MAX}", items.len());
+        errors.push(FieldError::new("tickers", "", message));
+        return None;
+    }
+    let mut seen = BTreeSet::new();
+    let mut tickers = Vec::new();
+    for (at, item) in items.iter().enumerate() {
+        let ticker = item.as_str().map(Ticker::parse);
+        match ticker {
+            Some(Ok(ticker)) if seen.insert(ticker.clone()) => tickers.push(ticker),
+            Some(Ok(_)) => {}
+            _ if errors.len() >= ERRORS_MAX => {}
+            Some(Err(error)) => errors.push(FieldError::new(
+                format!("tickers[{at}]"),
+                excerpt(&item.to_string()),
+                error.to_string(),
+            )),
+            None => errors.push(FieldError::new(
+                format!("tickers[{at}]"),
+                excerpt(&item.to_string()),
+                "must be a text",
+            )),
+        }
+    }
+    Some(tickers)
+}

@@ -1,0 +1,126 @@
+//! From headers and body to a typed trigger.
+
+mod body;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use http::HeaderMap;
+
+use crate::api::problem::{FieldError, Problem};
+use crate::base::id::new_uuid;
+use crate::base::world::World;
+use crate::catalogue::{self, Job, Scope};
+use crate::run::trigger::{digest, tick_id};
+use crate::run::{Source, Trigger};
+pub use body::Body;
+
+/// Most bytes of a request's body.
+pub const BODY_BYTES_MAX: usize = 1 << 20;
+/// Longest idempotency key, in bytes.
+const KEY_BYTES_MAX: usize = 255;
+/// A schedule time this far ahead of our clock is still a tick of now.
+const TICK_AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
+
+/// Reads a request to a job's own route.
+pub fn parse_job(
+    job: &'static Job,
+    headers: &HeaderMap,
+    body: &[u8],
+    world: &World,
+) -> Result<Trigger, Problem> {
+    let body = Body::parse(body)?;
+    let mut errors = Vec::new();
+    if let Some(name) = &body.job
+        && name != job.name
+    {
+        match catalogue::find(name) {
+            Some(_) => errors.push(FieldError::new("job", name, format!("this route runs {}", job.name))),
+            None => return Err(unknown_job(name)),
+        }
+    }
+    if let Some(scope) = body.scope
+        && scope != job.scope
+    {
+        errors.push(FieldError::new("scope", scope.name(), format!("{} covers {}", job.name, job.scope)));
+    }
+    Problem::check(errors)?;
+    trigger(job, job.scope, body, headers, world)
+}
+
+/// Reads a request to run any job by its name; the scope may be another than the job's.
+pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<Trigger, Problem> {
+    let body = Body::parse(body)?;
+    let Some(name) = &body.job else {
+        return Err(Problem::invalid(vec![FieldError::new(
+            "job",
+            "",
+            format!("is missing; known jobs: {}", catalogue::job::names()),
+        )]));
+    };
+    let job = catalogue::find(name).ok_or_else(|| unknown_job(name))?;
+    let scope = body.scope.unwrap_or(job.scope);
+    if (scope == Scope::None) != (job.scope == Scope::None) {
+        let message = format!("{} cannot run with it; its own scope is {}", job.name, job.scope);
+        return Err(Problem::invalid(vec![FieldError::new("scope", scope.name(), message)]));
+    }
+    trigger(job, scope, body, headers, world)
+}
+
+fn unknown_job(name: &str) -> Problem {
+    Problem::unknown_job(&format!(
+        "unknown job `{}`; known jobs: {}",
+        body::excerpt(name),
+        catalogue::job::names()
+    ))
+}
+
+fn trigger(
+    job: &'static Job,
+    scope: Scope,
+    body: Body,
+    headers: &HeaderMap,
+    world: &World,
+) -> Result<Trigger, Problem> {
+    let tickers = body.tickers.filter(|tickers| !tickers.is_empty());
+    if scope == Scope::None
+        && let Some(tickers) = &tickers
+    {
+        let message = format!("{} takes no tickers, but {} were given", job.name, tickers.len());
+        return Err(Problem::invalid(vec![FieldError::new("tickers", "", message)]));
+    }
+    let now = world.clock.now();
+    let given = digest(job, scope, tickers.as_deref(), body.run_time);
+    let tick = schedule_time(headers, now);
+    let key = idempotency_key(headers)?;
+    let (run_id, source, digest) = match (tick, key) {
+        (Some(tick), _) => {
+            let id = tick_id(job, scope, tickers.as_deref(), tick);
+            (id, Source::Scheduler, "tick".to_owned())
+        }
+        (None, Some(key)) => (format!("{}_key_{key}", job.name), Source::Manual, given),
+        (None, None) => (new_uuid(world), Source::Manual, given),
+    };
+    let run_time = body.run_time.or(tick).unwrap_or(now);
+    Ok(Trigger { job, scope, tickers, run_time, run_id, source, tick, digest })
+}
+
+/// The tick's time, the same on every retry. A run that is forced by hand may carry the time of the
+/// *next* tick: taken for that tick, it would swallow it.
+fn schedule_time(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let text = headers.get("x-cloudscheduler-scheduletime")?.to_str().ok()?;
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    (time <= now + TICK_AHEAD_MAX).then_some(time)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default().trim();
+    // No blanks: the key becomes a part of the run's id, which stands in addresses and is searched for in logs.
+    if key.is_empty() || key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let message = format!("must be 1 to {KEY_BYTES_MAX} visible ASCII characters, has {}", value.len());
+        return Err(Problem::invalid(vec![FieldError::new("Idempotency-Key", "", message)]));
+    }
+    Ok(Some(key.to_owned()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,12 @@
+//! What everything else stands on: the world as the domain sees it, traces, the log, text, ids.
+
+pub mod cached;
+pub mod context;
+pub mod id;
+pub mod instance;
+pub mod log;
+pub mod ports;
+pub mod redact;
+pub mod text;
+pub mod trace;
+pub mod world;

@@ -1,0 +1,153 @@
+//! What the domain asks of the world: send a request, read the clocks, sleep, roll dice, look at its memory.
+//!
+//! The Spin adapter answers with the real world, tests with a virtual one. Nothing else in the
+//! domain touches the outside.
+
+use std::future::Future;
+use std::ops::{Add, Sub};
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, Method, StatusCode};
+
+/// A boxed future; `Send`, because the router's handlers must be.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A point on the monotonic clock, counted from an arbitrary origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instant(Duration);
+
+impl Instant {
+    pub const fn from_origin(elapsed: Duration) -> Self {
+        Self(elapsed)
+    }
+
+    /// Time from `earlier` to here; zero where `earlier` is later.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, length: Duration) -> Self {
+        Self(self.0.saturating_add(length))
+    }
+}
+
+impl Sub<Duration> for Instant {
+    type Output = Self;
+
+    fn sub(self, length: Duration) -> Self {
+        Self(self.0.saturating_sub(length))
+    }
+}
+
+/// A length in whole milliseconds, as logs and documents tell it.
+pub fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The clocks.
+pub trait Clock: Send + Sync {
+    /// Civil time, for documents and logs; may jump.
+    fn now(&self) -> DateTime<Utc>;
+    /// Monotonic time, for every measurement and wait.
+    fn instant(&self) -> Instant;
+    fn sleep(&self, length: Duration) -> BoxFuture<'static, ()>;
+}
+
+/// Random numbers.
+pub trait Entropy: Send + Sync {
+    fn next_u64(&self) -> u64;
+}
+
+/// What an instance is allowed to know of its machine.
+pub trait Machine: Send + Sync {
+    /// Bytes of memory that this instance has taken; none where that cannot be known.
+    fn memory_bytes(&self) -> Option<u64>;
+}
+
+/// A machine that tells nothing.
+impl Machine for () {
+    fn memory_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// HTTP to the outside.
+pub trait Transport: Send + Sync {
+    /// Sends a request and reads the whole answer.
+    fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<InboundResponse, TransportError>>;
+}
+
+/// A request to the outside.
+#[derive(Clone, Debug)]
+pub struct OutboundRequest {
+    pub method: Method,
+    pub url: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    pub connect_timeout: Duration,
+    /// Bound of the whole exchange, from the first step to the last byte of the body.
+    pub timeout: Duration,
+    /// Most bytes of the answer's body that are read.
+    pub body_bytes_max: usize,
+}
+
+/// An answer from the outside, read to its end.
+#[derive(Clone, Debug)]
+pub struct InboundResponse {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
+}
+
+/// Why there is no whole answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum TransportError {
+    /// Whom and why: `127.0.0.1:8080: connection refused`.
+    #[error("cannot connect to {0}")]
+    Connect(String),
+    #[error("no whole answer within {} s", .0.as_secs_f64())]
+    Timeout(Duration),
+    /// Likewise.
+    #[error("connection failed: {0}")]
+    Connection(String),
+    /// Likewise.
+    #[error("the runtime refuses the call to {0}")]
+    Denied(String),
+    /// The head arrived, the body broke off; what arrived of it is kept for the raw log.
+    #[error("answer broke off after {} bytes: {reason}", .partial.body.len())]
+    BodyBroken { partial: Box<InboundResponse>, reason: String },
+    /// As before, but for want of time.
+    #[error("no whole answer within {} s: {} bytes of it arrived", .limit.as_secs_f64(), .partial.body.len())]
+    BodyLate { partial: Box<InboundResponse>, limit: Duration },
+    #[error("answer longer than the limit of {limit} bytes")]
+    BodyTooLong { partial: Box<InboundResponse>, limit: usize },
+}
+
+impl TransportError {
+    /// The same, to change it.
+    pub fn partial_mut(&mut self) -> Option<&mut InboundResponse> {
+        match self {
+            Self::BodyBroken { partial, .. }
+            | Self::BodyLate { partial, .. }
+            | Self::BodyTooLong { partial, .. } => Some(partial),
+            _ => None,
+        }
+    }
+
+    /// What arrived before the failure.
+    pub fn partial(&self) -> Option<&InboundResponse> {
+        match self {
+            Self::BodyBroken { partial, .. }
+            | Self::BodyLate { partial, .. }
+            | Self::BodyTooLong { partial, .. } => Some(partial),
+            _ => None,
+        }
+    }
+}

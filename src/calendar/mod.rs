@@ -1,0 +1,3 @@
+//! When jobs are due, in New York's time.
+
+pub mod schedule;

@@ -1,0 +1,198 @@
+//! When a job is due: cron schedules in New York's time.
+//!
+//! Only what the catalogue uses, so that a whole time zone database and a cron library need not lie in the
+//! component; tests hold both to such libraries.
+
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+
+/// Days searched for a tick: the longest pause of any schedule is a weekend with its holidays.
+const DAYS_MAX: u64 = 400;
+
+/// A schedule of five fields; day of month and month are always `*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// One bit a minute.
+    minutes: u64,
+    /// One bit an hour.
+    hours: u64,
+    /// One bit a day of the week, Sunday first.
+    weekdays: u64,
+}
+
+impl Schedule {
+    /// Reads `minute hour * * weekday`, each with `*`, numbers, ranges, steps and lists.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut fields = text.split_whitespace();
+        let (minutes, hours) = (field(fields.next()?, 0, 59)?, field(fields.next()?, 0, 23)?);
+        let (day, month) = (fields.next()?, fields.next()?);
+        let weekdays = field(fields.next()?, 0, 6)?;
+        let simple = day == "*" && month == "*" && fields.next().is_none();
+        simple.then_some(Self { minutes, hours, weekdays })
+    }
+
+    /// The first tick after `time`.
+    pub fn next_after(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let today = to_new_york(time).date();
+        let days = (0..DAYS_MAX).filter_map(|days| today.checked_add_days(Days::new(days)));
+        let mut ticks = days.flat_map(|day| self.ticks_of(day));
+        ticks.find(|tick| *tick > time)
+    }
+
+    /// The last tick at or before `time`.
+    pub fn last_until(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let today = to_new_york(time).date();
+        let mut days = (0..DAYS_MAX).filter_map(|days| today.checked_sub_days(Days::new(days)));
+        days.find_map(|day| self.ticks_of(day).into_iter().rev().find(|tick| *tick <= time))
+    }
+
+    /// All ticks of a day of New York, in order.
+    fn ticks_of(&self, day: NaiveDate) -> Vec<DateTime<Utc>> {
+        if !has(self.weekdays, day.weekday().num_days_from_sunday()) {
+            return Vec::new();
+        }
+        let hours = (0..24).filter(|hour| has(self.hours, *hour));
+        let times = hours.flat_map(|hour| {
+            (0..60).filter(|minute| has(self.minutes, *minute)).map(move |minute| (hour, minute))
+        });
+        let mut ticks: Vec<_> = times
+            .filter_map(|(hour, minute)| NaiveTime::from_hms_opt(hour, minute, 0))
+            .filter_map(|time| from_new_york(day.and_time(time)))
+            .collect();
+        ticks.sort_unstable();
+        ticks
+    }
+}
+
+fn has(bits: u64, bit: u32) -> bool {
+    bits >> bit & 1 == 1
+}
+
+/// The bits of a cron field: a list of `*`, `n`, `n-m`, each with a step where it is a range.
+fn field(text: &str, min: u32, max: u32) -> Option<u64> {
+    let mut bits = 0;
+    for part in text.split(',') {
+        let (range, step) = match part.split_once('/') {
+            Some((range, step)) => (range, step.parse().ok().filter(|step| *step > 0)?),
+            None => (part, 1),
+        };
+        let (first, last) = match range.split_once('-') {
+            Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
+            None if range == "*" => (min, max),
+            None => {
+                let only = range.parse().ok()?;
+                (only, only)
+            }
+        };
+        if first < min || last > max || first > last {
+            return None;
+        }
+        for value in (first..=last).step_by(step) {
+            bits |= 1 << value;
+        }
+    }
+    Some(bits)
+}
+
+/// Hours that New York is behind UTC: 4 in summer, 5 in winter.
+const SUMMER: TimeDelta = TimeDelta::hours(4);
+const WINTER: TimeDelta = TimeDelta::hours(5);
+
+/// New York's clock at an instant.
+pub fn to_new_york(time: DateTime<Utc>) -> NaiveDateTime {
+    let naive = time.naive_utc();
+    match summer(naive.year()) {
+        // Both changes happen at 2 o'clock of the time that ends: 7 and 6 o'clock UTC.
+        Some((start, end)) if naive >= start + WINTER && naive < end + SUMMER => naive - SUMMER,
+        _ => naive - WINTER,
+    }
+}
+
+/// The instant at which New York's clock shows this time; none where it is skipped, the first where it comes twice.
+fn from_new_york(local: NaiveDateTime) -> Option<DateTime<Utc>> {
+    [SUMMER, WINTER]
+        .into_iter()
+        .map(|offset| (local + offset).and_utc())
+        .find(|time| to_new_york(*time) == local)
+}
+
+/// Start and end of a year's daylight saving time, each at 2 o'clock of New York's clock before the change: second
+/// Sunday of March to first Sunday of November (15 U.S.C. 260a).
+fn summer(year: i32) -> Option<(NaiveDateTime, NaiveDateTime)> {
+    let change = |month, nth| {
+        let day = NaiveDate::from_weekday_of_month_opt(year, month, Weekday::Sun, nth)?;
+        day.and_hms_opt(2, 0, 0)
+    };
+    Some((change(3, 2)?, change(11, 1)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono_tz::America::New_York;
+    use croner::Cron;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::catalogue::CATALOGUE;
+
+    #[test]
+    fn every_schedule_of_the_catalogue_is_understood() {
+        for job in CATALOGUE {
+            assert!(Schedule::parse(job.schedule).is_some(), "{}", job.name);
+        }
+    }
+
+    #[test]
+    fn what_is_no_schedule_of_ours_is_refused() {
+        for text in [
+            "",
+            "* * * *",
+            "60 * * * *",
+            "* * 1 * *",
+            "* * * * * *",
+            "*/0 * * * *",
+            "5-1 * * * *",
+            "a * * * *",
+            "-1 * * * *",
+        ] {
+            assert_eq!(Schedule::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_tick_at_this_very_moment_is_the_last_and_not_the_next() {
+        let schedule = Schedule::parse("0 18 * * 1-5").unwrap();
+        let friday = "2026-11-20T23:00:00Z".parse().unwrap();
+        assert_eq!(schedule.last_until(friday), Some(friday));
+        assert_eq!(schedule.next_after(friday), Some("2026-11-23T23:00:00Z".parse().unwrap()));
+    }
+
+    proptest! {
+        #[test]
+        fn ticks_are_those_of_a_cron_library_and_a_time_zone_database(
+            seconds in 1_700_000_000i64..2_300_000_000, job in 0..CATALOGUE.len()
+        ) {
+            let time = DateTime::from_timestamp(seconds, 0).unwrap();
+            let local = time.with_timezone(&New_York);
+            prop_assert_eq!(to_new_york(time), local.naive_local());
+            let schedule = Schedule::parse(CATALOGUE[job].schedule).unwrap();
+            let cron: Cron = CATALOGUE[job].schedule.parse().unwrap();
+            let next = cron.find_next_occurrence(&local, false).unwrap().to_utc();
+            prop_assert_eq!(schedule.next_after(time), Some(next));
+            let last = cron.find_previous_occurrence(&local, true).unwrap().to_utc();
+            prop_assert_eq!(schedule.last_until(time), Some(last));
+        }
+    }
+
+    #[test]
+    fn the_clock_changes_are_those_of_the_database() {
+        for year in 2024..2040 {
+            for (month, nth) in [(3, 2), (11, 1)] {
+                let day = NaiveDate::from_weekday_of_month_opt(year, month, Weekday::Sun, nth).unwrap();
+                for minute in (0..24 * 60).step_by(10) {
+                    let time = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::minutes(minute);
+                    assert_eq!(to_new_york(time), time.with_timezone(&New_York).naive_local(), "{time}");
+                }
+            }
+        }
+    }
+}

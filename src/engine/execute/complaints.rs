@@ -1,0 +1,141 @@
+//! What becomes of the tickers of which an answer tells an error.
+
+use std::time::Duration;
+
+use super::Execution;
+use super::call::{Called, Fault};
+use super::failing::NOTHING_IN_ROW;
+use super::lane::Accused;
+use super::queue::{Batch, Origin};
+use crate::catalogue::{Provider, Ticker, Trouble};
+use crate::resilience::class::Class;
+
+/// Tickers of one kind of trouble, with the first one's words.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Troubled {
+    pub tickers: Vec<Ticker>,
+    pub reason: String,
+    /// The longest time that a limit takes to renew itself, of all that they tell.
+    pub window: Duration,
+}
+
+/// The complaints of an answer about the tickers of a batch, by what follows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Complaints {
+    /// Failed for good.
+    pub failed: Vec<(Ticker, String)>,
+    /// To be asked again when the provider's limit allows it.
+    pub limited: Troubled,
+    /// Either limited or without any data.
+    pub nothing: Troubled,
+    /// To be tried again.
+    pub transient: Troubled,
+    /// To be asked once more.
+    pub unclear: Vec<Ticker>,
+}
+
+impl Troubled {
+    fn add(&mut self, ticker: Ticker, reason: String) {
+        if self.tickers.is_empty() {
+            self.reason = reason;
+        }
+        self.tickers.push(ticker);
+    }
+
+    fn add_limited(&mut self, ticker: Ticker, reason: String, window: Duration) {
+        self.window = self.window.max(window);
+        self.add(ticker, reason);
+    }
+}
+
+impl Complaints {
+    /// Sorts the complaints. An error that nobody understands counts where the ticker was asked for once more already.
+    pub(super) fn sort(provider: Provider, complaints: Vec<(Ticker, String)>, batch: &Batch) -> Self {
+        let is_last_word = batch.origin == Origin::OnceMore;
+        let mut sorted = Self::default();
+        let mut unclear = Vec::new();
+        for (ticker, reason) in complaints {
+            // Asked for parts only, the others were answered before.
+            let trouble = if batch.parts.is_empty() {
+                provider.trouble(&reason)
+            } else {
+                provider.trouble_of_part(&reason)
+            };
+            match trouble {
+                Trouble::Limited(window) => sorted.limited.add_limited(ticker, reason, window),
+                Trouble::Nothing(window) => sorted.nothing.add_limited(ticker, reason, window),
+                Trouble::Transient => sorted.transient.add(ticker, reason),
+                Trouble::Permanent => sorted.failed.push((ticker, reason)),
+                Trouble::Unknown if is_last_word => sorted.failed.push((ticker, reason)),
+                Trouble::Unknown => unclear.push(ticker),
+            }
+        }
+        sorted.unclear = unclear;
+        sorted
+    }
+}
+
+impl Execution<'_> {
+    /// Tickers of which nothing came: the next answer to another shows that the limit is not the reason. Where that does
+    /// not come, a ticker that had data before is asked, and where there is none, a few in a row are a limit.
+    pub(super) fn on_nothing(&mut self, called: &Called, nothing: Troubled) {
+        let Troubled { tickers, reason, window } = nothing;
+        let (at, endpoint) = (self.call_number, called.batch.endpoint);
+        let batches = tickers.into_iter().map(|ticker| called.batch.of(vec![ticker]));
+        if self.stop.is_some() || self.is_held(endpoint) {
+            return self.put_off.extend(batches.map(|batch| batch.into_work(Some(reason.clone()))));
+        }
+        let Some(lane) = self.lane(endpoint) else { return };
+        let fault = || Fault::new(Class::RateLimited, reason.clone());
+        lane.accused.extend(batches.map(|batch| Accused { batch, fault: fault(), at }));
+        if lane.control.is_some() || lane.without_data() < NOTHING_IN_ROW {
+            return;
+        }
+        let limited = lane.take_without_data();
+        self.put_off
+            .extend(limited.into_iter().map(|accused| accused.batch.into_work(Some(accused.fault.words))));
+        let renewal = self.limit_pause(window);
+        self.on_limited(called.number, Some(renewal), &reason);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn complaints(words: &[&str]) -> Vec<(Ticker, String)> {
+        let ticker = |place: usize| Ticker::parse(&format!("T{place}")).unwrap();
+        words.iter().enumerate().map(|(place, words)| (ticker(place), (*words).to_owned())).collect()
+    }
+
+    fn batch(tickers: usize) -> Batch {
+        let ticker = Ticker::parse("T").unwrap();
+        Batch::new("/fetch", vec![ticker; tickers], 4)
+    }
+
+    fn check(words: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
+        let origin = if is_last_word { Origin::OnceMore } else { Origin::Planned };
+        let batch = Batch { origin, ..batch(asked) };
+        let sorted = Complaints::sort(Provider::Tiingo, complaints(words), &batch);
+        [
+            sorted.failed.len(),
+            sorted.limited.tickers.len(),
+            sorted.transient.tickers.len(),
+            sorted.unclear.len(),
+        ]
+    }
+
+    #[test]
+    fn every_complaint_has_one_consequence() {
+        let words = ["error 404: unknown", "Per-minute rate limit (50) exceeded", "Request failed: ", "odd"];
+        assert_eq!(check(&words, 50, false), [1, 1, 1, 1]);
+        assert_eq!(check(&words, 50, true), [2, 1, 1, 0], "asked once more already");
+    }
+
+    #[test]
+    fn the_longest_window_counts() {
+        let words = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
+        let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&words), &batch(2));
+        assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, words[0]));
+    }
+}

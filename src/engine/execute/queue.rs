@@ -1,0 +1,252 @@
+//! The batches of a run that wait for their call.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::base::ports::Instant;
+use crate::catalogue::Ticker;
+use crate::run::Work;
+
+/// The tickers of one provider call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Path of the endpoint.
+    pub endpoint: &'static str,
+    pub tickers: Vec<Ticker>,
+    /// The parts of each ticker's answer that are asked for; none means all.
+    pub parts: Vec<String>,
+    /// Calls made for it.
+    pub attempt: u32,
+    /// Calls it may have in all.
+    pub attempts_max: u32,
+    /// How many calls the endpoint had answered when it was first tried; the same of the batch it is a piece of.
+    pub answered_before: Option<u64>,
+    /// How many attempts of the run have put it off because the provider failed on it.
+    pub tries: u32,
+    /// Whether a call for it, or for the batch it is a piece of, has failed in this attempt.
+    pub has_failed: bool,
+    /// How many calls for its one ticker have failed in this attempt.
+    pub failed_alone: u32,
+    pub origin: Origin,
+}
+
+/// How a batch came about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    #[default]
+    Planned,
+    /// A piece of a batch that failed: then the batch, not the provider, may be the cause.
+    Piece,
+    /// One ticker, asked for once more because its error was not understood.
+    OnceMore,
+    /// One ticker that is accused, asked for again after the provider has answered others.
+    Recheck,
+    /// One ticker that was answered before, asked for again to see whether the provider is up. Nothing of its answer is
+    /// stored.
+    Control,
+}
+
+impl Batch {
+    /// A batch that was never tried.
+    pub fn new(endpoint: &'static str, tickers: Vec<Ticker>, attempts_max: u32) -> Self {
+        Self {
+            endpoint,
+            tickers,
+            parts: Vec::new(),
+            attempt: 0,
+            attempts_max,
+            answered_before: None,
+            tries: 0,
+            has_failed: false,
+            failed_alone: 0,
+            origin: Origin::Planned,
+        }
+    }
+
+    /// The same for some of its tickers.
+    #[must_use]
+    pub fn of(&self, tickers: Vec<Ticker>) -> Self {
+        // What its one ticker has failed stays with it.
+        let failed_alone = if tickers == self.tickers { self.failed_alone } else { 0 };
+        Self { tickers, failed_alone, ..self.without_tickers() }
+    }
+
+    fn without_tickers(&self) -> Self {
+        Self {
+            parts: self.parts.clone(),
+            attempt: self.attempt,
+            answered_before: self.answered_before,
+            tries: self.tries,
+            has_failed: self.has_failed,
+            origin: self.origin,
+            ..Self::new(self.endpoint, Vec::new(), self.attempts_max)
+        }
+    }
+
+    pub fn is_control(&self) -> bool {
+        self.origin == Origin::Control
+    }
+
+    /// What is left to do of it.
+    pub fn into_work(self, reason: Option<String>) -> Work {
+        Work {
+            endpoint: self.endpoint.to_owned(),
+            tickers: self.tickers,
+            parts: self.parts,
+            reason,
+            // That it has failed is known to the next attempt, however this one ends: it begins with smaller batches.
+            tries: self.tries + u32::from(self.has_failed),
+        }
+    }
+}
+
+/// Batches, ready or waiting for their time.
+#[derive(Debug, Default)]
+pub struct Queue {
+    ready: VecDeque<Batch>,
+    delayed: Vec<(Instant, Batch)>,
+}
+
+impl Queue {
+    /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
+    /// short has whole tickers rather than one endpoint done. Work that was put off before comes in
+    /// smaller batches each time, down to single tickers: if some of them are the cause, the others must
+    /// not wait for ever. Work of endpoints that the job does not have is no work: it has failed before
+    /// ([`crate::run::RunState::fail_unknown`]).
+    pub fn new(pending: Vec<Work>, endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
+        let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
+        for work in pending {
+            let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
+            let batch = |tickers: &[Ticker]| Batch {
+                tries: work.tries,
+                parts: work.parts.clone(),
+                origin: if work.tries > 0 { Origin::Piece } else { Origin::Planned },
+                ..Batch::new(endpoint, tickers.to_vec(), attempts_max)
+            };
+            let size = size.checked_shr(work.tries).unwrap_or_default().max(1);
+            lanes.push(if work.tickers.is_empty() {
+                VecDeque::from([batch(&[])])
+            } else {
+                work.tickers.chunks(size).map(batch).collect()
+            });
+        }
+        let mut ready = VecDeque::new();
+        while lanes.iter().any(|lane| !lane.is_empty()) {
+            ready.extend(lanes.iter_mut().filter_map(VecDeque::pop_front));
+        }
+        Self { ready, delayed: Vec::new() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.delayed.is_empty()
+    }
+
+    /// Batches of an endpoint.
+    pub fn count(&self, endpoint: &str) -> usize {
+        self.iter().filter(|batch| batch.endpoint == endpoint).count()
+    }
+
+    /// The next batch whose time has come, of an endpoint that may be called.
+    pub fn next(&mut self, now: Instant, may_call: impl Fn(&'static str) -> bool) -> Option<Batch> {
+        let is_due = |(at, batch): &(Instant, Batch)| *at <= now && may_call(batch.endpoint);
+        if let Some(at) = self.delayed.iter().position(is_due) {
+            return Some(self.delayed.swap_remove(at).1);
+        }
+        let at = self.ready.iter().position(|batch| may_call(batch.endpoint))?;
+        self.ready.remove(at)
+    }
+
+    /// Time until a batch of an endpoint that may be called is due; none where there is none.
+    pub fn wait(&self, now: Instant, may_call: impl Fn(&'static str) -> bool) -> Option<Duration> {
+        if self.ready.iter().any(|batch| may_call(batch.endpoint)) {
+            return Some(Duration::ZERO);
+        }
+        let delayed = self.delayed.iter().filter(|(_, batch)| may_call(batch.endpoint));
+        delayed.map(|(at, _)| at.since(now)).min()
+    }
+
+    pub fn retry(&mut self, batch: Batch, at: Instant) {
+        self.delayed.push((at, batch));
+    }
+
+    /// To be called before all others.
+    pub fn put_back(&mut self, batch: Batch) {
+        self.ready.push_front(batch);
+    }
+
+    /// To be called after all others.
+    pub fn push(&mut self, batch: Batch) {
+        self.ready.push_back(batch);
+    }
+
+    /// Queues the pieces of a batch that failed: each of the tickers that the provider names alone, the others in halves,
+    /// or together where the named ones explain the failure. A piece is tried once, as its own pieces find out more than
+    /// its repetition; a single ticker, which may be given up, `alone_max` times.
+    pub fn split(&mut self, batch: &Batch, named: &[Ticker], alone_max: u32) {
+        let Batch { tickers, .. } = batch;
+        let (suspects, mut rest): (Vec<_>, Vec<_>) =
+            tickers.iter().cloned().partition(|ticker| named.contains(ticker));
+        let mut pieces: Vec<Vec<Ticker>> = suspects.into_iter().map(|ticker| vec![ticker]).collect();
+        if pieces.is_empty() {
+            pieces.push(rest.split_off(rest.len() / 2));
+        }
+        pieces.push(rest);
+        for tickers in pieces.into_iter().filter(|tickers| !tickers.is_empty()) {
+            let attempts_max = if tickers.len() == 1 { alone_max } else { 1 };
+            self.ready.push_front(Batch {
+                attempt: 0,
+                attempts_max,
+                origin: Origin::Piece,
+                ..batch.of(tickers)
+            });
+        }
+    }
+
+    /// Takes one ticker of an endpoint that `fits`, any one; none where there is none.
+    pub fn take_one(&mut self, endpoint: &str, jitter: u64, fits: impl Fn(&Ticker) -> bool) -> Option<Batch> {
+        let all = self.iter().filter(|batch| batch.endpoint == endpoint);
+        let count = all.flat_map(|batch| &batch.tickers).filter(|ticker| fits(ticker)).count();
+        let mut skip = usize::try_from(jitter % u64::try_from(count.max(1)).ok()?).ok()?;
+        let batches = self.ready.iter_mut().chain(self.delayed.iter_mut().map(|(_, batch)| batch));
+        for batch in batches.filter(|batch| batch.endpoint == endpoint) {
+            let fitting = batch.tickers.iter().enumerate().filter(|(_, ticker)| fits(ticker));
+            let places: Vec<_> = fitting.map(|(place, _)| place).collect();
+            match places.get(skip) {
+                Some(place) => {
+                    let ticker = batch.tickers.get(*place)?.clone();
+                    let one = batch.of(vec![ticker]);
+                    batch.tickers.remove(*place);
+                    self.drop_empty(endpoint);
+                    return Some(one);
+                }
+                None => skip -= places.len(),
+            }
+        }
+        None
+    }
+
+    /// What lost its last ticker is no batch any more; those of an endpoint without tickers have none from the start.
+    fn drop_empty(&mut self, endpoint: &str) {
+        self.ready.retain(|batch| batch.endpoint != endpoint || !batch.tickers.is_empty());
+        self.delayed.retain(|(_, batch)| batch.endpoint != endpoint || !batch.tickers.is_empty());
+    }
+
+    /// Takes all batches of an endpoint out.
+    pub fn drain(&mut self, endpoint: &str) -> Vec<Batch> {
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.ready).into_iter().partition(|batch| batch.endpoint == endpoint);
+        self.ready = kept.into();
+        let (delayed, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.delayed).into_iter().partition(|(_, batch)| batch.endpoint == endpoint);
+        self.delayed = kept;
+        taken.into_iter().chain(delayed.into_iter().map(|(_, batch)| batch)).collect()
+    }
+
+    /// All that waits.
+    pub fn iter(&self) -> impl Iterator<Item = &Batch> {
+        self.ready.iter().chain(self.delayed.iter().map(|(_, batch)| batch))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,68 @@
+//! When the loop must act although nothing has happened.
+
+use std::time::Duration;
+
+use super::{Execution, Saving};
+use crate::base::ports::{BoxFuture, Instant};
+use crate::run::stop::Stop;
+
+/// Least time between two checkpoints.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
+/// Shortest sleep: what is due at once is done at once, the rest may wait this long.
+const SLEEP_MIN: Duration = Duration::from_millis(1);
+/// Longest sleep while others must let this run call: it looks at the list of callers again.
+const SLEEP_WAITING: Duration = Duration::from_millis(50);
+
+impl Execution<'_> {
+    /// Sleeps until the next thing is due.
+    pub(super) fn timer(&mut self) -> BoxFuture<'static, ()> {
+        let now = self.engine.world.clock.instant();
+        let provider = self.run.provider();
+        let mut waits = vec![self.deadline.until_hard(now), self.lease_until.since(now)];
+        if self.saving.is_none() {
+            waits.push(self.checkpoint_wait(now));
+        }
+        if self.stop.is_none() && self.has_work() {
+            let soft = self.deadline.until_soft(now);
+            let upkeep = self.next_upkeep.since(now);
+            let paused = self.engine.breakers.paused(provider);
+            let queued = self.queue.wait(now, |_| true).unwrap_or_default();
+            waits.extend([soft, upkeep, paused, queued].into_iter().filter(|wait| !wait.is_zero()));
+            if paused.is_zero() && self.stepping.is_none() {
+                let is_waiting = self.share().is_none_or(|share| share.calls == 0);
+                waits.extend(is_waiting.then_some(SLEEP_WAITING));
+            }
+        }
+        let wait = waits.into_iter().min().unwrap_or(CHECKPOINT_INTERVAL);
+        self.engine.world.clock.sleep(wait.max(SLEEP_MIN))
+    }
+
+    /// Whether what runs must be cut now.
+    pub(super) fn must_cut(&mut self) -> bool {
+        let now = self.engine.world.clock.instant();
+        if now >= self.lease_until && self.stop != Some(Stop::Lost) {
+            let reason = "the lease could not be renewed in time".to_owned();
+            self.stop = Some(Stop::Ledger { reason });
+        }
+        matches!(self.stop, Some(Stop::Lost | Stop::Ledger { .. })) || self.deadline.until_hard(now).is_zero()
+    }
+
+    /// Notes progress, at most once a second, and keeps the lease alive when there is none.
+    pub(super) fn checkpoint_if_due(&mut self) {
+        let now = self.engine.world.clock.instant();
+        if self.saving.is_some() || !self.checkpoint_wait(now).is_zero() {
+            return;
+        }
+        let mut state = self.state.clone();
+        state.pending = self.pending();
+        let future = self.engine.ledger.checkpoint(self.fence.clone(), state);
+        self.saving = Some(Saving { started: now, future });
+        self.last_save = now;
+        self.changed = false;
+    }
+
+    fn checkpoint_wait(&self, now: Instant) -> Duration {
+        let interval = if self.changed { CHECKPOINT_INTERVAL } else { self.engine.settings.run.lease / 3 };
+        (self.last_save + interval).since(now)
+    }
+}

@@ -1,0 +1,100 @@
+//! What must be known before a provider is called.
+
+use std::pin::pin;
+
+use futures::future::{Either, select};
+
+use super::Engine;
+use super::plan;
+use crate::base::ports::Instant;
+use crate::catalogue::{Job, Scope, Ticker};
+use crate::firestore::FirestoreError;
+use crate::ledger::{Kept, Owned, packing};
+use crate::resilience::breaker::Admission;
+use crate::resilience::deadline::Deadline;
+use crate::run::WatchlistProblems;
+use crate::run::stop::Stop;
+
+/// Why a run ends whose lease has ended before.
+const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
+
+impl Engine {
+    /// Makes sure that the provider may be called and that the tickers are known. Firestore may take its time for
+    /// that: the lease is kept meanwhile, and time is left to close the run.
+    pub(super) async fn prepare(
+        &self,
+        job: &'static Job,
+        scope: Scope,
+        owned: &mut Owned,
+        start: Instant,
+    ) -> Result<(), Stop> {
+        let began = self.world.clock.instant();
+        let given = owned.state.tickers_given.clone();
+        let plan = pin!(self.plan(job, scope, given, owned.state.planned));
+        let length = self.deadline_of(job, owned.state.trigger);
+        let until_soft = Deadline::new(start, length).until_soft(began);
+        let in_time = select(plan, self.world.clock.sleep(until_soft));
+        let planned = match self.ledger.keeping(owned, in_time).await {
+            Kept::Done(Either::Left((planned, _))) => planned?,
+            Kept::Done(Either::Right(_)) => {
+                let reason = format!("the tickers could not be read within {} s", until_soft.as_secs());
+                return Err(Stop::Ledger { reason });
+            }
+            Kept::Lost => return Err(Stop::Lost),
+            Kept::Expired => return Err(Stop::Ledger { reason: LEASE_EXPIRED.to_owned() }),
+        };
+        if let Some((tickers, problems)) = planned {
+            owned.state.watchlist_problems = problems;
+            owned.state.plan(plan::work(job, scope, &tickers), tickers.len());
+        }
+        let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
+        owned.state.fail_unknown(&endpoints);
+        owned.state.resources.steps_ms.plan = self.millis_since(began);
+        Ok(())
+    }
+
+    /// The tickers of a run that has no plan yet, and what of the watchlist cannot be read; none where it has one.
+    async fn plan(
+        &self,
+        job: &'static Job,
+        scope: Scope,
+        given: Option<Vec<Ticker>>,
+        is_planned: bool,
+    ) -> Result<Option<(Vec<Ticker>, WatchlistProblems)>, Stop> {
+        let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
+        // Not the copy of before: the run has just been put on the list of those who may call.
+        self.breakers.reload(job.provider).await.map_err(storage)?;
+        if let Some(stop) = self.all_refused(job) {
+            return Err(stop);
+        }
+        if is_planned {
+            return Ok(None);
+        }
+        let (tickers, problems) = match given {
+            Some(tickers) => (tickers, WatchlistProblems::default()),
+            None => {
+                let resolved = plan::resolve(&self.firestore, &self.settings.collections, scope).await;
+                resolved.map_err(storage)?
+            }
+        };
+        match packing::excess(&tickers) {
+            None => Ok(Some((tickers, problems))),
+            Some(reason) => Err(Stop::Ledger { reason }),
+        }
+    }
+
+    /// Why nothing of the job may be called, where every endpoint's breaker refuses it.
+    fn all_refused(&self, job: &Job) -> Option<Stop> {
+        let mut soonest: Option<Stop> = None;
+        for endpoint in job.endpoints {
+            let Admission::Refuse { retry_after } = self.breakers.admit(job.provider, endpoint.path) else {
+                return None;
+            };
+            if soonest.as_ref().is_none_or(|stop| retry_after < stop.retry_after()) {
+                let reason = self.breakers.endpoint(job.provider, endpoint.path).reason.unwrap_or_default();
+                soonest = Some(Stop::Breaker { retry_after, reason });
+            }
+        }
+        soonest
+    }
+}

@@ -1,0 +1,120 @@
+//! Records of one answer that meet at one document.
+//!
+//! A document holds one of them, so each other would be gone without a word. The same record twice is one
+//! document. Different ones are kept apart where their dataset can tell them apart; else the last one is stored,
+//! as one write after another would leave it, and the others are kept as rejected records that name its document.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde_json::Value as Json;
+
+use super::rejected::Rejected;
+use crate::catalogue::Ticker;
+use crate::catalogue::dataset::{Dataset, content};
+use crate::firestore::{DocumentPath, Fields, Value, Write};
+
+/// Records that have a document each.
+#[derive(Debug, Default)]
+pub struct Settled {
+    pub records: Vec<Write>,
+    /// Those that had to give way, with the document that another one has.
+    pub rejected: Vec<Rejected>,
+    /// How many were sent more than once, with one of their documents.
+    pub repeated: Option<(usize, DocumentPath)>,
+}
+
+/// Gives every record a document of its own.
+pub fn settle(dataset: Dataset, records: Vec<Write>) -> Settled {
+    let mut settled = Settled { records, ..Settled::default() };
+    // The new names of the first round could be names of others.
+    for apart in [dataset.schema().apart, nothing] {
+        let records = std::mem::take(&mut settled.records);
+        let (alone, crowds) = crowds(records);
+        settled.records = alone;
+        for crowd in crowds {
+            settled.part(dataset, crowd, apart);
+        }
+    }
+    settled
+}
+
+/// Records that are alone at their document, and those that are not.
+fn crowds(records: Vec<Write>) -> (Vec<Write>, Vec<Vec<Write>>) {
+    let mut seen = HashSet::with_capacity(records.len());
+    let crowded: HashSet<_> = records
+        .iter()
+        .map(|record| &record.document)
+        .filter(|document| !seen.insert(*document))
+        .cloned()
+        .collect();
+    drop(seen);
+    if crowded.is_empty() {
+        return (records, Vec::new());
+    }
+    let (several, alone): (Vec<_>, Vec<_>) =
+        records.into_iter().partition(|record| crowded.contains(&record.document));
+    let mut crowds = BTreeMap::<DocumentPath, Vec<Write>>::new();
+    for record in several {
+        crowds.entry(record.document.clone()).or_default().push(record);
+    }
+    (alone, crowds.into_values().collect())
+}
+
+impl Settled {
+    /// Parts the records that meet at one document.
+    fn part(&mut self, dataset: Dataset, crowd: Vec<Write>, apart: fn(&Fields) -> Option<String>) {
+        let (mut kinds, mut seen) = (BTreeMap::<Option<String>, Vec<Write>>::new(), HashSet::new());
+        for record in crowd.into_iter().rev() {
+            if seen.insert(content(&record.fields)) {
+                kinds.entry(apart(&record.fields)).or_default().push(record);
+            } else {
+                self.repeated.get_or_insert((0, record.document)).0 += 1;
+            }
+        }
+        // The greatest keeps the name, whatever the order in which they were sent.
+        for (place, (kind, same)) in kinds.into_iter().rev().enumerate() {
+            let mut same = same.into_iter();
+            let Some(mut stored) = same.next() else { continue };
+            if let Some(kind) = kind.filter(|_| place > 0) {
+                let id = format!("{}_{kind}", (dataset.schema().id)(&stored.fields));
+                stored.document = DocumentPath::new(stored.document.collection(), &id);
+            }
+            self.rejected.extend(same.map(|record| give_way(dataset, record)));
+            self.records.push(stored);
+        }
+    }
+}
+
+/// Tells no records apart.
+fn nothing(_: &Fields) -> Option<String> {
+    None
+}
+
+fn give_way(dataset: Dataset, record: Write) -> Rejected {
+    let ticker =
+        record.fields.get("ticker").and_then(Value::as_str).and_then(|ticker| Ticker::parse(ticker).ok());
+    let reason = format!("another record of the same answer is stored as {}", record.document);
+    let fields = Value::Map { fields: record.fields };
+    Rejected::new(dataset, ticker.as_ref(), vec![reason], plain(fields))
+}
+
+/// A stored value as the JSON that it was made of.
+fn plain(value: Value) -> Json {
+    match value {
+        Value::Boolean(value) => Json::Bool(value),
+        Value::Integer(number) => Json::from(number),
+        Value::Double(number) => Json::from(number),
+        Value::String(text) => Json::String(text),
+        Value::Array { values } => values.into_iter().map(plain).collect(),
+        Value::Map { fields } => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+        // A record is made of JSON, which has no others.
+        Value::Null(())
+        | Value::Timestamp(_)
+        | Value::Bytes(_)
+        | Value::Reference(_)
+        | Value::GeoPoint { .. } => Json::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests;

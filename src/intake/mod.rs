@@ -1,0 +1,12 @@
+//! What an answer is worth: from its bytes to what became of each ticker, records, rejected records and raw logs.
+
+pub mod answer;
+pub mod blame;
+pub mod call_log;
+pub mod collisions;
+mod entries;
+pub mod envelope;
+mod pieces;
+pub mod raw_log;
+pub mod record;
+pub mod rejected;

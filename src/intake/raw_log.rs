@@ -1,0 +1,109 @@
+//! The audit copy of every provider call: one document a call, with what was asked and what came back.
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use http::StatusCode;
+
+use crate::catalogue::{Job, Scope, Ticker};
+use crate::firestore::payload;
+use crate::firestore::value::fields;
+use crate::firestore::{DocumentPath, Value, Write};
+
+/// One provider call and its answer.
+pub struct RawLog<'a> {
+    /// Unique for the call.
+    pub log_id: &'a str,
+    pub run_id: &'a str,
+    pub job: &'static Job,
+    pub scope: Scope,
+    /// The URL that was called, without credentials.
+    pub url: &'a str,
+    /// Path below the provider's base URL.
+    pub endpoint: &'static str,
+    /// What the call is for, in the words of the log.
+    pub api_name: &'static str,
+    pub run_time: &'a str,
+    pub asked: &'a [Ticker],
+    pub succeeded: &'a [Ticker],
+    pub failed: &'a [Ticker],
+    pub requested_at: DateTime<Utc>,
+    pub latency_ms: u64,
+    /// None where no answer came.
+    pub status: Option<StatusCode>,
+    /// What arrived of the answer, without credentials.
+    pub body: &'a Bytes,
+    /// What went wrong, if anything.
+    pub error: Option<&'a str>,
+    pub attempt: u32,
+    pub now: DateTime<Utc>,
+    pub retention: TimeDelta,
+}
+
+impl RawLog<'_> {
+    /// The document and, for a big body, its parts; the parts come first, so that a document that
+    /// exists names parts that exist.
+    pub fn writes(&self, collection: &str) -> Vec<Write> {
+        let path = DocumentPath::new(collection, self.log_id);
+        let expire_at = Value::Timestamp(self.now + self.retention);
+        let payload = payload::store(&path, self.body, &fields([("expire_at", expire_at.clone())]));
+        let mut response = payload.fields;
+        response.insert(
+            "status_code".to_owned(),
+            self.status.map_or(Value::NULL, |status| Value::Integer(status.as_u16().into())),
+        );
+        response.insert("latency_ms".to_owned(), Value::Integer(self.latency_ms.cast_signed()));
+        let all_failed = !self.asked.is_empty() && self.succeeded.is_empty();
+        response.insert("error_flag".to_owned(), Value::Boolean(self.error.is_some() || all_failed));
+        response.insert("error".to_owned(), self.error.map_or(Value::NULL, Value::string));
+        let document = fields([
+            ("request", self.request()),
+            ("response", Value::Map { fields: response }),
+            ("metadata", self.metadata()),
+            ("expire_at", expire_at),
+        ]);
+        payload.parts.into_iter().chain([Write::overwrite(path, document)]).collect()
+    }
+
+    fn request(&self) -> Value {
+        Value::map([
+            ("url", Value::string(self.url)),
+            (
+                "params",
+                Value::map([
+                    ("tickers", tickers(self.asked)),
+                    ("scope", Value::string(self.scope.name())),
+                    ("job_id", Value::string(self.job.name)),
+                    ("run_time", Value::string(self.run_time)),
+                ]),
+            ),
+            ("scope", Value::string(self.scope.name())),
+            ("timestamp", time(self.requested_at)),
+        ])
+    }
+
+    fn metadata(&self) -> Value {
+        Value::map([
+            ("job_id", Value::string(self.job.name)),
+            ("run_id", Value::string(self.run_id)),
+            ("source", Value::string(self.job.provider.name())),
+            ("api_name", Value::string(self.api_name)),
+            ("endpoint", Value::string(self.endpoint)),
+            ("attempt", Value::Integer(self.attempt.into())),
+            ("tickers_requested", tickers(self.asked)),
+            ("tickers_successful", tickers(self.succeeded)),
+            ("tickers_failed", tickers(self.failed)),
+            ("date", Value::String(self.requested_at.date_naive().to_string())),
+            ("log_id", Value::string(self.log_id)),
+            ("ingested_at", time(self.now)),
+        ])
+    }
+}
+
+/// A time as text, as readers of these logs know it.
+fn time(time: DateTime<Utc>) -> Value {
+    Value::String(time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}
+
+fn tickers(tickers: &[Ticker]) -> Value {
+    Value::strings(tickers.iter().map(Ticker::as_str))
+}

@@ -1,0 +1,179 @@
+//! From a provider's entries to checked records.
+
+mod check;
+mod checked;
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value as Json};
+
+use super::rejected::Rejected;
+use crate::catalogue::Ticker;
+use crate::catalogue::dataset::{Dataset, Schema, Shape};
+use crate::config::Collections;
+use crate::firestore::write::{DOCUMENT_BYTES_MAX, Mode};
+use crate::firestore::{DocumentPath, Write};
+use checked::Checked;
+
+/// The version of the stored form, in every record.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Fields that Firestore refuses are kept, as one JSON text, in this field.
+pub const EXTRA_FIELD: &str = "extra_json";
+
+/// Members under which upstreams say why there is no data, Alpha Vantage's among them.
+const NOTICES: [&str; 7] =
+    ["Information", "Note", "Error Message", "error_message", "errorMessage", "message", "detail"];
+
+/// What every record of a run has in common.
+pub struct Context<'a> {
+    pub collections: &'a Collections,
+    pub source: &'static str,
+    pub run_id: &'a str,
+    pub now: DateTime<Utc>,
+}
+
+/// What an entry held.
+#[derive(Debug, Default)]
+pub struct Yield {
+    pub records: Vec<Write>,
+    pub rejected: Vec<Rejected>,
+    /// What the provider itself reports as failed, in its words.
+    pub errors: Vec<String>,
+    pub parts: Vec<Part>,
+}
+
+/// A part of an entry, an indicator, that the provider reports as failed.
+#[derive(Debug)]
+pub struct Part {
+    pub name: String,
+    /// The provider's words.
+    pub words: String,
+    record: Json,
+}
+
+impl Part {
+    /// What is kept of a part that failed for good beside others.
+    pub fn into_rejected(self, dataset: Dataset, ticker: &Ticker) -> Rejected {
+        let reasons = vec![self.to_string()];
+        Rejected::new(
+            dataset,
+            Some(ticker),
+            reasons,
+            Json::Object(Map::from_iter([(self.name, self.record)])),
+        )
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.name, self.words)
+    }
+}
+
+/// Takes the records out of an entry's `data` (for [`Shape::Bare`]: out of the entry).
+pub fn extract(dataset: Dataset, ticker: Option<&Ticker>, data: Json, context: &Context<'_>) -> Yield {
+    let mut found = Yield::default();
+    for (name, record) in split(dataset, data, &mut found, ticker) {
+        match build(dataset, ticker, name.as_deref(), record, context) {
+            Ok(write) => found.records.push(write),
+            Err(rejected) => found.rejected.push(rejected),
+        }
+    }
+    found
+}
+
+/// The single records of an entry, with the indicator's name where there is one.
+fn split(
+    dataset: Dataset,
+    data: Json,
+    found: &mut Yield,
+    ticker: Option<&Ticker>,
+) -> Vec<(Option<String>, Json)> {
+    let schema = dataset.schema();
+    let mut reject = |record: Json, reason: &str| {
+        found.rejected.push(Rejected::new(dataset, ticker, vec![reason.to_owned()], record));
+        Vec::new()
+    };
+    match (schema.shape, data) {
+        (Shape::List, Json::Array(records)) => records.into_iter().map(|record| (None, record)).collect(),
+        (Shape::Bare, record) => vec![(None, record)],
+        (Shape::Indicators, Json::Object(indicators)) => {
+            let mut records = Vec::new();
+            for (name, record) in indicators {
+                match notice(schema, record.get("data").unwrap_or(&record))
+                    .or_else(|| notice(schema, &record))
+                {
+                    Some(words) => found.parts.push(Part { name, words, record }),
+                    None => records.push((Some(name), record)),
+                }
+            }
+            records
+        }
+        (shape, data) => match (notice(schema, &data), shape) {
+            (Some(words), _) => {
+                found.errors.push(words);
+                Vec::new()
+            }
+            (None, Shape::List) => reject(data, "data is not a list"),
+            (None, Shape::Indicators) => reject(data, "data is not a map of indicators"),
+            (None, _) => vec![(None, data)],
+        },
+    }
+}
+
+/// The words of a provider that stand where data should be.
+fn notice(schema: &Schema, data: &Json) -> Option<String> {
+    let members = match data {
+        Json::String(text) => return Some(words(&Json::String(text.clone()))),
+        Json::Object(members) => members,
+        _ => return None,
+    };
+    if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
+        return Some(words(error));
+    }
+    let has_data = schema.fields.iter().any(|field| field.required && members.contains_key(field.name));
+    let is_notice = |name: &&&str| members.get(**name).is_some_and(Json::is_string);
+    let name = NOTICES.iter().find(is_notice).filter(|_| !has_data && !members.contains_key("data"))?;
+    members.get(*name).map(|text| format!("{name}: {}", words(text)))
+}
+
+/// An error value as text, without credentials: a text itself, anything else as JSON.
+pub fn words(error: &Json) -> String {
+    crate::base::redact::words(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned))
+}
+
+fn build(
+    dataset: Dataset,
+    ticker: Option<&Ticker>,
+    name: Option<&str>,
+    record: Json,
+    context: &Context<'_>,
+) -> Result<Write, Rejected> {
+    let reject = |reasons, record| Rejected::new(dataset, ticker, reasons, record);
+    let Json::Object(members) = record else {
+        return Err(reject(vec!["the record is not a map".to_owned()], record));
+    };
+    // Checking consumes the record; the original is only needed again when it is rejected.
+    let mut checked = match Checked::new(dataset, ticker, name, &members) {
+        Ok(checked) => checked,
+        Err(reasons) => return Err(reject(reasons, Json::Object(members))),
+    };
+    checked.stamp(context);
+    let schema = dataset.schema();
+    let document = DocumentPath::new((schema.collection)(context.collections), &(schema.id)(&checked.fields));
+    let write = match schema.mode {
+        Mode::Overwrite => Write::overwrite(document, checked.fields),
+        Mode::Merge => Write::merge(document, checked.fields),
+    };
+    let bytes = write.stored_bytes();
+    if bytes > DOCUMENT_BYTES_MAX {
+        let reason = format!("too big for a document: {bytes} bytes, limit {DOCUMENT_BYTES_MAX}");
+        return Err(reject(vec![reason], Json::Object(members)));
+    }
+    Ok(write)
+}
+
+#[cfg(test)]
+mod tests;

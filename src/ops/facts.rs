@@ -1,0 +1,78 @@
+//! What Firestore knows of all jobs and breakers, in one read.
+
+use std::time::Duration;
+
+use futures::future::{Either, select};
+
+use super::Ops;
+use super::probe::{self, StoredProbe};
+use crate::base::cached::Lifetime;
+use crate::base::ports::TransportError;
+use crate::catalogue::{CATALOGUE, Provider};
+use crate::firestore::FirestoreError;
+use crate::ledger::statistics::JobTotals;
+use crate::provider::breakers::StoredBreaker;
+use crate::run::LastCalls;
+
+/// How long a facts serves: scrapes and pages that come more often cost no reads.
+const FRESH: Duration = Duration::from_secs(5);
+/// Longest wait for Firestore: who looks must learn soon that it does not answer.
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// The statistics of all jobs, in the catalogue's order, and all breakers, in the providers'.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    pub jobs: Vec<JobTotals>,
+    pub breakers: Vec<StoredBreaker>,
+    /// The latest probes, in the providers' order.
+    pub probes: Vec<StoredProbe>,
+    /// How long Firestore took to answer.
+    pub latency: Duration,
+}
+
+impl Facts {
+    /// A facts that is a few seconds old at most.
+    pub async fn of(ops: &Ops) -> Result<std::sync::Arc<Self>, FirestoreError> {
+        let fetch = || async {
+            match select(std::pin::pin!(Self::fetch(ops)), ops.world.clock.sleep(TIMEOUT)).await {
+                Either::Left((fetched, _)) => {
+                    fetched.map(|facts| (facts, Lifetime { fresh: FRESH, usable: FRESH }))
+                }
+                Either::Right(_) => Err(TransportError::Timeout(TIMEOUT).into()),
+            }
+        };
+        ops.facts.get(&ops.world, fetch).await
+    }
+
+    async fn fetch(ops: &Ops) -> Result<Self, FirestoreError> {
+        let start = ops.world.clock.instant();
+        let jobs = CATALOGUE.iter().map(|job| ops.ledger.statistics(job.name));
+        let breakers = Provider::ALL.into_iter().map(|provider| ops.breakers.document(provider));
+        let probes = Provider::ALL.into_iter().map(|provider| probe::document(ops, provider));
+        let paths: Vec<_> = jobs.chain(breakers).chain(probes).collect();
+        let documents = ops.firestore.get_all(&paths).await?;
+        // No job has the name of a provider.
+        let find = |id: &str| documents.iter().find(|document| document.id == id);
+        let totals = |name| find(name).map(JobTotals::from_document).unwrap_or_default();
+        let breaker =
+            |provider: Provider| find(provider.name()).map(StoredBreaker::from_document).unwrap_or_default();
+        let probe = |provider: Provider| {
+            find(&probe::document_id(provider)).map(StoredProbe::from_document).unwrap_or_default()
+        };
+        Ok(Self {
+            jobs: CATALOGUE.iter().map(|job| totals(job.name)).collect(),
+            breakers: Provider::ALL.into_iter().map(breaker).collect(),
+            probes: Provider::ALL.into_iter().map(probe).collect(),
+            latency: ops.world.clock.instant().since(start),
+        })
+    }
+
+    /// What is known of a provider: its breaker, its latest probe, the latest calls of all its jobs.
+    pub fn of_provider(&self, provider: Provider) -> (StoredBreaker, StoredProbe, LastCalls) {
+        let place = Provider::ALL.iter().position(|known| *known == provider).unwrap_or_default();
+        let jobs = CATALOGUE.iter().zip(&self.jobs).filter(|(job, _)| job.provider == provider);
+        let calls = jobs.fold(LastCalls::default(), |known, (_, totals)| known.and(&totals.last_calls));
+        let breaker = self.breakers.get(place).cloned().unwrap_or_default();
+        (breaker, self.probes.get(place).cloned().unwrap_or_default(), calls)
+    }
+}

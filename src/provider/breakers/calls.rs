@@ -1,0 +1,154 @@
+//! Registering to call a provider: [`crate::resilience::slots`] says what the list of registered runs means.
+
+use std::time::Duration;
+
+use super::stored::{CALLS, FAILURES, RENEWED, SINCE};
+use super::{Breakers, Cell};
+use crate::base::ports::{Instant, millis};
+use crate::catalogue::Provider;
+use crate::firestore::value::fields;
+use crate::firestore::{FirestoreError, Value, Write};
+use crate::resilience::slots::{Share, Slots};
+
+/// A run of this instance that has registered.
+#[derive(Clone, Debug)]
+pub(super) struct Registered {
+    owner: String,
+    calls: usize,
+    /// When it was last written that it is alive; the moment before the request.
+    renewed: Instant,
+}
+
+/// What became of the calls to one endpoint in an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trend {
+    pub endpoint: &'static str,
+    /// Whether it was answered at least once.
+    pub answered: bool,
+    /// Calls that failed since the last answer, or since the attempt began.
+    pub failures: u32,
+}
+
+impl Breakers {
+    /// Puts `owner` at the end of the list; to be committed with the claim of its run.
+    pub fn registration(&self, provider: Provider, owner: &str, calls: usize) -> Write {
+        let renewed = self.inner.world.clock.instant();
+        self.with(provider, |cell| {
+            // Attempts that never said farewell are forgotten.
+            let is_alive = |registered: &Registered| renewed.since(registered.renewed) < self.inner.lease * 2;
+            cell.registered.retain(|registered| registered.owner != owner && is_alive(registered));
+            cell.registered.push(Registered { owner: owner.to_owned(), calls, renewed });
+        });
+        let mut write = self.entry(provider, owner, calls);
+        write.times.push(format!("{SINCE}{owner}"));
+        write
+    }
+
+    /// Writes of `owner` that it is alive; its place stays.
+    fn entry(&self, provider: Provider, owner: &str, calls: usize) -> Write {
+        let entry = Value::map([
+            ("calls", Value::count(calls)),
+            ("lease_ms", Value::Integer(millis(self.inner.lease).cast_signed())),
+        ]);
+        let name = format!("{CALLS}{owner}");
+        let mut write = Write::merge(self.document(provider), fields([(name.as_str(), entry)]));
+        write.times.push(format!("{RENEWED}{owner}"));
+        write
+    }
+
+    /// Takes `owner`, and who is dead, off the list, and notes how its calls went; to be committed with the end of its
+    /// attempt.
+    pub fn farewell(&self, provider: Provider, owner: &str, trends: &[Trend]) -> Write {
+        let mut gone = vec![owner.to_owned()];
+        let mut write = Write::merge(self.document(provider), fields([]));
+        self.with(provider, |cell| {
+            cell.registered.retain(|registered| registered.owner != owner);
+            // By a copy that may be old, one that is only just dead may have come back since.
+            let long_dead = cell.state.entries.clone();
+            let as_of = cell.as_of;
+            let dead = long_dead.iter().filter(|entry| entry.is_long_dead(as_of));
+            gone.extend(dead.map(|entry| entry.owner.clone()));
+            for trend in trends {
+                let name = format!("{FAILURES}{}", trend.endpoint);
+                let stored = cell.state.failures.get(trend.endpoint).copied().unwrap_or_default();
+                match (trend.answered, trend.failures) {
+                    (false, 0) => {}
+                    (false, more) => write.increments.push((name, Value::Integer(more.into()))),
+                    (true, count) if stored == count => {}
+                    (true, count) => drop(write.fields.insert(name, Value::Integer(count.into()))),
+                }
+            }
+            // All its calls have ended: who waits in this instance need not read that first.
+            cell.state.entries.retain(|entry| !gone.contains(&entry.owner));
+        });
+        let names = |owner: &String| [CALLS, SINCE, RENEWED].map(|prefix| format!("{prefix}{owner}"));
+        write.removals = gone.iter().flat_map(names).collect();
+        write
+    }
+
+    /// What `owner` may do, by the copy of this instance; none where it is not on the list, or counts as dead.
+    pub fn share(&self, provider: Provider, owner: &str, limit: usize) -> Option<Share> {
+        let (instant, lease) = (self.inner.world.clock.instant(), self.inner.lease);
+        self.with(provider, |cell| {
+            let own = cell.registered.iter().find(|registered| registered.owner == owner)?;
+            if instant.since(own.renewed) >= lease {
+                return None;
+            }
+            let share = slots(cell, owner, own.calls).share(owner, limit)?;
+            Some(Share { calls: share.calls.min(own.calls), ..share })
+        })
+    }
+
+    /// Calls that `owner` has registered, and how long ago it was written that it is alive.
+    pub fn registered(&self, provider: Provider, owner: &str) -> Option<(usize, Duration)> {
+        let instant = self.inner.world.clock.instant();
+        self.with(provider, |cell| {
+            let own = cell.registered.iter().find(|registered| registered.owner == owner)?;
+            Some((own.calls, instant.since(own.renewed)))
+        })
+    }
+
+    /// Writes that `owner` is alive and wants `calls`; at the end of the list where it wants more than before.
+    pub async fn register(
+        &self,
+        provider: Provider,
+        owner: &str,
+        calls: usize,
+        at_the_end: bool,
+    ) -> Result<(), FirestoreError> {
+        let write = if at_the_end {
+            self.registration(provider, owner, calls)
+        } else {
+            let renewed = self.inner.world.clock.instant();
+            // Counts at once for this run, for the others when it is written.
+            self.with(provider, |cell| {
+                for own in cell.registered.iter_mut().filter(|own| own.owner == owner) {
+                    own.calls = calls;
+                }
+            });
+            let write = self.entry(provider, owner, calls);
+            self.inner.firestore.commit(&[write]).await?;
+            self.with(provider, |cell| {
+                for own in cell.registered.iter_mut().filter(|own| own.owner == owner) {
+                    own.renewed = renewed;
+                }
+            });
+            return Ok(());
+        };
+        self.with(provider, |cell| cell.state.entries.retain(|entry| entry.owner != owner));
+        self.inner.firestore.commit(&[write]).await?;
+        self.reload(provider).await
+    }
+}
+
+/// The list as the instance has it, with what the run knows of itself. Who was alive when it was read counts as alive
+/// until it is read again: an old copy cannot tell who has died since.
+fn slots(cell: &Cell, owner: &str, calls: usize) -> Slots {
+    let mut entries = cell.state.entries.clone();
+    for entry in entries.iter_mut().filter(|entry| entry.owner == owner) {
+        entry.calls = entry.calls.min(calls);
+        // Its own lease it judges by its own clock.
+        entry.renewed = entry.renewed.max(cell.as_of);
+    }
+    Slots::new(entries, cell.as_of)
+}

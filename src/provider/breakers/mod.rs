@@ -1,0 +1,168 @@
+//! What all runs and instances know together of a provider: its breakers, its pause, and who may call it.
+//!
+//! One document a provider holds it all. What decides is written under the precondition that nobody else has changed the
+//! document, so of all instances one opens, one probes, one closes; a lost answer is found out by reading again. In
+//! between an instance acts on its copy, at most [`FRESH`] old. All times are Firestore's: instances' clocks may differ.
+
+mod calls;
+mod stored;
+mod transitions;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::base::ports::Instant;
+use crate::base::world::World;
+use crate::catalogue::Provider;
+use crate::firestore::{DocumentPath, Firestore, FirestoreError};
+use crate::resilience::breaker::{Admission, BreakerConfig, Shared};
+use crate::resilience::limits::Limit;
+use calls::Registered;
+pub use calls::Trend;
+use stored::State;
+pub use stored::StoredBreaker;
+
+/// How long a copy of the shared state is trusted.
+pub const FRESH: Duration = Duration::from_secs(5);
+/// The same while a run waits for others to let it call.
+const FRESH_WAITING: Duration = Duration::from_millis(250);
+
+/// All breakers; cheap to clone.
+#[derive(Clone)]
+pub struct Breakers {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    firestore: Firestore,
+    world: World,
+    collection: String,
+    config: BreakerConfig,
+    lease: Duration,
+    /// How long a provider's minute is.
+    minute: Duration,
+    cells: Mutex<[Cell; 4]>,
+}
+
+/// What is known of one provider.
+#[derive(Clone, Debug, Default)]
+struct Cell {
+    state: State,
+    /// When the stored state last changed; none while there is no document.
+    update_time: Option<DateTime<Utc>>,
+    read_at: Option<Instant>,
+    /// Firestore's time at which the copy was true.
+    as_of: DateTime<Utc>,
+    /// How far Firestore's clock is ahead of this instance's.
+    ahead: TimeDelta,
+    /// Until when this instance holds back its calls, whether or not that is stored yet.
+    held_until: Option<Instant>,
+    /// The runs of this instance that have registered.
+    registered: Vec<Registered>,
+}
+
+impl Breakers {
+    pub fn new(
+        firestore: Firestore,
+        world: World,
+        collection: String,
+        config: BreakerConfig,
+        lease: Duration,
+        minute: Duration,
+    ) -> Self {
+        let cells = Mutex::default();
+        Self { inner: Arc::new(Inner { firestore, world, collection, config, lease, minute, cells }) }
+    }
+
+    pub fn config(&self) -> &BreakerConfig {
+        &self.inner.config
+    }
+
+    /// Firestore's time, as far as this instance knows it.
+    fn now(&self, provider: Provider) -> DateTime<Utc> {
+        let now = self.inner.world.clock.now();
+        self.with(provider, |cell| now.checked_add_signed(cell.ahead).unwrap_or(now))
+    }
+
+    /// Whether a call may go out to an endpoint, by the copy of this instance.
+    pub fn admit(&self, provider: Provider, endpoint: &str) -> Admission {
+        let now = self.now(provider);
+        self.with(provider, |cell| cell.state.endpoint(endpoint).admit(now))
+    }
+
+    /// The state of an endpoint's breaker, by the copy of this instance.
+    pub fn endpoint(&self, provider: Provider, endpoint: &str) -> Shared {
+        self.with(provider, |cell| cell.state.endpoint(endpoint))
+    }
+
+    /// The state of the worst of the provider's breakers, by the copy of this instance.
+    pub fn state(&self, provider: Provider) -> Shared {
+        self.with(provider, |cell| cell.state.worst())
+    }
+
+    /// Calls to an endpoint that have failed in a row, over all runs, when the copy was read.
+    pub fn failures(&self, provider: Provider, endpoint: &str) -> u32 {
+        self.with(provider, |cell| cell.state.failures.get(endpoint).copied().unwrap_or_default())
+    }
+
+    /// The provider's limit, by the copy of this instance.
+    pub fn limit(&self, provider: Provider) -> Limit {
+        self.with(provider, |cell| cell.state.limit.clone())
+    }
+
+    /// How long calls to the provider are held back.
+    pub fn paused(&self, provider: Provider) -> Duration {
+        let (now, instant) = (self.now(provider), self.inner.world.clock.instant());
+        self.with(provider, |cell| {
+            let held = cell.held_until.map_or(Duration::ZERO, |until| until.since(instant));
+            cell.state.limit.left(now).max(held)
+        })
+    }
+
+    /// Whether the copy is too old to call by; sooner while `waiting` for others.
+    pub fn is_stale(&self, provider: Provider, now: Instant, waiting: bool) -> bool {
+        let fresh = if waiting { FRESH_WAITING } else { FRESH };
+        self.with(provider, |cell| cell.read_at.is_none_or(|read_at| now.since(read_at) >= fresh))
+    }
+
+    /// Reads the shared state again, unless the copy is fresh.
+    pub async fn refresh(&self, provider: Provider) -> Result<(), FirestoreError> {
+        if self.is_stale(provider, self.inner.world.clock.instant(), false) {
+            return self.reload(provider).await;
+        }
+        Ok(())
+    }
+
+    /// Reads the shared state again.
+    pub async fn reload(&self, provider: Provider) -> Result<(), FirestoreError> {
+        let read = self.inner.firestore.get(&self.document(provider)).await;
+        let (read_at, now) = (self.inner.world.clock.instant(), self.inner.world.clock.now());
+        self.with(provider, |cell| match read {
+            Ok(document) => {
+                cell.update_time = document.as_ref().map(|document| document.update_time);
+                cell.state = document.as_ref().map(State::from_document).unwrap_or_default();
+                cell.ahead = document.as_ref().map_or(cell.ahead, |document| document.read_time - now);
+                cell.as_of = document.map_or(cell.as_of, |document| document.read_time);
+                cell.read_at = Some(read_at);
+                Ok(())
+            }
+            // Out of reach: a copy that there is is trusted a little longer, or nothing could be called at all.
+            Err(error) => {
+                cell.read_at = cell.read_at.and(Some(read_at));
+                Err(error)
+            }
+        })
+    }
+
+    /// Where what is known of a provider is stored.
+    pub fn document(&self, provider: Provider) -> DocumentPath {
+        DocumentPath::new(&self.inner.collection, provider.name())
+    }
+
+    fn with<T>(&self, provider: Provider, act: impl FnOnce(&mut Cell) -> T) -> T {
+        let mut cells: MutexGuard<'_, _> = self.inner.cells.lock().unwrap_or_else(PoisonError::into_inner);
+        act(provider.pick(cells.each_mut()))
+    }
+}

@@ -1,0 +1,275 @@
+//! What the caller is told of a run. The HTTP answer, the log line and the stored entry agree because
+//! all are made of the same [`RunState`].
+
+mod bounds;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::catalogue;
+use crate::run::watchlist::WatchlistProblem;
+use crate::run::{Failure, Resources, RunState, Status, Work};
+
+/// The answer's `status`.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Ok,
+    Partial,
+    Error,
+}
+
+impl From<Status> for Outcome {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Succeeded => Self::Ok,
+            Status::Partial => Self::Partial,
+            Status::Running | Status::Failed => Self::Error,
+        }
+    }
+}
+
+/// The answer of a job route.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Serialize)]
+pub struct RunReport {
+    pub status: Outcome,
+    pub job: String,
+    pub message: String,
+    /// True where the run was finished before and this is its stored report.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+    pub data: RunData,
+    /// When the run ended, or now where it runs; RFC 3339.
+    pub timestamp: String,
+}
+
+/// The figures of a run.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Serialize)]
+pub struct RunData {
+    pub run_id: String,
+    pub run_status: Status,
+    pub attempt: u32,
+    pub trigger: &'static str,
+    pub scope: String,
+    pub provider: &'static str,
+    pub run_time: String,
+    pub tickers_requested: usize,
+    pub tickers_processed: usize,
+    /// As many as an answer has room for.
+    pub tickers_failed: Vec<Failure>,
+    /// How many more there are.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tickers_failed_left_out: usize,
+    pub tickers_pending: usize,
+    /// As many as an answer has room for.
+    pub pending: Vec<Work>,
+    /// How many more tickers are pending at some endpoint.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub pending_left_out: usize,
+    pub records_stored: u64,
+    pub records_rejected: u64,
+    pub collections: BTreeMap<String, u64>,
+    pub raw_logs: u64,
+    pub batches: u64,
+    pub calls: u64,
+    pub retries: u64,
+    pub write_retries: u64,
+    /// Words of the providers and of the planner that belong to no single ticker.
+    pub remarks: Vec<String>,
+    /// The documents of the watchlist that were left out because they cannot be read: the first of them.
+    pub watchlist_problems: Vec<WatchlistProblem>,
+    /// How many there are.
+    pub watchlist_problems_count: usize,
+    pub created_at: String,
+    pub started_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<String>,
+    pub duration_ms: u64,
+    /// The trace of the latest attempt, 32 hex digits.
+    pub trace_id: Option<String>,
+    pub resources: Resources,
+}
+
+impl RunReport {
+    pub fn new(state: &RunState) -> Self {
+        let counts = &state.counts;
+        let (tickers_failed, tickers_failed_left_out) = bounds::failures(&state.failed);
+        let (pending, pending_left_out) = bounds::works(&state.pending);
+        Self {
+            status: state.status.into(),
+            job: state.job.clone(),
+            message: state.message(),
+            duplicate: false,
+            timestamp: rfc3339(state.ended_at.unwrap_or(state.started_at)),
+            data: RunData {
+                run_id: state.run_id.clone(),
+                run_status: state.status,
+                attempt: state.attempt,
+                trigger: state.trigger.name(),
+                scope: state.scope.clone(),
+                provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
+                run_time: state.run_time.clone(),
+                tickers_requested: state.tickers_requested,
+                tickers_processed: state.tickers_processed(),
+                tickers_failed,
+                tickers_failed_left_out,
+                tickers_pending: state.tickers_pending(),
+                pending,
+                pending_left_out,
+                records_stored: counts.records_stored(),
+                records_rejected: counts.records_rejected(),
+                collections: counts.collections.clone(),
+                raw_logs: counts.raw_logs,
+                batches: counts.batches,
+                calls: counts.calls,
+                retries: counts.retries,
+                write_retries: counts.write_retries,
+                remarks: state.remarks.clone(),
+                watchlist_problems: state.watchlist_problems.listed.clone(),
+                watchlist_problems_count: state.watchlist_problems.count,
+                created_at: rfc3339(state.created_at),
+                started_at: rfc3339(state.started_at),
+                ended_at: state.ended_at.map(rfc3339),
+                duration_ms: state.duration_ms,
+                trace_id: state.trace_id.clone(),
+                resources: state.resources.clone(),
+            },
+        }
+    }
+
+    /// The stored report of a run that was finished before.
+    #[must_use]
+    pub fn duplicate(self) -> Self {
+        Self { duplicate: true, ..self }
+    }
+
+    /// What makes the scheduler do the right thing next: 503 to come again for the rest, 502 where
+    /// nothing worked, 200 where nothing is left to do.
+    pub fn http_status(&self) -> StatusCode {
+        match self.status {
+            Outcome::Ok | Outcome::Partial => StatusCode::OK,
+            Outcome::Error
+                if self.data.tickers_pending == 0
+                    && self.data.pending.is_empty()
+                    && self.nothing_worked() =>
+            {
+                StatusCode::BAD_GATEWAY
+            }
+            Outcome::Error => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn nothing_worked(&self) -> bool {
+        !self.data.tickers_failed.is_empty() && self.data.tickers_processed == 0
+    }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+fn rfc3339(time: chrono::DateTime<chrono::Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// `Retry-After` in whole seconds, at least one.
+pub fn retry_after_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::WatchlistProblems;
+    use crate::run::tests::{failure, state, work};
+
+    fn check(run: RunState, outcome: Outcome, status: u16, message: &str) {
+        let run = RunState { status: run.judge(), ..run };
+        let report = RunReport::new(&run);
+        assert_eq!(
+            (report.status, report.http_status().as_u16(), report.message.as_str()),
+            (outcome, status, message)
+        );
+    }
+
+    #[test]
+    fn every_outcome_has_its_answer() {
+        let counts = || crate::run::Counts { calls: 1, ..Default::default() };
+        check(
+            RunState { counts: counts(), ..state() },
+            Outcome::Ok,
+            200,
+            "3 of 3 tickers processed, 0 records stored",
+        );
+        check(
+            RunState { failed: vec![failure("/a", "A")], counts: counts(), ..state() },
+            Outcome::Partial,
+            200,
+            "2 of 3 tickers processed, 0 records stored; 1 tickers failed, 0 records rejected",
+        );
+        check(
+            RunState { failed: ["A", "B", "C"].map(|t| failure("/a", t)).to_vec(), ..state() },
+            Outcome::Error,
+            502,
+            "0 of 3 tickers processed, 0 records stored; nothing succeeded",
+        );
+        check(
+            RunState {
+                pending: vec![work("/a", &["A"])],
+                stopped: Some("the deadline is near".into()),
+                ..state()
+            },
+            Outcome::Error,
+            503,
+            "2 of 3 tickers processed, 0 records stored; 1 ticker is left for the next attempt: the deadline is near",
+        );
+        check(
+            RunState {
+                planned: false,
+                tickers_requested: 0,
+                stopped: Some("firestore is down".into()),
+                ..state()
+            },
+            Outcome::Error,
+            503,
+            "not started: firestore is down",
+        );
+        check(
+            RunState { tickers_requested: 0, ..state() },
+            Outcome::Ok,
+            200,
+            "the scope entire_watchlist has no tickers: nothing to do",
+        );
+    }
+
+    #[test]
+    fn a_run_whose_watchlist_cannot_be_read_whole_is_partial_at_best() {
+        let with = |count| RunState {
+            watchlist_problems: WatchlistProblems { count, ..WatchlistProblems::default() },
+            ..state()
+        };
+        let done = "3 of 3 tickers processed, 0 records stored; 0 tickers failed, 0 records rejected";
+        let message = |words: &str| format!("{done}; {words} of the watchlist cannot be read");
+        check(with(1), Outcome::Partial, 200, &message("1 document"));
+        check(with(2), Outcome::Partial, 200, &message("2 documents"));
+        check(
+            RunState { tickers_requested: 0, ..with(2) },
+            Outcome::Partial,
+            200,
+            "the scope entire_watchlist has no tickers: nothing to do; 2 documents of the watchlist cannot be read",
+        );
+    }
+
+    #[test]
+    fn waits_are_told_in_whole_seconds() {
+        for (ms, seconds) in [(0, 1), (1, 1), (1000, 1), (1001, 2)] {
+            assert_eq!(retry_after_seconds(Duration::from_millis(ms)), seconds);
+        }
+    }
+}

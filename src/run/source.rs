@@ -1,0 +1,22 @@
+//! What made a run start.
+
+use serde::{Deserialize, Serialize};
+
+/// What made a run start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A tick of Cloud Scheduler.
+    Scheduler,
+    /// Anybody else.
+    Manual,
+}
+
+impl Source {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scheduler => "scheduler",
+            Self::Manual => "manual",
+        }
+    }
+}
