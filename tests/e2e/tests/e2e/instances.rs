@@ -135,7 +135,8 @@ async fn a_hundred_requests_on_two_instances_lose_and_double_nothing() {
         provider.clear();
     }
     for (number, tick) in ticks.iter().enumerate() {
-        let replies = tick.deliver(urls[number % 2], 60, Duration::from_millis(250)).await;
+        // A provider that said 429 is left alone for a while, and each time for twice as long.
+        let replies = tick.deliver(urls[number % 2], 600, Duration::from_millis(250)).await;
         let last = replies.last().expect("an attempt").as_ref().expect("an answer");
         assert_eq!((last.status, &last.body["status"]), (200, &json!("ok")), "{:#}", last.body);
     }
