@@ -19,7 +19,7 @@ use crate::ledger::summary::{ListedRun, RunSummary};
 use crate::ledger::{Filter, PageToken};
 use crate::resilience::breaker::Shared;
 use crate::run::Status;
-use crate::run::report::{Outcome, RunReport};
+use crate::run::report::{ReportStatus, RunReport};
 
 /// Runs in one page, unless the caller wants fewer or more.
 const LIMIT_DEFAULT: usize = 20;

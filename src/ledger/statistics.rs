@@ -72,9 +72,6 @@ const COVERED_UNTIL: &str = "covered_until_ms";
 const LAST_DURATION: &str = "last_duration_ms";
 const ATTEMPTS: &str = "attempts";
 const DURATION: &str = "duration_ms";
-const RECORDS: &str = "records";
-const REJECTED: &str = "rejected";
-const CALLS: &str = "calls";
 const LATENCY: &str = "call_ms";
 /// The member of a histogram's family that holds the sum.
 const SUM: &str = "sum";
@@ -94,6 +91,13 @@ impl JobTotals {
             let mut buckets = family(name);
             Histogram { sum_ms: buckets.remove(SUM).unwrap_or_default(), buckets }
         };
+        let mut counts = Counts { latency: histogram(LATENCY), ..Counts::default() };
+        for counter in Counts::COUNTERS {
+            *(counter.get_mut)(&mut counts) = count(counter.stored);
+        }
+        for known in Counts::FAMILIES {
+            *(known.get_mut)(&mut counts) = family(known.stored);
+        }
         Self {
             statistics: JobStatistics {
                 jobs_processed: number("jobs_processed"),
@@ -105,18 +109,7 @@ impl JobTotals {
             },
             attempts: family(ATTEMPTS),
             duration: histogram(DURATION),
-            counts: Counts {
-                collections: family(RECORDS),
-                rejected: family(REJECTED),
-                raw_logs: count("raw_logs"),
-                batches: count("batches"),
-                calls: count("calls_sent"),
-                classes: family(CALLS),
-                latency: histogram(LATENCY),
-                retries: count("retries"),
-                writes: count("writes"),
-                write_retries: count("write_retries"),
-            },
+            counts,
             tickers_failed: count("tickers_failed"),
             covered_until: document
                 .fields
@@ -186,29 +179,18 @@ fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String
     duration.observe(ATTEMPT_BOUNDS_MS, state.duration_ms);
     let mut attempts = BTreeMap::new();
     attempts.insert(state.status.name().to_owned(), 1);
-    let families = [
-        (ATTEMPTS, &attempts),
-        (DURATION, &duration.buckets),
-        (RECORDS, &done.collections),
-        (REJECTED, &done.rejected),
-        (CALLS, &done.classes),
-        (LATENCY, &done.latency.buckets),
-    ];
-    let members = families.into_iter().flat_map(|(family, members)| {
+    let of_attempt = [(ATTEMPTS, &attempts), (DURATION, &duration.buckets), (LATENCY, &done.latency.buckets)];
+    let families = Counts::FAMILIES.iter().map(|family| (family.stored, (family.get)(done)));
+    let members = of_attempt.into_iter().chain(families).flat_map(|(family, members)| {
         members.iter().map(move |(name, by)| (format!("{family}/{name}"), *by))
     });
-    let single = [
+    let sums = [
         (format!("{DURATION}/{SUM}"), duration.sum_ms),
         (format!("{LATENCY}/{SUM}"), done.latency.sum_ms),
-        ("raw_logs".to_owned(), done.raw_logs),
-        ("batches".to_owned(), done.batches),
-        ("calls_sent".to_owned(), done.calls),
-        ("retries".to_owned(), done.retries),
-        ("writes".to_owned(), done.writes),
-        ("write_retries".to_owned(), done.write_retries),
         ("tickers_failed".to_owned(), u64::try_from(tickers_failed).unwrap_or_default()),
     ];
-    let grown = members.chain(single).filter(|(_, by)| *by > 0);
+    let counters = Counts::COUNTERS.iter().map(|counter| (counter.stored.to_owned(), (counter.get)(done)));
+    let grown = members.chain(sums).chain(counters).filter(|(_, by)| *by > 0);
     grown.map(|(name, by)| (name, Value::Integer(by.cast_signed()))).collect()
 }
 

@@ -12,8 +12,8 @@ use crate::config::Collections;
 use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
 use crate::resilience::class::Class;
-use crate::run::Status;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
+use crate::run::{Counts, Status};
 
 /// The text of all metrics.
 pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
@@ -22,7 +22,7 @@ pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: 
     runs(&mut text, &jobs);
     records(&mut text, &jobs, collections);
     calls(&mut text, &jobs);
-    writes(&mut text, &jobs);
+    counters(&mut text, &jobs);
     breakers(&mut text, facts);
     times(&mut text, &jobs, rules, now);
     thresholds(&mut text, rules);
@@ -138,19 +138,15 @@ fn calls(text: &mut Exposition, rows: &Rows<'_>) {
     for (job, totals) in rows {
         text.histogram(&labels(job), CALL_BOUNDS_MS, &totals.counts.latency);
     }
-    let name = "orchestrator_provider_retries_total";
-    per_job(text, rows, name, "Provider calls beyond the first of their batch.", |totals| {
-        totals.counts.retries
-    });
 }
 
-fn writes(text: &mut Exposition, rows: &Rows<'_>) {
-    let name = "orchestrator_firestore_writes_total";
-    per_job(text, rows, name, "Documents written, without the ledger's own.", |totals| totals.counts.writes);
-    let name = "orchestrator_firestore_write_retries_total";
-    per_job(text, rows, name, "Tries of document writes beyond the first.", |totals| {
-        totals.counts.write_retries
-    });
+/// The counters that are one number, by their rows.
+fn counters(text: &mut Exposition, rows: &Rows<'_>) {
+    for counter in Counts::COUNTERS {
+        if let Some((name, help)) = counter.metric {
+            per_job(text, rows, name, help, |totals| (counter.get)(&totals.counts));
+        }
+    }
 }
 
 fn breakers(text: &mut Exposition, facts: &Facts) {

@@ -7,6 +7,7 @@ mod account;
 pub mod counts;
 mod last_calls;
 mod message;
+pub mod outcome;
 pub mod report;
 pub mod resources;
 mod source;
@@ -25,6 +26,7 @@ use crate::resilience::class::Class;
 pub use account::Account;
 pub use counts::Counts;
 pub use last_calls::LastCalls;
+pub use outcome::{Done, Outcome};
 pub use resources::Resources;
 pub use source::Source;
 pub use trigger::Trigger;
@@ -115,6 +117,9 @@ pub struct RunState {
     pub tickers_requested: usize,
     pub pending: Vec<Work>,
     pub failed: Vec<Failure>,
+    /// What is done, other than by failing.
+    #[serde(default)]
+    pub done: Vec<Done>,
     /// A ticker that was answered, by endpoint: asking for it again tells whether the endpoint is up.
     #[serde(default)]
     pub controls: BTreeMap<String, Ticker>,
@@ -187,8 +192,13 @@ impl RunState {
             return 0;
         }
         let failed = self.failed.iter().filter_map(|failure| failure.ticker.as_ref());
-        let open = distinct(&mut self.pending.iter().flat_map(|work| &work.tickers).chain(failed));
-        self.tickers_requested.saturating_sub(open)
+        let open = BTreeSet::from_iter(self.pending.iter().flat_map(|work| &work.tickers).chain(failed));
+        if self.account.is_none_or(|account| account.done_unnamed > 0) {
+            // A version before this one has worked on it and kept no outcomes.
+            return self.tickers_requested.saturating_sub(open.len());
+        }
+        let done = self.done.iter().flat_map(|done| &done.tickers);
+        distinct(&mut done.filter(|ticker| !open.contains(ticker)))
     }
 
     /// Distinct tickers that failed for good.

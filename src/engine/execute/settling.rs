@@ -7,7 +7,7 @@ use crate::firestore::EncodedWrite;
 use crate::firestore::bulk::Settled;
 use crate::intake::rejected;
 use crate::run::stop::Stop;
-use crate::run::{Failure, Work};
+use crate::run::{Failure, Outcome, Work};
 
 impl Execution<'_> {
     pub(super) fn on_settled(&mut self, settled: Settled) {
@@ -91,8 +91,12 @@ impl Execution<'_> {
         // Answers that settle no ticker may have stored something all the same.
         let Some(work) = group.work else { return };
         counts.batches += 1;
-        self.state.note_done(work.units().saturating_sub(group.failed.len()));
-        let endpoint = work.endpoint;
+        let Work { endpoint, mut tickers, .. } = work;
+        let knows_tickers = !tickers.is_empty();
+        tickers.retain(|ticker| !group.failed.iter().any(|(failed, _)| failed == ticker));
+        if !(knows_tickers && tickers.is_empty()) {
+            self.state.settle(&endpoint, tickers, Outcome::Stored);
+        }
         let failure = |(ticker, reason)| Failure {
             ticker: Some(ticker),
             endpoint: endpoint.clone(),

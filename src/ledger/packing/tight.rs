@@ -2,7 +2,7 @@
 //!
 //! One line of JSON, then a line for each ticker. Names stand in no JSON, where a quote takes two bytes: so their bytes
 //! are exactly those that [`super::PLAN_BYTES_MAX`] bounds. For each endpoint there is one number a ticker: which of
-//! the [`Group`]s it is in, 0 for none. What is compressed afterwards is at most
+//! the [`Group`]s it is in, 0 where the endpoint has nothing to do with it. What is compressed afterwards is at most
 //!
 //! | part | bytes |
 //! |---|---|
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::text::clip;
 use crate::catalogue::Ticker;
 use crate::resilience::class::Class;
-use crate::run::{Failure, RunState, Work};
+use crate::run::{Failure, Outcome, RunState, Work};
 
 /// Groups in all: the number of one has three digits.
 const GROUPS_MAX: usize = 999;
@@ -44,6 +44,8 @@ enum Group {
     Pending { reason: Option<String>, tries: u32 },
     #[serde(rename = "f")]
     Failed { reason: String, class: Option<Class> },
+    #[serde(rename = "d")]
+    Done { outcome: Outcome },
 }
 
 /// The first line.
@@ -75,6 +77,7 @@ impl Group {
                 Self::Pending { reason, tries }
             }
             Self::Failed { reason, class } => Self::Failed { reason: clip(&reason, bytes_max), class },
+            Self::Done { .. } => self,
         }
     }
 
@@ -86,12 +89,15 @@ impl Group {
                 Self::Pending { reason: Some(reason), tries: (*tries).min(TRIES_MAX) }
             }
             Self::Failed { class, .. } => Self::Failed { reason, class: *class },
+            Self::Done { outcome } => Self::Done { outcome: *outcome },
         }
     }
 }
 
-/// Most groups without words: each count of tries, each class, and none.
-const WORDLESS_MAX: usize = TRIES_MAX as usize + 1 + Class::ALL.len() + 1;
+/// Most groups without words: each count of tries, each class and none, each outcome of what is done.
+const WORDLESS_MAX: usize = TRIES_MAX as usize + 1 + Class::ALL.len() + 1 + DONE_MAX;
+/// Outcomes of what is done.
+const DONE_MAX: usize = 8;
 
 pub(super) fn encode(state: &RunState) -> String {
     let mut tickers = Tickers::default();
@@ -99,6 +105,7 @@ pub(super) fn encode(state: &RunState) -> String {
     let given = state.tickers_given.is_some().then_some(tickers.lines.len());
     tickers.add(state.pending.iter().flat_map(|work| &work.tickers));
     tickers.add(state.failed.iter().filter_map(|failure| failure.ticker.as_ref()));
+    tickers.add(state.done.iter().flat_map(|done| &done.tickers));
     let mut names = Names::of(state);
     let mut marks = BTreeMap::<String, Vec<usize>>::new();
     let mut mark = |endpoint: &str, ticker: &Ticker, group: usize| {
@@ -107,7 +114,14 @@ pub(super) fn encode(state: &RunState) -> String {
             *mark = group;
         }
     };
-    let mut bare = RunState { pending: Vec::new(), failed: Vec::new(), tickers_given: None, ..state.clone() };
+    let mut bare = without_tickers(state);
+    for done in &state.done {
+        let (_, number) = names.name(Group::Done { outcome: done.outcome });
+        if done.tickers.is_empty() {
+            bare.done.push(done.clone());
+        }
+        done.tickers.iter().for_each(|ticker| mark(&done.endpoint, ticker, number));
+    }
     for work in &state.pending {
         let (group, number) = names.name(Group::of_work(work));
         if work.tickers.is_empty()
@@ -122,7 +136,7 @@ pub(super) fn encode(state: &RunState) -> String {
         match (&failure.ticker, group) {
             (Some(ticker), _) => mark(&failure.endpoint, ticker, number),
             (None, Group::Failed { reason, .. }) => bare.failed.push(Failure { reason, ..failure.clone() }),
-            (None, Group::Pending { .. }) => {}
+            (None, Group::Pending { .. } | Group::Done { .. }) => {}
         }
     }
     let remark_bytes = REMARKS_BYTES_MAX / state.remarks.len().max(1);
@@ -131,6 +145,11 @@ pub(super) fn encode(state: &RunState) -> String {
     let head = Head { state: bare, given, groups: names.groups, marks };
     // Plain data with text keys cannot fail to encode.
     format!("{}\n{}", serde_json::to_string(&head).unwrap_or_default(), tickers.lines.join("\n"))
+}
+
+fn without_tickers(state: &RunState) -> RunState {
+    let (pending, failed, done) = (Vec::new(), Vec::new(), Vec::new());
+    RunState { pending, failed, done, tickers_given: None, ..state.clone() }
 }
 
 /// Every ticker once; first those that were given.
@@ -165,7 +184,8 @@ impl Names {
         let mut sizes = HashMap::<Group, (usize, usize)>::new();
         let works = state.pending.iter().map(|work| (Group::of_work(work), work.units()));
         let failures = state.failed.iter().map(|failure| (Group::of_failure(failure), 1));
-        for (place, (group, size)) in works.chain(failures).enumerate() {
+        let done = state.done.iter().map(|done| (Group::Done { outcome: done.outcome }, done.units()));
+        for (place, (group, size)) in works.chain(failures).chain(done).enumerate() {
             sizes.entry(group).or_insert((0, place)).0 += size;
         }
         let kept = sizes.len().min(GROUPS_MAX - WORDLESS_MAX);
@@ -211,6 +231,7 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
         for (ticker, number) in tickers.iter().zip(marks) {
             let Some(at) = number.checked_sub(1) else { continue };
             match groups.get(at).ok_or_else(|| format!("it has no group {number}"))? {
+                Group::Done { outcome } => state.settle(&endpoint, vec![ticker.clone()], *outcome),
                 Group::Failed { reason, class } => state.failed.push(Failure {
                     ticker: Some(ticker.clone()),
                     endpoint: endpoint.clone(),
