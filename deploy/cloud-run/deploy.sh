@@ -21,7 +21,7 @@ Settings, from the environment:
   PROVIDER_SERVICES      Cloud Run services of the providers, in the same region, that the orchestrator may call
   INBOUND_AUTH           who authenticates callers: platform (Cloud Run IAM) or oidc (the component; anybody can
                          reach the service) [platform]
-  OPERATOR_TOKEN_VERSION version of the secret with the operators' token [latest]
+  OPERATOR_TOKEN_VERSION version of the secret with the operator token [latest]
 TEXT
 }
 
@@ -82,7 +82,7 @@ condition="expression=resource.name==\"projects/$PROJECT/databases/$DATABASE\",t
 change gcloud projects add-iam-policy-binding "$PROJECT" --member="serviceAccount:$runtime" \
   --role=roles/datastore.user --condition="$condition"
 
-step "the operators' token"
+step "the operator token"
 exists secrets describe "$secret" || change gcloud secrets create "$secret" --replication-policy=automatic
 if ! exists secrets versions describe latest --secret="$secret"; then
   if [[ -n "$dry_run" ]]; then

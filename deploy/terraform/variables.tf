@@ -54,6 +54,6 @@ variable "log_level" {
 
 variable "operator_token_version" {
   type        = string
-  description = "Version of the secret with the operators' token; Terraform never sees its value"
+  description = "Version of the secret with the operator token; Terraform never sees its value"
   default     = "latest"
 }
