@@ -45,7 +45,7 @@ pub(super) struct RunList {
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 struct RunLine {
-    status: Outcome,
+    status: ReportStatus,
     job: String,
     message: String,
     data: RunSummary,

@@ -58,7 +58,7 @@ Where to look next:
   cargo xtask up            keeps the same system running, with its addresses
   cargo xtask trigger JOB   runs a job of it and shows the answer
   cargo xtask test          runs every test
-  README.md                 routes, settings, deployment
+  README.md                 jobs, first settings, deployment, all documents
   ARCHITECTURE.md           how a scheduled job runs through the code";
 
 async fn start_stack(watchlist: &Watchlist, builder: sim::orchestrator::Builder) -> Result<Stack> {

@@ -1,18 +1,33 @@
-//! The README's reference tables are written from the code: `UPDATE=1 cargo test --test it tidy` renews them.
+//! The reference tables of `README.md` and `docs/settings.md` are generated from the code:
+//! `UPDATE=1 cargo test --test it tidy` renews them.
 
 use std::fmt::Write;
 
 use orchestrator::catalogue::CATALOGUE;
 use orchestrator::catalogue::job::SCHEDULE_TIME_ZONE;
-use orchestrator::config::keys::KEYS;
+use orchestrator::config::keys::{KEYS, Key};
 
 use super::generated::{Marks, check};
 
 #[test]
-fn the_readmes_tables_are_the_catalogue_and_the_settings() {
+fn the_readmes_tables_are_the_catalogue_and_the_settings_to_start_with() {
     // One test for both: renewing writes one file.
     check("README.md", &Marks::markdown("jobs"), &jobs_table());
-    check("README.md", &Marks::markdown("variables"), &settings_table());
+    check(
+        "README.md",
+        &Marks::markdown("settings"),
+        &settings_table(KEYS.iter().filter(|key| to_start_with(key))),
+    );
+}
+
+#[test]
+fn the_reference_has_every_setting() {
+    check("docs/settings.md", &Marks::markdown("variables"), &settings_table(KEYS));
+}
+
+/// The settings with a plain name are those that a beginner sets.
+fn to_start_with(key: &Key) -> bool {
+    key.env.is_some()
 }
 
 fn jobs_table() -> String {
@@ -36,9 +51,9 @@ fn jobs_table() -> String {
     table
 }
 
-fn settings_table() -> String {
+fn settings_table<'a>(keys: impl IntoIterator<Item = &'a Key>) -> String {
     let mut table = String::from("| variable | default | meaning |\n|---|---|---|\n");
-    for key in KEYS {
+    for key in keys {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
         let plain = key.env.map(|name| format!(" (also `{name}`)")).unwrap_or_default();
         let secret = if key.secret { "Secret. " } else { "" };
