@@ -35,7 +35,11 @@ impl Done {
 impl RunState {
     /// Keeps what became of the tickers of an endpoint; of the endpoint itself, where it knows none.
     pub fn settle(&mut self, endpoint: &str, tickers: Vec<Ticker>, outcome: Outcome) {
-        match self.done.iter_mut().find(|done| done.endpoint == endpoint && done.outcome == outcome) {
+        let same = |done: &&mut Done| {
+            let knows_tickers = done.tickers.is_empty() == tickers.is_empty();
+            done.endpoint == endpoint && done.outcome == outcome && knows_tickers
+        };
+        match self.done.iter_mut().find(same) {
             Some(done) => done.tickers.extend(tickers),
             None => self.done.push(Done { endpoint: endpoint.to_owned(), outcome, tickers }),
         }
