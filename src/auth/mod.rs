@@ -92,10 +92,10 @@ impl Authenticator {
         if header.alg != Algorithm::RS256 {
             return Err(Refusal::BadToken(format!("algorithm is {:?}, not RS256", header.alg)));
         }
-        let id = header.kid.ok_or_else(|| Refusal::BadToken("no key id".to_owned()))?;
+        let id = header.kid.ok_or_else(|| Refusal::BadToken("no key ID".to_owned()))?;
         let found =
             self.keys.find(&self.world, &self.config.certs_url, &id).await.map_err(Refusal::NoKeys)?;
-        let key = found.ok_or_else(|| Refusal::BadToken("unknown key id".to_owned()))?;
+        let key = found.ok_or_else(|| Refusal::BadToken("unknown key ID".to_owned()))?;
         // Only the signature is the library's: the claims are held to our own clock and rules.
         let mut validation = Validation::new(Algorithm::RS256);
         validation.required_spec_claims.clear();
@@ -116,32 +116,35 @@ impl Refusal {
         let path = request.uri.path();
         match self {
             Self::NoToken => {
-                tracing::info!(http.path = path, "request without a token refused");
+                tracing::info!(http.path = path, "request refused: no token");
                 Problem::unauthorized(
-                    "a bearer token is needed: an ID token of the scheduler's service account, or the operator's token",
+                    "bearer token required: an ID token of the scheduler's service account, or the operator token",
                 )
             }
             Self::BadToken(reason) => {
-                tracing::warn!(http.path = path, reason, "request with a bad token refused");
-                Problem::unauthorized("the bearer token is not valid")
+                tracing::warn!(http.path = path, reason, "request refused: invalid token");
+                Problem::unauthorized("the bearer token is invalid")
             }
             Self::WrongCaller(denial) => {
-                tracing::warn!(http.path = path, reason = %denial, "request of a wrong caller refused");
-                Problem::forbidden("the caller may not use this service")
+                tracing::warn!(http.path = path, reason = %denial, "request refused: caller not allowed");
+                Problem::forbidden("the caller is not allowed to use this service")
             }
             Self::ForeignPage => {
-                tracing::warn!(http.path = path, "a page of another origin asked for a change");
+                tracing::warn!(http.path = path, "request refused: page from another origin");
                 Problem::forbidden(
-                    "pages of other origins may change nothing here; cors_allow_origins says which may",
+                    "pages from other origins may not make changes; cors_allow_origins lists the allowed ones",
                 )
             }
             Self::NoKeys(reason) => {
                 tracing::error!(
                     http.path = path,
                     reason,
-                    "no caller can be verified: Google's keys are out of reach"
+                    "callers cannot be verified: Google's keys are unavailable"
                 );
-                Problem::unavailable("the caller cannot be verified now", std::time::Duration::from_secs(10))
+                Problem::unavailable(
+                    "the caller cannot be verified at the moment",
+                    std::time::Duration::from_secs(10),
+                )
             }
         }
     }
@@ -150,7 +153,7 @@ impl Refusal {
 /// What tells a caller that a token is needed (RFC 6750, section 3; RFC 7617 for browsers).
 pub const CHALLENGES: [HeaderValue; 2] = [
     HeaderValue::from_static("Bearer realm=\"orchestrator\""),
-    HeaderValue::from_static("Basic realm=\"orchestrator: any name, the operator's token as password\""),
+    HeaderValue::from_static("Basic realm=\"orchestrator: any user name, operator token as password\""),
 ];
 
 #[cfg(test)]

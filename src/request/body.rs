@@ -31,7 +31,7 @@ impl Body {
             return Ok(Self::default());
         }
         let json: Json = serde_json::from_slice(body).map_err(|error| {
-            Problem::invalid(vec![FieldError::new("body", "", format!("is no valid JSON: {error}"))])
+            Problem::invalid(vec![FieldError::new("body", "", format!("is not valid JSON: {error}"))])
         })?;
         let Json::Object(members) = json else {
             return Err(Problem::invalid(vec![FieldError::new(
@@ -72,7 +72,7 @@ fn text<'a>(
         Json::Null => None,
         Json::String(text) => Some(text),
         other => {
-            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a text"));
+            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a string"));
             None
         }
     }
@@ -111,7 +111,7 @@ fn tickers(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<
         Json::Null => return None,
         Json::Array(items) => items,
         other => {
-            errors.push(FieldError::new("tickers", excerpt(&other.to_string()), "must be a list of texts"));
+            errors.push(FieldError::new("tickers", excerpt(&other.to_string()), "must be a list of strings"));
             return None;
         }
     };
@@ -136,7 +136,7 @@ fn tickers(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<
             None => errors.push(FieldError::new(
                 format!("tickers[{at}]"),
                 excerpt(&item.to_string()),
-                "must be a text",
+                "must be a string",
             )),
         }
     }

@@ -17,7 +17,7 @@ pub const ATTEMPT_BOUNDS_MS: &[u64] =
 pub struct Counts {
     /// Records stored, by collection.
     pub collections: BTreeMap<String, u64>,
-    /// Records kept aside because they break their schema, by the collection that they were meant for.
+    /// Records rejected because they violate their schema, by the collection they were meant for.
     pub rejected: BTreeMap<String, u64>,
     pub raw_logs: u64,
     /// Batches that were answered and stored.
@@ -26,9 +26,9 @@ pub struct Counts {
     pub calls: u64,
     /// Provider calls that ended, by their class; `ok` for an answer.
     pub classes: BTreeMap<String, u64>,
-    /// How long provider calls took.
+    /// Duration of provider calls.
     pub latency: Histogram,
-    /// Provider calls beyond the first of their batch.
+    /// Provider calls after the first of their batch.
     pub retries: u64,
     /// Documents written.
     pub writes: u64,

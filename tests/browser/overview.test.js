@@ -111,12 +111,12 @@ test("a probe is made only after a confirmation, and its result is told", () => 
 ));
 
 test("a probe that is refused says why", () => visit(
-  { "GET /status": fresh(), "POST /providers/tiingo/probe": [409, { title: "Not now", detail: "a run needs the provider" }] },
+  { "GET /status": fresh(), "POST /providers/tiingo/probe": [409, { title: "Try again later", detail: "a run needs the provider" }] },
   async (page) => {
     await page.locator("[data-provider=tiingo]", { hasText: "nothing yet: it was never called" }).waitFor();
     await page.locator("[data-provider=tiingo] [data-action=probe]").click();
     await page.getByRole("button", { name: "Probe", exact: true }).click();
-    await page.locator("#notices").getByText("409 Not now: a run needs the provider").waitFor();
+    await page.locator("#notices").getByText("409 Try again later: a run needs the provider").waitFor();
   },
 ));
 
