@@ -42,7 +42,7 @@ impl IntoResponse for Answer {
             }
             Self::Different => Problem::key_reused().into_response(),
             Self::Unavailable(error) => {
-                tracing::error!(%error, "firestore is out of reach");
+                tracing::error!(%error, "firestore is unreachable");
                 Problem::unavailable(error.to_string(), FIRESTORE_RETRY_AFTER).into_response()
             }
         }
@@ -59,7 +59,7 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
             response
         }
         Err(error) => {
-            tracing::error!(%error, "an answer cannot be encoded");
+            tracing::error!(%error, "response could not be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }

@@ -108,10 +108,7 @@ async fn not_found(uri: Uri) -> Problem {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::method_not_allowed(format!(
-        "{} does not take {method}; the header Allow says what it takes",
-        uri.path()
-    ))
+    Problem::method_not_allowed(format!("{} does not support {method}; see the Allow header", uri.path()))
 }
 
 async fn run_job(app: Arc<App>, job: &'static Job, headers: HeaderMap, body: Body) -> Response {

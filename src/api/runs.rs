@@ -88,7 +88,11 @@ impl ListQuery {
                 _ => continue,
             };
             if field.replace(value.into_owned()).is_some() {
-                return Err(Problem::invalid(vec![FieldError::new(name.into_owned(), "", "is given twice")]));
+                return Err(Problem::invalid(vec![FieldError::new(
+                    name.into_owned(),
+                    "",
+                    "is given more than once",
+                )]));
             }
         }
         Ok(query)
@@ -100,7 +104,7 @@ fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
     if let Some(name) = &query.job
         && catalogue::find(name).is_none()
     {
-        let message = format!("is no job; known jobs: {}", catalogue::job::names());
+        let message = format!("is not a known job; known jobs: {}", catalogue::job::names());
         errors.push(FieldError::new("job", name, message));
     }
     let status = query.status.as_deref().map(|name| (name, Status::parse(name)));
@@ -117,7 +121,7 @@ fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
     }
     let token = query.page_token.as_deref().map(|text| (text, PageToken::parse(text)));
     if let Some((text, None)) = &token {
-        errors.push(FieldError::new("page_token", *text, "is not a token of an earlier page"));
+        errors.push(FieldError::new("page_token", *text, "is not a page token from an earlier response"));
     }
     Problem::check(errors)?;
     Ok(Filter {

@@ -112,7 +112,7 @@ pub enum TransportError {
     /// Whom and why: `127.0.0.1:8080: connection refused`.
     #[error("cannot connect to {0}")]
     Connect(String),
-    #[error("no whole answer within {} s", .0.as_secs_f64())]
+    #[error("no complete response within {} s", .0.as_secs_f64())]
     Timeout(Duration),
     /// Likewise.
     #[error("connection failed: {0}")]
@@ -121,12 +121,12 @@ pub enum TransportError {
     #[error("the runtime refuses the call to {0}")]
     Denied(String),
     /// The head arrived, the body broke off; what arrived of it is kept for the raw log.
-    #[error("answer broke off after {} bytes: {reason}", .partial.body.len())]
+    #[error("response ended early after {} bytes: {reason}", .partial.body.len())]
     BodyBroken { partial: Box<InboundResponse>, reason: String },
     /// As before, but for want of time.
-    #[error("no whole answer within {} s: {} bytes of it arrived", .limit.as_secs_f64(), .partial.body.len())]
+    #[error("no complete response within {} s: {} bytes received", .limit.as_secs_f64(), .partial.body.len())]
     BodyLate { partial: Box<InboundResponse>, limit: Duration },
-    #[error("answer longer than the limit of {limit} bytes")]
+    #[error("response larger than the limit of {limit} bytes")]
     BodyTooLong { partial: Box<InboundResponse>, limit: usize },
 }
 

@@ -27,7 +27,7 @@ pub enum TickerError {
     Empty,
     #[error("ticker `{0}` too long: {1} bytes, limit {TICKER_BYTES_MAX}")]
     TooLong(String, usize),
-    #[error("ticker `{shown}` has a character that cannot be seen: {1:?}", shown = .0.escape_debug())]
+    #[error("ticker `{shown}` contains an invisible character: {1:?}", shown = .0.escape_debug())]
     Character(String, char),
 }
 
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn the_message_names_the_value_and_the_limit() {
         check("  ", Err("ticker is empty"));
-        check("A\u{0}B", Err(r"ticker `A\0B` has a character that cannot be seen: '\0'"));
-        check("A\u{202e}B", Err(r"ticker `A\u{202e}B` has a character that cannot be seen: '\u{202e}'"));
-        check("A\u{a0}B", Err(r"ticker `A\u{a0}B` has a character that cannot be seen: '\u{a0}'"));
+        check("A\u{0}B", Err(r"ticker `A\0B` contains an invisible character: '\0'"));
+        check("A\u{202e}B", Err(r"ticker `A\u{202e}B` contains an invisible character: '\u{202e}'"));
+        check("A\u{a0}B", Err(r"ticker `A\u{a0}B` contains an invisible character: '\u{a0}'"));
         check(&"A".repeat(65), Err(&format!("ticker `{}…` too long: 65 bytes, limit 64", "A".repeat(32))));
         // Raised, it is longer.
         check(

@@ -54,18 +54,21 @@ pub(super) fn auth(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
     let certs_url = r.base_url("google_certs_url");
     let allowed_origins = r.origins("cors_allow_origins");
     if inbound == Some(InboundAuth::None) && !emulator && allowed == Some(false) {
-        r.error::<()>("inbound_auth", "`none` needs firestore_emulator_host or allow_unauthenticated = true");
+        r.error::<()>(
+            "inbound_auth",
+            "`none` requires firestore_emulator_host or allow_unauthenticated = true",
+        );
     }
     if inbound == Some(InboundAuth::Oidc) && scheduler_accounts.is_empty() {
-        r.error::<()>("scheduler_service_account", "is empty: with inbound_auth = oidc nobody could call");
+        r.error::<()>(
+            "scheduler_service_account",
+            "is empty: inbound_auth = oidc requires at least one account",
+        );
     }
     // The request's own address is no stand-in: its Host header is the caller's choice, and with it a token for
     // another deployment would be good here.
     if inbound == Some(InboundAuth::Oidc) && audiences.is_empty() {
-        r.error::<()>(
-            "oidc_audience",
-            "is empty: with inbound_auth = oidc no token could be for this service",
-        );
+        r.error::<()>("oidc_audience", "is empty: inbound_auth = oidc requires at least one audience");
     }
     if operator_token.as_ref().is_some_and(|token| token.len() < OPERATOR_TOKEN_BYTES_MIN) {
         r.error::<()>("operator_token", &format!("is shorter than {OPERATOR_TOKEN_BYTES_MIN} characters"));
@@ -97,7 +100,7 @@ pub(super) fn credentials(r: &mut Reader<'_>, emulator: bool) -> Option<Credenti
     let key = r.text("gcp_service_account_key");
     match r.choice("gcp_credentials", &modes)? {
         "auto" | "emulator" if emulator => Some(Credentials::Emulator),
-        "emulator" => r.error("gcp_credentials", "`emulator` needs firestore_emulator_host"),
+        "emulator" => r.error("gcp_credentials", "`emulator` requires firestore_emulator_host"),
         "auto" if !token.is_empty() => access_token(r, token),
         "auto" if !key.is_empty() => service_account_key(r, &key),
         "access_token" => access_token(r, token),
@@ -108,10 +111,10 @@ pub(super) fn credentials(r: &mut Reader<'_>, emulator: bool) -> Option<Credenti
 
 fn access_token(r: &mut Reader<'_>, token: String) -> Option<Credentials> {
     if token.is_empty() {
-        return r.error("gcp_access_token", "is empty: Firestore cannot be called without it");
+        return r.error("gcp_access_token", "is empty: gcp_credentials = access_token requires it");
     }
     if token.chars().any(|c| !c.is_ascii_graphic()) {
-        return r.error("gcp_access_token", "has characters that a header cannot carry");
+        return r.error("gcp_access_token", "contains characters that are not allowed in a header");
     }
     Some(Credentials::AccessToken(Secret::new(token)))
 }
@@ -124,8 +127,7 @@ fn service_account_key(r: &mut Reader<'_>, json: &str) -> Option<Credentials> {
     // The runtime allows calls to the configured endpoint only.
     let endpoint = format!("{}/token", r.base_url("google_oauth_url")?);
     if key.token_uri != endpoint {
-        let message =
-            format!("has the token_uri {}, but google_oauth_url stands for {endpoint}", key.token_uri);
+        let message = format!("has the token_uri {}, but google_oauth_url implies {endpoint}", key.token_uri);
         return r.error("gcp_service_account_key", &message);
     }
     Some(Credentials::ServiceAccountKey(Box::new(key)))

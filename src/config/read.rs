@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
                 .map_or((None, item.as_str()), |(job, number)| (Some(job.trim()), number));
             let Some(number) = number.trim().parse().ok().filter(|number| range.contains(number)) else {
                 let message = format!(
-                    "must have whole numbers from {} to {}, not `{item}`",
+                    "must contain whole numbers from {} to {}, not `{item}`",
                     range.start(),
                     range.end()
                 );
@@ -79,14 +79,14 @@ impl<'a> Reader<'a> {
             };
             match job.map(catalogue::find) {
                 None if default.is_none() => default = Some(number),
-                None => return self.error(name, &format!("has a second number for all jobs: `{item}`")),
+                None => return self.error(name, &format!("sets the default for all jobs twice: `{item}`")),
                 Some(Some(job)) => drop(jobs.insert(job.name, number)),
-                Some(None) => return self.error(name, &format!("names no job: `{item}`")),
+                Some(None) => return self.error(name, &format!("names an unknown job: `{item}`")),
             }
         }
         match default {
             Some(default) => Some(PerJob { default, jobs }),
-            None => self.error(name, "has no number for all jobs"),
+            None => self.error(name, "has no default for all jobs"),
         }
     }
 
@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
             return self.error(name, "is empty");
         }
         if text.contains('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return self.error(name, &format!("must not contain a slash or white space: `{text}`"));
+            return self.error(name, &format!("must not contain a slash or whitespace: `{text}`"));
         }
         Some(text)
     }
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         let text = self.text(name);
         if text.is_empty() && (self.lookup)(name).is_some_and(|given| !given.is_empty()) {
             // Spin leaves out an address of which nothing is given, not one of which white space is.
-            return self.error(name, "is white space: leave it empty");
+            return self.error(name, "is only whitespace: leave it empty");
         }
         if text.is_empty() {
             return Some(text);
@@ -163,7 +163,8 @@ impl<'a> Reader<'a> {
             match http::HeaderValue::from_str(origin) {
                 Ok(value) if valid => origins.push(value),
                 _ => {
-                    return self.error(name, &format!("`{origin}` is no origin such as https://example.com"));
+                    return self
+                        .error(name, &format!("`{origin}` is not an origin such as https://example.com"));
                 }
             }
         }

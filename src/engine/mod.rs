@@ -183,7 +183,7 @@ impl Engine {
                 Answer::Ended { report, retry_after }
             }
             Err(SaveError::Lost) => {
-                tracing::warn!(run.id = state.run_id, "another instance has taken the run over");
+                tracing::warn!(run.id = state.run_id, "another instance has taken over the run");
                 running(&state, RETRY_LATER)
             }
             Err(SaveError::Firestore(error)) => Answer::Unavailable(error),

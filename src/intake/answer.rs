@@ -67,7 +67,7 @@ pub fn harvest(
         records =
             records.saturating_add(entry.as_ref().map_or(1, |entry| count(entry, dataset.schema().shape)));
         if records > RECORDS_MAX {
-            return Err(format!("answer has too many records: more than {RECORDS_MAX}"));
+            return Err(format!("response has too many records: limit {RECORDS_MAX}"));
         }
         match entry {
             Ok(entry) => take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies),
@@ -101,13 +101,13 @@ impl Harvest {
         self.rejected.extend(settled.rejected);
         if let Some((times, document)) = settled.repeated {
             self.remarks
-                .push(format!("records sent more than once are stored once: {times}, such as {document}"));
+                .push(format!("duplicate records, each stored once: {times}, for example {document}"));
         }
         let (mut seen, before) = (HashSet::new(), self.rejected.len());
         self.rejected.retain(|rejected| seen.insert(rejected.key()));
         let times = before - self.rejected.len();
         if times > 0 {
-            self.remarks.push(format!("rejected records sent more than once are kept once: {times}"));
+            self.remarks.push(format!("duplicate rejected records, each kept once: {times}"));
         }
     }
 }
@@ -144,12 +144,12 @@ fn take_entry(
             return harvest.rejected.push(Rejected::new(dataset, None, vec![error.to_string()], entry));
         }
         _ => {
-            let reason = "entry names no ticker".to_owned();
+            let reason = "entry has no ticker".to_owned();
             return harvest.rejected.push(Rejected::new(dataset, None, vec![reason], entry));
         }
     };
     if !asked.contains(&ticker) {
-        harvest.remarks.push(format!("answer has an entry for {ticker}, which was not asked for"));
+        harvest.remarks.push(format!("response has an entry for {ticker}, which was not requested"));
     }
     let tally = tallies.entry(ticker.clone()).or_default();
     if let Some(error) = error {
@@ -162,7 +162,7 @@ fn take_entry(
     match entry.get_mut("data").map(Json::take) {
         None if is_odd => {}
         None | Some(Json::Null) => {
-            tally.errors.push("the provider's entry has no data and gives no reason".to_owned());
+            tally.errors.push("the provider's entry has no data and no error".to_owned());
         }
         Some(data) => {
             let mut found = record::extract(dataset, Some(&ticker), data, context);
@@ -221,7 +221,7 @@ fn judge(
                 again.append(&mut tally.again);
                 if tally.records == 0 && tally.rejected > 0 {
                     let why = tally.why.take().unwrap_or_default();
-                    reasons.push(format!("all {} records are rejected: {why}", tally.rejected));
+                    reasons.push(format!("all {} records were rejected: {why}", tally.rejected));
                 }
                 used.extend(words.map(|(at, _)| at));
             }
@@ -231,7 +231,7 @@ fn judge(
                     reasons.push(remark.clone());
                 }
                 if reasons.is_empty() {
-                    reasons.push("the provider's answer has no entry for it".to_owned());
+                    reasons.push("the provider's response has no entry for it".to_owned());
                 }
             }
         }

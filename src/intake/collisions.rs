@@ -93,7 +93,7 @@ fn nothing(_: &Fields) -> Option<String> {
 fn give_way(dataset: Dataset, record: Write) -> Rejected {
     let ticker =
         record.fields.get("ticker").and_then(Value::as_str).and_then(|ticker| Ticker::parse(ticker).ok());
-    let reason = format!("another record of the same answer is stored as {}", record.document);
+    let reason = format!("another record in the same response is stored as {}", record.document);
     let fields = Value::Map { fields: record.fields };
     Rejected::new(dataset, ticker.as_ref(), vec![reason], plain(fields))
 }

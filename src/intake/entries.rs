@@ -88,10 +88,10 @@ fn reason(error: &Error) -> String {
     let words = words.split(" at line ").next().unwrap_or_default();
     let plain = match words {
         "recursion limit exceeded" => "it is nested more than 127 levels deep",
-        "number out of range" => "it has a number beyond the range of a double",
-        "invalid unicode code point" => "it has bytes that are no UTF-8",
+        "number out of range" => "it has a number that is out of range for a double",
+        "invalid unicode code point" => "it has bytes that are not UTF-8",
         "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            "it has half of a pair of surrogates, which is no character"
+            "it has an unpaired surrogate"
         }
         other => other,
     };
@@ -116,12 +116,12 @@ mod tests {
         let deep = [b"{\"a\":".repeat(140).as_slice(), b"1", b"}".repeat(140).as_slice()].concat();
         for (odd, reason) in [
             (deep.as_slice(), "it is nested more than 127 levels deep"),
-            (b"{\"close\":1e999}", "it has a number beyond the range of a double"),
-            (b"{\"close\":-1e999}", "it has a number beyond the range of a double"),
-            (b"{\"name\":\"\xff\xfe\"}", "it has bytes that are no UTF-8"),
-            (b"{\"name\":\"\\ud800\"}", "it has half of a pair of surrogates, which is no character"),
-            (b"{\"name\":\"\\ud800x\"}", "it has half of a pair of surrogates, which is no character"),
-            (b"{\"name\":\"\\udc00\"}", "it has half of a pair of surrogates, which is no character"),
+            (b"{\"close\":1e999}", "it has a number that is out of range for a double"),
+            (b"{\"close\":-1e999}", "it has a number that is out of range for a double"),
+            (b"{\"name\":\"\xff\xfe\"}", "it has bytes that are not UTF-8"),
+            (b"{\"name\":\"\\ud800\"}", "it has an unpaired surrogate"),
+            (b"{\"name\":\"\\ud800x\"}", "it has an unpaired surrogate"),
+            (b"{\"name\":\"\\udc00\"}", "it has an unpaired surrogate"),
             (b"{\"close\":NaN}", "expected value"),
             (b"{\"close\":-Infinity}", "invalid number"),
             (b"{\"name\":\"\x01\"}", "control character (\\u0000-\\u001F) found while parsing a string"),

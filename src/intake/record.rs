@@ -117,7 +117,7 @@ fn split(
                 Vec::new()
             }
             (None, Shape::List) => reject(data, "data is not a list"),
-            (None, Shape::Indicators) => reject(data, "data is not a map of indicators"),
+            (None, Shape::Indicators) => reject(data, "data is not an object of indicators"),
             (None, _) => vec![(None, data)],
         },
     }
@@ -153,7 +153,7 @@ fn build(
 ) -> Result<Write, Rejected> {
     let reject = |reasons, record| Rejected::new(dataset, ticker, reasons, record);
     let Json::Object(members) = record else {
-        return Err(reject(vec!["the record is not a map".to_owned()], record));
+        return Err(reject(vec!["the record is not an object".to_owned()], record));
     };
     // Checking consumes the record; the original is only needed again when it is rejected.
     let mut checked = match Checked::new(dataset, ticker, name, &members) {
@@ -169,7 +169,7 @@ fn build(
     };
     let bytes = write.stored_bytes();
     if bytes > DOCUMENT_BYTES_MAX {
-        let reason = format!("too big for a document: {bytes} bytes, limit {DOCUMENT_BYTES_MAX}");
+        let reason = format!("too large for a document: {bytes} bytes, limit {DOCUMENT_BYTES_MAX}");
         return Err(reject(vec![reason], Json::Object(members)));
     }
     Ok(write)

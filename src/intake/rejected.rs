@@ -69,7 +69,7 @@ pub fn writes_of_refused(write: &EncodedWrite, reason: &str, origin: &Origin<'_>
     let sent: Json = serde_json::from_slice(&write.json).unwrap_or_default();
     let ticker = sent.pointer("/update/fields/ticker/stringValue").and_then(Json::as_str);
     let record = Bytes::from(sent.pointer("/update/fields").unwrap_or(&Json::Null).to_string());
-    let reason = format!("Firestore refuses {}: {reason}", write.document);
+    let reason = format!("Firestore rejected {}: {reason}", write.document);
     document(write.document.collection(), ticker, &[reason], &record, fnv1a_128(&record), origin)
 }
 

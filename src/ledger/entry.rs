@@ -77,7 +77,7 @@ impl Entry {
         let broken = |what: &str| format!("a ledger entry {what}");
         let state = match fields.get("state") {
             Some(state) => packing::unpack(state),
-            None => Err("there is none".to_owned()),
+            None => Err("it is missing".to_owned()),
         };
         let number =
             |name| fields.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());

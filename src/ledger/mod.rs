@@ -96,7 +96,7 @@ pub type Beside<'a> = dyn Fn(&RunState, &str) -> Vec<Write> + Send + Sync + 'a;
 /// Why a fenced write did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    #[error("another instance has taken the run over")]
+    #[error("another instance has taken over the run")]
     Lost,
     #[error(transparent)]
     Firestore(#[from] FirestoreError),

@@ -41,7 +41,7 @@ pub fn excess(tickers: &[Ticker]) -> Option<String> {
     if tickers.len() > PLAN_TICKERS_MAX {
         Some(format!("too many tickers for one run: {}, limit {PLAN_TICKERS_MAX}", tickers.len()))
     } else if bytes > PLAN_BYTES_MAX {
-        Some(format!("names of tickers too long for one run: {bytes} bytes, limit {PLAN_BYTES_MAX}"))
+        Some(format!("ticker names too long for one run: {bytes} bytes, limit {PLAN_BYTES_MAX}"))
     } else {
         None
     }
@@ -70,7 +70,7 @@ pub(super) fn unpack(value: &Value) -> Result<RunState, String> {
                 .map_err(|error| error.to_string())?;
             String::from_utf8(bytes).map_err(|error| error.to_string())?
         }
-        _ => return Err("it is neither text nor bytes".to_owned()),
+        _ => return Err("it is neither a string nor bytes".to_owned()),
     };
     // JSON as it is written here has no line breaks.
     match text.split_once('\n') {

@@ -57,7 +57,11 @@ impl Alert {
 
     /// Firestore does not answer: nothing can run, and nothing else is known.
     pub fn firestore_unreachable(reason: &str) -> Self {
-        Self::new("FirestoreUnreachable", Severity::Critical, format!("firestore does not answer: {reason}"))
+        Self::new(
+            "FirestoreUnreachable",
+            Severity::Critical,
+            format!("firestore is not responding: {reason}"),
+        )
     }
 
     /// Firestore lacks an index: jobs run, but runs cannot be listed.
@@ -104,7 +108,7 @@ fn failing(job: &Job, status: &JobStatus, rules: &Rules<'_>, now: DateTime<Utc>)
     let latest = ended.iter().find(|run| run.run_status == Status::Failed)?;
     let reason = latest.stopped.as_deref().unwrap_or("nothing succeeded");
     let message = format!(
-        "{failed} of the last {} runs of {} failed, limit {percent} %; the latest, {}: {reason}",
+        "{failed} of the last {} runs of {} failed, limit {percent} %; latest failure, {}: {reason}",
         ended.len(),
         job.name,
         latest.run_id
@@ -137,19 +141,21 @@ fn overdue(status: &JobStatus) -> Option<Alert> {
         (_, Some(run))
             if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_finished() =>
         {
-            let message =
-                format!("{} has run for some tickers only since its time: run {}", status.job, run.run_id);
+            let message = format!(
+                "{} has run for only some of its tickers since it was due: run {}",
+                status.job, run.run_id
+            );
             (Severity::Critical, message)
         }
         (_, Some(run)) if run.created_at.is_some_and(|created| created >= due) => {
             let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());
             let message =
-                format!("{} has not succeeded since its time; run {}: {reason}", status.job, run.run_id);
+                format!("{} has not succeeded since it was due; run {}: {reason}", status.job, run.run_id);
             (Severity::Critical, message)
         }
         _ => (
             Severity::Critical,
-            format!("{} has not run since its time: has the scheduler called?", status.job),
+            format!("{} has not run since it was due: check whether the scheduler called", status.job),
         ),
     };
     Some(Alert { since: Some(due), ..Alert::new("JobOverdue", severity, message) })
@@ -158,15 +164,15 @@ fn overdue(status: &JobStatus) -> Option<Alert> {
 /// The alerts of one provider.
 pub(super) fn of_service(service: &ServiceStatus) -> Vec<Alert> {
     let breaker = (service.breaker.position != Position::Closed).then(|| {
-        let reason = service.breaker.reason.as_deref().unwrap_or("no reason noted");
-        let message = format!("no calls to {} but probes: {reason}", service.provider);
+        let reason = service.breaker.reason.as_deref().unwrap_or("no reason recorded");
+        let message = format!("only probes are sent to {}: {reason}", service.provider);
         Alert { since: service.breaker_changed_at, ..Alert::new("BreakerOpen", Severity::Warning, message) }
     });
     let unhealthy = (service.healthy == Some(false)).then(|| {
         let reason = service.error.as_deref().unwrap_or("no reason given");
         let seen = match service.source {
-            Some(Source::Probe) => "did not pass its probe",
-            _ => "failed when it was last called",
+            Some(Source::Probe) => "failed its probe",
+            _ => "failed on its latest call",
         };
         let message = format!("{} {seen}: {reason}", service.provider);
         Alert { since: service.checked_at, ..Alert::new("ProviderUnhealthy", Severity::Warning, message) }

@@ -42,7 +42,7 @@ pub fn judge(
 ) -> Option<Health> {
     let good = |at: &DateTime<Utc>| Health::new(Source::Calls, *at, None);
     let bad = |at: &DateTime<Utc>, words: &Option<String>| {
-        let words = words.clone().unwrap_or_else(|| "no reason noted".to_owned());
+        let words = words.clone().unwrap_or_else(|| "no reason recorded".to_owned());
         Health::new(Source::Calls, *at, Some(words))
     };
     let opened = breaker.changed_at.filter(|_| breaker.shared.position != Position::Closed);

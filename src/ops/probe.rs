@@ -150,7 +150,7 @@ impl Rules {
         let age = known.asked_at.and_then(|asked_at| (now - asked_at).to_std().ok());
         if let Some(age) = age.filter(|age| *age < self.interval) {
             let reason = format!(
-                "the last probe was asked for {} s ago, and probe_interval_seconds is {}",
+                "the last probe was requested {} s ago; probe_interval_seconds is {}",
                 age.as_secs(),
                 self.interval.as_secs()
             );
@@ -161,7 +161,8 @@ impl Rules {
             run.run_status == Status::Running && begun.is_none_or(|begun| begun < self.attempt)
         };
         if let Some(run) = runs.iter().find(works) {
-            let reason = format!("the run {} needs the provider: its calls tell how it is", run.run_id);
+            let reason =
+                format!("run {} is calling the provider: its calls show how healthy it is", run.run_id);
             return Err((reason, Duration::from_secs(60)));
         }
         Ok(())
@@ -191,7 +192,7 @@ async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>)
     let (mut headers, mut secret) = (HeaderMap::new(), None);
     if ops.settings.call.id_token {
         let token =
-            ops.google.identity_token(base_url).await.map_err(|error| format!("no ID token: {error}"))?;
+            ops.google.identity_token(base_url).await.map_err(|error| format!("cannot get an ID token: {error}"))?;
         headers.insert(AUTHORIZATION, token.header());
         secret = Some(token);
     }

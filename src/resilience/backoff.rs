@@ -13,7 +13,7 @@ pub struct Backoff {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is less than the first wait: {max_ms} ms, first {base_ms} ms")]
+#[error("is less than the base delay: {max_ms} ms, base {base_ms} ms")]
 pub struct BackoffError {
     base_ms: u128,
     max_ms: u128,

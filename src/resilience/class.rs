@@ -24,7 +24,7 @@ pub enum Class {
     BadBatch,
     /// Any other refusal.
     Refused,
-    /// The answer cannot be read: broken off, no JSON, wrong shape.
+    /// The response cannot be parsed: broken off, no JSON, wrong shape.
     Malformed,
     /// There is no token to call with, as Google's endpoint is out of reach: the provider was not called.
     Token,

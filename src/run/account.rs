@@ -38,8 +38,8 @@ impl RunState {
         let (failed, pending) = (self.failed.len(), units(&self.pending));
         (done + failed + pending != planned).then(|| {
             format!(
-                "the account of the run does not add up: {planned} units of work planned, but {done} done, \
-                 {failed} failed, {pending} pending; this is a fault of the service: run the job again"
+                "the run's totals do not add up: {planned} units of work planned, but {done} done, \
+                 {failed} failed, {pending} pending; this is a bug in the service: run the job again"
             )
         })
     }

@@ -43,7 +43,7 @@ macro_rules! counts {
             $($(#[doc = $family_doc])+ pub $family: BTreeMap<String, u64>,)*
             $($(#[doc = $doc])+ pub $counter: u64,)*
             $($(#[doc = $kept_doc])+ pub $kept: u64,)*
-            /// How long provider calls took.
+            /// Duration of provider calls.
             pub latency: Histogram,
         }
 
@@ -95,28 +95,28 @@ counts! {
         batches, stored "batches", metric None;
         /// Provider calls that went out, retries included.
         calls, stored "calls_sent", metric None;
-        /// Provider calls beyond the first of their batch.
+        /// Provider calls after the first of their batch.
         retries, stored "retries", metric Some((
             "orchestrator_provider_retries_total",
-            "Provider calls beyond the first of their batch.",
+            "Provider calls after the first of their batch.",
         ));
-        /// Tries of Firestore writes beyond the first.
+        /// Attempts of Firestore writes after the first.
         write_retries, stored "write_retries", metric Some((
             "orchestrator_firestore_write_retries_total",
-            "Tries of document writes beyond the first.",
+            "Attempts of document writes after the first.",
         ));
     }
     kept {
         /// Documents written.
         writes, stored "writes", metric Some((
             "orchestrator_firestore_writes_total",
-            "Documents written, without the ledger's own.",
+            "Documents written, excluding the ledger's own.",
         ));
     }
     families {
         /// Records stored, by collection.
         collections, stored "records";
-        /// Records kept aside because they break their schema, by the collection that they were meant for.
+        /// Records rejected because they violate their schema, by the collection they were meant for.
         rejected, stored "rejected";
         /// Provider calls that ended, by their class; `ok` for an answer.
         classes, stored "calls";

@@ -249,14 +249,14 @@ mod tests {
             ..state()
         };
         let done = "3 of 3 tickers processed, 0 records stored; 0 tickers failed, 0 records rejected";
-        let message = |words: &str| format!("{done}; {words} of the watchlist cannot be read");
-        check(with(1), ReportStatus::Partial, 200, &message("1 document"));
-        check(with(2), ReportStatus::Partial, 200, &message("2 documents"));
+        let message = |words: &str| format!("{done}; {words} cannot be read");
+        check(with(1), ReportStatus::Partial, 200, &message("1 watchlist document"));
+        check(with(2), ReportStatus::Partial, 200, &message("2 watchlist documents"));
         check(
             RunState { tickers_requested: 0, ..with(2) },
             ReportStatus::Partial,
             200,
-            "the scope entire_watchlist has no tickers: nothing to do; 2 documents of the watchlist cannot be read",
+            "the scope entire_watchlist has no tickers: nothing to do; 2 watchlist documents cannot be read",
         );
     }
 

@@ -32,19 +32,19 @@ impl Stop {
     /// Why, for people.
     pub fn words(&self) -> String {
         match self {
-            Self::Deadline => "the time of this request is used up".to_owned(),
+            Self::Deadline => "this request ran out of time".to_owned(),
             Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
             Self::Unanswered { reason, .. } => reason.clone(),
             Self::Paused { retry_after, reason } => {
                 format!(
-                    "the provider's limit is used up ({reason}): it is called again in {} s",
+                    "the provider's limit is exhausted ({reason}): calls resume in {} s",
                     retry_after.as_secs()
                 )
             }
-            Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
-            Self::Storage { reason } => format!("not all could be stored: {reason}"),
+            Self::Unauthorized { words } => format!("the provider refuses calls from this service: {words}"),
+            Self::Storage { reason } => format!("not everything could be stored: {reason}"),
             Self::Ledger { reason } => reason.clone(),
-            Self::Lost => "another instance has taken the run over".to_owned(),
+            Self::Lost => "another instance has taken over the run".to_owned(),
         }
     }
 

@@ -60,7 +60,7 @@ async fn start() -> Router {
                 inbound_auth = ?config.auth.inbound,
                 credentials = config.credentials.name(),
                 firestore = config.firestore.endpoint,
-                "instance starts"
+                "instance started"
             );
             api::router(Arc::new(App::new(config, world, instance)))
         }

@@ -236,5 +236,5 @@ fn the_health_check_follows_the_components_answer() {
 fn a_port_that_is_none_is_named() {
     let output = command().env("PORT", "http").output().unwrap();
     assert!(!output.status.success());
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "entry: PORT is no such number: `http`\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "entry: PORT is not a valid number: `http`\n");
 }

@@ -44,7 +44,7 @@ fn properties(job: &Json, scope: &Json, with_tickers: bool) -> Json {
 fn body(required: bool, own: &Json, example: &Json) -> Json {
     let schema = json!({"allOf": [{"$ref": "#/components/schemas/TriggerRequest"}, own]});
     json!({
-        "description": "Of any content type; whatever is left out follows from the job",
+        "description": "Any content type is accepted; omitted fields follow from the job",
         "required": required,
         "content": {"application/json": {"schema": schema, "example": example}},
     })

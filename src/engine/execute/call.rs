@@ -28,7 +28,7 @@ use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
 /// What an operator must know of a redirect.
-const REDIRECT: &str = "a redirect, which is not followed";
+const REDIRECT: &str = "redirects are not followed";
 
 /// What does not change over a run.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub(super) struct Called {
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 enum CallError {
-    #[error("no ID token: {0}")]
+    #[error("cannot get an ID token: {0}")]
     Token(TokenError),
     #[error(transparent)]
     Transport(TransportError),
@@ -219,7 +219,7 @@ impl Called {
         };
         // The catalogue has every endpoint of the run's job.
         let Some(dataset) = self.dataset(run) else {
-            return Err(malformed("endpoint is not the job's".to_owned()));
+            return Err(malformed("endpoint does not belong to the job".to_owned()));
         };
         let harvest = harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
         // Where there is no ticker that could have failed, words without a record are the failure of the call.

@@ -208,7 +208,7 @@ impl Execution<'_> {
         if lane.is_probing {
             return self.reopen(endpoint);
         }
-        let reason = "the provider has answered none of these tickers".to_owned();
+        let reason = "the provider returned data for none of these tickers".to_owned();
         self.hold(endpoint, Held { reason, retry_after: RETRY_LATER, is_breaker: false });
     }
 

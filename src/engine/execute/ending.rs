@@ -29,7 +29,7 @@ impl Execution<'_> {
         }
         self.calls.clear();
         self.put_off_cut(cut);
-        for settled in self.writer.abandon("the request's time was used up before it was stored") {
+        for settled in self.writer.abandon("the request ran out of time before it was stored") {
             self.note_settled(settled);
         }
         self.state.pending = self.pending();
@@ -56,7 +56,7 @@ impl Execution<'_> {
             if took_long && answers && work.tickers.len() == 1 && work.tries >= failing::TRIES_MAX {
                 // Silent in attempt after attempt, in which others were answered.
                 let fault =
-                    call::Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
+                    call::Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
                 self.fail(&work.tickers, flight.endpoint, &fault);
             } else {
                 self.put_off.push(Work { tries: work.tries + u32::from(took_long), ..work });

@@ -275,7 +275,7 @@ impl Execution<'_> {
             Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
             // Tried again with the next checkpoint; the lease says how long that may go on.
             Err(SaveError::Firestore(error)) => {
-                tracing::warn!(run.id = self.run.run_id, %error, "the checkpoint could not be written");
+                tracing::warn!(run.id = self.run.run_id, %error, "checkpoint could not be written");
                 self.changed = true;
             }
         }

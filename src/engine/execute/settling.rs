@@ -38,15 +38,15 @@ impl Execution<'_> {
             .into_iter()
             .partition(|(write, _)| is_record(collections, write.document.collection()));
         if let Some((write, words)) = others.into_iter().next() {
-            reason = Some(format!("firestore refuses {}: {words}", write.document));
+            reason = Some(format!("firestore rejected {}: {words}", write.document));
         }
         if settled.unknown > 0 {
-            reason = Some("the request's time was used up before all was stored".to_owned());
+            reason = Some("the request ran out of time before everything was stored".to_owned());
         }
         if let Some(reason) = reason {
             // The reason to stop may be another, and a raw log alone puts no work off: it must be told all the same,
             // once in an attempt.
-            let told = format!("attempt {}: not all could be stored", self.run.run_attempt);
+            let told = format!("attempt {}: not everything could be stored", self.run.run_attempt);
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
                 self.state.remark(format!("{told}: {reason}"));
             }

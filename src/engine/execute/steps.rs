@@ -183,7 +183,7 @@ impl Execution<'_> {
             Ok(ours) => ours,
             Err(error) => {
                 self.next_upkeep = now + FAILED_PAUSE;
-                tracing::warn!(provider.name = provider.name(), %error, "the provider's shared state is out of reach");
+                tracing::warn!(provider.name = provider.name(), %error, "the provider's shared state is unreachable");
                 return;
             }
         };

@@ -43,13 +43,13 @@ fn every_ticker_asked_for_is_accounted_for() {
     assert_eq!(succeeded(&harvest), ["A"]);
     let expect = [
         ("B", "Invalid symbol"),
-        ("C", "the provider's entry has no data and gives no reason"),
+        ("C", "the provider's entry has no data and no error"),
         ("D", "Failed: D (unknown symbol)"),
-        ("E", "the provider's answer has no entry for it"),
+        ("E", "the provider's response has no entry for it"),
     ];
     assert_eq!(failed(&harvest), expect);
-    assert_eq!(harvest.remarks, ["answer has an entry for Z, which was not asked for", "slow today"]);
-    assert_eq!(harvest.rejected[0].reasons, ["entry names no ticker"]);
+    assert_eq!(harvest.remarks, ["response has an entry for Z, which was not requested", "slow today"]);
+    assert_eq!(harvest.rejected[0].reasons, ["entry has no ticker"]);
     assert_eq!(harvest.records.len(), 2);
 }
 
@@ -68,7 +68,7 @@ fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
     ]});
     let harvest = read(Dataset::FinnhubNews, &["A", "B"], &body);
     assert_eq!(succeeded(&harvest), ["A"]);
-    let reason = "all 1 records are rejected: article_id is missing, and so are url, headline, datetime";
+    let reason = "all 1 records were rejected: article_id is missing, and so are url, headline, datetime";
     assert_eq!(failed(&harvest), [("B", reason)]);
     assert_eq!((harvest.records.len(), harvest.rejected.len()), (1, 2));
 }
@@ -128,7 +128,7 @@ fn an_odd_record_is_kept_raw_under_its_ticker_beside_the_others() {
     let harvest = read_text(Dataset::FinnhubNews, &["A", "B", "C"], body.as_bytes());
     assert_eq!(succeeded(&harvest), ["A", "C"]);
     let reason = "cannot be read: it is nested more than 127 levels deep";
-    assert_eq!(failed(&harvest), [("B", format!("all 1 records are rejected: {reason}").as_str())]);
+    assert_eq!(failed(&harvest), [("B", format!("all 1 records were rejected: {reason}").as_str())]);
     assert_eq!((harvest.records.len(), harvest.rejected.len()), (2, 2));
     let kept = &harvest.rejected[0];
     assert_eq!(
@@ -148,7 +148,7 @@ fn text_that_is_no_text_costs_its_record_and_the_answer_is_read() {
     assert_eq!(succeeded(&harvest), ["A"]);
     assert_eq!(
         failed(&harvest)[0].1,
-        "all 1 records are rejected: cannot be read: it has bytes that are no UTF-8"
+        "all 1 records were rejected: cannot be read: it has bytes that are not UTF-8"
     );
     assert_eq!(harvest.rejected.len(), 2);
 }
@@ -162,10 +162,9 @@ fn what_is_counted_is_what_is_stored() {
     let harvest = read(Dataset::FinnhubNews, &["A"], &body);
     assert_eq!((harvest.records.len(), harvest.rejected.len()), (3, 1));
     assert!(
-        harvest.remarks[0]
-            .starts_with("records sent more than once are stored once: 1, such as news_articles/")
+        harvest.remarks[0].starts_with("duplicate records, each stored once: 1, for example news_articles/")
     );
-    assert_eq!(harvest.remarks[1], "rejected records sent more than once are kept once: 1");
+    assert_eq!(harvest.remarks[1], "duplicate rejected records, each kept once: 1");
 }
 
 #[test]
@@ -208,7 +207,7 @@ fn symbols_that_differ_in_case_are_two() {
     let body = json!({"status": "ok", "data": [quote("BACpL"), {"ticker": "BACPL", "error": "unknown", "data": null}]});
     let harvest = read(Dataset::Quotes, &["BACPL", "BACpL", "IC MARKETS:1"], &body);
     assert_eq!(succeeded(&harvest), ["BACpL"]);
-    let missing = ("IC MARKETS:1", "the provider's answer has no entry for it");
+    let missing = ("IC MARKETS:1", "the provider's response has no entry for it");
     assert_eq!(failed(&harvest), [("BACPL", "unknown"), missing]);
 }
 
@@ -238,7 +237,7 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         let envelope = Envelope::parse(body.as_bytes()).unwrap();
         let got = harvest(&envelope, Dataset::DailyPrices, &asked, &context).map(drop);
         let expect =
-            if fits { Ok(()) } else { Err("answer has too many records: more than 100000".to_owned()) };
+            if fits { Ok(()) } else { Err("response has too many records: limit 100000".to_owned()) };
         assert_eq!(got, expect);
     }
 }

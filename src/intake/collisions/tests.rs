@@ -65,7 +65,7 @@ fn two_prices_of_one_day_are_the_last_one_and_a_named_loss() {
     let records = json!([price("2026-01-30", 1.0), price("2026-01-29", 5.0), price("2026-01-30", 2.0)]);
     let (stored, rejected, _) = settled(Dataset::DailyPrices, records, "close");
     assert_eq!(stored, [("A_2026-01-29".into(), json!(5.0)), ("A_2026-01-30".into(), json!(2.0))]);
-    assert_eq!(rejected, ["another record of the same answer is stored as prices_daily/A_2026-01-30"]);
+    assert_eq!(rejected, ["another record in the same response is stored as prices_daily/A_2026-01-30"]);
 }
 
 #[test]

@@ -63,12 +63,12 @@ impl Checked {
             (None, Some(entry)) => self.put("ticker", Value::string(entry.as_str())),
             (Some(Json::String(own)), entry) => match (Ticker::parse(own), entry) {
                 (Ok(own), Some(entry)) if own != *entry => {
-                    reasons.push(format!("ticker is `{own}` in an entry of `{entry}`"));
+                    reasons.push(format!("ticker is `{own}` in the entry for `{entry}`"));
                 }
                 (Ok(own), _) => self.put("ticker", Value::string(own.as_str())),
                 (Err(error), _) => reasons.push(error.to_string()),
             },
-            (Some(_), _) => reasons.push("ticker is not a text".to_owned()),
+            (Some(_), _) => reasons.push("ticker is not a string".to_owned()),
         }
     }
 

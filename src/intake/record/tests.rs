@@ -57,7 +57,7 @@ fn every_broken_field_is_named_with_its_value() {
     let record = json!({"ticker": "MSFT", "date": "2026-02-30", "open": "1", "high": null, "low": 1, "close": 1, "volume": 1});
     let reasons = build_one(Dataset::DailyPrices, Some("AAPL"), json!([record])).unwrap_err();
     let expect = [
-        "ticker is `MSFT` in an entry of `AAPL`",
+        "ticker is `MSFT` in the entry for `AAPL`",
         "date must be a date such as 2026-01-31, not \"2026-02-30\"",
         "open must be a number, not \"1\"",
         "high is missing",
@@ -69,7 +69,7 @@ fn every_broken_field_is_named_with_its_value() {
 fn a_record_that_is_no_map_and_data_that_is_no_list_are_rejected() {
     assert_eq!(
         build_one(Dataset::DailyPrices, Some("A"), json!([null])).unwrap_err(),
-        ["the record is not a map"]
+        ["the record is not an object"]
     );
     assert_eq!(build_one(Dataset::DailyPrices, Some("A"), json!({})).unwrap_err(), ["data is not a list"]);
 }
@@ -88,7 +88,7 @@ fn fields_that_firestore_refuses_are_kept_as_text() {
 fn a_record_too_big_for_a_document_is_rejected() {
     let record = with(price(), "note", json!("x".repeat(1_100_000)));
     let reasons = build_one(Dataset::DailyPrices, Some("AAPL"), json!([record])).unwrap_err();
-    assert!(reasons[0].starts_with("too big for a document: 110"), "{reasons:?}");
+    assert!(reasons[0].starts_with("too large for a document: 110"), "{reasons:?}");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_quote_is_named_by_its_own_time() {
         assert_eq!(fields["timestamp"], Value::Integer(seconds));
     }
     let reasons = build_one(Dataset::Quotes, Some("X"), with(quote, "timestamp", json!(0))).unwrap_err();
-    assert_eq!(reasons, ["timestamp must be seconds or milliseconds since 1970, above zero, not 0"]);
+    assert_eq!(reasons, ["timestamp must be a positive Unix time in seconds or milliseconds, not 0"]);
 }
 
 #[test]

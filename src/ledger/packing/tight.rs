@@ -35,7 +35,7 @@ const STOPPED_BYTES_MAX: usize = 2_000;
 /// The highest count of tries that is told from others: beyond it, all are asked for alone.
 const TRIES_MAX: u32 = 9;
 /// The reason where there is no room for it.
-const NO_ROOM: &str = "(no room for the reason: see the raw logs of the run)";
+const NO_ROOM: &str = "(no room for the reason: see the run's raw logs)";
 
 /// Tickers with the same fate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -224,7 +224,7 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
         .lines()
         .map(Ticker::parse)
         .collect::<Result<_, _>>()
-        .map_err(|error| format!("one of its tickers is none: {error}"))?;
+        .map_err(|error| format!("one of its tickers is invalid: {error}"))?;
     state.tickers_given = given.map(|given| tickers.iter().take(given).cloned().collect());
     for (endpoint, marks) in marks {
         let mut works: Vec<(usize, Work)> = Vec::new();

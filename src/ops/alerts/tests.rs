@@ -90,7 +90,7 @@ fn a_job_that_did_not_run_for_its_time_is_overdue_after_its_grace() {
     assert_eq!(alerts[0].since, Some(time("2026-11-23T23:00:00Z")));
     assert_eq!(
         alerts[0].message,
-        "tiingo-daily-prices has not run since its time: has the scheduler called?"
+        "tiingo-daily-prices has not run since it was due: check whether the scheduler called"
     );
     assert_eq!(alerts[0].runbook, "docs/operations.md#joboverdue");
     check(None, vec![], &[("JobOverdue", Severity::Warning)]);
@@ -115,7 +115,7 @@ fn an_overdue_job_that_was_tried_says_what_went_wrong() {
 fn a_run_of_some_tickers_does_not_make_a_job_punctual() {
     let by_hand = run(Status::Succeeded, "2026-11-23T23:20:00Z", 1);
     let alerts = check(Some("2026-11-20T23:04:00Z"), vec![by_hand], &[("JobOverdue", Severity::Critical)]);
-    assert!(alerts[0].message.contains("for some tickers only"), "{}", alerts[0].message);
+    assert!(alerts[0].message.contains("for only some of its tickers"), "{}", alerts[0].message);
 }
 
 #[test]

@@ -39,7 +39,7 @@ fn allow(known: &StoredProbe, runs: &[RunSummary], now: &str) -> Result<(), (Str
 fn two_probes_lie_apart_also_where_the_first_never_answered() {
     assert!(allow(&StoredProbe::default(), &[], NOW).is_ok());
     let refused = allow(&asked("2026-11-28T11:58:20Z"), &[], NOW).unwrap_err();
-    let reason = "the last probe was asked for 100 s ago, and probe_interval_seconds is 300";
+    let reason = "the last probe was requested 100 s ago; probe_interval_seconds is 300";
     assert_eq!(refused, (reason.to_owned(), 200));
     assert!(allow(&asked("2026-11-28T11:55:00Z"), &[], NOW).is_ok());
     assert!(allow(&asked("2026-11-28T12:00:30Z"), &[], NOW).is_ok(), "another clock runs ahead");
@@ -50,7 +50,7 @@ fn no_probe_takes_a_request_from_a_run() {
     let running =
         [run(Status::Succeeded, "2026-11-28T11:59:00Z"), run(Status::Running, "2026-11-28T11:50:00Z")];
     let (reason, _) = allow(&StoredProbe::default(), &running, NOW).unwrap_err();
-    assert_eq!(reason, "the run r needs the provider: its calls tell how it is");
+    assert_eq!(reason, "run r is calling the provider: its calls show how healthy it is");
     let dead = [run(Status::Running, "2026-11-28T11:45:00Z")];
     assert!(allow(&StoredProbe::default(), &dead, NOW).is_ok(), "no request works longer than its deadline");
 }

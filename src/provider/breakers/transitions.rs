@@ -36,7 +36,7 @@ impl Breakers {
             provider.name = provider.name(),
             provider.endpoint = endpoint,
             reason,
-            "circuit breaker opens"
+            "circuit breaker opened"
         );
         self.change(provider, |state, now| {
             let shared = state.endpoint(endpoint);
@@ -87,7 +87,7 @@ impl Breakers {
         tracing::info!(
             provider.name = provider.name(),
             provider.endpoint = endpoint,
-            "circuit breaker closes"
+            "circuit breaker closed"
         );
         self.change(provider, |state, _| {
             let shared = state.endpoint(endpoint);
@@ -125,7 +125,7 @@ impl Breakers {
             reason,
             wait_seconds = wait.as_secs(),
             in_row = own.in_row,
-            "the provider asks for less"
+            "provider limit reached"
         );
         self.change(provider, |state, _| {
             // Its answer was lost, or another run has noted as much.

@@ -81,7 +81,7 @@ impl Scene {
         let request = self.client.post(self.url("/manual/trigger-job")).bearer_auth(OPERATOR_TOKEN);
         let answer = request.json(&json!({ "job": job })).send().await?;
         let status = answer.status();
-        let report: serde_json::Value = answer.json().await.context("the answer is no JSON")?;
+        let report: serde_json::Value = answer.json().await.context("the response is not JSON")?;
         if !report["data"]["run_id"].is_string() {
             bail!("{job} did not run: {status} {report}\n{}", self.stack.orchestrator.log().tail());
         }

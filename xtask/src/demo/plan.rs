@@ -65,8 +65,8 @@ fn plan_job(
 /// The component's default, which the demonstration leaves alone.
 fn batch_size(provider: &str) -> Result<usize> {
     let name = format!("batch_size_{provider}");
-    let key = keys::find(&name).with_context(|| format!("there is no setting {name}"))?;
-    key.default.parse().with_context(|| format!("the default of {name} is no number"))
+    let key = keys::find(&name).with_context(|| format!("unknown setting {name}"))?;
+    key.default.parse().with_context(|| format!("the default of {name} is not a number"))
 }
 
 #[cfg(test)]

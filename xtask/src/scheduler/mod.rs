@@ -106,6 +106,6 @@ mod tests {
         if found != expected && std::env::var_os("UPDATE").is_some() {
             return std::fs::write(&path, expected).unwrap();
         }
-        assert_eq!(found, expected, "renew it by `UPDATE=1 cargo test -p xtask scheduler`");
+        assert_eq!(found, expected, "renew it with `UPDATE=1 cargo test -p xtask scheduler`");
     }
 }
