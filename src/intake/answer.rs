@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value as Json;
 
-use super::entries::{self, Entry};
+use super::entries::{self, Entry, RECORDS_MAX};
 use super::envelope::{Envelope, shorten};
 use crate::catalogue::dataset::{Dataset, Shape};
 use crate::catalogue::{Provider, Ticker, Trouble};
@@ -48,9 +48,6 @@ struct Tally {
     /// Parts that failed for no reason of their own, while others were answered.
     again: Vec<Part>,
 }
-
-/// Most records of one answer, good or not: each costs kilobytes until it is stored.
-pub const RECORDS_MAX: usize = 100_000;
 
 /// Reads all entries of an answer; the error says that there are too many records to take in at once.
 pub fn harvest(

@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::facts::JobFacts;
 use super::health::Source;
 use super::services::ServiceStatus;
-use super::status::JobStatus;
 use crate::calendar::schedule::Schedule;
 use crate::catalogue::Job;
 use crate::config::AlertConfig;
@@ -86,20 +86,17 @@ pub fn overdue_since(
 }
 
 /// The alerts of one job.
-pub(super) fn of_job(
-    job: &'static Job,
-    status: &JobStatus,
-    rules: &Rules<'_>,
-    now: DateTime<Utc>,
-) -> Vec<Alert> {
-    let alerts = [failing(job, status, rules, now), slow(job, status, rules), overdue(status)];
+pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Vec<Alert> {
+    let job = facts.job;
+    let alerts = [failing(facts, rules, now), slow(facts, rules), overdue(facts)];
     let of_job = |alert| Alert { job: Some(job.name), provider: Some(job.provider.name()), ..alert };
     alerts.into_iter().flatten().map(of_job).collect()
 }
 
-fn failing(job: &Job, status: &JobStatus, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
+fn failing(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
+    let job = facts.job;
     let within = |run: &&RunSummary| run.ended_at.is_some_and(|ended| now - ended <= FAILURES_WITHIN);
-    let ended: Vec<_> = status.recent_runs.iter().filter(within).collect();
+    let ended: Vec<_> = facts.recent_runs.iter().filter(within).collect();
     let failed = ended.iter().filter(|run| run.run_status == Status::Failed).count();
     let percent = usize::try_from(rules.config.failure_percent.of(job.name)).ok()?;
     if ended.len() < rules.config.failure_runs_min || failed * 100 <= ended.len() * percent {
@@ -118,8 +115,9 @@ fn failing(job: &Job, status: &JobStatus, rules: &Rules<'_>, now: DateTime<Utc>)
     Some(Alert { since, ..Alert::new("JobFailing", Severity::Critical, message) })
 }
 
-fn slow(job: &Job, status: &JobStatus, rules: &Rules<'_>) -> Option<Alert> {
-    let latest = status.recent_runs.iter().find(|run| run.ended_at.is_some())?;
+fn slow(facts: &JobFacts, rules: &Rules<'_>) -> Option<Alert> {
+    let job = facts.job;
+    let latest = facts.recent_runs.iter().find(|run| run.ended_at.is_some())?;
     let limit = rules.config.run_seconds.of(job.name);
     if latest.duration_ms <= limit.saturating_mul(1000) {
         return None;
@@ -133,29 +131,29 @@ fn slow(job: &Job, status: &JobStatus, rules: &Rules<'_>) -> Option<Alert> {
     Some(Alert { since: latest.ended_at, ..Alert::new("JobSlow", Severity::Warning, message) })
 }
 
-fn overdue(status: &JobStatus) -> Option<Alert> {
-    let due = status.overdue_since?;
+fn overdue(facts: &JobFacts) -> Option<Alert> {
+    let due = facts.overdue_since?;
     // A job that has never run may be waiting for its first deployment of the scheduler.
-    let (severity, message) = match (status.statistics.last_success_time, status.recent_runs.first()) {
-        (None, None) => (Severity::Warning, format!("{} has never run", status.job)),
+    let (severity, message) = match (facts.statistics.last_success_time, facts.recent_runs.first()) {
+        (None, None) => (Severity::Warning, format!("{} has never run", facts.job.name)),
         (_, Some(run))
             if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_finished() =>
         {
             let message = format!(
                 "{} has run for only some of its tickers since it was due: run {}",
-                status.job, run.run_id
+                facts.job.name, run.run_id
             );
             (Severity::Critical, message)
         }
         (_, Some(run)) if run.created_at.is_some_and(|created| created >= due) => {
             let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());
             let message =
-                format!("{} has not succeeded since it was due; run {}: {reason}", status.job, run.run_id);
+                format!("{} has not succeeded since it was due; run {}: {reason}", facts.job.name, run.run_id);
             (Severity::Critical, message)
         }
         _ => (
             Severity::Critical,
-            format!("{} has not run since it was due: check whether the scheduler called", status.job),
+            format!("{} has not run since it was due: check whether the scheduler called", facts.job.name),
         ),
     };
     Some(Alert { since: Some(due), ..Alert::new("JobOverdue", severity, message) })

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::future::{Either, select};
 
 use super::Ops;
 use super::probe::{self, StoredProbe};
 use crate::base::cached::Lifetime;
 use crate::base::ports::TransportError;
-use crate::catalogue::{CATALOGUE, Provider};
+use crate::catalogue::{CATALOGUE, Job, Provider};
 use crate::firestore::FirestoreError;
-use crate::ledger::statistics::JobTotals;
+use crate::ledger::statistics::{JobStatistics, JobTotals};
+use crate::ledger::summary::RunSummary;
 use crate::provider::breakers::StoredBreaker;
 use crate::run::LastCalls;
 
@@ -28,6 +30,17 @@ pub struct Facts {
     pub probes: Vec<StoredProbe>,
     /// How long Firestore took to answer.
     pub latency: Duration,
+}
+
+/// What is known of one job, to be judged by alerts.
+#[derive(Clone, Debug)]
+pub struct JobFacts {
+    pub job: &'static Job,
+    pub statistics: JobStatistics,
+    /// Since when it has had to succeed and has not.
+    pub overdue_since: Option<DateTime<Utc>>,
+    /// Newest first.
+    pub recent_runs: Vec<RunSummary>,
 }
 
 impl Facts {

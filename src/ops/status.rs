@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Ops;
 use super::alerts::{self, Alert, Rules, Severity};
-use super::facts::Facts;
+use super::facts::{Facts, JobFacts};
 use super::services::{ServiceStatus, services};
 use crate::base::cached::Lifetime;
 use crate::base::ports::{TransportError, millis};
@@ -131,6 +131,7 @@ impl StatusReport {
         let services = services(ops, facts.as_deref().ok());
         let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
         let alerts = all_alerts(&firestore, &services, &jobs, &rules, now);
+        let jobs = jobs.into_iter().map(|facts| JobStatus::new(facts, now)).collect();
         let worst = alerts.iter().map(|alert| alert.severity).max();
         Self {
             status: match worst {
@@ -185,39 +186,37 @@ fn jobs(
     reachable: bool,
     rules: &Rules<'_>,
     now: DateTime<Utc>,
-) -> Vec<JobStatus> {
+) -> Vec<JobFacts> {
     let rows = totals.iter().cloned().chain(std::iter::repeat(JobTotals::default()));
     let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
-    let jobs = CATALOGUE.iter().zip(rows).zip(recent);
-    jobs.map(|((job, totals), runs)| job_status(job, totals, runs, reachable, rules, now)).collect()
+    let facts = |((job, totals), recent_runs): ((&'static Job, JobTotals), _)| {
+        let JobTotals { statistics, covered_until, .. } = totals;
+        // Without Firestore nobody knows whether a run has succeeded.
+        let overdue_since = reachable.then(|| alerts::overdue_since(job, covered_until, rules, now)).flatten();
+        JobFacts { job, statistics, overdue_since, recent_runs }
+    };
+    CATALOGUE.iter().zip(rows).zip(recent).map(facts).collect()
 }
 
-fn job_status(
-    job: &'static Job,
-    JobTotals { statistics, covered_until, .. }: JobTotals,
-    recent_runs: Vec<RunSummary>,
-    reachable: bool,
-    rules: &Rules<'_>,
-    now: DateTime<Utc>,
-) -> JobStatus {
-    let schedule = Schedule::parse(job.schedule);
-    // Without Firestore nobody knows whether a run has succeeded.
-    let overdue_since = if reachable { alerts::overdue_since(job, covered_until, rules, now) } else { None };
-    JobStatus {
-        job: job.name,
-        route: job.route,
-        provider: job.provider.name(),
-        scope: job.scope.name(),
-        summary: job.summary,
-        schedule: job.schedule,
-        next_run_time: schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
-        last_due_time: schedule.as_ref().and_then(|schedule| schedule.last_until(now)),
-        overdue: overdue_since.is_some(),
-        overdue_since,
-        last_success_time: statistics.last_success_time,
-        statistics,
-        success_percent: success_percent(&recent_runs),
-        recent_runs,
+impl JobStatus {
+    fn new(JobFacts { job, statistics, overdue_since, recent_runs }: JobFacts, now: DateTime<Utc>) -> Self {
+        let schedule = Schedule::parse(job.schedule);
+        Self {
+            job: job.name,
+            route: job.route,
+            provider: job.provider.name(),
+            scope: job.scope.name(),
+            summary: job.summary,
+            schedule: job.schedule,
+            next_run_time: schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
+            last_due_time: schedule.as_ref().and_then(|schedule| schedule.last_until(now)),
+            overdue: overdue_since.is_some(),
+            overdue_since,
+            last_success_time: statistics.last_success_time,
+            statistics,
+            success_percent: success_percent(&recent_runs),
+            recent_runs,
+        }
     }
 }
 
@@ -232,13 +231,13 @@ fn success_percent(runs: &[RunSummary]) -> Option<f64> {
 fn all_alerts(
     firestore: &FirestoreStatus,
     services: &[ServiceStatus],
-    jobs: &[JobStatus],
+    jobs: &[JobFacts],
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
     let told = if firestore.reachable { Alert::firestore_index } else { Alert::firestore_unreachable };
     let store = firestore.error.as_deref().map(told);
-    let jobs = CATALOGUE.iter().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
+    let jobs = jobs.iter().flat_map(|facts| alerts::of_job(facts, rules, now));
     let services = services.iter().flat_map(alerts::of_service);
     let (mut alerts, warnings): (Vec<_>, Vec<_>) =
         store.into_iter().chain(jobs).chain(services).partition(|alert| alert.severity == Severity::Critical);

@@ -53,23 +53,9 @@ fn check(
     let job = crate::catalogue::find(JOB).unwrap();
     let last_success_time = last_success.map(time);
     let overdue_since = overdue_since(job, last_success_time, &rules, now());
-    let status = JobStatus {
-        job: job.name,
-        route: job.route,
-        provider: job.provider.name(),
-        scope: job.scope.name(),
-        summary: job.summary,
-        schedule: job.schedule,
-        next_run_time: None,
-        last_due_time: None,
-        overdue: overdue_since.is_some(),
-        overdue_since,
-        statistics: JobStatistics { last_success_time, ..JobStatistics::default() },
-        last_success_time,
-        success_percent: None,
-        recent_runs,
-    };
-    let alerts = of_job(job, &status, &rules, now());
+    let statistics = JobStatistics { last_success_time, ..JobStatistics::default() };
+    let facts = JobFacts { job, statistics, overdue_since, recent_runs };
+    let alerts = of_job(&facts, &rules, now());
     let told: Vec<_> = alerts.iter().map(|alert| (alert.alert, alert.severity)).collect();
     assert_eq!(told, expect, "{alerts:#?}");
     alerts
