@@ -9,7 +9,7 @@ use utoipa::OpenApi as _;
 use crate::api::problem::Problem;
 use crate::api::request::Body;
 use crate::api::{answer, jobs, runs};
-use crate::catalogue::{CATALOGUE, Provider};
+use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
 use crate::run::Status;
@@ -91,7 +91,7 @@ fn paths() -> Json {
         "post",
         triggered("trigger", "Runs any job by its name; scope and tickers may be set", trigger::of_any()),
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         add(job.route, "post", triggered(job.name, job.summary, trigger::of_job(job)));
     }
     add("/openapi.json", "get", document_of_this());
@@ -176,7 +176,7 @@ fn with_parameters(operation: Json, parameters: &[Json]) -> Json {
 }
 
 fn list_runs() -> Json {
-    let jobs: Vec<_> = CATALOGUE.iter().map(|job| job.name).collect();
+    let jobs: Vec<_> = catalogue::jobs().map(|job| job.name).collect();
     let statuses = Status::ALL.map(Status::name);
     let parameters = [
         parameter("job", "query", "Only runs of this job", &json!({"type": "string", "enum": jobs})),
@@ -205,14 +205,14 @@ fn of_run(operation: Json) -> Json {
 }
 
 fn reset() -> Json {
-    let providers = Provider::ALL.map(Provider::name);
+    let providers = Provider::all().map(Provider::name);
     let parameter =
         parameter("provider", "path", "Whose breaker", &json!({"type": "string", "enum": providers}));
     with_parameters(read("reset", "Closes a circuit breaker by hand", "BreakerView", &[404]), &[parameter])
 }
 
 fn probe() -> Json {
-    let providers = Provider::ALL.map(Provider::name);
+    let providers = Provider::all().map(Provider::name);
     let schema = json!({"type": "string", "enum": providers});
     let parameter = parameter("provider", "path", "Whose service", &schema);
     let summary = "Asks a provider's service how it is, at most every few minutes and never beside a run";

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::alerts::{self, Rules};
 use super::exposition::{Exposition, Kind, Labels, seconds};
 use super::facts::Facts;
-use crate::catalogue::{CATALOGUE, Job, Provider};
+use crate::catalogue::{self, Job};
 use crate::config::Collections;
 use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
@@ -18,7 +18,7 @@ use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
 /// The text of all metrics.
 pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
     let mut text = Exposition::default();
-    let jobs: Vec<_> = CATALOGUE.iter().zip(&facts.jobs).collect();
+    let jobs: Vec<_> = catalogue::jobs().zip(&facts.jobs).collect();
     runs(&mut text, &jobs);
     records(&mut text, &jobs, collections);
     calls(&mut text, &jobs);
@@ -95,8 +95,7 @@ fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {
     let mut family = |name, help: &str, counts: fn(&JobTotals) -> &BTreeMap<String, u64>| {
         text.metric(name, Kind::Counter, help);
         for (job, totals) in rows {
-            let own =
-                job.endpoints.iter().map(|endpoint| (endpoint.dataset.schema().collection)(collections));
+            let own = job.endpoints.iter().map(|endpoint| collections.of(endpoint.dataset));
             for (collection, count) in from_zero(own, counts(totals)) {
                 text.count(&with(job, "collection", collection), count);
             }
@@ -154,10 +153,9 @@ fn writes(text: &mut Exposition, rows: &Rows<'_>) {
 }
 
 fn breakers(text: &mut Exposition, facts: &Facts) {
-    let rows: Vec<_> = Provider::ALL.iter().zip(&facts.breakers).collect();
     let help = "Position of the circuit breaker: 1 for the one that it is in.";
     text.metric("orchestrator_breaker_position", Kind::Gauge, help);
-    for (provider, breaker) in &rows {
+    for (provider, breaker) in facts.breakers.iter() {
         for position in Position::ALL {
             let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
             text.count(labels, u64::from(breaker.shared.position == position));
@@ -165,7 +163,7 @@ fn breakers(text: &mut Exposition, facts: &Facts) {
     }
     let help = "Times that the circuit breaker came into a position.";
     text.metric("orchestrator_breaker_transitions_total", Kind::Counter, help);
-    for (provider, breaker) in &rows {
+    for (provider, breaker) in facts.breakers.iter() {
         for position in Position::ALL {
             let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
             text.count(labels, breaker.transitions.get(position.name()).copied().unwrap_or_default());
@@ -212,7 +210,7 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
         Kind::Gauge,
         "Share of failed attempts above which JobFailing fires.",
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         text.sample(&labels(job), super::exposition::float(config.failure_percent.of(job.name)) / 100.0);
     }
     let help = "Attempts in 24 hours below which JobFailing never fires.";
@@ -223,7 +221,7 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
         Kind::Gauge,
         "Duration of an attempt above which JobSlow fires.",
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         text.count(&labels(job), config.run_seconds.of(job.name));
     }
 }

@@ -19,7 +19,7 @@ use crate::base::cached::Lifetime;
 use crate::base::ports::{TransportError, millis};
 use crate::calendar::schedule::Schedule;
 use crate::catalogue::job::SCHEDULE_TIME_ZONE;
-use crate::catalogue::{CATALOGUE, Job};
+use crate::catalogue::{self, Job};
 use crate::firestore::FirestoreError;
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
@@ -162,7 +162,7 @@ impl StatusReport {
 /// The latest runs of every job, in the catalogue's order.
 async fn recent_runs(ops: &Ops) -> Result<Vec<Vec<RunSummary>>, FirestoreError> {
     let lists =
-        futures::future::try_join_all(CATALOGUE.iter().map(|job| ops.ledger.recent(job.name, RECENT_RUNS)));
+        futures::future::try_join_all(catalogue::jobs().map(|job| ops.ledger.recent(job.name, RECENT_RUNS)));
     match select(std::pin::pin!(lists), ops.world.clock.sleep(RECENT_TIMEOUT)).await {
         Either::Left((lists, _)) => lists,
         Either::Right(_) => Err(TransportError::Timeout(RECENT_TIMEOUT).into()),
@@ -188,7 +188,7 @@ fn jobs(
 ) -> Vec<JobStatus> {
     let rows = totals.iter().cloned().chain(std::iter::repeat(JobTotals::default()));
     let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
-    let jobs = CATALOGUE.iter().zip(rows).zip(recent);
+    let jobs = catalogue::jobs().zip(rows).zip(recent);
     jobs.map(|((job, totals), runs)| job_status(job, totals, runs, reachable, rules, now)).collect()
 }
 
@@ -238,7 +238,7 @@ fn all_alerts(
 ) -> Vec<Alert> {
     let told = if firestore.reachable { Alert::firestore_index } else { Alert::firestore_unreachable };
     let store = firestore.error.as_deref().map(told);
-    let jobs = CATALOGUE.iter().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
+    let jobs = catalogue::jobs().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
     let services = services.iter().flat_map(alerts::of_service);
     let (mut alerts, warnings): (Vec<_>, Vec<_>) =
         store.into_iter().chain(jobs).chain(services).partition(|alert| alert.severity == Severity::Critical);

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
-use orchestrator::catalogue::CATALOGUE;
 use orchestrator::catalogue::job::SCHEDULE_TIME_ZONE;
-use orchestrator::config::keys::KEYS;
+use orchestrator::catalogue::jobs;
+use orchestrator::config::keys::keys;
 
 use super::generated::{Marks, check};
 
@@ -19,7 +19,7 @@ fn jobs_table() -> String {
     let mut table =
         format!("| job | route (POST) | scope | calls | schedule, {SCHEDULE_TIME_ZONE} | what it does |\n");
     table.push_str("|---|---|---|---|---|---|\n");
-    for job in CATALOGUE {
+    for job in jobs() {
         let paths: Vec<_> = job.endpoints.iter().map(|endpoint| format!("`{}`", endpoint.path)).collect();
         let _ = writeln!(
             table,
@@ -38,7 +38,7 @@ fn jobs_table() -> String {
 
 fn settings_table() -> String {
     let mut table = String::from("| variable | default | meaning |\n|---|---|---|\n");
-    for key in KEYS {
+    for key in keys() {
         let default = if key.default.is_empty() { String::new() } else { format!("`{}`", key.default) };
         let plain = key.env.map(|name| format!(" (also `{name}`)")).unwrap_or_default();
         let secret = if key.secret { "Secret. " } else { "" };
