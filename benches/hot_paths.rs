@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use orchestrator::base::redact;
-use orchestrator::catalogue::{Job, Scope, Ticker, find};
+use orchestrator::catalogue::{Job, Scope, Ticker, find, find_dataset};
 use orchestrator::config::Config;
 use orchestrator::engine::execute::queue::Queue;
 use orchestrator::engine::plan;
@@ -65,7 +65,7 @@ fn records(body: &Bytes) -> Vec<Write> {
         now: DateTime::<Utc>::UNIX_EPOCH,
     };
     let envelope = Envelope::parse(body).expect("an envelope");
-    let dataset = orchestrator::catalogue::dataset::Dataset::DailyPrices;
+    let dataset = find_dataset("daily_prices").expect("the dataset is in the catalogue");
     harvest(&envelope, dataset, &tickers(TICKERS), &context).expect("a harvest").records
 }
 

@@ -29,7 +29,7 @@ use crate::api::problem::Problem;
 use crate::api::request::{BODY_BYTES_MAX, parse_job, parse_manual};
 use crate::app::App;
 use crate::base::world::World;
-use crate::catalogue::{CATALOGUE, Job};
+use crate::catalogue::{self, Job};
 use crate::config::ConfigErrors;
 use boundary::Boundary;
 
@@ -59,7 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
         let answer = async move |headers: HeaderMap| asset.answer(&headers);
         protected = protected.route(asset.route, get(answer));
     }
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         let run =
             |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
         protected = at(protected, job.route, post(run));

@@ -9,7 +9,7 @@ use utoipa::OpenApi as _;
 use crate::api::problem::Problem;
 use crate::api::request::Body;
 use crate::api::{answer, jobs, runs};
-use crate::catalogue::{CATALOGUE, Provider};
+use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
 use crate::run::Status;
@@ -95,7 +95,7 @@ fn paths() -> Json {
         "post",
         triggered("trigger", "Runs any job by name; scope and tickers are optional", trigger::of_any()),
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         add(job.route, "post", triggered(job.name, job.summary, trigger::of_job(job)));
     }
     add("/openapi.json", "get", document_of_this());
@@ -180,7 +180,7 @@ fn with_parameters(operation: Json, parameters: &[Json]) -> Json {
 }
 
 fn list_runs() -> Json {
-    let jobs: Vec<_> = CATALOGUE.iter().map(|job| job.name).collect();
+    let jobs: Vec<_> = catalogue::jobs().map(|job| job.name).collect();
     let statuses = Status::ALL.map(Status::name);
     let parameters = [
         parameter("job", "query", "Only runs of this job", &json!({"type": "string", "enum": jobs})),
@@ -214,7 +214,7 @@ fn of_run(operation: Json) -> Json {
 }
 
 fn reset() -> Json {
-    let providers = Provider::ALL.map(Provider::name);
+    let providers = Provider::all().map(Provider::name);
     let parameter = parameter(
         "provider",
         "path",
@@ -225,7 +225,7 @@ fn reset() -> Json {
 }
 
 fn probe() -> Json {
-    let providers = Provider::ALL.map(Provider::name);
+    let providers = Provider::all().map(Provider::name);
     let schema = json!({"type": "string", "enum": providers});
     let parameter = parameter("provider", "path", "Provider whose service is probed", &schema);
     let summary =

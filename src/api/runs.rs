@@ -159,11 +159,11 @@ pub(super) async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<Strin
 
 /// Every provider's breaker, as all instances share it.
 pub(super) async fn breakers(State(app): State<Arc<App>>) -> Response {
-    let refreshed = Provider::ALL.map(|provider| app.engine.breakers.refresh(provider));
+    let refreshed = Provider::all().map(|provider| app.engine.breakers.refresh(provider));
     if let Err(error) = futures::future::try_join_all(refreshed).await {
         return unavailable(error);
     }
-    let breakers = Provider::ALL.into_iter().map(|provider| breaker(&app, provider)).collect();
+    let breakers = Provider::all().into_iter().map(|provider| breaker(&app, provider)).collect();
     json(StatusCode::OK, &BreakerList { breakers })
 }
 
@@ -194,7 +194,7 @@ pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<
 }
 
 pub(super) fn no_provider(name: &str) -> Response {
-    let known = Provider::ALL.map(Provider::name).join(", ");
+    let known = Provider::all().map(Provider::name).join(", ");
     Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response()
 }
 

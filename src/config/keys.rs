@@ -1,7 +1,12 @@
-//! The one table of settings. `spin.toml` and the README's reference are held to it by the tidy tests.
+//! The one table of settings; those of providers and their collections follow from the catalogue. `spin.toml` and the
+//! README's reference are held to it by the tidy tests.
+
+use std::sync::LazyLock;
+
+use crate::catalogue::{self, Collection, Provider, ProviderSpec};
 
 /// One setting: a Spin variable.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Key {
     /// Spin variable name; locally `SPIN_VARIABLE_<NAME>`.
     pub name: &'static str,
@@ -14,28 +19,86 @@ pub struct Key {
     pub description: &'static str,
 }
 
-const fn key(name: &'static str, default: &'static str, description: &'static str) -> Key {
-    Key { name, default, secret: false, env: None, description }
+/// Every setting, in the order of the reference.
+pub fn keys() -> &'static [Key] {
+    static KEYS: LazyLock<Vec<Key>> = LazyLock::new(|| ROWS.iter().flat_map(Row::keys).collect());
+    &KEYS
 }
 
-const fn env(name: &'static str, env: &'static str, default: &'static str, description: &'static str) -> Key {
-    Key { name, default, secret: false, env: Some(env), description }
+/// The setting of that name, if there is one.
+pub fn find(name: &str) -> Option<&'static Key> {
+    keys().iter().find(|key| key.name == name)
 }
 
-const fn secret(name: &'static str, description: &'static str) -> Key {
-    Key { name, default: "", secret: true, env: None, description }
+/// A row of the table: one setting, or one for each entry of the catalogue.
+enum Row {
+    One(Key),
+    EachProvider(fn(&ProviderSpec) -> Key),
+    EachCollection(fn(&Collection) -> Key),
 }
 
-/// Every setting, in the order of the reference: one row a line.
+impl Row {
+    fn keys(&self) -> Vec<Key> {
+        match self {
+            Self::One(key) => vec![key.clone()],
+            Self::EachProvider(key) => Provider::all().map(|provider| key(provider.spec())).to_vec(),
+            Self::EachCollection(key) => catalogue::collections().into_iter().map(key).collect(),
+        }
+    }
+}
+
+const fn key(name: &'static str, default: &'static str, description: &'static str) -> Row {
+    Row::One(Key { name, default, secret: false, env: None, description })
+}
+
+const fn env(name: &'static str, env: &'static str, default: &'static str, description: &'static str) -> Row {
+    Row::One(Key { name, default, secret: false, env: Some(env), description })
+}
+
+const fn secret(name: &'static str, description: &'static str) -> Row {
+    Row::One(Key { name, default: "", secret: true, env: None, description })
+}
+
+/// A setting whose texts follow from the catalogue. They are made once, for as long as the instance lives.
+fn made(name: String, default: String, description: String) -> Key {
+    Key {
+        name: name.leak(),
+        default: default.leak(),
+        secret: false,
+        env: None,
+        description: description.leak(),
+    }
+}
+
+fn service_url(provider: &ProviderSpec) -> Key {
+    let description =
+        format!("Base URL of the {} service: scheme://host[:port], without a path", provider.title);
+    let key = made(format!("{}_service_url", provider.name), provider.service_url.to_owned(), description);
+    Key { env: Some(key.name.to_uppercase().leak()), ..key }
+}
+
+fn batch_size(provider: &ProviderSpec) -> Key {
+    let description = "Tickers per call, 1 to 1000".to_owned();
+    made(format!("batch_size_{}", provider.name), provider.batch_size.to_string(), description)
+}
+
+fn max_concurrency(provider: &ProviderSpec) -> Key {
+    let description = "Concurrent calls to the provider, across all runs and instances, 1 to 64".to_owned();
+    made(format!("max_concurrency_{}", provider.name), provider.max_concurrency.to_string(), description)
+}
+
+fn collection(collection: &Collection) -> Key {
+    let name = format!("collection_{}", collection.key);
+    made(name, collection.default.to_owned(), format!("Collection of {}", collection.holds))
+}
+
+/// The table: one row a line.
 #[rustfmt::skip]
-pub const KEYS: &[Key] = &[
+const ROWS: &[Row] = &[
     env("google_cloud_project", "GOOGLE_CLOUD_PROJECT", "", "Google Cloud project that owns the Firestore database (required)"),
     env("firestore_database", "FIRESTORE_DATABASE", "(default)", "Firestore database ID"),
     env("firestore_emulator_host", "FIRESTORE_EMULATOR_HOST", "", "host:port of a Firestore emulator; empty means Google Cloud"),
-    env("tiingo_service_url", "TIINGO_SERVICE_URL", "http://localhost:8001", "Base URL of the Tiingo service: scheme://host[:port], without a path"),
-    env("finnhub_service_url", "FINNHUB_SERVICE_URL", "http://localhost:8002", "Base URL of the Finnhub service: scheme://host[:port], without a path"),
-    env("polygon_service_url", "POLYGON_SERVICE_URL", "http://localhost:8003", "Base URL of the Polygon service: scheme://host[:port], without a path"),
-    env("alphavantage_service_url", "ALPHAVANTAGE_SERVICE_URL", "http://localhost:8004", "Base URL of the AlphaVantage service: scheme://host[:port], without a path"),
+    Row::EachProvider(service_url),
     env("log_level", "LOG_LEVEL", "info", "Minimum severity to log: error, warn, info, debug"),
     key("inbound_auth", "oidc", "Who authenticates callers: oidc (this component), platform (Cloud Run IAM or another proxy in front), none (nobody; local only)"),
     key("scheduler_service_account", "", "Email addresses of the service accounts that may call, comma-separated; required for inbound_auth = oidc"),
@@ -57,14 +120,8 @@ pub const KEYS: &[Key] = &[
     key("retry_max_attempts", "4", "Maximum attempts per call, including the first, 1 to 10"),
     key("retry_base_ms", "500", "Upper limit of the first retry delay, in milliseconds, 1 to 60000; doubles with each retry"),
     key("retry_max_ms", "20000", "Upper limit of every retry delay, in milliseconds, 1 to 300000"),
-    key("batch_size_tiingo", "50", "Tickers per call, 1 to 1000"),
-    key("batch_size_finnhub", "50", "Tickers per call, 1 to 1000"),
-    key("batch_size_polygon", "5", "Tickers per call, 1 to 1000"),
-    key("batch_size_alphavantage", "2", "Tickers per call, 1 to 1000"),
-    key("max_concurrency_tiingo", "4", "Concurrent calls to the provider, across all runs and instances, 1 to 64"),
-    key("max_concurrency_finnhub", "4", "Concurrent calls to the provider, across all runs and instances, 1 to 64"),
-    key("max_concurrency_polygon", "1", "Concurrent calls to the provider, across all runs and instances, 1 to 64"),
-    key("max_concurrency_alphavantage", "1", "Concurrent calls to the provider, across all runs and instances, 1 to 64"),
+    Row::EachProvider(batch_size),
+    Row::EachProvider(max_concurrency),
     key("limit_window_seconds", "60", "How long a provider's per-minute limit takes to reset, if the provider does not say when to retry, 1 to 600; longer limits scale in proportion"),
     key("breaker_window", "20", "Number of a run's latest calls to an endpoint that the failure rate is measured over, 1 to 1000"),
     key("breaker_min_calls", "10", "Minimum number of calls before the failure rate counts, 1 to 1000"),
@@ -83,20 +140,10 @@ pub const KEYS: &[Key] = &[
     key("cors_allow_origins", "", "Origins whose pages may call from a browser, comma-separated"),
     key("collection_universe", "react_universeSymbols", "Collection of the watchlist"),
     key("collection_active", "react_activeSymbols", "Collection of the active positions"),
-    key("collection_prices_daily", "prices_daily", "Collection of end-of-day prices"),
-    key("collection_prices_intraday", "prices_intraday", "Collection of intraday quotes"),
-    key("collection_news", "news_articles", "Collection of news articles"),
-    key("collection_fundamentals", "fundamentals", "Collection of fundamentals"),
-    key("collection_earnings", "earnings_calendar", "Collection of the earnings calendar"),
-    key("collection_indicators", "technical_indicators", "Collection of technical indicators"),
+    Row::EachCollection(collection),
     key("collection_raw_logs", "api_usage_logs", "Collection of raw provider responses"),
     key("collection_rejected", "rejected_records", "Collection of records that violate their schema"),
     key("collection_runs", "ingestion_runs", "Collection of the run ledger"),
     key("collection_breakers", "ingestion_breakers", "Collection of the shared circuit breaker state"),
     key("collection_statistics", "ingestion_statistics", "Collection of per-job statistics"),
 ];
-
-/// The setting of that name, if there is one.
-pub fn find(name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.name == name)
-}

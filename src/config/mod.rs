@@ -1,6 +1,6 @@
 //! Settings: read as text once, then typed.
 //!
-//! [`Config::parse`] takes every value of [`keys::KEYS`] and either gives the whole typed
+//! [`Config::parse`] takes every value of [`keys::keys`] and either gives the whole typed
 //! configuration or every mistake at once. Each part of the system gets its own small piece.
 
 mod address;
@@ -12,7 +12,7 @@ mod types;
 use std::fmt;
 use std::time::Duration;
 
-use crate::catalogue::Provider;
+use crate::catalogue::{PerProvider, Provider};
 use crate::resilience::breaker::BreakerConfig;
 use read::Reader;
 pub use types::{
@@ -50,7 +50,7 @@ pub struct Config {
     pub credentials: Credentials,
     pub firestore: FirestoreConfig,
     pub collections: Collections,
-    pub providers: [ProviderConfig; 4],
+    pub providers: PerProvider<ProviderConfig>,
     pub call: CallConfig,
     pub breaker: BreakerConfig,
     /// Shortest time between two probes of one provider, by all instances together.
@@ -83,7 +83,7 @@ impl Config {
     }
 
     pub fn provider(&self, provider: Provider) -> &ProviderConfig {
-        provider.pick(self.providers.each_ref())
+        self.providers.get(provider)
     }
 
     /// Reads every part before it gives up, so that all mistakes are told together.
@@ -104,13 +104,12 @@ impl Config {
         let credentials = parts::credentials(r, emulator);
         let firestore = parts::firestore(r);
         let collections = parts::collections(r);
-        let providers = Provider::ALL.map(|provider| parts::provider(r, provider));
+        let providers = PerProvider::from_fn(|provider| parts::provider(r, provider)).complete();
         let call = parts::call(r);
         let breaker = parts::breaker(r);
         let probe_interval = r.seconds("probe_interval_seconds", 60..=86_400);
         let run = parts::run(r);
         let alerts = parts::alerts(r);
-        let [Some(tiingo), Some(finnhub), Some(polygon), Some(alphavantage)] = providers else { return None };
         Some(Self {
             log_level: log_level?,
             auth: auth?,
@@ -118,7 +117,7 @@ impl Config {
             credentials: credentials?,
             firestore: firestore?,
             collections: collections?,
-            providers: [tiingo, finnhub, polygon, alphavantage],
+            providers: providers?,
             call: call?,
             breaker: breaker?,
             probe_interval: probe_interval?,

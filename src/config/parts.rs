@@ -9,7 +9,7 @@ use super::{
     AlertConfig, AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig,
     InboundAuth, ProviderConfig, RampConfig, RunConfig, Secret,
 };
-use crate::catalogue::Provider;
+use crate::catalogue::{self, Provider};
 use crate::google::assertion::ServiceAccountKey;
 use crate::resilience::backoff::Backoff;
 use crate::resilience::breaker::BreakerConfig;
@@ -134,51 +134,20 @@ fn service_account_key(r: &mut Reader<'_>, json: &str) -> Option<Credentials> {
 }
 
 pub(super) fn collections(r: &mut Reader<'_>) -> Option<Collections> {
-    let names = [
-        "universe",
-        "active",
-        "prices_daily",
-        "prices_intraday",
-        "news",
-        "fundamentals",
-        "earnings",
-        "indicators",
-        "raw_logs",
-        "rejected",
-        "runs",
-        "breakers",
-        "statistics",
-    ]
-    .map(|name| r.path_segment(&format!("collection_{name}")));
-    let [
-        universe,
-        active,
-        prices_daily,
-        prices_intraday,
-        news,
-        fundamentals,
-        earnings,
-        indicators,
-        raw_logs,
-        rejected,
-        runs,
-        breakers,
-        statistics,
-    ] = names;
+    let mut name = |key: &str| r.path_segment(&format!("collection_{key}"));
+    let (universe, active) = (name("universe"), name("active"));
+    let records: Vec<_> = catalogue::collections().iter().map(|known| (known.key, name(known.key))).collect();
+    let (raw_logs, rejected, runs) = (name("raw_logs"), name("rejected"), name("runs"));
+    let (breakers, statistics) = (name("breakers"), name("statistics"));
     Some(Collections {
         universe: universe?,
         active: active?,
-        prices_daily: prices_daily?,
-        prices_intraday: prices_intraday?,
-        news: news?,
-        fundamentals: fundamentals?,
-        earnings: earnings?,
-        indicators: indicators?,
         raw_logs: raw_logs?,
         rejected: rejected?,
         runs: runs?,
         breakers: breakers?,
         statistics: statistics?,
+        records: records.into_iter().map(|(key, name)| Some((key, name?))).collect::<Option<_>>()?,
     })
 }
 

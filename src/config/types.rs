@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Secret;
+use crate::catalogue::{Collection, Dataset};
 use crate::google::assertion::ServiceAccountKey;
 use crate::resilience::backoff::Backoff;
 
@@ -88,17 +89,26 @@ pub struct RampConfig {
 pub struct Collections {
     pub universe: String,
     pub active: String,
-    pub prices_daily: String,
-    pub prices_intraday: String,
-    pub news: String,
-    pub fundamentals: String,
-    pub earnings: String,
-    pub indicators: String,
     pub raw_logs: String,
     pub rejected: String,
     pub runs: String,
     pub breakers: String,
     pub statistics: String,
+    /// Those of datasets, by the key of each in the catalogue.
+    pub(super) records: BTreeMap<&'static str, String>,
+}
+
+impl Collections {
+    /// The collection of a dataset's records.
+    pub fn of(&self, dataset: &Dataset) -> &str {
+        let Collection { key, default, .. } = dataset.collection;
+        self.records.get(key).map_or(default, String::as_str)
+    }
+
+    /// Whether a collection holds records of a dataset.
+    pub fn has_records(&self, collection: &str) -> bool {
+        self.records.values().any(|name| name == collection)
+    }
 }
 
 /// One provider's service.

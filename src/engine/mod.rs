@@ -14,7 +14,7 @@ use futures::future::{Either, select};
 use crate::base::context;
 use crate::base::ports::{Instant, TransportError, millis};
 use crate::base::world::World;
-use crate::catalogue::{self, Job, Scope};
+use crate::catalogue::{self, Job, PerProvider, Scope};
 use crate::config::{CallConfig, Collections, ProviderConfig, RunConfig};
 use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
@@ -47,12 +47,12 @@ pub struct Settings {
     pub call: CallConfig,
     pub run: RunConfig,
     pub collections: Collections,
-    pub providers: [ProviderConfig; 4],
+    pub providers: PerProvider<ProviderConfig>,
 }
 
 impl Settings {
     pub fn provider(&self, provider: catalogue::Provider) -> &ProviderConfig {
-        provider.pick(self.providers.each_ref())
+        self.providers.get(provider)
     }
 }
 

@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::entries::{self, Entry, RECORDS_MAX};
 use super::envelope::{Envelope, shorten};
-use crate::catalogue::dataset::{Dataset, Shape};
-use crate::catalogue::{Provider, Ticker, Trouble};
+use crate::catalogue::dataset::Shape;
+use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
 use crate::firestore::Write;
 use crate::intake::collisions;
 use crate::intake::record::{self, Context, Part, words};
@@ -52,7 +52,7 @@ struct Tally {
 /// Reads all entries of an answer; the error says that there are too many records to take in at once.
 pub fn harvest(
     envelope: &Envelope<'_>,
-    dataset: Dataset,
+    dataset: &'static Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
 ) -> Result<Harvest, String> {
@@ -60,9 +60,8 @@ pub fn harvest(
     let mut tallies = BTreeMap::<Ticker, Tally>::new();
     let mut records = 0_usize;
     for raw in envelope.data.iter().flatten() {
-        let entry = entries::read(raw, dataset.schema().shape);
-        records =
-            records.saturating_add(entry.as_ref().map_or(1, |entry| count(entry, dataset.schema().shape)));
+        let entry = entries::read(raw, dataset.shape);
+        records = records.saturating_add(entry.as_ref().map_or(1, |entry| count(entry, dataset.shape)));
         if records > RECORDS_MAX {
             return Err(format!("response has too many records: limit {RECORDS_MAX}"));
         }
@@ -85,14 +84,14 @@ impl Harvest {
     }
 
     /// Names a part that failed, and keeps what the provider said of it.
-    fn reject_part(&mut self, dataset: Dataset, ticker: &Ticker, part: Part) {
+    fn reject_part(&mut self, dataset: &'static Dataset, ticker: &Ticker, part: Part) {
         self.remarks.push(shorten(&format!("{ticker}: {part}")));
         self.rejected.push(part.into_rejected(dataset, ticker));
     }
 
     /// Sees to it that what is counted is what will be stored: each record and each rejected one has its own
     /// document.
-    fn settle(&mut self, dataset: Dataset) {
+    fn settle(&mut self, dataset: &'static Dataset) {
         let settled = collisions::settle(dataset, std::mem::take(&mut self.records));
         self.records = settled.records;
         self.rejected.extend(settled.rejected);
@@ -121,14 +120,14 @@ fn count(entry: &Entry<'_>, shape: Shape) -> usize {
 
 fn take_entry(
     Entry { json: mut entry, odd }: Entry<'_>,
-    dataset: Dataset,
+    dataset: &'static Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
     harvest: &mut Harvest,
     tallies: &mut BTreeMap<Ticker, Tally>,
 ) {
     let error = entry.get("error").filter(|error| !error.is_null()).map(words);
-    if dataset.schema().shape == Shape::Bare {
+    if dataset.shape == Shape::Bare {
         match error {
             Some(error) => harvest.remarks.push(shorten(&error)),
             None => absorb(record::extract(dataset, None, entry, context), harvest),

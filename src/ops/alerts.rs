@@ -147,8 +147,10 @@ fn overdue(facts: &JobFacts) -> Option<Alert> {
         }
         (_, Some(run)) if run.created_at.is_some_and(|created| created >= due) => {
             let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());
-            let message =
-                format!("{} has not succeeded since it was due; run {}: {reason}", facts.job.name, run.run_id);
+            let message = format!(
+                "{} has not succeeded since it was due; run {}: {reason}",
+                facts.job.name, run.run_id
+            );
             (Severity::Critical, message)
         }
         _ => (

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::alerts::{self, Rules};
 use super::exposition::{Exposition, Kind, Labels, seconds};
 use super::facts::Facts;
-use crate::catalogue::{CATALOGUE, Job, Provider};
+use crate::catalogue::{self, Job};
 use crate::config::Collections;
 use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
@@ -18,7 +18,7 @@ use crate::run::{Counts, Status};
 /// The text of all metrics.
 pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
     let mut text = Exposition::default();
-    let jobs: Vec<_> = CATALOGUE.iter().zip(&facts.jobs).collect();
+    let jobs: Vec<_> = catalogue::jobs().zip(&facts.jobs).collect();
     runs(&mut text, &jobs);
     records(&mut text, &jobs, collections);
     calls(&mut text, &jobs);
@@ -91,8 +91,7 @@ fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {
     let mut family = |name, help: &str, counts: fn(&JobTotals) -> &BTreeMap<String, u64>| {
         text.metric(name, Kind::Counter, help);
         for (job, totals) in rows {
-            let own =
-                job.endpoints.iter().map(|endpoint| (endpoint.dataset.schema().collection)(collections));
+            let own = job.endpoints.iter().map(|endpoint| collections.of(endpoint.dataset));
             for (collection, count) in from_zero(own, counts(totals)) {
                 text.count(&with(job, "collection", collection), count);
             }
@@ -145,10 +144,9 @@ fn counters(text: &mut Exposition, rows: &Rows<'_>) {
 }
 
 fn breakers(text: &mut Exposition, facts: &Facts) {
-    let rows: Vec<_> = Provider::ALL.iter().zip(&facts.breakers).collect();
     let help = "Position of the circuit breaker: 1 for the current one, 0 for the others.";
     text.metric("orchestrator_breaker_position", Kind::Gauge, help);
-    for (provider, breaker) in &rows {
+    for (provider, breaker) in facts.breakers.iter() {
         for position in Position::ALL {
             let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
             text.count(labels, u64::from(breaker.shared.position == position));
@@ -156,7 +154,7 @@ fn breakers(text: &mut Exposition, facts: &Facts) {
     }
     let help = "Transitions of the circuit breaker, by the new position.";
     text.metric("orchestrator_breaker_transitions_total", Kind::Counter, help);
-    for (provider, breaker) in &rows {
+    for (provider, breaker) in facts.breakers.iter() {
         for position in Position::ALL {
             let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
             text.count(labels, breaker.transitions.get(position.name()).copied().unwrap_or_default());
@@ -202,7 +200,7 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
         Kind::Gauge,
         "Ratio of failed attempts above which JobFailing fires.",
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         text.sample(&labels(job), super::exposition::float(config.failure_percent.of(job.name)) / 100.0);
     }
     let help = "Minimum number of attempts in 24 hours for JobFailing to fire.";
@@ -213,7 +211,7 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
         Kind::Gauge,
         "Duration of an attempt above which JobSlow fires.",
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         text.count(&labels(job), config.run_seconds.of(job.name));
     }
 }

@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::base::cached::Cached;
 use crate::base::instance::Instance;
 use crate::base::world::World;
-use crate::catalogue::Provider;
+use crate::catalogue::{PerProvider, Provider};
 use crate::config::{AlertConfig, CallConfig, Collections, ProviderConfig, RunConfig};
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
@@ -47,7 +47,7 @@ pub struct Settings {
     pub call: CallConfig,
     pub run: RunConfig,
     pub collections: Collections,
-    pub providers: [ProviderConfig; 4],
+    pub providers: PerProvider<ProviderConfig>,
     /// Shortest time between two probes of one provider, by all instances together.
     pub probe_interval: Duration,
     pub project: String,
@@ -57,7 +57,7 @@ pub struct Settings {
 
 impl Settings {
     fn provider(&self, provider: Provider) -> &ProviderConfig {
-        provider.pick(self.providers.each_ref())
+        self.providers.get(provider)
     }
 }
 

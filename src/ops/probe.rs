@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::Ops;
 use crate::base::ports::{OutboundRequest, millis};
 use crate::base::redact;
-use crate::catalogue::{CATALOGUE, Provider, Trouble};
+use crate::catalogue::{Provider, Trouble};
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
@@ -90,7 +90,7 @@ pub async fn probe(ops: &Ops, provider: Provider) -> Result<Probed, FirestoreErr
     let path = document(ops, provider);
     let stored = ops.firestore.get(&path).await?;
     let known = stored.as_ref().map(StoredProbe::from_document).unwrap_or_default();
-    let jobs = CATALOGUE.iter().filter(|job| job.provider == provider);
+    let jobs = provider.spec().jobs.iter();
     let lists = futures::future::try_join_all(jobs.map(|job| ops.ledger.recent(job.name, RUNS)));
     let runs: Vec<RunSummary> = lists.await?.into_iter().flatten().collect();
     let now = ops.world.clock.now();
@@ -191,8 +191,11 @@ async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>)
     let base_url = &ops.settings.provider(provider).base_url;
     let (mut headers, mut secret) = (HeaderMap::new(), None);
     if ops.settings.call.id_token {
-        let token =
-            ops.google.identity_token(base_url).await.map_err(|error| format!("cannot get an ID token: {error}"))?;
+        let token = ops
+            .google
+            .identity_token(base_url)
+            .await
+            .map_err(|error| format!("cannot get an ID token: {error}"))?;
         headers.insert(AUTHORIZATION, token.header());
         secret = Some(token);
     }

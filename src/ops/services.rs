@@ -36,7 +36,7 @@ pub struct ServiceStatus {
 
 /// All of them.
 pub fn services(ops: &Ops, facts: Option<&Facts>) -> Vec<ServiceStatus> {
-    Provider::ALL.into_iter().map(|provider| service(ops, facts, provider)).collect()
+    Provider::all().into_iter().map(|provider| service(ops, facts, provider)).collect()
 }
 
 fn service(ops: &Ops, facts: Option<&Facts>, provider: Provider) -> ServiceStatus {

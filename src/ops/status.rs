@@ -19,7 +19,7 @@ use crate::base::cached::Lifetime;
 use crate::base::ports::{TransportError, millis};
 use crate::calendar::schedule::Schedule;
 use crate::catalogue::job::SCHEDULE_TIME_ZONE;
-use crate::catalogue::{CATALOGUE, Job};
+use crate::catalogue::{self, Job};
 use crate::firestore::FirestoreError;
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
@@ -163,7 +163,7 @@ impl StatusReport {
 /// The latest runs of every job, in the catalogue's order.
 async fn recent_runs(ops: &Ops) -> Result<Vec<Vec<RunSummary>>, FirestoreError> {
     let lists =
-        futures::future::try_join_all(CATALOGUE.iter().map(|job| ops.ledger.recent(job.name, RECENT_RUNS)));
+        futures::future::try_join_all(catalogue::jobs().map(|job| ops.ledger.recent(job.name, RECENT_RUNS)));
     match select(std::pin::pin!(lists), ops.world.clock.sleep(RECENT_TIMEOUT)).await {
         Either::Left((lists, _)) => lists,
         Either::Right(_) => Err(TransportError::Timeout(RECENT_TIMEOUT).into()),
@@ -192,10 +192,11 @@ fn jobs(
     let facts = |((job, totals), recent_runs): ((&'static Job, JobTotals), _)| {
         let JobTotals { statistics, covered_until, .. } = totals;
         // Without Firestore nobody knows whether a run has succeeded.
-        let overdue_since = reachable.then(|| alerts::overdue_since(job, covered_until, rules, now)).flatten();
+        let overdue_since =
+            reachable.then(|| alerts::overdue_since(job, covered_until, rules, now)).flatten();
         JobFacts { job, statistics, overdue_since, recent_runs }
     };
-    CATALOGUE.iter().zip(rows).zip(recent).map(facts).collect()
+    catalogue::jobs().zip(rows).zip(recent).map(facts).collect()
 }
 
 impl JobStatus {

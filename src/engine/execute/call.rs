@@ -12,8 +12,7 @@ use super::queue::{Batch, Origin};
 use crate::base::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError, millis};
 use crate::base::redact;
 use crate::base::world::World;
-use crate::catalogue::dataset::Dataset;
-use crate::catalogue::{Job, Provider, Scope, Ticker, Trouble};
+use crate::catalogue::{Dataset, Job, Provider, Scope, Ticker, Trouble};
 use crate::engine::Engine;
 use crate::firestore::Write;
 use crate::google::{Token, TokenError};
@@ -231,14 +230,14 @@ impl Called {
         }
     }
 
-    fn dataset(&self, run: &RunContext) -> Option<Dataset> {
+    fn dataset(&self, run: &RunContext) -> Option<&'static Dataset> {
         let endpoint = run.job.endpoints.iter().find(|endpoint| endpoint.path == self.batch.endpoint);
         endpoint.map(|endpoint| endpoint.dataset)
     }
 
     /// The collection that the call's records are meant for.
     pub(super) fn collection<'a>(&self, engine: &'a Engine, run: &RunContext) -> &'a str {
-        self.dataset(run).map_or("", |dataset| (dataset.schema().collection)(&engine.settings.collections))
+        self.dataset(run).map_or("", |dataset| engine.settings.collections.of(dataset))
     }
 
     /// The documents of the call's raw log.
@@ -262,7 +261,7 @@ impl Called {
             scope: run.scope,
             url: &format!("{}{}", engine.settings.provider(run.provider()).base_url, self.batch.endpoint),
             endpoint: self.batch.endpoint,
-            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.schema().api_name),
+            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.api_name),
             run_time: &run.run_time,
             asked: &self.batch.tickers,
             succeeded,

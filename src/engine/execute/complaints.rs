@@ -116,7 +116,7 @@ mod tests {
     fn check(words: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
         let origin = if is_last_word { Origin::OnceMore } else { Origin::Planned };
         let batch = Batch { origin, ..batch(asked) };
-        let sorted = Complaints::sort(Provider::Tiingo, complaints(words), &batch);
+        let sorted = Complaints::sort(Provider::parse("tiingo").unwrap(), complaints(words), &batch);
         [
             sorted.failed.len(),
             sorted.limited.tickers.len(),
@@ -135,7 +135,8 @@ mod tests {
     #[test]
     fn the_longest_window_counts() {
         let words = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
-        let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&words), &batch(2));
+        let sorted =
+            Complaints::sort(Provider::parse("alphavantage").unwrap(), complaints(&words), &batch(2));
         assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, words[0]));
     }
 }

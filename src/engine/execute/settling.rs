@@ -2,7 +2,6 @@
 
 use super::Execution;
 use super::storing::Group;
-use crate::config::Collections;
 use crate::firestore::EncodedWrite;
 use crate::firestore::bulk::Settled;
 use crate::intake::rejected;
@@ -27,7 +26,7 @@ impl Execution<'_> {
             self.state.counts.writes += count;
             if collection == collections.raw_logs {
                 self.state.counts.raw_logs += count;
-            } else if is_record(collections, &collection) {
+            } else if collections.has_records(&collection) {
                 group.written.push((collection, count));
             }
         }
@@ -36,7 +35,7 @@ impl Execution<'_> {
         let (records, others): (Vec<_>, Vec<_>) = settled
             .refused
             .into_iter()
-            .partition(|(write, _)| is_record(collections, write.document.collection()));
+            .partition(|(write, _)| collections.has_records(write.document.collection()));
         if let Some((write, words)) = others.into_iter().next() {
             reason = Some(format!("firestore rejected {}: {words}", write.document));
         }
@@ -105,18 +104,4 @@ impl Execution<'_> {
         };
         self.state.failed.extend(group.failed.into_iter().map(failure));
     }
-}
-
-/// Whether a collection holds records of a dataset.
-fn is_record(collections: &Collections, collection: &str) -> bool {
-    [
-        &collections.prices_daily,
-        &collections.prices_intraday,
-        &collections.news,
-        &collections.fundamentals,
-        &collections.earnings,
-        &collections.indicators,
-    ]
-    .iter()
-    .any(|name| *name == collection)
 }

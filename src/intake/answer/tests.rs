@@ -1,12 +1,13 @@
 use serde_json::json;
 
 use super::*;
+use crate::catalogue::find_dataset;
 
-fn read(dataset: Dataset, asked: &[&str], body: &Json) -> Harvest {
+fn read(dataset: &str, asked: &[&str], body: &Json) -> Harvest {
     read_text(dataset, asked, body.to_string().as_bytes())
 }
 
-fn read_text(dataset: Dataset, asked: &[&str], body: &[u8]) -> Harvest {
+fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Harvest {
     let config = crate::config::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
@@ -15,6 +16,7 @@ fn read_text(dataset: Dataset, asked: &[&str], body: &[u8]) -> Harvest {
         now: chrono::DateTime::UNIX_EPOCH,
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
+    let dataset = find_dataset(dataset).unwrap();
     harvest(&Envelope::parse(body).unwrap(), dataset, &asked, &context).unwrap()
 }
 
@@ -39,7 +41,7 @@ fn every_ticker_asked_for_is_accounted_for() {
         null,
         quote("Z"),
     ]});
-    let harvest = read(Dataset::Quotes, &["A", "B", "C", "D", "E"], &body);
+    let harvest = read("quotes", &["A", "B", "C", "D", "E"], &body);
     assert_eq!(succeeded(&harvest), ["A"]);
     let expect = [
         ("B", "Invalid symbol"),
@@ -56,7 +58,7 @@ fn every_ticker_asked_for_is_accounted_for() {
 #[test]
 fn a_ticker_without_news_has_succeeded() {
     let body = json!({"status": "ok", "data": [{"ticker": "A", "data": [], "count": 0}]});
-    assert_eq!(succeeded(&read(Dataset::FinnhubNews, &["A"], &body)), ["A"]);
+    assert_eq!(succeeded(&read("finnhub_news", &["A"], &body)), ["A"]);
 }
 
 #[test]
@@ -66,7 +68,7 @@ fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
         {"ticker": "A", "data": [good, {"summary": "no id"}]},
         {"ticker": "B", "data": [{"summary": "no id"}]},
     ]});
-    let harvest = read(Dataset::FinnhubNews, &["A", "B"], &body);
+    let harvest = read("finnhub_news", &["A", "B"], &body);
     assert_eq!(succeeded(&harvest), ["A"]);
     let reason = "all 1 records were rejected: article_id is missing, and so are url, headline, datetime";
     assert_eq!(failed(&harvest), [("B", reason)]);
@@ -81,7 +83,7 @@ fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
         {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}, "MACD": {"data": premium}}},
         {"ticker": "B", "data": {"RSI": {"error": "limit reached"}, "SMA": {"error": "limit reached"}}},
     ]});
-    let harvest = read(Dataset::TechnicalIndicators, &["A", "B"], &body);
+    let harvest = read("technical_indicators", &["A", "B"], &body);
     assert_eq!(succeeded(&harvest), ["A"]);
     assert_eq!(failed(&harvest), [("B", "RSI: limit reached; SMA: limit reached")]);
     assert_eq!(harvest.records.len(), 1);
@@ -96,12 +98,12 @@ fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
 fn words_in_the_place_of_data_are_the_tickers_error() {
     let words = "We have a limit of 25 requests per day.";
     for (dataset, key, data) in [
-        (Dataset::TechnicalIndicators, "Information: ", json!({"Information": words})),
-        (Dataset::TechnicalIndicators, "", json!(words)),
-        (Dataset::DailyPrices, "Note: ", json!({"Note": words})),
-        (Dataset::Quotes, "detail: ", json!({"detail": words})),
-        (Dataset::Fundamentals, "", json!({"error": words})),
-        (Dataset::FinnhubNews, "", json!(words)),
+        ("technical_indicators", "Information: ", json!({"Information": words})),
+        ("technical_indicators", "", json!(words)),
+        ("daily_prices", "Note: ", json!({"Note": words})),
+        ("quotes", "detail: ", json!({"detail": words})),
+        ("fundamentals", "", json!({"error": words})),
+        ("finnhub_news", "", json!(words)),
     ] {
         let body = json!({"status": "ok", "data": [{"ticker": "A", "data": data}]});
         let harvest = read(dataset, &["A"], &body);
@@ -112,7 +114,7 @@ fn words_in_the_place_of_data_are_the_tickers_error() {
     let body = json!({"status": "ok", "data": [
         {"ticker": "A", "data": {"current_price": 1, "timestamp": 1_700_000_000, "message": "delayed"}},
     ]});
-    assert_eq!(succeeded(&read(Dataset::Quotes, &["A"], &body)), ["A"]);
+    assert_eq!(succeeded(&read("quotes", &["A"], &body)), ["A"]);
 }
 
 #[test]
@@ -125,7 +127,7 @@ fn an_odd_record_is_kept_raw_under_its_ticker_beside_the_others() {
             {{"ticker":"B","data":[{odd}]}},
             {{"ticker":"C","data":[{{"article_id":"f_3"}}]}}]}}"#
     );
-    let harvest = read_text(Dataset::FinnhubNews, &["A", "B", "C"], body.as_bytes());
+    let harvest = read_text("finnhub_news", &["A", "B", "C"], body.as_bytes());
     assert_eq!(succeeded(&harvest), ["A", "C"]);
     let reason = "cannot be read: it is nested more than 127 levels deep";
     assert_eq!(failed(&harvest), [("B", format!("all 1 records were rejected: {reason}").as_str())]);
@@ -144,7 +146,7 @@ fn text_that_is_no_text_costs_its_record_and_the_answer_is_read() {
         {\"ticker\":\"A\",\"data\":{\"current_price\":1,\"timestamp\":1700000000}},
         {\"ticker\":\"B\",\"data\":{\"current_price\":1,\"timestamp\":1700000000,\"x\":\"\xff\"}},
         {\"ticker\":\"\xff\",\"data\":{}}]}";
-    let harvest = read_text(Dataset::Quotes, &["A", "B"], body);
+    let harvest = read_text("quotes", &["A", "B"], body);
     assert_eq!(succeeded(&harvest), ["A"]);
     assert_eq!(
         failed(&harvest)[0].1,
@@ -159,7 +161,7 @@ fn what_is_counted_is_what_is_stored() {
     let body = json!({"status": "ok", "data": [
         {"ticker": "A", "data": [article("u1"), article("u2"), article("u3"), article("u1"), null, null]},
     ]});
-    let harvest = read(Dataset::FinnhubNews, &["A"], &body);
+    let harvest = read("finnhub_news", &["A"], &body);
     assert_eq!((harvest.records.len(), harvest.rejected.len()), (3, 1));
     assert!(
         harvest.remarks[0].starts_with("duplicate records, each stored once: 1, for example news_articles/")
@@ -173,7 +175,7 @@ fn market_news_needs_no_ticker() {
         {"ticker": null, "article_id": "polygon_market_1", "title": "T"},
         {"ticker": null, "error": "page 2 failed"},
     ]});
-    let harvest = read(Dataset::MarketNews, &[], &body);
+    let harvest = read("market_news", &[], &body);
     assert_eq!(
         (harvest.records.len(), harvest.remarks.as_slice()),
         (1, ["page 2 failed".to_owned()].as_slice())
@@ -205,7 +207,7 @@ fn a_remark_names_a_ticker_only_as_a_word() {
 #[test]
 fn symbols_that_differ_in_case_are_two() {
     let body = json!({"status": "ok", "data": [quote("BACpL"), {"ticker": "BACPL", "error": "unknown", "data": null}]});
-    let harvest = read(Dataset::Quotes, &["BACPL", "BACpL", "IC MARKETS:1"], &body);
+    let harvest = read("quotes", &["BACPL", "BACpL", "IC MARKETS:1"], &body);
     assert_eq!(succeeded(&harvest), ["BACpL"]);
     let missing = ("IC MARKETS:1", "the provider's response has no entry for it");
     assert_eq!(failed(&harvest), [("BACPL", "unknown"), missing]);
@@ -235,7 +237,7 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         // What stands for itself is refused by the parser.
         let body = json!({"status": "ok", "data": entries}).to_string().replace("\"NaN\"", "NaN");
         let envelope = Envelope::parse(body.as_bytes()).unwrap();
-        let got = harvest(&envelope, Dataset::DailyPrices, &asked, &context).map(drop);
+        let got = harvest(&envelope, find_dataset("daily_prices").unwrap(), &asked, &context).map(drop);
         let expect =
             if fits { Ok(()) } else { Err("response has too many records: limit 100000".to_owned()) };
         assert_eq!(got, expect);
@@ -245,6 +247,6 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
 #[test]
 fn a_reason_of_a_megabyte_is_told_in_its_beginning() {
     let body = json!({"status": "ok", "data": [{"ticker": "A", "error": "x".repeat(1 << 20)}]});
-    let harvest = read(Dataset::Quotes, &["A"], &body);
+    let harvest = read("quotes", &["A"], &body);
     assert!(harvest.failed[0].1.chars().count() < 400);
 }

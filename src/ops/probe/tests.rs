@@ -57,18 +57,15 @@ fn no_probe_takes_a_request_from_a_run() {
 
 #[test]
 fn what_was_answered_comes_back_from_the_store() {
+    let provider = Provider::parse("alphavantage").unwrap();
     for (status_code, error) in
         [(Some(200), None), (Some(503), Some("503: down".to_owned())), (None, Some("no answer".into()))]
     {
         let result = ProbeResult { probed_at: time(NOW), latency_ms: 12_345, status_code, error };
-        let mut fields = to_fields(Provider::AlphaVantage, &result);
+        let mut fields = to_fields(provider, &result);
         fields.insert("asked_at".into(), Value::Timestamp(time("2026-11-28T11:59:48Z")));
-        let document = Document {
-            id: document_id(Provider::AlphaVantage),
-            fields,
-            update_time: time(NOW),
-            read_time: time(NOW),
-        };
+        let document =
+            Document { id: document_id(provider), fields, update_time: time(NOW), read_time: time(NOW) };
         let stored = StoredProbe::from_document(&document);
         assert_eq!(stored, StoredProbe { result: Some(result), ..asked("2026-11-28T11:59:48Z") });
     }

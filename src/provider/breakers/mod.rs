@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::base::ports::Instant;
 use crate::base::world::World;
-use crate::catalogue::Provider;
+use crate::catalogue::{PerProvider, Provider};
 use crate::firestore::{DocumentPath, Firestore, FirestoreError};
 use crate::resilience::breaker::{Admission, BreakerConfig, Shared};
 use crate::resilience::limits::Limit;
@@ -43,7 +43,7 @@ struct Inner {
     lease: Duration,
     /// How long a provider's minute is.
     minute: Duration,
-    cells: Mutex<[Cell; 4]>,
+    cells: Mutex<PerProvider<Cell>>,
 }
 
 /// What is known of one provider.
@@ -163,6 +163,6 @@ impl Breakers {
 
     fn with<T>(&self, provider: Provider, act: impl FnOnce(&mut Cell) -> T) -> T {
         let mut cells: MutexGuard<'_, _> = self.inner.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        act(provider.pick(cells.each_mut()))
+        act(cells.get_mut(provider))
     }
 }

@@ -15,7 +15,7 @@ use orchestrator::auth::claims::{self, Claims, Expected};
 use orchestrator::auth::keys::KeySet;
 use orchestrator::base::instance::Instance;
 use orchestrator::base::world::World;
-use orchestrator::catalogue::{CATALOGUE, Provider, Scope, Ticker};
+use orchestrator::catalogue::{Provider, Scope, Ticker, jobs};
 use orchestrator::config::{Config, Credentials};
 use orchestrator::engine::plan;
 use orchestrator::firestore::value::is_field_name;
@@ -68,7 +68,7 @@ pub const TARGETS: [(&str, Target); 9] = [
 pub fn request(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::silent());
-    let job = CATALOGUE.iter().find(|job| job.scope != Scope::None).expect("jobs with tickers");
+    let job = jobs().find(|job| job.scope != Scope::None).expect("jobs with tickers");
     for trigger in [parse_job(job, &headers, body, &world), parse_manual(&headers, body, &world)] {
         match trigger {
             Ok(trigger) => triggered(trigger),
@@ -100,7 +100,7 @@ pub fn provider(body: &[u8]) {
         return;
     }
     let asked = ["AAPL", "T001", "BRK/B"].map(|ticker| Ticker::parse(ticker).expect("a ticker"));
-    for job in CATALOGUE {
+    for job in jobs() {
         let context = Context {
             collections: &config.collections,
             source: job.provider.name(),
@@ -157,12 +157,12 @@ pub fn firestore(bytes: &[u8]) {
     let _ = wait(app.engine.ledger.list(&Filter { limit: 1, ..Filter::default() }));
     let _ = wait(app.engine.ledger.recent("tiingo-daily-prices", 1));
     let _ = (wait(app.engine.ledger.get("r")), wait(app.engine.ledger.resume("r", &|_, _| Vec::new())));
-    let _ = wait(app.engine.breakers.refresh(Provider::Tiingo));
-    let _ =
-        (app.engine.breakers.admit(Provider::Tiingo, "/fetch"), app.engine.breakers.state(Provider::Tiingo));
-    let _ = wait(app.engine.breakers.open(Provider::Tiingo, "/fetch", "r", "words"));
-    let _ = wait(app.engine.breakers.limit_hit(Provider::Tiingo, None, "words", false));
-    let _ = app.engine.breakers.farewell(Provider::Tiingo, "o", &[]);
+    let tiingo = Provider::parse("tiingo").expect("known");
+    let _ = wait(app.engine.breakers.refresh(tiingo));
+    let _ = (app.engine.breakers.admit(tiingo, "/fetch"), app.engine.breakers.state(tiingo));
+    let _ = wait(app.engine.breakers.open(tiingo, "/fetch", "r", "words"));
+    let _ = wait(app.engine.breakers.limit_hit(tiingo, None, "words", false));
+    let _ = app.engine.breakers.farewell(tiingo, "o", &[]);
     let write = Write::overwrite(paths[0].clone(), orchestrator::firestore::Fields::new());
     let _ = wait(app.engine.firestore.commit(std::slice::from_ref(&write)));
     match wait(app.engine.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use orchestrator::catalogue::CATALOGUE;
+use orchestrator::catalogue::jobs;
 use serde_json::{Value, json};
 use sim::firestore::Emulator;
 use sim::providers::{Fault, Pace};
@@ -62,7 +62,7 @@ impl Scene {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let scene = Self { stack, client };
         for _ in 0..rounds {
-            for job in CATALOGUE {
+            for job in jobs() {
                 scene.trigger(job.name, "succeeded").await?;
             }
         }

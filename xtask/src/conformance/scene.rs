@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use orchestrator::catalogue::CATALOGUE;
+use orchestrator::catalogue::jobs;
 use serde_json::json;
 use sim::firestore::Emulator;
 use sim::providers::{Fault, Pace};
@@ -61,7 +61,7 @@ impl Scene {
         providers.alphavantage().fault(Fault::garbage().times(1));
         let tickers = self.stack.watchlist.tickers(sim::watchlist::Scope::ActiveSymbols);
         providers.finnhub().fault(Fault::ticker_errors(tickers.into_iter().take(1)).times(2));
-        for job in CATALOGUE {
+        for job in jobs() {
             self.trigger(job.name).await?;
         }
         providers.polygon().fault(Fault::status(503));
