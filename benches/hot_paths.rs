@@ -13,7 +13,6 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use orchestrator::base::redact;
 use orchestrator::catalogue::{Job, Scope, Ticker, find, find_dataset};
-use orchestrator::config::Config;
 use orchestrator::engine::execute::queue::Queue;
 use orchestrator::engine::plan;
 use orchestrator::firestore::value::Fields;
@@ -21,6 +20,7 @@ use orchestrator::firestore::{Value, Write};
 use orchestrator::intake::answer::harvest;
 use orchestrator::intake::envelope::{Envelope, check_values};
 use orchestrator::intake::record::Context;
+use orchestrator::settings::Config;
 use sim::data::Spec;
 use sim::endpoint::Endpoint;
 

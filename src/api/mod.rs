@@ -30,7 +30,7 @@ use crate::api::request::{BODY_BYTES_MAX, parse_job, parse_manual};
 use crate::app::App;
 use crate::base::world::World;
 use crate::catalogue::{self, Job};
-use crate::config::ConfigErrors;
+use crate::settings::ConfigErrors;
 use boundary::Boundary;
 
 /// Longest wait for a request's body.

@@ -9,8 +9,8 @@ use http::{HeaderValue, StatusCode};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use subtle::ConstantTimeEq as _;
 
+use crate::auth::settings::{AuthConfig, InboundAuth};
 use crate::base::world::World;
-use crate::config::{AuthConfig, InboundAuth};
 use crate::google::rs256;
 use claims::{Claims, Denial, Expected, check};
 use credentials::{Presented, credentials, is_foreign_page};
@@ -127,5 +127,6 @@ pub const CHALLENGES: [HeaderValue; 2] = [
     HeaderValue::from_static("Basic realm=\"orchestrator: any user name, operator token as password\""),
 ];
 
+pub mod settings;
 #[cfg(test)]
 mod tests;

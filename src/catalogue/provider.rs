@@ -37,6 +37,7 @@ pub struct Provider(&'static ProviderSpec);
 /// How many there are.
 const COUNT: usize = PROVIDERS.len();
 
+#[expect(clippy::indexing_slicing, reason = "the compiler does it")]
 const ALL: [Provider; COUNT] = {
     let mut all = [Provider(PROVIDERS[0]); COUNT];
     let mut place = 1;

@@ -20,7 +20,7 @@ use super::write::{EncodedWrite, Write};
 use crate::base::ports::OutboundRequest;
 use crate::base::redact;
 use crate::base::world::World;
-use crate::config::FirestoreConfig;
+use crate::firestore::settings::FirestoreConfig;
 use crate::google::{Google, Token};
 use crate::resilience::backoff::Backoff;
 

@@ -14,8 +14,9 @@ use super::assertion::ServiceAccountKey;
 use super::{Token, TokenError, expiry};
 use crate::base::ports::OutboundRequest;
 use crate::base::world::World;
-use crate::config::{GoogleConfig, Secret};
+use crate::config::Secret;
 use crate::google::jwt::unverified_expiry;
+use crate::google::settings::GoogleConfig;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 64 << 10;

@@ -8,8 +8,8 @@ use super::health::Source;
 use super::services::ServiceStatus;
 use crate::calendar::schedule::Schedule;
 use crate::catalogue::Job;
-use crate::config::AlertConfig;
 use crate::ledger::summary::RunSummary;
+use crate::ops::settings::AlertConfig;
 use crate::resilience::breaker::Position;
 use crate::run::Status;
 

@@ -7,6 +7,7 @@ pub mod health;
 pub mod metrics;
 pub mod probe;
 pub mod services;
+pub mod settings;
 pub mod status;
 
 use std::convert::Infallible;
@@ -17,12 +18,15 @@ use crate::base::cached::Cached;
 use crate::base::instance::Instance;
 use crate::base::world::World;
 use crate::catalogue::{PerProvider, Provider};
-use crate::config::{AlertConfig, CallConfig, Collections, ProviderConfig, RunConfig};
+use crate::config::Collections;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
 use crate::ledger::Ledger;
+use crate::ledger::settings::RunConfig;
+use crate::ops::settings::AlertConfig;
 use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
+use crate::provider::settings::{CallConfig, ProviderConfig};
 use facts::Facts;
 use status::StatusReport;
 

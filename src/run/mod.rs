@@ -192,7 +192,8 @@ impl RunState {
             return 0;
         }
         let failed = self.failed.iter().filter_map(|failure| failure.ticker.as_ref());
-        let open = BTreeSet::from_iter(self.pending.iter().flat_map(|work| &work.tickers).chain(failed));
+        let pending = self.pending.iter().flat_map(|work| &work.tickers);
+        let open: BTreeSet<_> = pending.chain(failed).collect();
         if self.account.is_none_or(|account| account.done_unnamed > 0) {
             // A version before this one has worked on it and kept no outcomes.
             return self.tickers_requested.saturating_sub(open.len());

@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::base::instance::Instance;
 use crate::base::log::{JsonLog, Origin};
 use crate::config::keys::keys;
-use crate::config::{Config, ConfigErrors};
+use crate::settings::{Config, ConfigErrors};
 
 /// The routes, made at the instance's first request and shared by all that follow.
 static ROUTER: OnceLock<Router> = OnceLock::new();

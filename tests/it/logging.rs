@@ -20,7 +20,7 @@ use orchestrator::base::instance::Instance;
 use orchestrator::base::log::{JsonLog, Origin};
 use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 use orchestrator::base::world::World;
-use orchestrator::config::Config;
+use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
 use sim::data::{Spec, entries, moment};
 use sim::endpoint::Endpoint;

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orchestrator::config::Config;
+use orchestrator::settings::Config;
 
 /// Notes its arguments, one a line, and finds nothing.
 const NOTES: &str = r#"#!/bin/sh

@@ -8,7 +8,7 @@ fn read(dataset: &str, asked: &[&str], body: &Json) -> Harvest {
 }
 
 fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Harvest {
-    let config = crate::config::tests::parse(&[]).unwrap();
+    let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "s",
@@ -215,7 +215,7 @@ fn symbols_that_differ_in_case_are_two() {
 
 #[test]
 fn an_answer_of_too_many_records_is_not_taken_in() {
-    let config = crate::config::tests::parse(&[]).unwrap();
+    let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "s",

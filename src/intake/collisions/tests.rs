@@ -7,7 +7,7 @@ use crate::intake::record::{Context, extract};
 
 /// What a list of records of one ticker becomes: documents with a field, rejected records' reasons, repetitions.
 fn settled(dataset: &str, records: Json, field: &str) -> (Vec<(String, Json)>, Vec<String>, usize) {
-    let config = crate::config::tests::parse(&[]).unwrap();
+    let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "s",

@@ -6,7 +6,7 @@ use crate::firestore::{Fields, Value};
 
 /// The record built from an entry's data, as the fields it is stored with, or the reasons against it.
 fn build_one(dataset: &str, ticker: Option<&str>, data: Json) -> Result<(String, Fields), Vec<String>> {
-    let config = crate::config::tests::parse(&[]).unwrap();
+    let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "tiingo",

@@ -28,6 +28,9 @@ pub use stored::StoredBreaker;
 pub const FRESH: Duration = Duration::from_secs(5);
 /// The same while a run waits for others to let it call.
 const FRESH_WAITING: Duration = Duration::from_millis(250);
+/// While it waits, a copy is trusted for this part of the time in which nothing has changed: who waits for minutes need
+/// not look every moment.
+const QUIET_PARTS: u32 = 8;
 
 /// All breakers; cheap to clone.
 #[derive(Clone)]
@@ -53,6 +56,8 @@ struct Cell {
     /// When the stored state last changed; none while there is no document.
     update_time: Option<DateTime<Utc>>,
     read_at: Option<Instant>,
+    /// When a reading last found it changed.
+    changed_at: Option<Instant>,
     /// Firestore's time at which the copy was true.
     as_of: DateTime<Utc>,
     /// How far Firestore's clock is ahead of this instance's.
@@ -123,8 +128,11 @@ impl Breakers {
 
     /// Whether the copy is too old to call by; sooner while `waiting` for others.
     pub fn is_stale(&self, provider: Provider, now: Instant, waiting: bool) -> bool {
-        let fresh = if waiting { FRESH_WAITING } else { FRESH };
-        self.with(provider, |cell| cell.read_at.is_none_or(|read_at| now.since(read_at) >= fresh))
+        self.with(provider, |cell| {
+            let quiet = cell.changed_at.map_or(Duration::ZERO, |changed_at| now.since(changed_at));
+            let fresh = if waiting { (quiet / QUIET_PARTS).clamp(FRESH_WAITING, FRESH) } else { FRESH };
+            cell.read_at.is_none_or(|read_at| now.since(read_at) >= fresh)
+        })
     }
 
     /// Reads the shared state again, unless the copy is fresh.
@@ -141,7 +149,11 @@ impl Breakers {
         let (read_at, now) = (self.inner.world.clock.instant(), self.inner.world.clock.now());
         self.with(provider, |cell| match read {
             Ok(document) => {
-                cell.update_time = document.as_ref().map(|document| document.update_time);
+                let update_time = document.as_ref().map(|document| document.update_time);
+                if cell.changed_at.is_none() || update_time != cell.update_time {
+                    cell.changed_at = Some(read_at);
+                }
+                cell.update_time = update_time;
                 cell.state = document.as_ref().map(State::from_document).unwrap_or_default();
                 cell.ahead = document.as_ref().map_or(cell.ahead, |document| document.read_time - now);
                 cell.as_of = document.map_or(cell.as_of, |document| document.read_time);

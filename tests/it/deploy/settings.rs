@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use orchestrator::auth::settings::InboundAuth;
 use orchestrator::catalogue::Provider;
 use orchestrator::config::keys::keys;
-use orchestrator::config::{Config, InboundAuth};
+use orchestrator::settings::Config;
 
 /// Settings by variable.
 pub type Settings = BTreeMap<String, String>;

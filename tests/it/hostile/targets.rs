@@ -16,7 +16,6 @@ use orchestrator::auth::keys::KeySet;
 use orchestrator::base::instance::Instance;
 use orchestrator::base::world::World;
 use orchestrator::catalogue::{Provider, Scope, Ticker, jobs};
-use orchestrator::config::{Config, Credentials};
 use orchestrator::engine::plan;
 use orchestrator::firestore::value::is_field_name;
 use orchestrator::firestore::write::field_path;
@@ -24,6 +23,7 @@ use orchestrator::firestore::{DocumentPath, Write, path};
 use orchestrator::google::Google;
 use orchestrator::google::assertion::ServiceAccountKey;
 use orchestrator::google::jwt::unverified_expiry;
+use orchestrator::google::settings::Credentials;
 use orchestrator::intake::answer::harvest;
 use orchestrator::intake::envelope::{Envelope, check_values, failure_words};
 use orchestrator::intake::record::Context;
@@ -35,6 +35,7 @@ use orchestrator::provider::breakers::StoredBreaker;
 use orchestrator::resilience::retry_after;
 use orchestrator::run::Trigger;
 use orchestrator::run::report::RunReport;
+use orchestrator::settings::Config;
 use serde_json::Value as Json;
 
 use super::deaf::{self, Deaf, message, now, wait};
@@ -180,7 +181,7 @@ pub fn tokens(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::saying(body));
     let mut config = deaf::config();
-    config.auth.inbound = orchestrator::config::InboundAuth::Oidc;
+    config.auth.inbound = orchestrator::auth::settings::InboundAuth::Oidc;
     let auth = orchestrator::auth::Authenticator::new(world.clone(), config.auth.clone());
     let mut parts: Parts = http::Request::new(()).into_parts().0;
     parts.headers = headers;
@@ -258,7 +259,7 @@ pub fn settings(bytes: &[u8]) {
     }
     let world = deaf::world(Deaf::silent());
     drop(orchestrator::api::misconfigured(
-        orchestrator::config::ConfigErrors(vec![text.into_owned()]),
+        orchestrator::settings::ConfigErrors(vec![text.into_owned()]),
         world,
     ));
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use orchestrator::catalogue::{Job, Provider, Scope, Ticker, jobs};
-use orchestrator::config::Config;
 use orchestrator::run::trigger::tick_id;
+use orchestrator::settings::Config;
 
 use super::provider::Fetch;
 use super::storm::Storm;
