@@ -6,6 +6,7 @@ pub mod call_log;
 pub mod collisions;
 mod entries;
 pub mod envelope;
+pub mod kind;
 mod pieces;
 pub mod raw_log;
 pub mod record;

@@ -29,6 +29,7 @@ use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
 use crate::firestore::bulk::{BulkWriter, Settled};
 use crate::google::Token;
+use crate::intake::kind::Kind;
 use crate::ledger::{Fence, Owned, SaveError};
 use crate::provider::breakers::Trend;
 use crate::resilience::deadline::Deadline;
@@ -69,7 +70,7 @@ struct Execution<'a> {
     /// What is being called, to know what is left when calls are cut.
     calling: Vec<InFlight>,
     lanes: Vec<Lane>,
-    writer: BulkWriter,
+    writer: BulkWriter<Kind>,
     storing: Storing,
     seen: Seen,
     /// Work that this attempt will not try again.
@@ -113,7 +114,7 @@ struct Saving {
 
 enum Event {
     Called(Called),
-    Settled(Settled),
+    Settled(Settled<Kind>),
     Saved(Instant, Result<Fence, SaveError>),
     Stepped(Stepped),
     Time,

@@ -13,6 +13,7 @@ use crate::base::ports::Instant;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
 use crate::intake::answer::{Harvest, Partly};
+use crate::intake::kind::Kind;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
 use crate::ledger::{Fence, SaveError};
 use crate::resilience::class::Class;
@@ -31,12 +32,12 @@ impl Execution<'_> {
         let raw_log = called.raw_log(self.engine, &self.run, &read);
         match read {
             Ok(harvest) if called.batch.is_control() => {
-                self.push_alone(&raw_log);
+                self.push_alone(raw_log);
                 self.on_control(&called, harvest);
             }
             Ok(harvest) => self.on_harvest(&called, harvest, raw_log),
             Err(fault) => {
-                self.push_alone(&raw_log);
+                self.push_alone(raw_log);
                 self.on_fault(called, fault);
             }
         }
@@ -87,7 +88,7 @@ impl Execution<'_> {
     }
 
     /// Takes an answer in: what is settled is stored, the rest is asked again.
-    fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<Write>) {
+    fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<(Kind, Write)>) {
         let batch = &called.batch;
         let provider = self.run.provider();
         let failed = std::mem::take(&mut harvest.failed);
@@ -126,7 +127,7 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
         self.on_nothing(called, complaints.nothing);
-        self.store(called, harvest, complaints.failed, work, raw_log, asks_again);
+        self.store(harvest, complaints.failed, work, raw_log, asks_again);
     }
 
     /// Queues tickers again about which an answer said nothing; where that `counts` as a try, not for ever.
@@ -214,11 +215,10 @@ impl Execution<'_> {
     /// Sends an answer's documents on their way.
     fn store(
         &mut self,
-        called: &Called,
         harvest: Harvest,
         failed: Vec<(Ticker, String)>,
         work: Option<crate::run::Work>,
-        raw_log: Vec<Write>,
+        raw_log: Vec<(Kind, Write)>,
         asks_again: bool,
     ) {
         for remark in harvest.remarks {
@@ -226,22 +226,21 @@ impl Execution<'_> {
         }
         let mut writes = raw_log;
         let origin = self.origin();
-        let kept: Vec<Write> =
+        let kept: Vec<_> =
             harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
         let repeated = self.seen.repeated(&harvest.records);
-        let kept_before: u64 = self.seen.repeated(&kept).values().sum();
+        let kept_before: u64 = self.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
-        let rejected =
-            (rejected > 0).then(|| (called.collection(self.engine, &self.run).to_owned(), rejected));
+        let rejected = (rejected > 0).then(|| (self.collection(harvest.dataset), rejected));
         if asks_again {
             self.seen.add(&harvest.records);
-            self.seen.add(&kept);
+            self.seen.add(kept.iter().map(|(_, write)| write));
         }
         writes.extend(kept);
-        writes.extend(harvest.records);
+        writes.extend(Kind::Record(harvest.dataset).of(harvest.records));
         let rejected = BTreeMap::from_iter(rejected);
         let group = self.storing.open(Group { work, failed, rejected, repeated, ..Group::default() });
-        self.push(group, &writes);
+        self.push(group, writes);
     }
 
     /// Where rejected records of this run come from.
@@ -255,14 +254,15 @@ impl Execution<'_> {
     }
 
     /// Stores the raw log of a call that settles nothing.
-    fn push_alone(&mut self, raw_log: &[Write]) {
+    fn push_alone(&mut self, raw_log: Vec<(Kind, Write)>) {
         let group = self.storing.open(Group::default());
         self.push(group, raw_log);
     }
 
-    pub(super) fn push(&mut self, group: u64, writes: &[Write]) {
+    pub(super) fn push(&mut self, group: u64, writes: Vec<(Kind, Write)>) {
         let database = self.engine.firestore.database();
-        self.writer.push(group, writes.iter().map(|write| write.encode(database)).collect());
+        let encoded = writes.into_iter().map(|(kind, write)| (kind, write.encode(database)));
+        self.writer.push(group, encoded.collect());
     }
 
     pub(super) fn on_saved(&mut self, started: Instant, saved: Result<Fence, SaveError>) {

@@ -2,15 +2,15 @@
 
 use super::Execution;
 use super::storing::Group;
-use crate::config::Collections;
-use crate::firestore::EncodedWrite;
-use crate::firestore::bulk::Settled;
+use crate::catalogue::dataset::Dataset;
+use crate::firestore::bulk::{Settled, Unwritten};
+use crate::intake::kind::Kind;
 use crate::intake::rejected;
 use crate::run::stop::Stop;
 use crate::run::{Failure, Work};
 
 impl Execution<'_> {
-    pub(super) fn on_settled(&mut self, settled: Settled) {
+    pub(super) fn on_settled(&mut self, settled: Settled<Kind>) {
         if let Some(stop) = self.note_settled(settled)
             && self.stop.is_none()
         {
@@ -19,27 +19,29 @@ impl Execution<'_> {
     }
 
     /// Takes the outcome of a group into the run's state; what could not be stored puts its work off.
-    pub(super) fn note_settled(&mut self, settled: Settled) -> Option<Stop> {
+    pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<Stop> {
         let mut group = self.storing.close(settled.group)?;
-        let collections = &self.engine.settings.collections;
         self.state.counts.write_retries += settled.retries;
-        for (collection, count) in settled.written {
+        for (kind, count) in settled.written {
             self.state.counts.writes += count;
-            if collection == collections.raw_logs {
-                self.state.counts.raw_logs += count;
-            } else if is_record(collections, &collection) {
-                group.written.push((collection, count));
+            match kind {
+                Kind::Record(dataset) => *group.written.entry(self.collection(dataset)).or_default() += count,
+                Kind::RawLog => self.state.counts.raw_logs += count,
+                // How many records are kept aside is known when they are: it counts records, not documents.
+                Kind::Rejected | Kind::Part => {}
             }
         }
-        let mut reason =
-            settled.failed.into_iter().next().map(|(write, reason)| format!("{}: {reason}", write.document));
-        let (records, others): (Vec<_>, Vec<_>) = settled
-            .refused
-            .into_iter()
-            .partition(|(write, _)| is_record(collections, write.document.collection()));
-        if let Some((write, words)) = others.into_iter().next() {
-            reason = Some(format!("firestore refuses {}: {words}", write.document));
+        let (mut refused_records, mut refused_other) = (Vec::new(), None);
+        for refused in settled.refused {
+            match refused.tag {
+                Kind::Record(dataset) => refused_records.push((dataset, refused)),
+                Kind::RawLog | Kind::Rejected | Kind::Part => {
+                    refused_other.get_or_insert(format!("firestore refuses {refused}"));
+                }
+            }
         }
+        let failed = settled.failed.first().map(ToString::to_string);
+        let mut reason = refused_other.or(failed);
         if settled.unknown > 0 {
             reason = Some("the request's time was used up before all was stored".to_owned());
         }
@@ -53,26 +55,31 @@ impl Execution<'_> {
             self.put_off.extend(group.work.map(|work| Work { reason: Some(reason.clone()), ..work }));
             return Some(Stop::Storage { reason });
         }
-        if records.is_empty() {
+        if refused_records.is_empty() {
             self.complete(group);
         } else {
-            self.reject(group, &records);
+            self.reject(group, &refused_records);
         }
         None
     }
 
     /// Stores what Firestore refused as rejected records; the group is settled when they are.
-    fn reject(&mut self, mut group: Group, refused: &[(EncodedWrite, String)]) {
-        for (write, _) in refused {
-            *group.rejected.entry(write.document.collection().to_owned()).or_default() += 1;
+    fn reject(&mut self, mut group: Group, refused: &[(Dataset, Unwritten<Kind>)]) {
+        for (dataset, _) in refused {
+            *group.rejected.entry(self.collection(*dataset)).or_default() += 1;
         }
         let origin = self.origin();
-        let writes: Vec<_> = refused
+        let writes = refused
             .iter()
-            .flat_map(|(write, reason)| rejected::writes_of_refused(write, reason, &origin))
+            .flat_map(|(_, refused)| rejected::writes_of_refused(&refused.write, &refused.reason, &origin))
             .collect();
         let group = self.storing.open(group);
-        self.push(group, &writes);
+        self.push(group, writes);
+    }
+
+    /// Where the records of a dataset go.
+    pub(super) fn collection(&self, dataset: Dataset) -> String {
+        (dataset.schema().collection)(&self.engine.settings.collections).to_owned()
     }
 
     fn complete(&mut self, group: Group) {
@@ -101,18 +108,4 @@ impl Execution<'_> {
         };
         self.state.failed.extend(group.failed.into_iter().map(failure));
     }
-}
-
-/// Whether a collection holds records of a dataset.
-fn is_record(collections: &Collections, collection: &str) -> bool {
-    [
-        &collections.prices_daily,
-        &collections.prices_intraday,
-        &collections.news,
-        &collections.fundamentals,
-        &collections.earnings,
-        &collections.indicators,
-    ]
-    .iter()
-    .any(|name| *name == collection)
 }

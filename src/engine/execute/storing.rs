@@ -15,7 +15,7 @@ pub(super) struct Group {
     /// Tickers of the work that failed for good.
     pub failed: Vec<(Ticker, String)>,
     /// Records stored so far, by collection.
-    pub written: Vec<(String, u64)>,
+    pub written: BTreeMap<String, u64>,
     /// Records kept aside, by the collection that they were meant for.
     pub rejected: BTreeMap<String, u64>,
     /// Of the records stored, those that an earlier answer has stored, by collection: they are no further documents.
@@ -29,14 +29,14 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    pub(super) fn add(&mut self, writes: &[Write]) {
-        self.documents.extend(writes.iter().map(|write| write.document.clone()));
+    pub(super) fn add<'a>(&mut self, writes: impl IntoIterator<Item = &'a Write>) {
+        self.documents.extend(writes.into_iter().map(|write| write.document.clone()));
     }
 
     /// How many of the writes are of documents that were stored before, by collection.
-    pub(super) fn repeated(&self, writes: &[Write]) -> BTreeMap<String, u64> {
+    pub(super) fn repeated<'a>(&self, writes: impl IntoIterator<Item = &'a Write>) -> BTreeMap<String, u64> {
         let mut repeated = BTreeMap::new();
-        for write in writes.iter().filter(|write| self.documents.contains(&write.document)) {
+        for write in writes.into_iter().filter(|write| self.documents.contains(&write.document)) {
             *repeated.entry(write.document.collection().to_owned()).or_default() += 1;
         }
         repeated

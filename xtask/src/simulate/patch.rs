@@ -68,7 +68,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "writes that failed too often count as settled",
         file: "src/firestore/bulk/landing.rs",
-        old: "self.settle(item, |outcome, item| outcome.failed.push((item.write, error.to_string())));",
+        old: "self.settle(item, |outcome, item| outcome.failed.push(item.unwritten(error.to_string())));",
         new: "self.settle(item, |_, _| {});",
     },
     Mutant {
@@ -86,7 +86,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "calls that fail have no raw log",
         file: "src/engine/execute/reaction.rs",
-        old: "self.push_alone(&raw_log);\n                self.on_fault(called, fault);",
+        old: "self.push_alone(raw_log);\n                self.on_fault(called, fault);",
         new: "self.on_fault(called, fault);",
     },
     Mutant {
