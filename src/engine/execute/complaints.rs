@@ -80,7 +80,7 @@ impl Execution<'_> {
     /// not come, a ticker that had data before is asked, and where there is none, a few in a row are a limit.
     pub(super) fn on_nothing(&mut self, called: &Called, nothing: Troubled) {
         let Troubled { tickers, reason, window } = nothing;
-        let (at, endpoint) = (self.call_number, called.batch.endpoint);
+        let (at, endpoint) = (self.calls.started(), called.batch.endpoint);
         let batches = tickers.into_iter().map(|ticker| called.batch.of(vec![ticker]));
         if self.stop.is_some() || self.is_held(endpoint) {
             return self.put_off.extend(batches.map(|batch| batch.into_work(Some(reason.clone()))));

@@ -1,9 +1,11 @@
 //! Which calls may start now.
 
+use super::call::Called;
+use super::calls::{Calls, Purpose};
 use super::failing::{NOTHING_IN_ROW, TRIES_MAX};
 use super::lane::{Held, Lane};
 use super::queue::{Batch, Origin};
-use super::{Execution, InFlight, call};
+use super::{Execution, call};
 use crate::base::ports::Instant;
 use crate::resilience::breaker::Admission;
 use crate::resilience::limits::IN_ROW_MAX;
@@ -98,11 +100,11 @@ impl Execution<'_> {
         if let Some(check) = self.next_check() {
             return Some(check);
         }
-        let (lanes, calling, breakers) = (&self.lanes, &self.calling, &self.engine.breakers);
+        let (lanes, calls, breakers) = (&self.lanes, &self.calls, &self.engine.breakers);
         let provider = self.run.provider();
         let is_free = |endpoint: &'static str| {
             let passes = breakers.admit(provider, endpoint) == Admission::Pass;
-            passes && lanes.iter().any(|lane| lane.endpoint == endpoint && is_free(lane, calling))
+            passes && lanes.iter().any(|lane| lane.endpoint == endpoint && is_free(lane, calls))
         };
         let batch = self.queue.next(now, is_free)?;
         let left = self.deadline.until_hard(now);
@@ -127,16 +129,15 @@ impl Execution<'_> {
         for at in 0..self.lanes.len() {
             let lane = self.lanes.get(at)?;
             let endpoint = lane.endpoint;
-            let is_checked = self.calling.iter().any(|flight| flight.endpoint == endpoint && flight.is_check);
             let passes = lane.is_probing
                 || self.engine.breakers.admit(self.run.provider(), endpoint) == Admission::Pass;
-            if lane.held.is_some() || is_checked || !passes {
+            if lane.held.is_some() || self.calls.is_checking(endpoint) || !passes {
                 continue;
             }
             if lane.is_checking() {
                 match self.check(at) {
                     Some(batch) => return Some(batch),
-                    None if self.calling.iter().any(|flight| flight.endpoint == endpoint) => {}
+                    None if self.calls.count(endpoint) > 0 => {}
                     None => self.give_up_checking(at),
                 }
             } else if self.wants_control(at) {
@@ -145,7 +146,7 @@ impl Execution<'_> {
                 }
             } else if !lane.accused.is_empty()
                 && self.queue.count(endpoint) == 0
-                && !self.calling.iter().any(|flight| flight.endpoint == endpoint)
+                && self.calls.count(endpoint) == 0
             {
                 match self.control(at).filter(|_| self.may_control(at)) {
                     Some(batch) => return Some(batch),
@@ -221,16 +222,14 @@ impl Execution<'_> {
         }
         batch.answered_before.get_or_insert(lane.map_or(0, |lane| lane.answered));
         batch.attempt += 1;
-        self.call_number += 1;
         self.state.counts.calls += 1;
-        self.calling.push(InFlight {
-            number: self.call_number,
+        let purpose = Purpose {
             endpoint: batch.endpoint,
-            started: self.engine.world.clock.instant(),
             work: (!batch.is_control()).then(|| batch.clone().into_work(None)),
             is_check,
-        });
-        self.calls.push(call::send(self.engine, &self.run, self.call_number, batch));
+        };
+        let now = self.engine.world.clock.instant();
+        self.calls.start(purpose, now, |number| call::send(self.engine, &self.run, number, batch));
     }
 
     /// Why no further call may start, whatever is free.
@@ -255,7 +254,6 @@ impl Execution<'_> {
 }
 
 /// Whether a batch of this endpoint may go out.
-fn is_free(lane: &Lane, calling: &[InFlight]) -> bool {
-    let in_flight = calling.iter().filter(|flight| flight.endpoint == lane.endpoint).count();
-    lane.held.is_none() && !lane.is_checking() && in_flight < lane.pace.calls()
+fn is_free(lane: &Lane, calls: &Calls<Called>) -> bool {
+    lane.held.is_none() && !lane.is_checking() && calls.count(lane.endpoint) < lane.pace.calls()
 }

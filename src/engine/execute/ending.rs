@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::calls::Purpose;
 use super::lane::Lane;
 use super::{Executed, Execution, call, failing};
 use crate::base::ports::millis;
@@ -17,17 +18,14 @@ impl Execution<'_> {
     /// Ends the attempt: what is not done is pending.
     pub(super) async fn finish(mut self) -> Executed {
         let cut = self.must_cut();
-        if let Some(saving) = self.saving.take()
-            && self.stop != Some(Stop::Lost)
-        {
+        if self.lease.is_saving() && self.stop != Some(Stop::Lost) {
             // The fence is only known again when the write on its way has landed.
-            let saved = saving.future.await;
-            self.on_saved(saving.started, saved);
+            let saved = self.lease.saved().await;
+            self.on_saved(saved);
         }
         if cut && self.stop.is_none() {
             self.stop = Some(Stop::Deadline);
         }
-        self.calls.clear();
         self.put_off_cut(cut);
         for settled in self.writer.abandon("the request's time was used up before it was stored") {
             self.note_settled(settled);
@@ -41,23 +39,24 @@ impl Execution<'_> {
             failures: lane.failures,
         };
         let trends = self.lanes.iter().map(trend).collect();
-        Executed { state: self.state, fence: self.fence, stop, trends }
+        Executed { state: self.state, fence: self.lease.into_fence(), stop, trends }
     }
 
     /// What was on its way for long and had no answer comes in smaller batches next time; and who is accused stays so.
     fn put_off_cut(&mut self, cut: bool) {
         let now = self.engine.world.clock.instant();
         let long = (self.engine.settings.run.deadline / 3).min(LONG_CALL);
-        for flight in std::mem::take(&mut self.calling) {
-            let took = now.since(flight.started);
+        for call in self.calls.cut() {
+            let took = now.since(call.started);
             let took_long = cut && took >= long;
-            let answers = self.lanes.iter().any(|lane| lane.endpoint == flight.endpoint && lane.answered > 0);
-            let Some(work) = flight.work else { continue };
+            let Purpose { endpoint, work, .. } = call.purpose;
+            let answers = self.lanes.iter().any(|lane| lane.endpoint == endpoint && lane.answered > 0);
+            let Some(work) = work else { continue };
             if took_long && answers && work.tickers.len() == 1 && work.tries >= failing::TRIES_MAX {
                 // Silent in attempt after attempt, in which others were answered.
                 let fault =
                     call::Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
-                self.fail(&work.tickers, flight.endpoint, &fault);
+                self.fail(&work.tickers, endpoint, &fault);
             } else {
                 self.put_off.push(Work { tries: work.tries + u32::from(took_long), ..work });
             }
@@ -84,7 +83,7 @@ impl Execution<'_> {
     /// All work that is not done.
     pub(super) fn pending(&self) -> Vec<Work> {
         let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
-        let calling = self.calling.iter().filter_map(|flight| flight.work.clone());
+        let calling = self.calls.work();
         let put_off = self.put_off.iter().cloned();
         let accused = self.lanes.iter().flat_map(|lane| &lane.accused);
         let accused =

@@ -71,7 +71,7 @@ impl Execution<'_> {
         match decision {
             Decision::Retry { after } => {
                 if fault.retry_after.is_some_and(|asked| asked >= SHARED_WAIT) {
-                    self.on_limited(self.call_number, fault.retry_after, &fault.words);
+                    self.on_limited(self.calls.started(), fault.retry_after, &fault.words);
                 }
                 self.state.resources.waits_ms.retry += millis(after);
                 self.queue.retry(batch, now + after);
@@ -81,7 +81,7 @@ impl Execution<'_> {
                 self.queue.split(&batch, &fault.named, alone_max);
             }
             Decision::Accuse => {
-                let at = self.call_number;
+                let at = self.calls.started();
                 if let Some(lane) = self.lane(batch.endpoint) {
                     lane.accused.push(Accused { batch, fault, at });
                 }
@@ -205,7 +205,7 @@ impl Execution<'_> {
     /// The provider has asked for less: all runs pause, and go on with one call at a time.
     pub(super) fn on_limited(&mut self, call: u64, asked: Option<Duration>, reason: &str) {
         let is_late = call <= self.limited_at;
-        self.limited_at = self.call_number;
+        self.limited_at = self.calls.started();
         for lane in &mut self.lanes {
             lane.pace.limited();
         }
@@ -274,6 +274,6 @@ impl Execution<'_> {
             self.state.failed.push(failure(None));
         }
         self.state.failed.extend(tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
-        self.changed = true;
+        self.lease.note_progress();
     }
 }

@@ -5,24 +5,26 @@
 //! and memory holds only the batches in flight.
 
 mod call;
+mod calls;
 mod complaints;
 mod dispatch;
+mod due;
 mod ending;
 mod failing;
 mod lane;
+mod lease;
 pub mod queue;
 mod reaction;
 mod settling;
 mod steps;
 mod storing;
-mod timing;
 
 use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::FutureExt;
 
 use crate::base::ports::{BoxFuture, Instant};
 use crate::catalogue::{Job, Scope};
@@ -37,7 +39,10 @@ use crate::resilience::diagnosis::Diagnosis;
 use crate::run::stop::Stop;
 use crate::run::{RunState, Work};
 use call::{Called, RunContext};
+use calls::Calls;
+use due::Due;
 use lane::Lane;
+use lease::{Lease, Saved};
 use queue::Queue;
 use steps::{Step, Stepped};
 use storing::{Seen, Storing};
@@ -63,12 +68,10 @@ struct Execution<'a> {
     engine: &'a Engine,
     run: RunContext,
     state: RunState,
-    fence: Fence,
+    lease: Lease,
     deadline: Deadline,
     queue: Queue,
-    calls: FuturesUnordered<BoxFuture<'static, Called>>,
-    /// What is being called, to know what is left when calls are cut.
-    calling: Vec<InFlight>,
+    calls: Calls<Called>,
     lanes: Vec<Lane>,
     writer: BulkWriter<Kind>,
     storing: Storing,
@@ -76,7 +79,6 @@ struct Execution<'a> {
     /// Work that this attempt will not try again.
     put_off: Vec<Work>,
     stop: Option<Stop>,
-    saving: Option<Saving>,
     /// What is to be told to all runs, and the one thing that is being told.
     steps: VecDeque<Step>,
     stepping: Option<BoxFuture<'static, Stepped>>,
@@ -89,35 +91,14 @@ struct Execution<'a> {
     limited_at: u64,
     /// The ID token that the provider did not accept in this attempt.
     refused_token: Option<Arc<Token>>,
-    call_number: u64,
-    last_save: Instant,
-    lease_until: Instant,
-    changed: bool,
-}
-
-/// A call on its way.
-struct InFlight {
-    number: u64,
-    endpoint: &'static str,
-    started: Instant,
-    /// What is left to do if it is cut; none for a control.
-    work: Option<Work>,
-    /// Whether it is to find out if the provider is up.
-    is_check: bool,
-}
-
-/// A checkpoint on its way.
-struct Saving {
-    started: Instant,
-    future: BoxFuture<'static, Result<Fence, SaveError>>,
 }
 
 enum Event {
     Called(Called),
     Settled(Settled<Kind>),
-    Saved(Instant, Result<Fence, SaveError>),
+    Saved(Saved),
     Stepped(Stepped),
-    Time,
+    Due(Due),
 }
 
 /// Works on what is pending of an owned run until nothing is left or it must stop.
@@ -151,7 +132,6 @@ impl<'a> Execution<'a> {
     fn new(engine: &'a Engine, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
         let Owned { mut state, fence } = owned;
         let provider = engine.settings.provider(job.provider);
-        let lease_until = fence.lease_until();
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         let pending = std::mem::take(&mut state.pending);
         let queue = Queue::new(pending, &endpoints, provider.batch_size, engine.settings.call.max_attempts);
@@ -173,18 +153,16 @@ impl<'a> Execution<'a> {
                 run_time: state.run_time.clone(),
             },
             state,
-            fence,
+            lease: Lease::new(fence, engine.settings.run.lease, now),
             deadline,
             queue,
-            calls: FuturesUnordered::new(),
-            calling: Vec::new(),
+            calls: Calls::new(),
             lanes,
             writer: engine.bulk_writer(),
             storing: Storing::default(),
             seen: Seen::default(),
             put_off: Vec::new(),
             stop: None,
-            saving: None,
             steps: VecDeque::new(),
             stepping: None,
             next_upkeep: now,
@@ -192,10 +170,6 @@ impl<'a> Execution<'a> {
             has_asked: false,
             limited_at: 0,
             refused_token: None,
-            call_number: 0,
-            last_save: now,
-            lease_until,
-            changed: false,
         }
     }
 
@@ -211,9 +185,9 @@ impl<'a> Execution<'a> {
                     give_way().await;
                 }
                 Event::Settled(settled) => self.on_settled(settled),
-                Event::Saved(started, saved) => self.on_saved(started, saved),
+                Event::Saved(saved) => self.on_saved(saved),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
-                Event::Time => {}
+                Event::Due(due) => tracing::trace!(?due, "woken"),
             }
             if self.must_cut() {
                 return;
@@ -229,20 +203,11 @@ impl<'a> Execution<'a> {
     }
 
     async fn next_event(&mut self) -> Event {
-        let timer = self.timer();
-        let Self { calls, writer, saving, stepping, .. } = self;
-        let called = async {
-            match calls.next().await {
-                Some(called) => Event::Called(called),
-                None => pending().await,
-            }
-        };
-        let saved = async {
-            match saving {
-                Some(Saving { started, future }) => Event::Saved(*started, future.await),
-                None => pending().await,
-            }
-        };
+        let (due, wait) = Due::next(&self.due_facts());
+        let timer = self.engine.world.clock.sleep(wait);
+        let Self { calls, lease, writer, stepping, .. } = self;
+        let called = calls.next().map(Event::Called);
+        let saved = lease.saved().map(Event::Saved);
         let stepped = async {
             match stepping {
                 Some(step) => Event::Stepped(step.await),
@@ -250,17 +215,63 @@ impl<'a> Execution<'a> {
             }
         };
         let settled = async { Event::Settled(writer.settled().await) };
-        let time = async {
-            timer.await;
-            Event::Time
-        };
+        let time = timer.map(|()| Event::Due(due));
         futures::pin_mut!(called, saved, stepped, settled, time);
         futures::select_biased! {
-            event = futures::FutureExt::fuse(saved) => event,
-            event = futures::FutureExt::fuse(stepped) => event,
-            event = futures::FutureExt::fuse(settled) => event,
-            event = futures::FutureExt::fuse(called) => event,
-            event = futures::FutureExt::fuse(time) => event,
+            event = saved.fuse() => event,
+            event = stepped.fuse() => event,
+            event = settled.fuse() => event,
+            event = called.fuse() => event,
+            event = time.fuse() => event,
+        }
+    }
+
+    /// What is known of when something is due.
+    fn due_facts(&self) -> due::Facts {
+        let now = self.engine.world.clock.instant();
+        let is_calling = self.stop.is_none() && self.has_work();
+        due::Facts {
+            hard_deadline: self.deadline.until_hard(now),
+            lease_end: self.lease.left(now),
+            checkpoint: self.lease.checkpoint_wait(now),
+            calling: is_calling.then(|| due::Calling {
+                soft_deadline: self.deadline.until_soft(now),
+                upkeep: self.next_upkeep.since(now),
+                pause_over: self.engine.breakers.paused(self.run.provider()),
+                retry: self.queue.wait(now, |_| true),
+                awaits_share: self.share().is_none_or(|share| share.calls == 0),
+                is_stepping: self.stepping.is_some(),
+            }),
+        }
+    }
+
+    /// Whether what runs must be cut now.
+    fn must_cut(&mut self) -> bool {
+        let now = self.engine.world.clock.instant();
+        if self.lease.has_expired(now) && self.stop != Some(Stop::Lost) {
+            let reason = "the lease could not be renewed in time".to_owned();
+            self.stop = Some(Stop::Ledger { reason });
+        }
+        matches!(self.stop, Some(Stop::Lost | Stop::Ledger { .. })) || self.deadline.until_hard(now).is_zero()
+    }
+
+    /// Notes progress, at most once a second, and keeps the lease alive when there is none.
+    fn checkpoint_if_due(&mut self) {
+        let now = self.engine.world.clock.instant();
+        if self.lease.is_checkpoint_due(now) {
+            let state = RunState { pending: self.pending(), ..self.state.clone() };
+            let saved = self.engine.ledger.checkpoint(self.lease.fence(), state);
+            self.lease.begin_checkpoint(saved, now);
+        }
+    }
+
+    fn on_saved(&mut self, saved: Saved) {
+        match self.lease.on_saved(saved) {
+            Ok(()) => {}
+            Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
+            Err(SaveError::Firestore(error)) => {
+                tracing::warn!(run.id = self.run.run_id, %error, "the checkpoint could not be written");
+            }
         }
     }
 }

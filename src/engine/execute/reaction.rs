@@ -9,23 +9,20 @@ use super::lane::Lane;
 use super::queue::{Batch, Origin};
 use super::steps::Step;
 use super::storing::Group;
-use crate::base::ports::Instant;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
 use crate::intake::answer::{Harvest, Partly};
 use crate::intake::kind::Kind;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
-use crate::ledger::{Fence, SaveError};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
-use crate::run::stop::Stop;
 
 /// So many errors in one answer that nobody understands are no matter of single tickers, if they are most of it.
 const MANY: usize = 5;
 
 impl Execution<'_> {
     pub(super) fn on_called(&mut self, called: Called) {
-        self.calling.retain(|flight| flight.number != called.number);
+        self.calls.land(called.number);
         let read = called.read(self.engine, &self.run);
         self.log_call(&called, &read);
         self.count_call(&called, &read);
@@ -263,22 +260,6 @@ impl Execution<'_> {
         let database = self.engine.firestore.database();
         let encoded = writes.into_iter().map(|(kind, write)| (kind, write.encode(database)));
         self.writer.push(group, encoded.collect());
-    }
-
-    pub(super) fn on_saved(&mut self, started: Instant, saved: Result<Fence, SaveError>) {
-        self.saving = None;
-        match saved {
-            Ok(fence) => {
-                self.fence = fence;
-                self.lease_until = started + self.engine.settings.run.lease;
-            }
-            Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
-            // Tried again with the next checkpoint; the lease says how long that may go on.
-            Err(SaveError::Firestore(error)) => {
-                tracing::warn!(run.id = self.run.run_id, %error, "the checkpoint could not be written");
-                self.changed = true;
-            }
-        }
     }
 }
 

@@ -94,7 +94,7 @@ impl Execution<'_> {
         for (collection, count) in group.rejected {
             *counts.rejected.entry(collection).or_default() += count;
         }
-        self.changed = true;
+        self.lease.note_progress();
         // Answers that settle no ticker may have stored something all the same.
         let Some(work) = group.work else { return };
         counts.batches += 1;

@@ -91,7 +91,7 @@ impl Execution<'_> {
         let caller = Caller {
             breakers: self.engine.breakers.clone(),
             provider: self.run.provider(),
-            owner: self.fence.owner().to_owned(),
+            owner: self.lease.owner().to_owned(),
             run_id: self.run.run_id.clone(),
             probe_time: self.engine.settings.call.timeout + PROBE_SLACK,
         };
@@ -134,14 +134,14 @@ impl Execution<'_> {
     pub(super) fn share(&self) -> Option<Share> {
         let provider = self.run.provider();
         let limit = self.engine.settings.provider(provider).max_concurrency;
-        self.engine.breakers.share(provider, self.fence.owner(), limit)
+        self.engine.breakers.share(provider, self.lease.owner(), limit)
     }
 
     fn registration(&self, now: Instant) -> Option<Step> {
         let provider = self.run.provider();
         let limit = self.engine.settings.provider(provider).max_concurrency;
         let wanted = self.queue.iter().take(limit).count().max(1);
-        let Some((registered, _)) = self.engine.breakers.registered(provider, self.fence.owner()) else {
+        let Some((registered, _)) = self.engine.breakers.registered(provider, self.lease.owner()) else {
             return Some(Step::Register { calls: wanted, at_the_end: true });
         };
         let Some(share) = self.share() else {
@@ -165,7 +165,7 @@ impl Execution<'_> {
 
     /// Says that this run is alive, when it is time to.
     fn renewal(&self) -> Option<Step> {
-        let (calls, age) = self.engine.breakers.registered(self.run.provider(), self.fence.owner())?;
+        let (calls, age) = self.engine.breakers.registered(self.run.provider(), self.lease.owner())?;
         (age >= self.engine.settings.run.lease / 3).then_some(Step::Register { calls, at_the_end: false })
     }
 
