@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::calls::Purpose;
-use super::lane::Lane;
-use super::{Executed, Execution, call, failing};
+use super::lane::{Lane, TRIES_MAX};
+use super::{Executed, Execution, call};
 use crate::base::ports::millis;
 use crate::provider::breakers::Trend;
 use crate::resilience::class::Class;
+use crate::run::Work;
 use crate::run::stop::Stop;
-use crate::run::{Work, merged};
 
 /// A call that was cut after so long a time is made smaller in the next attempt.
 const LONG_CALL: Duration = Duration::from_secs(60);
@@ -26,11 +26,11 @@ impl Execution<'_> {
         if cut && self.stop.is_none() {
             self.stop = Some(Stop::Deadline);
         }
-        self.put_off_cut(cut);
+        self.defer_cut(cut);
         for settled in self.writer.abandon("the request's time was used up before it was stored") {
             self.note_settled(settled);
         }
-        self.state.pending = self.pending();
+        self.state.pending = self.backlog.pending(self.calls.work());
         self.state.resources.waits_ms.limit += millis(self.writer.held());
         let stop = self.stop.take().or_else(|| self.held());
         let trend = |lane: &Lane| Trend {
@@ -42,35 +42,32 @@ impl Execution<'_> {
         Executed { state: self.state, fence: self.lease.into_fence(), stop, trends }
     }
 
-    /// What was on its way for long and had no answer comes in smaller batches next time; and who is accused stays so.
-    fn put_off_cut(&mut self, cut: bool) {
+    /// What was on its way for long and had no answer comes in smaller batches next time; and suspects
+    /// stay what they are.
+    fn defer_cut(&mut self, cut: bool) {
         let now = self.engine.world.clock.instant();
         let long = (self.engine.settings.run.deadline / 3).min(LONG_CALL);
         for call in self.calls.cut() {
             let took = now.since(call.started);
             let took_long = cut && took >= long;
             let Purpose { endpoint, work, .. } = call.purpose;
-            let answers = self.lanes.iter().any(|lane| lane.endpoint == endpoint && lane.answered > 0);
+            let answers = self.lane(endpoint).is_some_and(|lane| lane.answered > 0);
             let Some(work) = work else { continue };
-            if took_long && answers && work.tickers.len() == 1 && work.tries >= failing::TRIES_MAX {
+            if took_long && answers && work.tickers.len() == 1 && work.tries >= TRIES_MAX {
                 // Silent in attempt after attempt, in which others were answered.
                 let fault =
                     call::Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
                 self.fail(&work.tickers, endpoint, &fault);
             } else {
-                self.put_off.push(Work { tries: work.tries + u32::from(took_long), ..work });
+                self.backlog.defer_work(Work { tries: work.tries + u32::from(took_long), ..work });
             }
         }
-        for lane in &mut self.lanes {
-            for accused in std::mem::take(&mut lane.accused) {
-                self.put_off.push(accused.batch.into_work(Some(accused.fault.words)));
-            }
-        }
+        self.backlog.defer_suspects();
     }
 
     /// Why endpoints were left to a later attempt, by the one that may be called again first.
     fn held(&self) -> Option<Stop> {
-        let held = self.lanes.iter().filter_map(|lane| lane.held.as_ref());
+        let held = self.lanes.iter().filter_map(Lane::held);
         let first = held.min_by_key(|held| held.retry_after)?;
         let (retry_after, reason) = (first.retry_after, first.reason.clone());
         Some(if first.is_breaker {
@@ -78,17 +75,5 @@ impl Execution<'_> {
         } else {
             Stop::Unanswered { retry_after, reason }
         })
-    }
-
-    /// All work that is not done.
-    pub(super) fn pending(&self) -> Vec<Work> {
-        let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
-        let calling = self.calls.work();
-        let put_off = self.put_off.iter().cloned();
-        let accused = self.lanes.iter().flat_map(|lane| &lane.accused);
-        let accused =
-            accused.map(|accused| accused.batch.clone().into_work(Some(accused.fault.words.clone())));
-        let all = calling.chain(self.storing.open_work()).chain(queued).chain(accused).chain(put_off);
-        merged(all.collect())
     }
 }

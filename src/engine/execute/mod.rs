@@ -4,9 +4,11 @@
 //! it decides comes from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
 //! and memory holds only the batches in flight.
 
+mod backlog;
 mod call;
 mod calls;
 mod complaints;
+mod deliveries;
 mod dispatch;
 mod due;
 mod ending;
@@ -17,16 +19,16 @@ pub mod queue;
 mod reaction;
 mod settling;
 mod steps;
-mod storing;
+mod suspects;
+mod upkeep;
 
-use std::collections::VecDeque;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
 use futures::FutureExt;
 
-use crate::base::ports::{BoxFuture, Instant};
+use crate::base::ports::Instant;
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
 use crate::firestore::bulk::{BulkWriter, Settled};
@@ -36,16 +38,16 @@ use crate::ledger::{Fence, Owned, SaveError};
 use crate::provider::breakers::Trend;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
+use crate::run::RunState;
 use crate::run::stop::Stop;
-use crate::run::{RunState, Work};
+use backlog::Backlog;
 use call::{Called, RunContext};
 use calls::Calls;
 use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
 use queue::Queue;
-use steps::{Step, Stepped};
-use storing::{Seen, Storing};
+use steps::{Stepped, Steps, Turn};
 
 /// A run that was worked on as far as it went.
 pub struct Executed {
@@ -70,23 +72,13 @@ struct Execution<'a> {
     state: RunState,
     lease: Lease,
     deadline: Deadline,
-    queue: Queue,
+    backlog: Backlog,
     calls: Calls<Called>,
     lanes: Vec<Lane>,
     writer: BulkWriter<Kind>,
-    storing: Storing,
-    seen: Seen,
-    /// Work that this attempt will not try again.
-    put_off: Vec<Work>,
     stop: Option<Stop>,
-    /// What is to be told to all runs, and the one thing that is being told.
-    steps: VecDeque<Step>,
-    stepping: Option<BoxFuture<'static, Stepped>>,
-    next_upkeep: Instant,
-    /// Since when this run has been among those who may call.
-    turn_began: Option<Instant>,
-    /// Whether it has said how many calls it wants at once.
-    has_asked: bool,
+    steps: Steps,
+    turn: Turn,
     /// Calls that had gone out when the provider last asked for less.
     limited_at: u64,
     /// The ID token that the provider did not accept in this attempt.
@@ -155,19 +147,13 @@ impl<'a> Execution<'a> {
             state,
             lease: Lease::new(fence, engine.settings.run.lease, now),
             deadline,
-            queue,
+            backlog: Backlog::new(queue, &endpoints),
             calls: Calls::new(),
             lanes,
             writer: engine.bulk_writer(),
-            storing: Storing::default(),
-            seen: Seen::default(),
-            put_off: Vec::new(),
             stop: None,
-            steps: VecDeque::new(),
-            stepping: None,
-            next_upkeep: now,
-            turn_began: None,
-            has_asked: false,
+            steps: Steps::new(now),
+            turn: Turn::default(),
             limited_at: 0,
             refused_token: None,
         }
@@ -197,24 +183,18 @@ impl<'a> Execution<'a> {
     }
 
     fn is_done(&self) -> bool {
-        let no_more = !self.has_work() || self.stop.is_some();
-        let all_told = self.steps.is_empty() && self.stepping.is_none();
-        no_more && self.calls.is_empty() && self.writer.is_idle() && all_told
+        let no_more = !self.backlog.has_work() || self.stop.is_some();
+        no_more && self.calls.is_empty() && self.writer.is_idle() && self.steps.is_idle()
     }
 
     async fn next_event(&mut self) -> Event {
         let (due, wait) = Due::next(&self.due_facts());
         let timer = self.engine.world.clock.sleep(wait);
-        let Self { calls, lease, writer, stepping, .. } = self;
+        let Self { calls, lease, writer, steps, .. } = self;
         let called = calls.next().map(Event::Called);
         let saved = lease.saved().map(Event::Saved);
-        let stepped = async {
-            match stepping {
-                Some(step) => Event::Stepped(step.await),
-                None => pending().await,
-            }
-        };
-        let settled = async { Event::Settled(writer.settled().await) };
+        let stepped = steps.taken().map(Event::Stepped);
+        let settled = writer.settled().map(Event::Settled);
         let time = timer.map(|()| Event::Due(due));
         futures::pin_mut!(called, saved, stepped, settled, time);
         futures::select_biased! {
@@ -229,18 +209,18 @@ impl<'a> Execution<'a> {
     /// What is known of when something is due.
     fn due_facts(&self) -> due::Facts {
         let now = self.engine.world.clock.instant();
-        let is_calling = self.stop.is_none() && self.has_work();
+        let is_calling = self.stop.is_none() && self.backlog.has_work();
         due::Facts {
             hard_deadline: self.deadline.until_hard(now),
             lease_end: self.lease.left(now),
             checkpoint: self.lease.checkpoint_wait(now),
             calling: is_calling.then(|| due::Calling {
                 soft_deadline: self.deadline.until_soft(now),
-                upkeep: self.next_upkeep.since(now),
+                upkeep: self.steps.upkeep_wait(now),
                 pause_over: self.engine.breakers.paused(self.run.provider()),
-                retry: self.queue.wait(now, |_| true),
+                retry: self.backlog.queue.wait(now, |_| true),
                 awaits_share: self.share().is_none_or(|share| share.calls == 0),
-                is_stepping: self.stepping.is_some(),
+                is_stepping: self.steps.is_under_way(),
             }),
         }
     }
@@ -259,7 +239,7 @@ impl<'a> Execution<'a> {
     fn checkpoint_if_due(&mut self) {
         let now = self.engine.world.clock.instant();
         if self.lease.is_checkpoint_due(now) {
-            let state = RunState { pending: self.pending(), ..self.state.clone() };
+            let state = RunState { pending: self.backlog.pending(self.calls.work()), ..self.state.clone() };
             let saved = self.engine.ledger.checkpoint(self.lease.fence(), state);
             self.lease.begin_checkpoint(saved, now);
         }

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::Execution;
 use super::call::{Called, Fault};
 use super::complaints::Complaints;
-use super::lane::Lane;
+use super::deliveries::Delivery;
+use super::lane::{Answered, Lane};
 use super::queue::{Batch, Origin};
 use super::steps::Step;
-use super::storing::Group;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
 use crate::intake::answer::{Harvest, Partly};
@@ -134,15 +134,15 @@ impl Execution<'_> {
         }
         let mut again = batch.of(tickers);
         if self.is_held(batch.endpoint) || self.stop.is_some() {
-            self.put_off.push(again.into_work(Some(reason.to_owned())));
+            self.backlog.defer(again, Some(reason.to_owned()));
         } else if !counts {
             again.attempt = again.attempt.saturating_sub(1);
             // Others first: a ticker that is limited each time must not keep them waiting.
-            self.queue.push(again);
+            self.backlog.queue.push(again);
         } else if again.attempt < self.engine.settings.call.max_attempts {
             let jitter = self.engine.world.entropy.next_u64();
             let wait = self.engine.settings.call.backoff.delay(again.attempt, jitter);
-            self.queue.retry(again, self.engine.world.clock.instant() + wait);
+            self.backlog.queue.retry(again, self.engine.world.clock.instant() + wait);
         } else {
             self.postpone(again, Class::Unavailable, reason);
         }
@@ -158,54 +158,51 @@ impl Execution<'_> {
             let again = Batch { attempt: 0, origin: Origin::OnceMore, ..batch.of(tickers) };
             let again = Batch { attempts_max: self.engine.settings.call.max_attempts, ..again };
             if self.is_held(batch.endpoint) || self.stop.is_some() {
-                self.put_off.push(again.into_work(None));
+                self.backlog.defer(again, None);
             } else {
-                self.queue.push(again);
+                self.backlog.queue.push(again);
             }
         }
     }
 
     pub(super) fn is_held(&self, endpoint: &str) -> bool {
-        self.lanes.iter().any(|lane| lane.endpoint == endpoint && lane.held.is_some())
+        self.lane(endpoint).is_some_and(Lane::is_held)
     }
 
-    pub(super) fn lane(&mut self, endpoint: &str) -> Option<&mut Lane> {
+    pub(super) fn lane(&self, endpoint: &str) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.endpoint == endpoint)
+    }
+
+    pub(super) fn lane_mut(&mut self, endpoint: &str) -> Option<&mut Lane> {
         self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint)
     }
 
-    /// The endpoint is up: whoever was accused before this call went out is at fault.
+    /// The endpoint is up: whoever was suspected before this call went out is at fault.
     fn on_answered(&mut self, called: &Called, control: Option<Ticker>) {
         let config = *self.engine.breakers.config();
-        let endpoint = called.batch.endpoint;
-        let Some(lane) = self.lane(endpoint) else { return };
-        lane.answered += 1;
-        lane.failures = 0;
-        lane.diagnosis.answered(&config);
-        lane.pace.answered(called.batch.tickers.len(), called.latency());
-        if control.is_some() {
-            lane.control = control;
-            lane.control_failed = false;
-        }
-        lane.flukes += u64::from(called.batch.failed_alone.max(called.batch.attempt.saturating_sub(1)));
-        let judged = lane.take_judged(called.number);
-        let was_probing = std::mem::take(&mut lane.is_probing);
-        let (guilty, open): (Vec<_>, Vec<_>) =
-            judged.into_iter().partition(|accused| accused.is_guilty(lane));
+        let batch = &called.batch;
+        let endpoint = batch.endpoint;
+        let flukes = batch.failed_alone.max(batch.attempt.saturating_sub(1));
+        let (tickers, latency) = (batch.tickers.len(), called.latency());
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint) else { return };
+        let was_probing = lane.on_answered(Answered { tickers, latency, flukes, control }, &config);
+        let judged = self.backlog.suspects.take_judged(endpoint, called.number).into_iter();
+        let (guilty, open): (Vec<_>, Vec<_>) = judged.partition(|suspect| suspect.is_guilty(lane));
         if let Some(control) = lane.control.clone() {
             self.state.controls.entry(endpoint.to_owned()).or_insert(control);
         }
-        for accused in guilty {
-            self.fail(&accused.batch.tickers, endpoint, &accused.fault);
+        for suspect in guilty {
+            self.fail(&suspect.batch.tickers, endpoint, &suspect.fault);
         }
-        for accused in open {
-            let again = Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, ..accused.batch };
-            self.queue.push(again);
+        for suspect in open {
+            let again = Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, ..suspect.batch };
+            self.backlog.queue.push(again);
         }
         if was_probing {
-            self.steps.push_back(Step::Close { endpoint });
+            self.steps.push(Step::Close { endpoint });
         }
         if self.engine.breakers.limit(self.run.provider()).in_row > 0 && called.number > self.limited_at {
-            self.steps.push_back(Step::LimitOver);
+            self.steps.push(Step::LimitOver);
         }
     }
 
@@ -225,18 +222,25 @@ impl Execution<'_> {
         let origin = self.origin();
         let kept: Vec<_> =
             harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
-        let repeated = self.seen.repeated(&harvest.records);
-        let kept_before: u64 = self.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
+        let repeated = self.backlog.deliveries.seen.repeated(&harvest.records);
+        let kept_before: u64 =
+            self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
         let rejected = (rejected > 0).then(|| (self.collection(harvest.dataset), rejected));
         if asks_again {
-            self.seen.add(&harvest.records);
-            self.seen.add(kept.iter().map(|(_, write)| write));
+            self.backlog.deliveries.seen.add(&harvest.records);
+            self.backlog.deliveries.seen.add(kept.iter().map(|(_, write)| write));
         }
         writes.extend(kept);
         writes.extend(Kind::Record(harvest.dataset).of(harvest.records));
         let rejected = BTreeMap::from_iter(rejected);
-        let group = self.storing.open(Group { work, failed, rejected, repeated, ..Group::default() });
+        let group = self.backlog.deliveries.open(Delivery {
+            work,
+            failed,
+            rejected,
+            repeated,
+            ..Delivery::default()
+        });
         self.push(group, writes);
     }
 
@@ -252,7 +256,7 @@ impl Execution<'_> {
 
     /// Stores the raw log of a call that settles nothing.
     fn push_alone(&mut self, raw_log: Vec<(Kind, Write)>) {
-        let group = self.storing.open(Group::default());
+        let group = self.backlog.deliveries.open(Delivery::default());
         self.push(group, raw_log);
     }
 

@@ -1,7 +1,7 @@
 //! What the loop does about documents that are stored, refused or left.
 
 use super::Execution;
-use super::storing::Group;
+use super::deliveries::Delivery;
 use crate::catalogue::dataset::Dataset;
 use crate::firestore::bulk::{Settled, Unwritten};
 use crate::intake::kind::Kind;
@@ -20,12 +20,14 @@ impl Execution<'_> {
 
     /// Takes the outcome of a group into the run's state; what could not be stored puts its work off.
     pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<Stop> {
-        let mut group = self.storing.close(settled.group)?;
+        let mut delivery = self.backlog.deliveries.close(settled.group)?;
         self.state.counts.write_retries += settled.retries;
         for (kind, count) in settled.written {
             self.state.counts.writes += count;
             match kind {
-                Kind::Record(dataset) => *group.written.entry(self.collection(dataset)).or_default() += count,
+                Kind::Record(dataset) => {
+                    *delivery.written.entry(self.collection(dataset)).or_default() += count;
+                }
                 Kind::RawLog => self.state.counts.raw_logs += count,
                 // How many records are kept aside is known when they are: it counts records, not documents.
                 Kind::Rejected | Kind::Part => {}
@@ -52,28 +54,30 @@ impl Execution<'_> {
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
                 self.state.remark(format!("{told}: {reason}"));
             }
-            self.put_off.extend(group.work.map(|work| Work { reason: Some(reason.clone()), ..work }));
+            if let Some(work) = delivery.work {
+                self.backlog.defer_work(Work { reason: Some(reason.clone()), ..work });
+            }
             return Some(Stop::Storage { reason });
         }
         if refused_records.is_empty() {
-            self.complete(group);
+            self.complete(delivery);
         } else {
-            self.reject(group, &refused_records);
+            self.reject(delivery, &refused_records);
         }
         None
     }
 
     /// Stores what Firestore refused as rejected records; the group is settled when they are.
-    fn reject(&mut self, mut group: Group, refused: &[(Dataset, Unwritten<Kind>)]) {
+    fn reject(&mut self, mut delivery: Delivery, refused: &[(Dataset, Unwritten<Kind>)]) {
         for (dataset, _) in refused {
-            *group.rejected.entry(self.collection(*dataset)).or_default() += 1;
+            *delivery.rejected.entry(self.collection(*dataset)).or_default() += 1;
         }
         let origin = self.origin();
         let writes = refused
             .iter()
             .flat_map(|(_, refused)| rejected::writes_of_refused(&refused.write, &refused.reason, &origin))
             .collect();
-        let group = self.storing.open(group);
+        let group = self.backlog.deliveries.open(delivery);
         self.push(group, writes);
     }
 
@@ -82,23 +86,23 @@ impl Execution<'_> {
         (dataset.schema().collection)(&self.engine.settings.collections).to_owned()
     }
 
-    fn complete(&mut self, group: Group) {
+    fn complete(&mut self, delivery: Delivery) {
         let counts = &mut self.state.counts;
-        for (collection, count) in group.written {
-            let repeated = group.repeated.get(&collection).copied().unwrap_or_default();
+        for (collection, count) in delivery.written {
+            let repeated = delivery.repeated.get(&collection).copied().unwrap_or_default();
             let count = count.saturating_sub(repeated);
             if count > 0 {
                 *counts.collections.entry(collection).or_default() += count;
             }
         }
-        for (collection, count) in group.rejected {
+        for (collection, count) in delivery.rejected {
             *counts.rejected.entry(collection).or_default() += count;
         }
         self.lease.note_progress();
         // Answers that settle no ticker may have stored something all the same.
-        let Some(work) = group.work else { return };
+        let Some(work) = delivery.work else { return };
         counts.batches += 1;
-        self.state.note_done(work.units().saturating_sub(group.failed.len()));
+        self.state.note_done(work.units().saturating_sub(delivery.failed.len()));
         let endpoint = work.endpoint;
         let failure = |(ticker, reason)| Failure {
             ticker: Some(ticker),
@@ -106,6 +110,6 @@ impl Execution<'_> {
             class: None,
             reason,
         };
-        self.state.failed.extend(group.failed.into_iter().map(failure));
+        self.state.failed.extend(delivery.failed.into_iter().map(failure));
     }
 }
