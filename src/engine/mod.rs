@@ -20,6 +20,7 @@ use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError, Write};
 use crate::google::Google;
+use crate::intake::kind::Kind;
 use crate::ledger::settings::RunConfig;
 use crate::ledger::{Claim, Ledger, Owned, SaveError};
 use crate::provider::activity::ConnectionBook;
@@ -208,7 +209,7 @@ impl Engine {
     }
 
     /// A writer for one run; all writers of the instance share the limit on new writes.
-    pub fn bulk_writer(&self) -> BulkWriter {
+    pub fn bulk_writer(&self) -> BulkWriter<Kind> {
         let backoff = self.settings.call.backoff;
         BulkWriter::new(self.firestore.clone(), self.world.clone(), backoff, self.ramp.clone())
     }

@@ -2,10 +2,12 @@
 //!
 //! Writes come in groups. The writer sends them in batches bounded by count and bytes over a few
 //! lanes, never one document twice at a time, retries single writes by their own status, and tells a
-//! group's outcome when every write of it is settled. It waits only inside [`BulkWriter::settled`],
+//! group's outcome when every write of it is settled. A write has a tag that says what it is to whoever sent it,
+//! which comes back with its outcome and means nothing here. The writer waits only inside [`BulkWriter::settled`],
 //! whose future may be dropped at any time without losing anything.
 
 mod landing;
+mod outcome;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +23,7 @@ use super::write::EncodedWrite;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::base::world::World;
 use crate::resilience::backoff::Backoff;
+pub use outcome::{Settled, Unwritten};
 
 /// Writes in one request (Firestore's own limit).
 pub const BATCH_WRITES_MAX: usize = 500;
@@ -37,40 +40,25 @@ const COMPANY_BYTES_MIN: usize = BATCH_BYTES_MAX / 3;
 /// Names a group of writes.
 pub type GroupId = u64;
 
-/// What became of a group.
-#[derive(Debug, Default)]
-pub struct Settled {
-    pub group: GroupId,
-    /// Documents written, by collection.
-    pub written: BTreeMap<String, u64>,
-    /// Writes that Firestore will never accept, with its words.
-    pub refused: Vec<(EncodedWrite, String)>,
-    /// Writes that could not be carried out now, with the last reason.
-    pub failed: Vec<(EncodedWrite, String)>,
-    /// Writes that were on their way when the writer was told to stop.
-    pub unknown: usize,
-    /// Tries beyond the first.
-    pub retries: u64,
-}
-
-/// Writes groups of documents.
-pub struct BulkWriter {
+/// Writes groups of documents; `T` is the tag of a write.
+pub struct BulkWriter<T> {
     firestore: Firestore,
     world: World,
     backoff: Backoff,
     ramp: Option<Arc<Mutex<Ramp>>>,
-    ready: VecDeque<Item>,
-    delayed: Vec<(Instant, Item)>,
+    ready: VecDeque<Item<T>>,
+    delayed: Vec<(Instant, Item<T>)>,
     waiting_bytes: usize,
-    flights: FuturesUnordered<BoxFuture<'static, Flight>>,
+    flights: FuturesUnordered<BoxFuture<'static, Flight<T>>>,
     busy: HashSet<DocumentPath>,
-    open: BTreeMap<GroupId, (usize, Settled)>,
-    settled: VecDeque<Settled>,
+    open: BTreeMap<GroupId, (usize, Settled<T>)>,
+    settled: VecDeque<Settled<T>>,
     held_since: Option<Instant>,
     held: Duration,
 }
 
-struct Item {
+struct Item<T> {
+    tag: T,
     write: EncodedWrite,
     group: GroupId,
     attempt: u32,
@@ -78,12 +66,18 @@ struct Item {
     company_max: usize,
 }
 
-struct Flight {
-    items: Vec<Item>,
+struct Flight<T> {
+    items: Vec<Item<T>>,
     answer: Result<Vec<Option<(Code, String)>>, FirestoreError>,
 }
 
-impl BulkWriter {
+impl<T> Item<T> {
+    fn unwritten(self, reason: String) -> Unwritten<T> {
+        Unwritten { tag: self.tag, write: self.write, reason }
+    }
+}
+
+impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
     /// `ramp` is shared by all writers of an instance; none means no limit.
     pub fn new(firestore: Firestore, world: World, backoff: Backoff, ramp: Option<Arc<Mutex<Ramp>>>) -> Self {
         Self {
@@ -104,15 +98,15 @@ impl BulkWriter {
     }
 
     /// Takes a group of writes; a group without writes is settled at once.
-    pub fn push(&mut self, group: GroupId, writes: Vec<EncodedWrite>) {
-        let outcome = Settled { group, ..Settled::default() };
+    pub fn push(&mut self, group: GroupId, writes: Vec<(T, EncodedWrite)>) {
+        let outcome = Settled::new(group);
         if writes.is_empty() {
             self.settled.push_back(outcome);
             return;
         }
         self.open.insert(group, (writes.len(), outcome));
-        self.waiting_bytes += writes.iter().map(|write| write.json.len()).sum::<usize>();
-        let item = |write| Item { write, group, attempt: 1, company_max: BATCH_WRITES_MAX };
+        self.waiting_bytes += writes.iter().map(|(_, write)| write.json.len()).sum::<usize>();
+        let item = |(tag, write)| Item { tag, write, group, attempt: 1, company_max: BATCH_WRITES_MAX };
         self.ready.extend(writes.into_iter().map(item));
     }
 
@@ -132,7 +126,7 @@ impl BulkWriter {
     }
 
     /// The next group that is settled; waits for ever when there is none to come.
-    pub async fn settled(&mut self) -> Settled {
+    pub async fn settled(&mut self) -> Settled<T> {
         loop {
             if let Some(settled) = self.settled.pop_front() {
                 return settled;
@@ -154,7 +148,7 @@ impl BulkWriter {
     }
 
     /// Gives up what is not settled: every open group is told with its remaining writes as failed.
-    pub fn abandon(&mut self, reason: &str) -> Vec<Settled> {
+    pub fn abandon(&mut self, reason: &str) -> Vec<Settled<T>> {
         let mut rest: Vec<_> =
             self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, item)| item)).collect();
         self.flights.clear();
@@ -164,7 +158,7 @@ impl BulkWriter {
         for (group, (mut left, mut outcome)) in std::mem::take(&mut self.open) {
             for item in rest.extract_if(.., |item| item.group == group) {
                 left -= 1;
-                outcome.failed.push((item.write, reason.to_owned()));
+                outcome.failed.push(item.unwritten(reason.to_owned()));
             }
             outcome.unknown = left;
             told.push(outcome);
@@ -206,7 +200,7 @@ impl BulkWriter {
     }
 
     /// The next batch: no document that is on its way or in it already, within all limits.
-    fn take_batch(&mut self) -> Vec<Item> {
+    fn take_batch(&mut self) -> Vec<Item<T>> {
         let mut batch = Vec::new();
         let mut passed_over = Vec::new();
         let mut touched = HashSet::new();
@@ -237,7 +231,7 @@ impl BulkWriter {
         batch
     }
 
-    fn fly(&self, items: Vec<Item>) -> BoxFuture<'static, Flight> {
+    fn fly(&self, items: Vec<Item<T>>) -> BoxFuture<'static, Flight<T>> {
         let firestore = self.firestore.clone();
         Box::pin(async move {
             let writes: Vec<_> = items.iter().map(|item| &item.write).collect();

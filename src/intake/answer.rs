@@ -14,8 +14,10 @@ use crate::intake::record::{self, Context, Part, words};
 use crate::intake::rejected::Rejected;
 
 /// What an answer held. Every ticker that was asked for is in exactly one of the three lists.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Harvest {
+    /// What its records are.
+    pub dataset: &'static Dataset,
     pub succeeded: Vec<Ticker>,
     /// Tickers that failed for good, each with the reason.
     pub failed: Vec<(Ticker, String)>,
@@ -56,7 +58,7 @@ pub fn harvest(
     asked: &[Ticker],
     context: &Context<'_>,
 ) -> Result<Harvest, String> {
-    let mut harvest = Harvest::default();
+    let mut harvest = Harvest::new(dataset);
     let mut tallies = BTreeMap::<Ticker, Tally>::new();
     let mut records = 0_usize;
     for raw in envelope.data.iter().flatten() {
@@ -73,26 +75,38 @@ pub fn harvest(
         }
     }
     judge(envelope, asked, &mut tallies, &mut harvest);
-    harvest.settle(dataset);
+    harvest.settle();
     Ok(harvest)
 }
 
 impl Harvest {
+    fn new(dataset: &'static Dataset) -> Self {
+        Self {
+            dataset,
+            succeeded: Vec::new(),
+            failed: Vec::new(),
+            records: Vec::new(),
+            rejected: Vec::new(),
+            partly: Vec::new(),
+            remarks: Vec::new(),
+        }
+    }
+
     /// Whether the answer had no record, good or not.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.rejected.is_empty()
     }
 
     /// Names a part that failed, and keeps what the provider said of it.
-    fn reject_part(&mut self, dataset: &'static Dataset, ticker: &Ticker, part: Part) {
+    fn reject_part(&mut self, ticker: &Ticker, part: Part) {
         self.remarks.push(shorten(&format!("{ticker}: {part}")));
-        self.rejected.push(part.into_rejected(dataset, ticker));
+        self.rejected.push(part.into_rejected(self.dataset, ticker));
     }
 
     /// Sees to it that what is counted is what will be stored: each record and each rejected one has its own
     /// document.
-    fn settle(&mut self, dataset: &'static Dataset) {
-        let settled = collisions::settle(dataset, std::mem::take(&mut self.records));
+    fn settle(&mut self) {
+        let settled = collisions::settle(self.dataset, std::mem::take(&mut self.records));
         self.records = settled.records;
         self.rejected.extend(settled.rejected);
         if let Some((times, document)) = settled.repeated {
@@ -172,7 +186,7 @@ fn take_entry(
                 for part in parts {
                     match provider.map(|provider| provider.trouble_of_part(&part.words)) {
                         Some(Trouble::Limited(_) | Trouble::Transient) => tally.again.push(part),
-                        _ => harvest.reject_part(dataset, &ticker, part),
+                        _ => harvest.reject_part(&ticker, part),
                     }
                 }
             }

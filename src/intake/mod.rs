@@ -7,6 +7,7 @@ pub mod collisions;
 mod entries;
 pub mod envelope;
 mod identity;
+pub mod kind;
 mod pieces;
 pub mod raw_log;
 pub mod record;

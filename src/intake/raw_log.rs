@@ -8,6 +8,7 @@ use crate::catalogue::{Job, Scope, Ticker};
 use crate::firestore::payload;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
+use crate::intake::kind::Kind;
 
 /// One provider call and its answer.
 pub struct RawLog<'a> {
@@ -42,7 +43,7 @@ pub struct RawLog<'a> {
 impl RawLog<'_> {
     /// The document and, for a big body, its parts; the parts come first, so that a document that
     /// exists names parts that exist.
-    pub fn writes(&self, collection: &str) -> Vec<Write> {
+    pub fn writes(&self, collection: &str) -> Vec<(Kind, Write)> {
         let path = DocumentPath::new(collection, self.log_id);
         let expire_at = Value::Timestamp(self.now + self.retention);
         let payload = payload::store(&path, self.body, &fields([("expire_at", expire_at.clone())]));
@@ -61,7 +62,7 @@ impl RawLog<'_> {
             ("metadata", self.metadata()),
             ("expire_at", expire_at),
         ]);
-        payload.parts.into_iter().chain([Write::overwrite(path, document)]).collect()
+        Kind::Part.of(payload.parts).chain(Kind::RawLog.of([Write::overwrite(path, document)])).collect()
     }
 
     fn request(&self) -> Value {

@@ -9,6 +9,7 @@ use crate::catalogue::{Dataset, Job, Ticker};
 use crate::firestore::payload;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, EncodedWrite, Fields, Value, Write};
+use crate::intake::kind::Kind;
 
 /// Most characters of a reason; what a provider says has any length.
 const REASON_CHARS_MAX: usize = 500;
@@ -61,13 +62,13 @@ pub struct Origin<'a> {
 }
 
 /// The documents of a record that broke its schema. The same record has the same documents in every run.
-pub fn writes(rejected: &Rejected, origin: &Origin<'_>) -> Vec<Write> {
+pub fn writes(rejected: &Rejected, origin: &Origin<'_>) -> Vec<(Kind, Write)> {
     let ticker = rejected.ticker.as_deref();
     document(rejected.dataset.name, ticker, &rejected.reasons, &rejected.record, rejected.identity, origin)
 }
 
 /// The documents of a record that Firestore refused.
-pub fn writes_of_refused(write: &EncodedWrite, reason: &str, origin: &Origin<'_>) -> Vec<Write> {
+pub fn writes_of_refused(write: &EncodedWrite, reason: &str, origin: &Origin<'_>) -> Vec<(Kind, Write)> {
     // What was sent is what is kept: the typed JSON of the document's fields.
     let sent: Json = serde_json::from_slice(&write.json).unwrap_or_default();
     let ticker = sent.pointer("/update/fields/ticker/stringValue").and_then(Json::as_str);
@@ -83,7 +84,7 @@ fn document(
     record: &Bytes,
     identity: u128,
     origin: &Origin<'_>,
-) -> Vec<Write> {
+) -> Vec<(Kind, Write)> {
     let id = format!("{dataset}_{}_{identity:032x}", ticker.unwrap_or("none"));
     let path = DocumentPath::new(origin.collection, &id);
     let stored = payload::store(&path, record, &Fields::new());
@@ -98,7 +99,7 @@ fn document(
         ("rejected_at", Value::Timestamp(origin.now)),
     ]);
     fields.insert("record".to_owned(), Value::Map { fields: stored.fields });
-    std::iter::once(Write::overwrite(path, fields)).chain(stored.parts).collect()
+    Kind::Rejected.of([Write::overwrite(path, fields)]).chain(Kind::Part.of(stored.parts)).collect()
 }
 
 #[cfg(test)]
@@ -118,7 +119,7 @@ mod tests {
             run_id,
             now: DateTime::UNIX_EPOCH,
         };
-        writes(&rejected, &origin).remove(0)
+        writes(&rejected, &origin).remove(0).1
     }
 
     #[test]
@@ -145,10 +146,11 @@ mod tests {
             now: DateTime::UNIX_EPOCH,
         };
         let writes = writes(&rejected, &origin);
-        let Value::Map { fields } = &writes[0].fields["record"] else { panic!() };
+        assert_eq!([writes[0].0, writes[1].0], [Kind::Rejected, Kind::Part]);
+        let Value::Map { fields } = &writes[0].1.fields["record"] else { panic!() };
         assert_eq!(fields["encoding"], Value::string("gzip_parts"));
-        let Value::Bytes(part) = &writes[1].fields["data"] else { panic!() };
+        let Value::Bytes(part) = &writes[1].1.fields["data"] else { panic!() };
         assert_eq!(payload::join(std::slice::from_ref(part), 99).unwrap(), b"{\"a\":\"\xff\"}");
-        assert!(writes[0].stored_bytes() < 2_000);
+        assert!(writes[0].1.stored_bytes() < 2_000);
     }
 }

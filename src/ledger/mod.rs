@@ -283,3 +283,11 @@ fn contended(run_id: &str) -> FirestoreError {
         message: format!("the ledger entry {run_id} changed {CONFLICTS_MAX} times in a row"),
     }
 }
+
+#[cfg(test)]
+impl Fence {
+    /// A fence of no entry, for tests of what is done with one.
+    pub(crate) fn for_test(owner: &str, lease_until: Instant) -> Self {
+        Self { owner: owner.to_owned(), update_time: DateTime::UNIX_EPOCH, renewals: 0, lease_until }
+    }
+}

@@ -20,6 +20,7 @@ use crate::intake::answer::{Harvest, harvest};
 use crate::intake::blame;
 use crate::intake::call_log::log_id;
 use crate::intake::envelope::{Envelope, check_values, failure_words};
+use crate::intake::kind::Kind;
 use crate::intake::raw_log::RawLog;
 use crate::intake::record::Context;
 use crate::provider::Call;
@@ -235,18 +236,13 @@ impl Called {
         endpoint.map(|endpoint| endpoint.dataset)
     }
 
-    /// The collection that the call's records are meant for.
-    pub(super) fn collection<'a>(&self, engine: &'a Engine, run: &RunContext) -> &'a str {
-        self.dataset(run).map_or("", |dataset| engine.settings.collections.of(dataset))
-    }
-
     /// The documents of the call's raw log.
     pub(super) fn raw_log(
         &self,
         engine: &Engine,
         run: &RunContext,
         read: &Result<Harvest, Fault>,
-    ) -> Vec<Write> {
+    ) -> Vec<(Kind, Write)> {
         let (succeeded, failed): (&[Ticker], Vec<Ticker>) = match read {
             Ok(harvest) => {
                 (&harvest.succeeded, harvest.failed.iter().map(|(ticker, _)| ticker.clone()).collect())

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::Execution;
 use super::call::{Called, Fault};
-use super::failing::NOTHING_IN_ROW;
-use super::lane::Accused;
+use super::lane::NOTHING_IN_ROW;
 use super::queue::{Batch, Origin};
+use super::suspects::Suspect;
 use crate::catalogue::{Provider, Ticker, Trouble};
 use crate::resilience::class::Class;
 
@@ -80,20 +80,22 @@ impl Execution<'_> {
     /// not come, a ticker that had data before is asked, and where there is none, a few in a row are a limit.
     pub(super) fn on_nothing(&mut self, called: &Called, nothing: Troubled) {
         let Troubled { tickers, reason, window } = nothing;
-        let (at, endpoint) = (self.call_number, called.batch.endpoint);
+        let (at, endpoint) = (self.calls.started(), called.batch.endpoint);
         let batches = tickers.into_iter().map(|ticker| called.batch.of(vec![ticker]));
         if self.stop.is_some() || self.is_held(endpoint) {
-            return self.put_off.extend(batches.map(|batch| batch.into_work(Some(reason.clone()))));
+            return batches.for_each(|batch| self.backlog.defer(batch, Some(reason.clone())));
         }
-        let Some(lane) = self.lane(endpoint) else { return };
-        let fault = || Fault::new(Class::RateLimited, reason.clone());
-        lane.accused.extend(batches.map(|batch| Accused { batch, fault: fault(), at }));
-        if lane.control.is_some() || lane.without_data() < NOTHING_IN_ROW {
+        for batch in batches {
+            let fault = Fault::new(Class::RateLimited, reason.clone());
+            self.backlog.suspects.add(Suspect { batch, fault, at });
+        }
+        let has_control = self.lane(endpoint).is_some_and(|lane| lane.control.is_some());
+        if has_control || self.backlog.suspects.without_data(endpoint) < NOTHING_IN_ROW {
             return;
         }
-        let limited = lane.take_without_data();
-        self.put_off
-            .extend(limited.into_iter().map(|accused| accused.batch.into_work(Some(accused.fault.words))));
+        for suspect in self.backlog.suspects.take_without_data(endpoint) {
+            self.backlog.defer_work(suspect.into_work());
+        }
         let renewal = self.limit_pause(window);
         self.on_limited(called.number, Some(renewal), &reason);
     }

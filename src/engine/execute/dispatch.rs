@@ -1,9 +1,10 @@
 //! Which calls may start now.
 
-use super::failing::{NOTHING_IN_ROW, TRIES_MAX};
+use super::call::Called;
+use super::calls::{Calls, Purpose};
 use super::lane::{Held, Lane};
-use super::queue::{Batch, Origin};
-use super::{Execution, InFlight, call};
+use super::queue::Batch;
+use super::{Execution, call};
 use crate::base::ports::Instant;
 use crate::resilience::breaker::Admission;
 use crate::resilience::limits::IN_ROW_MAX;
@@ -11,9 +12,6 @@ use crate::run::stop::{RETRY_LATER, Stop};
 
 /// Bytes of writes that may wait before no further call starts.
 const WAITING_BYTES_MAX: usize = 8 << 20;
-
-/// Calls for a ticker that was answered before, in one attempt, to judge the accused.
-const CONTROLS_MAX: u32 = 12;
 
 impl Execution<'_> {
     /// Starts every call that may start now.
@@ -25,7 +23,7 @@ impl Execution<'_> {
             return;
         }
         self.hold_refused();
-        while self.stop.is_none() && self.has_work() {
+        while self.stop.is_none() && self.backlog.has_work() {
             if let Some(stop) = self.reason_to_stop(now) {
                 self.stop = Some(stop);
                 return;
@@ -37,14 +35,9 @@ impl Execution<'_> {
             self.send(batch);
         }
         // What looking for a call has brought about is told at once.
-        if !self.steps.is_empty() {
+        if self.steps.has_waiting() {
             self.is_stepping(now);
         }
-    }
-
-    /// Whether anything is left to be asked.
-    pub(super) fn has_work(&self) -> bool {
-        !self.queue.is_empty() || self.lanes.iter().any(|lane| !lane.accused.is_empty())
     }
 
     fn may_call(&self, now: Instant) -> bool {
@@ -64,32 +57,23 @@ impl Execution<'_> {
 
     /// Leaves the work of endpoints to later attempts whose breaker refuses calls.
     fn hold_refused(&mut self) {
-        let provider = self.run.provider();
-        for at in 0..self.lanes.len() {
-            let Some(lane) = self.lanes.get(at) else { return };
-            let endpoint = lane.endpoint;
-            if lane.is_probing || lane.held.is_some() {
+        let job = self.run.job;
+        for endpoint in job.endpoints.iter().map(|endpoint| endpoint.path) {
+            if !self.lane(endpoint).is_some_and(Lane::is_calling) {
                 continue;
             }
-            if let Admission::Refuse { retry_after } = self.engine.breakers.admit(provider, endpoint) {
-                let reason = self.engine.breakers.endpoint(provider, endpoint).reason.unwrap_or_default();
+            if let Admission::Refuse { retry_after } = self.engine.breakers.admit(job.provider, endpoint) {
+                let reason = self.engine.breakers.endpoint(job.provider, endpoint).reason.unwrap_or_default();
                 self.hold(endpoint, Held { reason, retry_after, is_breaker: true });
             }
         }
     }
 
     /// Calls an endpoint no more in this attempt.
-    pub(super) fn hold(&mut self, endpoint: &'static str, held: Held) {
-        let reason = held.reason.clone();
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint) {
-            lane.is_probing = false;
-            lane.held = Some(held);
-            for accused in std::mem::take(&mut lane.accused) {
-                self.put_off.push(accused.batch.into_work(Some(accused.fault.words)));
-            }
-        }
-        for batch in self.queue.drain(endpoint) {
-            self.put_off.push(batch.into_work(Some(reason.clone())));
+    pub(super) fn hold(&mut self, endpoint: &str, held: Held) {
+        self.backlog.defer_endpoint(endpoint, &held.reason);
+        if let Some(lane) = self.lane_mut(endpoint) {
+            lane.hold(held);
         }
     }
 
@@ -98,58 +82,58 @@ impl Execution<'_> {
         if let Some(check) = self.next_check() {
             return Some(check);
         }
-        let (lanes, calling, breakers) = (&self.lanes, &self.calling, &self.engine.breakers);
+        let (lanes, calls, breakers) = (&self.lanes, &self.calls, &self.engine.breakers);
         let provider = self.run.provider();
         let is_free = |endpoint: &'static str| {
             let passes = breakers.admit(provider, endpoint) == Admission::Pass;
-            passes && lanes.iter().any(|lane| lane.endpoint == endpoint && is_free(lane, calling))
+            passes && lanes.iter().any(|lane| lane.endpoint == endpoint && is_free(lane, calls))
         };
-        let batch = self.queue.next(now, is_free)?;
+        let batch = self.backlog.queue.next(now, is_free)?;
         let left = self.deadline.until_hard(now);
         let lane = self.lanes.iter().find(|lane| lane.endpoint == batch.endpoint)?;
         let fitting = lane.pace.fitting(batch.tickers.len().max(1), left);
         if fitting == 0 {
-            self.queue.put_back(batch);
+            self.backlog.queue.put_back(batch);
             self.stop = Some(Stop::Deadline);
             return None;
         }
         if fitting < batch.tickers.len() {
             let mut tickers = batch.tickers.clone();
             let rest = tickers.split_off(fitting);
-            self.queue.put_back(batch.of(rest));
+            self.backlog.queue.put_back(batch.of(rest));
             return Some(batch.of(tickers));
         }
         Some(batch)
     }
 
-    /// A call that finds out whether an endpoint is up, or whether its accused are at fault.
+    /// A call that finds out whether an endpoint is up, or whether its suspects are at fault.
     fn next_check(&mut self) -> Option<Batch> {
-        for at in 0..self.lanes.len() {
-            let lane = self.lanes.get(at)?;
-            let endpoint = lane.endpoint;
-            let is_checked = self.calling.iter().any(|flight| flight.endpoint == endpoint && flight.is_check);
-            let passes = lane.is_probing
-                || self.engine.breakers.admit(self.run.provider(), endpoint) == Admission::Pass;
-            if lane.held.is_some() || is_checked || !passes {
+        let job = self.run.job;
+        for endpoint in job.endpoints.iter().map(|endpoint| endpoint.path) {
+            let lane = self.lane(endpoint)?;
+            let passes =
+                lane.is_probing() || self.engine.breakers.admit(job.provider, endpoint) == Admission::Pass;
+            if lane.is_held() || self.calls.is_checking(endpoint) || !passes {
                 continue;
             }
+            let is_silent = self.calls.count(endpoint) == 0;
             if lane.is_checking() {
-                match self.check(at) {
+                match self.check(endpoint) {
                     Some(batch) => return Some(batch),
-                    None if self.calling.iter().any(|flight| flight.endpoint == endpoint) => {}
-                    None => self.give_up_checking(at),
+                    None if is_silent => self.give_up_checking(endpoint),
+                    None => {}
                 }
-            } else if self.wants_control(at) {
-                if let Some(batch) = self.control(at).filter(|_| self.may_control(at)) {
+            } else if lane.wants_control(&self.backlog) {
+                if let Some(batch) = self.control(endpoint) {
                     return Some(batch);
                 }
-            } else if !lane.accused.is_empty()
-                && self.queue.count(endpoint) == 0
-                && !self.calling.iter().any(|flight| flight.endpoint == endpoint)
+            } else if is_silent
+                && self.backlog.suspects.count(endpoint) > 0
+                && self.backlog.queue.count(endpoint) == 0
             {
-                match self.control(at).filter(|_| self.may_control(at)) {
+                match self.control(endpoint) {
                     Some(batch) => return Some(batch),
-                    None => self.judge_without_control(at),
+                    None => self.judge_without_control(endpoint),
                 }
             }
         }
@@ -157,55 +141,29 @@ impl Execution<'_> {
     }
 
     /// A single ticker of an endpoint in doubt: one that was answered before, or any that has not failed alone yet.
-    fn check(&mut self, at: usize) -> Option<Batch> {
-        if let Some(control) = self.control(at) {
+    fn check(&mut self, endpoint: &'static str) -> Option<Batch> {
+        let lane = self.lanes.iter().find(|lane| lane.endpoint == endpoint)?;
+        if let Some(control) = lane.control_batch() {
             return Some(control);
         }
         let jitter = self.engine.world.entropy.next_u64();
-        let lane = self.lanes.get(at)?;
-        self.queue.take_one(lane.endpoint, jitter, |ticker| !lane.diagnosis.has_checked(ticker)).or_else(
-            || {
-                let has_no_tickers = self
-                    .queue
-                    .iter()
-                    .any(|batch| batch.endpoint == lane.endpoint && batch.tickers.is_empty());
-                let batches = if has_no_tickers { self.queue.drain(lane.endpoint) } else { Vec::new() };
-                batches.into_iter().next()
-            },
-        )
+        let queue = &mut self.backlog.queue;
+        queue.take_one(endpoint, jitter, |ticker| !lane.diagnosis.has_checked(ticker)).or_else(|| {
+            let is_whole = |batch: &Batch| batch.endpoint == endpoint && batch.tickers.is_empty();
+            let batches = if queue.iter().any(is_whole) { queue.drain(endpoint) } else { Vec::new() };
+            batches.into_iter().next()
+        })
     }
 
-    /// A call for the ticker that was answered before, unless that one has failed since.
-    fn control(&self, at: usize) -> Option<Batch> {
-        let lane = self.lanes.get(at)?;
-        let control = lane.control.clone().filter(|_| !lane.control_failed)?;
-        let batch = Batch::new(lane.endpoint, vec![control], 1);
-        Some(Batch { origin: Origin::Control, ..batch })
-    }
-
-    /// Whether work has been put off so often that the next failure decides: then the endpoint must be known to be up. Or
-    /// whether so many tickers were without data that it may be a limit.
-    fn wants_control(&self, at: usize) -> bool {
-        let Some(lane) = self.lanes.get(at) else { return false };
-        if lane.without_data() >= NOTHING_IN_ROW {
-            return lane.control.is_some();
-        }
-        let is_last = |batch: &Batch| batch.endpoint == lane.endpoint && batch.tries >= TRIES_MAX;
-        lane.answered == 0 && lane.controls == 0 && lane.control.is_some() && self.queue.iter().any(is_last)
-    }
-
-    /// Whether a further call for the control ticker may still decide about the accused; counts it.
-    fn may_control(&mut self, at: usize) -> bool {
-        let Some(lane) = self.lanes.get_mut(at) else { return false };
-        lane.controls += 1;
-        lane.controls <= CONTROLS_MAX
+    /// A call for the ticker that was answered before, while such calls may still decide about the suspects.
+    fn control(&mut self, endpoint: &str) -> Option<Batch> {
+        let lane = self.lane_mut(endpoint)?;
+        lane.control_batch().filter(|_| lane.may_control())
     }
 
     /// All tickers that there are have failed alone, and they are too few to say that the provider is down.
-    fn give_up_checking(&mut self, at: usize) {
-        let Some(lane) = self.lanes.get(at) else { return };
-        let endpoint = lane.endpoint;
-        if lane.is_probing {
+    fn give_up_checking(&mut self, endpoint: &'static str) {
+        if self.lane(endpoint).is_some_and(Lane::is_probing) {
             return self.reopen(endpoint);
         }
         let reason = "the provider returned data for none of these tickers".to_owned();
@@ -221,16 +179,14 @@ impl Execution<'_> {
         }
         batch.answered_before.get_or_insert(lane.map_or(0, |lane| lane.answered));
         batch.attempt += 1;
-        self.call_number += 1;
         self.state.counts.calls += 1;
-        self.calling.push(InFlight {
-            number: self.call_number,
+        let purpose = Purpose {
             endpoint: batch.endpoint,
-            started: self.engine.world.clock.instant(),
             work: (!batch.is_control()).then(|| batch.clone().into_work(None)),
             is_check,
-        });
-        self.calls.push(call::send(self.engine, &self.run, self.call_number, batch));
+        };
+        let now = self.engine.world.clock.instant();
+        self.calls.start(purpose, now, |number| call::send(self.engine, &self.run, number, batch));
     }
 
     /// Why no further call may start, whatever is free.
@@ -247,7 +203,7 @@ impl Execution<'_> {
             return Some(Stop::Paused { retry_after: paused, reason: limit.reason.unwrap_or_default() });
         }
         let idle = self.calls.is_empty() && self.writer.is_idle();
-        if idle && self.queue.wait(now, |_| true).is_some_and(|wait| wait >= left) {
+        if idle && self.backlog.queue.wait(now, |_| true).is_some_and(|wait| wait >= left) {
             return Some(Stop::Deadline);
         }
         None
@@ -255,7 +211,6 @@ impl Execution<'_> {
 }
 
 /// Whether a batch of this endpoint may go out.
-fn is_free(lane: &Lane, calling: &[InFlight]) -> bool {
-    let in_flight = calling.iter().filter(|flight| flight.endpoint == lane.endpoint).count();
-    lane.held.is_none() && !lane.is_checking() && in_flight < lane.pace.calls()
+fn is_free(lane: &Lane, calls: &Calls<Called>) -> bool {
+    !lane.is_held() && !lane.is_checking() && calls.count(lane.endpoint) < lane.pace.calls()
 }

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use super::lane::Lane;
-use super::{Executed, Execution, call, failing};
+use super::calls::Purpose;
+use super::lane::{Lane, TRIES_MAX};
+use super::{Executed, Execution, call};
 use crate::base::ports::millis;
 use crate::provider::breakers::Trend;
 use crate::resilience::class::Class;
+use crate::run::Work;
 use crate::run::stop::Stop;
-use crate::run::{Work, merged};
 
 /// A call that was cut after so long a time is made smaller in the next attempt.
 const LONG_CALL: Duration = Duration::from_secs(60);
@@ -17,22 +18,19 @@ impl Execution<'_> {
     /// Ends the attempt: what is not done is pending.
     pub(super) async fn finish(mut self) -> Executed {
         let cut = self.must_cut();
-        if let Some(saving) = self.saving.take()
-            && self.stop != Some(Stop::Lost)
-        {
+        if self.lease.is_saving() && self.stop != Some(Stop::Lost) {
             // The fence is only known again when the write on its way has landed.
-            let saved = saving.future.await;
-            self.on_saved(saving.started, saved);
+            let saved = self.lease.saved().await;
+            self.on_saved(saved);
         }
         if cut && self.stop.is_none() {
             self.stop = Some(Stop::Deadline);
         }
-        self.calls.clear();
-        self.put_off_cut(cut);
+        self.defer_cut(cut);
         for settled in self.writer.abandon("the request ran out of time before it was stored") {
             self.note_settled(settled);
         }
-        self.state.pending = self.pending();
+        self.state.pending = self.backlog.pending(self.calls.work());
         self.state.resources.waits_ms.limit += millis(self.writer.held());
         let stop = self.stop.take().or_else(|| self.held());
         let trend = |lane: &Lane| Trend {
@@ -41,37 +39,35 @@ impl Execution<'_> {
             failures: lane.failures,
         };
         let trends = self.lanes.iter().map(trend).collect();
-        Executed { state: self.state, fence: self.fence, stop, trends }
+        Executed { state: self.state, fence: self.lease.into_fence(), stop, trends }
     }
 
-    /// What was on its way for long and had no answer comes in smaller batches next time; and who is accused stays so.
-    fn put_off_cut(&mut self, cut: bool) {
+    /// What was on its way for long and had no answer comes in smaller batches next time; and suspects
+    /// stay what they are.
+    fn defer_cut(&mut self, cut: bool) {
         let now = self.engine.world.clock.instant();
         let long = (self.engine.settings.run.deadline / 3).min(LONG_CALL);
-        for flight in std::mem::take(&mut self.calling) {
-            let took = now.since(flight.started);
+        for call in self.calls.cut() {
+            let took = now.since(call.started);
             let took_long = cut && took >= long;
-            let answers = self.lanes.iter().any(|lane| lane.endpoint == flight.endpoint && lane.answered > 0);
-            let Some(work) = flight.work else { continue };
-            if took_long && answers && work.tickers.len() == 1 && work.tries >= failing::TRIES_MAX {
+            let Purpose { endpoint, work, .. } = call.purpose;
+            let answers = self.lane(endpoint).is_some_and(|lane| lane.answered > 0);
+            let Some(work) = work else { continue };
+            if took_long && answers && work.tickers.len() == 1 && work.tries >= TRIES_MAX {
                 // Silent in attempt after attempt, in which others were answered.
                 let fault =
                     call::Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
-                self.fail(&work.tickers, flight.endpoint, &fault);
+                self.fail(&work.tickers, endpoint, &fault);
             } else {
-                self.put_off.push(Work { tries: work.tries + u32::from(took_long), ..work });
+                self.backlog.defer_work(Work { tries: work.tries + u32::from(took_long), ..work });
             }
         }
-        for lane in &mut self.lanes {
-            for accused in std::mem::take(&mut lane.accused) {
-                self.put_off.push(accused.batch.into_work(Some(accused.fault.words)));
-            }
-        }
+        self.backlog.defer_suspects();
     }
 
     /// Why endpoints were left to a later attempt, by the one that may be called again first.
     fn held(&self) -> Option<Stop> {
-        let held = self.lanes.iter().filter_map(|lane| lane.held.as_ref());
+        let held = self.lanes.iter().filter_map(Lane::held);
         let first = held.min_by_key(|held| held.retry_after)?;
         let (retry_after, reason) = (first.retry_after, first.reason.clone());
         Some(if first.is_breaker {
@@ -79,17 +75,5 @@ impl Execution<'_> {
         } else {
             Stop::Unanswered { retry_after, reason }
         })
-    }
-
-    /// All work that is not done.
-    pub(super) fn pending(&self) -> Vec<Work> {
-        let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
-        let calling = self.calling.iter().filter_map(|flight| flight.work.clone());
-        let put_off = self.put_off.iter().cloned();
-        let accused = self.lanes.iter().flat_map(|lane| &lane.accused);
-        let accused =
-            accused.map(|accused| accused.batch.clone().into_work(Some(accused.fault.words.clone())));
-        let all = calling.chain(self.storing.open_work()).chain(queued).chain(accused).chain(put_off);
-        merged(all.collect())
     }
 }

@@ -5,22 +5,18 @@ use std::time::Duration;
 
 use super::Execution;
 use super::call::{Called, Fault};
-use super::lane::{Accused, Held, probe_checks};
-use super::queue::{Batch, Origin};
+use super::lane::{Consequence, Held, TRIES_MAX};
+use super::queue::Batch;
 use super::steps::Step;
+use super::suspects::Suspect;
 use crate::base::ports::millis;
 use crate::catalogue::Ticker;
 use crate::google::Token;
 use crate::resilience::class::Class;
-use crate::resilience::diagnosis::Verdict;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::Failure;
 use crate::run::stop::{RETRY_LATER, Stop};
 
-/// Attempts of a run in which a single ticker may be put off.
-pub(super) const TRIES_MAX: u32 = 5;
-/// Answers without data, one after the other, that are a limit.
-pub(super) const NOTHING_IN_ROW: usize = 3;
 /// Shorter waits that a failing provider asks for are its own affair; longer ones are told to all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
 
@@ -43,7 +39,7 @@ impl Execution<'_> {
             batch.failed_alone += u32::from(batch.tickers.len() == 1);
         }
         if self.stop.is_some() || self.is_held(batch.endpoint) {
-            return self.put_off.push(batch.into_work(Some(fault.words)));
+            return self.backlog.defer(batch, Some(fault.words));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
         // An attempt may be too short to wait for a second silence.
@@ -71,75 +67,40 @@ impl Execution<'_> {
         match decision {
             Decision::Retry { after } => {
                 if fault.retry_after.is_some_and(|asked| asked >= SHARED_WAIT) {
-                    self.on_limited(self.call_number, fault.retry_after, &fault.words);
+                    self.on_limited(self.calls.started(), fault.retry_after, &fault.words);
                 }
                 self.state.resources.waits_ms.retry += millis(after);
-                self.queue.retry(batch, now + after);
+                self.backlog.queue.retry(batch, now + after);
             }
             Decision::Split => {
                 let alone_max = self.engine.settings.call.max_attempts;
-                self.queue.split(&batch, &fault.named, alone_max);
+                self.backlog.queue.split(&batch, &fault.named, alone_max);
             }
             Decision::Accuse => {
-                let at = self.call_number;
-                if let Some(lane) = self.lane(batch.endpoint) {
-                    lane.accused.push(Accused { batch, fault, at });
-                }
+                let at = self.calls.started();
+                self.backlog.suspects.add(Suspect { batch, fault, at });
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
             Decision::Postpone => self.postpone(batch, fault.class, &fault.words),
-            Decision::Stop if token.is_some_and(|token| self.renews(token)) => self.queue.retry(batch, now),
+            Decision::Stop if token.is_some_and(|token| self.renews(token)) => {
+                self.backlog.queue.retry(batch, now);
+            }
             Decision::Stop => {
                 self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
-                self.put_off.push(batch.into_work(Some(fault.words)));
+                self.backlog.defer(batch, Some(fault.words));
             }
         }
     }
 
     /// Notes a failed call against its endpoint, and finds out what that says of the provider.
     pub(super) fn on_failed(&mut self, called: &Called, fault: &Fault) {
-        // What did not reach the provider says nothing of it; a probe stays claimed until its time is up.
-        if matches!(fault.class, Class::Unauthorized | Class::Token) {
-            if let Some(lane) = self.lane(called.batch.endpoint) {
-                lane.is_probing = false;
-                // Asked again at once, it would be refused again at once.
-                lane.control_failed |= called.batch.is_control() && fault.class == Class::Token;
-            }
-            return;
-        }
         let config = *self.engine.breakers.config();
-        let batch = &called.batch;
-        let Some(lane) = self.lane(batch.endpoint) else { return };
-        if lane.is_probing && fault.class == Class::BadBatch {
-            // A refusal is an answer: the provider is back.
-            lane.is_probing = false;
-            lane.diagnosis.clear();
-            return self.steps.push_back(Step::Close { endpoint: batch.endpoint });
-        }
-        if fault.class == Class::Timeout {
-            lane.pace.slow_down();
-        }
-        if batch.is_control() {
-            lane.control_failed = true;
-            lane.flukes += 1;
-        }
-        // While the endpoint answers others, a piece of a failed batch fails by itself: counted, the search for bad
-        // tickers would look like an outage.
-        let is_explained = matches!(batch.origin, Origin::Piece | Origin::Recheck)
-            && !lane.is_checking()
-            && lane.answered > batch.answered_before.unwrap_or_default();
-        if is_explained || lane.held.is_some() {
-            return;
-        }
-        lane.failures = lane.failures.saturating_add(1);
-        let verdict = lane.diagnosis.failed(&batch.tickers, &config);
-        let is_down = if lane.is_probing {
-            batch.tickers.is_empty() || lane.diagnosis.checked() >= probe_checks(fault.class)
-        } else {
-            verdict == Verdict::Down
-        };
-        if is_down {
-            self.on_down(batch.endpoint, fault);
+        let endpoint = called.batch.endpoint;
+        let Some(lane) = self.lane_mut(endpoint) else { return };
+        match lane.on_failed(&called.batch, fault.class, &config) {
+            Consequence::Nothing => {}
+            Consequence::IsBack => self.steps.push(Step::Close { endpoint }),
+            Consequence::IsDown => self.on_down(endpoint, fault),
         }
     }
 
@@ -152,12 +113,10 @@ impl Execution<'_> {
         }
         let retry_after = self.engine.breakers.config().open;
         self.hold(endpoint, Held { reason: reason.clone(), retry_after, is_breaker: true });
-        if let Some(lane) = self.lane(endpoint) {
-            // From here on the breaker knows; counted again, the next attempt would begin in doubt.
-            lane.failures = 0;
-            lane.diagnosis.clear();
+        if let Some(lane) = self.lane_mut(endpoint) {
+            lane.forget_failures();
         }
-        self.steps.push_back(Step::Open { endpoint, reason });
+        self.steps.push(Step::Open { endpoint, reason });
     }
 
     /// No ticker that the probe may try is answered.
@@ -165,7 +124,7 @@ impl Execution<'_> {
         let reason = self.engine.breakers.endpoint(self.run.provider(), endpoint).reason.unwrap_or_default();
         let retry_after = self.engine.breakers.config().open;
         self.hold(endpoint, Held { reason: reason.clone(), retry_after, is_breaker: true });
-        self.steps.push_back(Step::Open { endpoint, reason });
+        self.steps.push(Step::Open { endpoint, reason });
     }
 
     /// A call that the provider refused as its limit is used up: no try of its tickers.
@@ -180,9 +139,9 @@ impl Execution<'_> {
         if tickers.is_empty() {
             let again = Batch { attempt: batch.attempt.saturating_sub(1), ..batch };
             if self.stop.is_some() || self.is_held(again.endpoint) {
-                self.put_off.push(again.into_work(Some(fault.words)));
+                self.backlog.defer(again, Some(fault.words));
             } else {
-                self.queue.put_back(again);
+                self.backlog.queue.put_back(again);
             }
             return;
         }
@@ -205,25 +164,22 @@ impl Execution<'_> {
     /// The provider has asked for less: all runs pause, and go on with one call at a time.
     pub(super) fn on_limited(&mut self, call: u64, asked: Option<Duration>, reason: &str) {
         let is_late = call <= self.limited_at;
-        self.limited_at = self.call_number;
+        self.limited_at = self.calls.started();
         for lane in &mut self.lanes {
             lane.pace.limited();
         }
-        let waiting = self.steps.iter().any(|step| matches!(step, Step::LimitHit { .. }));
-        if !(is_late && waiting) {
-            self.steps.push_back(Step::LimitHit { asked, reason: reason.to_owned(), is_late });
-        }
+        self.steps.push_limit_hit(asked, reason, is_late);
     }
 
-    /// Without a ticker that is answered, nobody can say whether the accused or the provider is at fault. A refusal in the
+    /// Without a ticker that is answered, nobody can say whether the suspects or the provider is at fault. A refusal in the
     /// provider's own words is believed where it is about few; a failure is not.
-    pub(super) fn judge_without_control(&mut self, at: usize) {
-        let Some(lane) = self.lanes.get_mut(at) else { return };
-        let (never_answered, lane_failed) = (lane.control.is_none(), lane.control_failed);
-        for Accused { batch, fault, .. } in std::mem::take(&mut lane.accused) {
-            if lane_failed || fault.class == Class::RateLimited {
+    pub(super) fn judge_without_control(&mut self, endpoint: &str) {
+        let Some(lane) = self.lane(endpoint) else { return };
+        let (never_answered, control_failed) = (lane.control.is_none(), lane.control_failed);
+        for Suspect { batch, fault, .. } in self.backlog.suspects.take_of(endpoint) {
+            if control_failed || fault.class == Class::RateLimited {
                 // The provider may be down just now, or its limit be used up: nobody is judged.
-                self.put_off.push(batch.into_work(Some(fault.words)));
+                self.backlog.defer(batch, Some(fault.words));
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
             } else {
@@ -258,7 +214,7 @@ impl Execution<'_> {
             let fault = Fault { class, words: reason.to_owned(), retry_after: None, named: Vec::new() };
             self.fail(&batch.tickers, batch.endpoint, &fault);
         } else {
-            self.put_off.push(batch.into_work(Some(reason.to_owned())));
+            self.backlog.defer(batch, Some(reason.to_owned()));
         }
     }
 
@@ -274,6 +230,6 @@ impl Execution<'_> {
             self.state.failed.push(failure(None));
         }
         self.state.failed.extend(tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
-        self.changed = true;
+        self.lease.note_progress();
     }
 }

@@ -1,13 +1,21 @@
-//! One endpoint of a run: how its calls go, and whom the provider has accused.
+//! One endpoint of a run: how its calls go, and what this run may ask of it.
 
 use std::time::Duration;
 
-use super::call::Fault;
+use super::backlog::Backlog;
 use super::queue::{Batch, Origin};
 use crate::catalogue::Ticker;
+use crate::resilience::breaker::BreakerConfig;
 use crate::resilience::class::Class;
-use crate::resilience::diagnosis::Diagnosis;
+use crate::resilience::diagnosis::{Diagnosis, Verdict};
 use crate::resilience::pace::Pace;
+
+/// Attempts of a run in which a single ticker may be put off.
+pub(super) const TRIES_MAX: u32 = 5;
+/// Answers without data, one after the other, that are a limit.
+pub(super) const NOTHING_IN_ROW: usize = 3;
+/// Calls for a ticker that was answered before, in one attempt, to judge the suspects.
+const CONTROLS_MAX: u32 = 12;
 
 /// What is known of an endpoint.
 pub(super) struct Lane {
@@ -24,23 +32,20 @@ pub(super) struct Lane {
     pub control: Option<Ticker>,
     /// Whether the control ticker has failed since the last answer.
     pub control_failed: bool,
-    /// Calls for the control ticker that were made to judge the accused.
-    pub controls: u32,
-    /// Tickers on which the provider has failed alone. It may have been down just then: an answer to a call that went
-    /// out later shows that it was not.
-    pub accused: Vec<Accused>,
-    /// Whether this run tries whether the provider is back, while its breaker is half-open.
-    pub is_probing: bool,
-    /// Why its work is left to a later attempt.
-    pub held: Option<Held>,
+    /// Calls for the control ticker that were made to judge the suspects.
+    controls: u32,
+    step: BreakerStep,
 }
 
-/// A ticker on which the provider has failed alone, often enough.
-pub(super) struct Accused {
-    pub batch: Batch,
-    pub fault: Fault,
-    /// Calls of the attempt that had gone out by then.
-    pub at: u64,
+/// How this run stands to the endpoint's breaker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum BreakerStep {
+    /// It calls when the breaker lets it.
+    Calling,
+    /// It tries whether the provider is back, while the breaker is half-open.
+    Probing,
+    /// It calls no more in this attempt.
+    Held(Held),
 }
 
 /// Why an endpoint is not called any more.
@@ -50,6 +55,26 @@ pub(super) struct Held {
     /// What the caller is told; none where the breaker knows.
     pub retry_after: Duration,
     pub is_breaker: bool,
+}
+
+/// An answer, as far as it says how the endpoint is.
+pub(super) struct Answered {
+    pub tickers: usize,
+    pub latency: Duration,
+    /// Calls for the same tickers that had failed before it.
+    pub flukes: u32,
+    /// A ticker with data.
+    pub control: Option<Ticker>,
+}
+
+/// What follows from a failed call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Consequence {
+    Nothing,
+    /// The probe has shown that the provider is back.
+    IsBack,
+    /// The endpoint is down.
+    IsDown,
 }
 
 impl Lane {
@@ -69,72 +94,153 @@ impl Lane {
             control,
             control_failed: false,
             controls: 0,
-            accused: Vec::new(),
-            is_probing: false,
-            held: None,
+            step: BreakerStep::Calling,
         }
     }
 
     /// Whether only single tickers may be asked now, one after the other.
     pub(super) fn is_checking(&self) -> bool {
-        self.is_probing || self.diagnosis.is_in_doubt()
+        self.is_probing() || self.diagnosis.is_in_doubt()
     }
 
-    /// Tickers of which nothing came since the last answer.
-    pub(super) fn without_data(&self) -> usize {
-        self.accused.iter().filter(|accused| accused.is_without_data()).count()
+    pub(super) fn is_probing(&self) -> bool {
+        self.step == BreakerStep::Probing
     }
 
-    /// Takes them out.
-    pub(super) fn take_without_data(&mut self) -> Vec<Accused> {
-        let (taken, others) =
-            std::mem::take(&mut self.accused).into_iter().partition(Accused::is_without_data);
-        self.accused = others;
-        taken
+    /// Why its work is left to a later attempt.
+    pub(super) fn held(&self) -> Option<&Held> {
+        match &self.step {
+            BreakerStep::Held(held) => Some(held),
+            BreakerStep::Calling | BreakerStep::Probing => None,
+        }
     }
 
-    /// Takes out the accused for whom the answer to call number `call` shows that the provider is up.
-    pub(super) fn take_judged(&mut self, call: u64) -> Vec<Accused> {
-        let (judged, open) =
-            std::mem::take(&mut self.accused).into_iter().partition(|accused| accused.at < call);
-        self.accused = open;
-        judged
+    pub(super) fn is_held(&self) -> bool {
+        self.held().is_some()
+    }
+
+    /// Whether it calls when the breaker lets it: it has neither a probe nor a reason to call no more.
+    pub(super) fn is_calling(&self) -> bool {
+        self.step == BreakerStep::Calling
+    }
+
+    /// The probe of the half-open breaker is this run's. One that comes too late runs out by itself.
+    pub(super) fn begin_probe(&mut self) {
+        if self.is_held() {
+            return;
+        }
+        self.step = BreakerStep::Probing;
+        self.diagnosis.clear();
+        self.diagnosis.doubt();
+    }
+
+    /// Calls no more in this attempt.
+    pub(super) fn hold(&mut self, held: Held) {
+        self.step = BreakerStep::Held(held);
+    }
+
+    /// Whether it was probing.
+    fn end_probe(&mut self) -> bool {
+        let was_probing = self.is_probing();
+        if was_probing {
+            self.step = BreakerStep::Calling;
+        }
+        was_probing
+    }
+
+    /// The endpoint is up; whether that ends a probe.
+    pub(super) fn on_answered(&mut self, answer: Answered, config: &BreakerConfig) -> bool {
+        self.answered += 1;
+        self.failures = 0;
+        self.diagnosis.answered(config);
+        self.pace.answered(answer.tickers, answer.latency);
+        if answer.control.is_some() {
+            self.control = answer.control;
+            self.control_failed = false;
+        }
+        self.flukes += u64::from(answer.flukes);
+        self.end_probe()
+    }
+
+    /// A call for a batch has failed.
+    pub(super) fn on_failed(&mut self, batch: &Batch, class: Class, config: &BreakerConfig) -> Consequence {
+        // What did not reach the provider says nothing of it; a probe stays claimed until its time is up.
+        if matches!(class, Class::Unauthorized | Class::Token) {
+            self.end_probe();
+            // Asked again at once, it would be refused again at once.
+            self.control_failed |= batch.is_control() && class == Class::Token;
+            return Consequence::Nothing;
+        }
+        if class == Class::BadBatch && self.end_probe() {
+            // A refusal is an answer.
+            self.diagnosis.clear();
+            return Consequence::IsBack;
+        }
+        if class == Class::Timeout {
+            self.pace.slow_down();
+        }
+        if batch.is_control() {
+            self.control_failed = true;
+            self.flukes += 1;
+        }
+        // While the endpoint answers others, a piece of a failed batch fails by itself: counted, the search for bad
+        // tickers would look like an outage.
+        let is_explained = matches!(batch.origin, Origin::Piece | Origin::Recheck)
+            && !self.is_checking()
+            && self.answered > batch.answered_before.unwrap_or_default();
+        if is_explained || self.is_held() {
+            return Consequence::Nothing;
+        }
+        self.failures = self.failures.saturating_add(1);
+        let verdict = self.diagnosis.failed(&batch.tickers, config);
+        let is_down = if self.is_probing() {
+            batch.tickers.is_empty() || self.diagnosis.checked() >= probe_checks(class)
+        } else {
+            verdict == Verdict::Down
+        };
+        if is_down { Consequence::IsDown } else { Consequence::Nothing }
+    }
+
+    /// The breaker is told: counted again, what was seen would let the next attempt begin in doubt.
+    pub(super) fn forget_failures(&mut self) {
+        self.failures = 0;
+        self.diagnosis.clear();
+    }
+
+    /// A call for the ticker that was answered before, unless that one has failed since.
+    pub(super) fn control_batch(&self) -> Option<Batch> {
+        let control = self.control.clone().filter(|_| !self.control_failed)?;
+        Some(Batch { origin: Origin::Control, ..Batch::new(self.endpoint, vec![control], 1) })
+    }
+
+    /// Whether work has been put off so often that the next failure decides: then the endpoint must be known to be up. Or
+    /// whether so many tickers were without data that it may be a limit.
+    pub(super) fn wants_control(&self, backlog: &Backlog) -> bool {
+        if backlog.suspects.without_data(self.endpoint) >= NOTHING_IN_ROW {
+            return self.control.is_some();
+        }
+        let is_last = |batch: &Batch| batch.endpoint == self.endpoint && batch.tries >= TRIES_MAX;
+        self.answered == 0
+            && self.controls == 0
+            && self.control.is_some()
+            && backlog.queue.iter().any(is_last)
+    }
+
+    /// Whether a further call for the control ticker may still decide about the suspects; counts it.
+    pub(super) fn may_control(&mut self) -> bool {
+        self.controls += 1;
+        self.controls <= CONTROLS_MAX
     }
 }
-
-impl Accused {
-    /// Whether it is accused because nothing came of it, which may be a limit.
-    pub(super) fn is_without_data(&self) -> bool {
-        self.fault.class == Class::RateLimited
-    }
-
-    /// Whether the ticker is at fault. It has failed alone, the provider has answered others, it has failed again, and
-    /// the provider has answered again. A refusal needs no more. A failure may be bad luck each time, so it counts when
-    /// a ticker that is innocent would fail so often less than once in [`ERRORS_RARE`] times, by how often calls fail
-    /// at this endpoint although nothing is wrong with them.
-    pub(super) fn is_guilty(&self, lane: &Lane) -> bool {
-        if self.batch.origin != Origin::Recheck {
-            return false;
-        }
-        if matches!(self.fault.class, Class::BadBatch | Class::RateLimited) {
-            return true;
-        }
-        #[expect(clippy::cast_precision_loss, reason = "counts of calls")]
-        let (answered, flukes) = (lane.answered as f64, lane.flukes as f64);
-        // Jeffreys' estimate of a share: never zero, however few calls there were.
-        let share = (flukes + 0.5) / (answered + flukes + 1.0);
-        share.powi(i32::try_from(self.batch.failed_alone).unwrap_or(i32::MAX)) * ERRORS_RARE < 1.0
-    }
-}
-
-/// Once in so many times an innocent ticker may be taken for a bad one.
-const ERRORS_RARE: f64 = 10_000.0;
 
 /// Single tickers that a probe may try before the breaker opens again: where the failure may be the ticker's own, one
 /// bad ticker must not keep the breaker open.
-pub(super) fn probe_checks(class: Class) -> usize {
+fn probe_checks(class: Class) -> usize {
     match class {
         Class::Connect | Class::Unauthorized => 1,
         _ => 3,
     }
 }
+
+#[cfg(test)]
+mod tests;

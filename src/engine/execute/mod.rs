@@ -4,42 +4,50 @@
 //! it decides comes from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
 //! and memory holds only the batches in flight.
 
+mod backlog;
 mod call;
+mod calls;
 mod complaints;
+mod deliveries;
 mod dispatch;
+mod due;
 mod ending;
 mod failing;
 mod lane;
+mod lease;
 pub mod queue;
 mod reaction;
 mod settling;
 mod steps;
-mod storing;
-mod timing;
+mod suspects;
+mod upkeep;
 
-use std::collections::VecDeque;
-use std::future::{pending, poll_fn};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 
-use futures::stream::{FuturesUnordered, StreamExt};
+use futures::FutureExt;
 
-use crate::base::ports::{BoxFuture, Instant};
+use crate::base::ports::Instant;
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
 use crate::firestore::bulk::{BulkWriter, Settled};
 use crate::google::Token;
+use crate::intake::kind::Kind;
 use crate::ledger::{Fence, Owned, SaveError};
 use crate::provider::breakers::Trend;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
+use crate::run::RunState;
 use crate::run::stop::Stop;
-use crate::run::{RunState, Work};
+use backlog::Backlog;
 use call::{Called, RunContext};
+use calls::Calls;
+use due::Due;
 use lane::Lane;
+use lease::{Lease, Saved};
 use queue::Queue;
-use steps::{Step, Stepped};
-use storing::{Seen, Storing};
+use steps::{Stepped, Steps, Turn};
 
 /// A run that was worked on as far as it went.
 pub struct Executed {
@@ -62,61 +70,27 @@ struct Execution<'a> {
     engine: &'a Engine,
     run: RunContext,
     state: RunState,
-    fence: Fence,
+    lease: Lease,
     deadline: Deadline,
-    queue: Queue,
-    calls: FuturesUnordered<BoxFuture<'static, Called>>,
-    /// What is being called, to know what is left when calls are cut.
-    calling: Vec<InFlight>,
+    backlog: Backlog,
+    calls: Calls<Called>,
     lanes: Vec<Lane>,
-    writer: BulkWriter,
-    storing: Storing,
-    seen: Seen,
-    /// Work that this attempt will not try again.
-    put_off: Vec<Work>,
+    writer: BulkWriter<Kind>,
     stop: Option<Stop>,
-    saving: Option<Saving>,
-    /// What is to be told to all runs, and the one thing that is being told.
-    steps: VecDeque<Step>,
-    stepping: Option<BoxFuture<'static, Stepped>>,
-    next_upkeep: Instant,
-    /// Since when this run has been among those who may call.
-    turn_began: Option<Instant>,
-    /// Whether it has said how many calls it wants at once.
-    has_asked: bool,
+    steps: Steps,
+    turn: Turn,
     /// Calls that had gone out when the provider last asked for less.
     limited_at: u64,
     /// The ID token that the provider did not accept in this attempt.
     refused_token: Option<Arc<Token>>,
-    call_number: u64,
-    last_save: Instant,
-    lease_until: Instant,
-    changed: bool,
-}
-
-/// A call on its way.
-struct InFlight {
-    number: u64,
-    endpoint: &'static str,
-    started: Instant,
-    /// What is left to do if it is cut; none for a control.
-    work: Option<Work>,
-    /// Whether it is to find out if the provider is up.
-    is_check: bool,
-}
-
-/// A checkpoint on its way.
-struct Saving {
-    started: Instant,
-    future: BoxFuture<'static, Result<Fence, SaveError>>,
 }
 
 enum Event {
     Called(Called),
-    Settled(Settled),
-    Saved(Instant, Result<Fence, SaveError>),
+    Settled(Settled<Kind>),
+    Saved(Saved),
     Stepped(Stepped),
-    Time,
+    Due(Due),
 }
 
 /// Works on what is pending of an owned run until nothing is left or it must stop.
@@ -150,7 +124,6 @@ impl<'a> Execution<'a> {
     fn new(engine: &'a Engine, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
         let Owned { mut state, fence } = owned;
         let provider = engine.settings.provider(job.provider);
-        let lease_until = fence.lease_until();
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         let pending = std::mem::take(&mut state.pending);
         let queue = Queue::new(pending, &endpoints, provider.batch_size, engine.settings.call.max_attempts);
@@ -172,29 +145,17 @@ impl<'a> Execution<'a> {
                 run_time: state.run_time.clone(),
             },
             state,
-            fence,
+            lease: Lease::new(fence, engine.settings.run.lease, now),
             deadline,
-            queue,
-            calls: FuturesUnordered::new(),
-            calling: Vec::new(),
+            backlog: Backlog::new(queue, &endpoints),
+            calls: Calls::new(),
             lanes,
             writer: engine.bulk_writer(),
-            storing: Storing::default(),
-            seen: Seen::default(),
-            put_off: Vec::new(),
             stop: None,
-            saving: None,
-            steps: VecDeque::new(),
-            stepping: None,
-            next_upkeep: now,
-            turn_began: None,
-            has_asked: false,
+            steps: Steps::new(now),
+            turn: Turn::default(),
             limited_at: 0,
             refused_token: None,
-            call_number: 0,
-            last_save: now,
-            lease_until,
-            changed: false,
         }
     }
 
@@ -210,9 +171,9 @@ impl<'a> Execution<'a> {
                     give_way().await;
                 }
                 Event::Settled(settled) => self.on_settled(settled),
-                Event::Saved(started, saved) => self.on_saved(started, saved),
+                Event::Saved(saved) => self.on_saved(saved),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
-                Event::Time => {}
+                Event::Due(due) => tracing::trace!(?due, "woken"),
             }
             if self.must_cut() {
                 return;
@@ -222,44 +183,75 @@ impl<'a> Execution<'a> {
     }
 
     fn is_done(&self) -> bool {
-        let no_more = !self.has_work() || self.stop.is_some();
-        let all_told = self.steps.is_empty() && self.stepping.is_none();
-        no_more && self.calls.is_empty() && self.writer.is_idle() && all_told
+        let no_more = !self.backlog.has_work() || self.stop.is_some();
+        no_more && self.calls.is_empty() && self.writer.is_idle() && self.steps.is_idle()
     }
 
     async fn next_event(&mut self) -> Event {
-        let timer = self.timer();
-        let Self { calls, writer, saving, stepping, .. } = self;
-        let called = async {
-            match calls.next().await {
-                Some(called) => Event::Called(called),
-                None => pending().await,
-            }
-        };
-        let saved = async {
-            match saving {
-                Some(Saving { started, future }) => Event::Saved(*started, future.await),
-                None => pending().await,
-            }
-        };
-        let stepped = async {
-            match stepping {
-                Some(step) => Event::Stepped(step.await),
-                None => pending().await,
-            }
-        };
-        let settled = async { Event::Settled(writer.settled().await) };
-        let time = async {
-            timer.await;
-            Event::Time
-        };
+        let (due, wait) = Due::next(&self.due_facts());
+        let timer = self.engine.world.clock.sleep(wait);
+        let Self { calls, lease, writer, steps, .. } = self;
+        let called = calls.next().map(Event::Called);
+        let saved = lease.saved().map(Event::Saved);
+        let stepped = steps.taken().map(Event::Stepped);
+        let settled = writer.settled().map(Event::Settled);
+        let time = timer.map(|()| Event::Due(due));
         futures::pin_mut!(called, saved, stepped, settled, time);
         futures::select_biased! {
-            event = futures::FutureExt::fuse(saved) => event,
-            event = futures::FutureExt::fuse(stepped) => event,
-            event = futures::FutureExt::fuse(settled) => event,
-            event = futures::FutureExt::fuse(called) => event,
-            event = futures::FutureExt::fuse(time) => event,
+            event = saved.fuse() => event,
+            event = stepped.fuse() => event,
+            event = settled.fuse() => event,
+            event = called.fuse() => event,
+            event = time.fuse() => event,
+        }
+    }
+
+    /// What is known of when something is due.
+    fn due_facts(&self) -> due::Facts {
+        let now = self.engine.world.clock.instant();
+        let is_calling = self.stop.is_none() && self.backlog.has_work();
+        due::Facts {
+            hard_deadline: self.deadline.until_hard(now),
+            lease_end: self.lease.left(now),
+            checkpoint: self.lease.checkpoint_wait(now),
+            calling: is_calling.then(|| due::Calling {
+                soft_deadline: self.deadline.until_soft(now),
+                upkeep: self.steps.upkeep_wait(now),
+                pause_over: self.engine.breakers.paused(self.run.provider()),
+                retry: self.backlog.queue.wait(now, |_| true),
+                awaits_share: self.share().is_none_or(|share| share.calls == 0),
+                is_stepping: self.steps.is_under_way(),
+            }),
+        }
+    }
+
+    /// Whether what runs must be cut now.
+    fn must_cut(&mut self) -> bool {
+        let now = self.engine.world.clock.instant();
+        if self.lease.has_expired(now) && self.stop != Some(Stop::Lost) {
+            let reason = "the lease could not be renewed in time".to_owned();
+            self.stop = Some(Stop::Ledger { reason });
+        }
+        matches!(self.stop, Some(Stop::Lost | Stop::Ledger { .. })) || self.deadline.until_hard(now).is_zero()
+    }
+
+    /// Notes progress, at most once a second, and keeps the lease alive when there is none.
+    fn checkpoint_if_due(&mut self) {
+        let now = self.engine.world.clock.instant();
+        if self.lease.is_checkpoint_due(now) {
+            let state = RunState { pending: self.backlog.pending(self.calls.work()), ..self.state.clone() };
+            let saved = self.engine.ledger.checkpoint(self.lease.fence(), state);
+            self.lease.begin_checkpoint(saved, now);
+        }
+    }
+
+    fn on_saved(&mut self, saved: Saved) {
+        match self.lease.on_saved(saved) {
+            Ok(()) => {}
+            Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
+            Err(SaveError::Firestore(error)) => {
+                tracing::warn!(run.id = self.run.run_id, %error, "checkpoint could not be written");
+            }
         }
     }
 }

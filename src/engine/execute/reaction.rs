@@ -5,38 +5,36 @@ use std::collections::BTreeMap;
 use super::Execution;
 use super::call::{Called, Fault};
 use super::complaints::Complaints;
-use super::lane::Lane;
+use super::deliveries::Delivery;
+use super::lane::{Answered, Lane};
 use super::queue::{Batch, Origin};
 use super::steps::Step;
-use super::storing::Group;
-use crate::base::ports::Instant;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
 use crate::intake::answer::{Harvest, Partly};
+use crate::intake::kind::Kind;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
-use crate::ledger::{Fence, SaveError};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
-use crate::run::stop::Stop;
 
 /// So many errors in one answer that nobody understands are no matter of single tickers, if they are most of it.
 const MANY: usize = 5;
 
 impl Execution<'_> {
     pub(super) fn on_called(&mut self, called: Called) {
-        self.calling.retain(|flight| flight.number != called.number);
+        self.calls.land(called.number);
         let read = called.read(self.engine, &self.run);
         self.log_call(&called, &read);
         self.count_call(&called, &read);
         let raw_log = called.raw_log(self.engine, &self.run, &read);
         match read {
             Ok(harvest) if called.batch.is_control() => {
-                self.push_alone(&raw_log);
+                self.push_alone(raw_log);
                 self.on_control(&called, harvest);
             }
             Ok(harvest) => self.on_harvest(&called, harvest, raw_log),
             Err(fault) => {
-                self.push_alone(&raw_log);
+                self.push_alone(raw_log);
                 self.on_fault(called, fault);
             }
         }
@@ -87,7 +85,7 @@ impl Execution<'_> {
     }
 
     /// Takes an answer in: what is settled is stored, the rest is asked again.
-    fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<Write>) {
+    fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<(Kind, Write)>) {
         let batch = &called.batch;
         let provider = self.run.provider();
         let failed = std::mem::take(&mut harvest.failed);
@@ -126,7 +124,7 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
         self.on_nothing(called, complaints.nothing);
-        self.store(called, harvest, complaints.failed, work, raw_log, asks_again);
+        self.store(harvest, complaints.failed, work, raw_log, asks_again);
     }
 
     /// Queues tickers again about which an answer said nothing; where that `counts` as a try, not for ever.
@@ -136,15 +134,15 @@ impl Execution<'_> {
         }
         let mut again = batch.of(tickers);
         if self.is_held(batch.endpoint) || self.stop.is_some() {
-            self.put_off.push(again.into_work(Some(reason.to_owned())));
+            self.backlog.defer(again, Some(reason.to_owned()));
         } else if !counts {
             again.attempt = again.attempt.saturating_sub(1);
             // Others first: a ticker that is limited each time must not keep them waiting.
-            self.queue.push(again);
+            self.backlog.queue.push(again);
         } else if again.attempt < self.engine.settings.call.max_attempts {
             let jitter = self.engine.world.entropy.next_u64();
             let wait = self.engine.settings.call.backoff.delay(again.attempt, jitter);
-            self.queue.retry(again, self.engine.world.clock.instant() + wait);
+            self.backlog.queue.retry(again, self.engine.world.clock.instant() + wait);
         } else {
             self.postpone(again, Class::Unavailable, reason);
         }
@@ -160,65 +158,61 @@ impl Execution<'_> {
             let again = Batch { attempt: 0, origin: Origin::OnceMore, ..batch.of(tickers) };
             let again = Batch { attempts_max: self.engine.settings.call.max_attempts, ..again };
             if self.is_held(batch.endpoint) || self.stop.is_some() {
-                self.put_off.push(again.into_work(None));
+                self.backlog.defer(again, None);
             } else {
-                self.queue.push(again);
+                self.backlog.queue.push(again);
             }
         }
     }
 
     pub(super) fn is_held(&self, endpoint: &str) -> bool {
-        self.lanes.iter().any(|lane| lane.endpoint == endpoint && lane.held.is_some())
+        self.lane(endpoint).is_some_and(Lane::is_held)
     }
 
-    pub(super) fn lane(&mut self, endpoint: &str) -> Option<&mut Lane> {
+    pub(super) fn lane(&self, endpoint: &str) -> Option<&Lane> {
+        self.lanes.iter().find(|lane| lane.endpoint == endpoint)
+    }
+
+    pub(super) fn lane_mut(&mut self, endpoint: &str) -> Option<&mut Lane> {
         self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint)
     }
 
-    /// The endpoint is up: whoever was accused before this call went out is at fault.
+    /// The endpoint is up: whoever was suspected before this call went out is at fault.
     fn on_answered(&mut self, called: &Called, control: Option<Ticker>) {
         let config = *self.engine.breakers.config();
-        let endpoint = called.batch.endpoint;
-        let Some(lane) = self.lane(endpoint) else { return };
-        lane.answered += 1;
-        lane.failures = 0;
-        lane.diagnosis.answered(&config);
-        lane.pace.answered(called.batch.tickers.len(), called.latency());
-        if control.is_some() {
-            lane.control = control;
-            lane.control_failed = false;
-        }
-        lane.flukes += u64::from(called.batch.failed_alone.max(called.batch.attempt.saturating_sub(1)));
-        let judged = lane.take_judged(called.number);
-        let was_probing = std::mem::take(&mut lane.is_probing);
-        let (guilty, open): (Vec<_>, Vec<_>) =
-            judged.into_iter().partition(|accused| accused.is_guilty(lane));
+        let batch = &called.batch;
+        let endpoint = batch.endpoint;
+        let flukes = batch.failed_alone.max(batch.attempt.saturating_sub(1));
+        let (tickers, latency) = (batch.tickers.len(), called.latency());
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint) else { return };
+        let was_probing = lane.on_answered(Answered { tickers, latency, flukes, control }, &config);
+        let judged = self.backlog.suspects.take_judged(endpoint, called.number).into_iter();
+        let (guilty, open): (Vec<_>, Vec<_>) = judged.partition(|suspect| suspect.is_guilty(lane));
         if let Some(control) = lane.control.clone() {
             self.state.controls.entry(endpoint.to_owned()).or_insert(control);
         }
-        for accused in guilty {
-            self.fail(&accused.batch.tickers, endpoint, &accused.fault);
+        for suspect in guilty {
+            self.fail(&suspect.batch.tickers, endpoint, &suspect.fault);
         }
-        for accused in open {
-            let again = Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, ..accused.batch };
-            self.queue.push(again);
+        for suspect in open {
+            let again = Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, ..suspect.batch };
+            self.backlog.queue.push(again);
         }
         if was_probing {
-            self.steps.push_back(Step::Close { endpoint });
+            self.steps.push(Step::Close { endpoint });
         }
         if self.engine.breakers.limit(self.run.provider()).in_row > 0 && called.number > self.limited_at {
-            self.steps.push_back(Step::LimitOver);
+            self.steps.push(Step::LimitOver);
         }
     }
 
     /// Sends an answer's documents on their way.
     fn store(
         &mut self,
-        called: &Called,
         harvest: Harvest,
         failed: Vec<(Ticker, String)>,
         work: Option<crate::run::Work>,
-        raw_log: Vec<Write>,
+        raw_log: Vec<(Kind, Write)>,
         asks_again: bool,
     ) {
         for remark in harvest.remarks {
@@ -226,22 +220,28 @@ impl Execution<'_> {
         }
         let mut writes = raw_log;
         let origin = self.origin();
-        let kept: Vec<Write> =
+        let kept: Vec<_> =
             harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
-        let repeated = self.seen.repeated(&harvest.records);
-        let kept_before: u64 = self.seen.repeated(&kept).values().sum();
+        let repeated = self.backlog.deliveries.seen.repeated(&harvest.records);
+        let kept_before: u64 =
+            self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
-        let rejected =
-            (rejected > 0).then(|| (called.collection(self.engine, &self.run).to_owned(), rejected));
+        let rejected = (rejected > 0).then(|| (self.collection(harvest.dataset), rejected));
         if asks_again {
-            self.seen.add(&harvest.records);
-            self.seen.add(&kept);
+            self.backlog.deliveries.seen.add(&harvest.records);
+            self.backlog.deliveries.seen.add(kept.iter().map(|(_, write)| write));
         }
         writes.extend(kept);
-        writes.extend(harvest.records);
+        writes.extend(Kind::Record(harvest.dataset).of(harvest.records));
         let rejected = BTreeMap::from_iter(rejected);
-        let group = self.storing.open(Group { work, failed, rejected, repeated, ..Group::default() });
-        self.push(group, &writes);
+        let group = self.backlog.deliveries.open(Delivery {
+            work,
+            failed,
+            rejected,
+            repeated,
+            ..Delivery::default()
+        });
+        self.push(group, writes);
     }
 
     /// Where rejected records of this run come from.
@@ -255,30 +255,15 @@ impl Execution<'_> {
     }
 
     /// Stores the raw log of a call that settles nothing.
-    fn push_alone(&mut self, raw_log: &[Write]) {
-        let group = self.storing.open(Group::default());
+    fn push_alone(&mut self, raw_log: Vec<(Kind, Write)>) {
+        let group = self.backlog.deliveries.open(Delivery::default());
         self.push(group, raw_log);
     }
 
-    pub(super) fn push(&mut self, group: u64, writes: &[Write]) {
+    pub(super) fn push(&mut self, group: u64, writes: Vec<(Kind, Write)>) {
         let database = self.engine.firestore.database();
-        self.writer.push(group, writes.iter().map(|write| write.encode(database)).collect());
-    }
-
-    pub(super) fn on_saved(&mut self, started: Instant, saved: Result<Fence, SaveError>) {
-        self.saving = None;
-        match saved {
-            Ok(fence) => {
-                self.fence = fence;
-                self.lease_until = started + self.engine.settings.run.lease;
-            }
-            Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
-            // Tried again with the next checkpoint; the lease says how long that may go on.
-            Err(SaveError::Firestore(error)) => {
-                tracing::warn!(run.id = self.run.run_id, %error, "checkpoint could not be written");
-                self.changed = true;
-            }
-        }
+        let encoded = writes.into_iter().map(|(kind, write)| (kind, write.encode(database)));
+        self.writer.push(group, encoded.collect());
     }
 }
 

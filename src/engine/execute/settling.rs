@@ -1,15 +1,16 @@
 //! What the loop does about documents that are stored, refused or left.
 
 use super::Execution;
-use super::storing::Group;
-use crate::firestore::EncodedWrite;
-use crate::firestore::bulk::Settled;
+use super::deliveries::Delivery;
+use crate::catalogue::Dataset;
+use crate::firestore::bulk::{Settled, Unwritten};
+use crate::intake::kind::Kind;
 use crate::intake::rejected;
 use crate::run::stop::Stop;
 use crate::run::{Failure, Outcome, Work};
 
 impl Execution<'_> {
-    pub(super) fn on_settled(&mut self, settled: Settled) {
+    pub(super) fn on_settled(&mut self, settled: Settled<Kind>) {
         if let Some(stop) = self.note_settled(settled)
             && self.stop.is_none()
         {
@@ -18,27 +19,31 @@ impl Execution<'_> {
     }
 
     /// Takes the outcome of a group into the run's state; what could not be stored puts its work off.
-    pub(super) fn note_settled(&mut self, settled: Settled) -> Option<Stop> {
-        let mut group = self.storing.close(settled.group)?;
-        let collections = &self.engine.settings.collections;
+    pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<Stop> {
+        let mut delivery = self.backlog.deliveries.close(settled.group)?;
         self.state.counts.write_retries += settled.retries;
-        for (collection, count) in settled.written {
+        for (kind, count) in settled.written {
             self.state.counts.writes += count;
-            if collection == collections.raw_logs {
-                self.state.counts.raw_logs += count;
-            } else if collections.has_records(&collection) {
-                group.written.push((collection, count));
+            match kind {
+                Kind::Record(dataset) => {
+                    *delivery.written.entry(self.collection(dataset)).or_default() += count;
+                }
+                Kind::RawLog => self.state.counts.raw_logs += count,
+                // How many records are kept aside is known when they are: it counts records, not documents.
+                Kind::Rejected | Kind::Part => {}
             }
         }
-        let mut reason =
-            settled.failed.into_iter().next().map(|(write, reason)| format!("{}: {reason}", write.document));
-        let (records, others): (Vec<_>, Vec<_>) = settled
-            .refused
-            .into_iter()
-            .partition(|(write, _)| collections.has_records(write.document.collection()));
-        if let Some((write, words)) = others.into_iter().next() {
-            reason = Some(format!("firestore rejected {}: {words}", write.document));
+        let (mut refused_records, mut refused_other) = (Vec::new(), None);
+        for refused in settled.refused {
+            match refused.tag {
+                Kind::Record(dataset) => refused_records.push((dataset, refused)),
+                Kind::RawLog | Kind::Rejected | Kind::Part => {
+                    refused_other.get_or_insert(format!("firestore rejected {refused}"));
+                }
+            }
         }
+        let failed = settled.failed.first().map(ToString::to_string);
+        let mut reason = refused_other.or(failed);
         if settled.unknown > 0 {
             reason = Some("the request ran out of time before everything was stored".to_owned());
         }
@@ -49,50 +54,57 @@ impl Execution<'_> {
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
                 self.state.remark(format!("{told}: {reason}"));
             }
-            self.put_off.extend(group.work.map(|work| Work { reason: Some(reason.clone()), ..work }));
+            if let Some(work) = delivery.work {
+                self.backlog.defer_work(Work { reason: Some(reason.clone()), ..work });
+            }
             return Some(Stop::Storage { reason });
         }
-        if records.is_empty() {
-            self.complete(group);
+        if refused_records.is_empty() {
+            self.complete(delivery);
         } else {
-            self.reject(group, &records);
+            self.reject(delivery, &refused_records);
         }
         None
     }
 
     /// Stores what Firestore refused as rejected records; the group is settled when they are.
-    fn reject(&mut self, mut group: Group, refused: &[(EncodedWrite, String)]) {
-        for (write, _) in refused {
-            *group.rejected.entry(write.document.collection().to_owned()).or_default() += 1;
+    fn reject(&mut self, mut delivery: Delivery, refused: &[(&'static Dataset, Unwritten<Kind>)]) {
+        for (dataset, _) in refused {
+            *delivery.rejected.entry(self.collection(dataset)).or_default() += 1;
         }
         let origin = self.origin();
-        let writes: Vec<_> = refused
+        let writes = refused
             .iter()
-            .flat_map(|(write, reason)| rejected::writes_of_refused(write, reason, &origin))
+            .flat_map(|(_, refused)| rejected::writes_of_refused(&refused.write, &refused.reason, &origin))
             .collect();
-        let group = self.storing.open(group);
-        self.push(group, &writes);
+        let group = self.backlog.deliveries.open(delivery);
+        self.push(group, writes);
     }
 
-    fn complete(&mut self, group: Group) {
+    /// Where the records of a dataset go.
+    pub(super) fn collection(&self, dataset: &Dataset) -> String {
+        self.engine.settings.collections.of(dataset).to_owned()
+    }
+
+    fn complete(&mut self, delivery: Delivery) {
         let counts = &mut self.state.counts;
-        for (collection, count) in group.written {
-            let repeated = group.repeated.get(&collection).copied().unwrap_or_default();
+        for (collection, count) in delivery.written {
+            let repeated = delivery.repeated.get(&collection).copied().unwrap_or_default();
             let count = count.saturating_sub(repeated);
             if count > 0 {
                 *counts.collections.entry(collection).or_default() += count;
             }
         }
-        for (collection, count) in group.rejected {
+        for (collection, count) in delivery.rejected {
             *counts.rejected.entry(collection).or_default() += count;
         }
-        self.changed = true;
+        self.lease.note_progress();
         // Answers that settle no ticker may have stored something all the same.
-        let Some(work) = group.work else { return };
+        let Some(work) = delivery.work else { return };
         counts.batches += 1;
         let Work { endpoint, mut tickers, .. } = work;
         let knows_tickers = !tickers.is_empty();
-        tickers.retain(|ticker| !group.failed.iter().any(|(failed, _)| failed == ticker));
+        tickers.retain(|ticker| !delivery.failed.iter().any(|(failed, _)| failed == ticker));
         if !(knows_tickers && tickers.is_empty()) {
             self.state.settle(&endpoint, tickers, Outcome::Stored);
         }
@@ -102,6 +114,6 @@ impl Execution<'_> {
             class: None,
             reason,
         };
-        self.state.failed.extend(group.failed.into_iter().map(failure));
+        self.state.failed.extend(delivery.failed.into_iter().map(failure));
     }
 }

@@ -1,19 +1,17 @@
-//! What a run does about the state that all runs share: breakers, the provider's pause, its place among the callers.
+//! The steps that change the state which all runs share: breakers, the provider's pause, the list of its callers.
 //!
 //! One step at a time, and no call starts while one is on its way: what it changes decides about the calls.
 
+use std::collections::VecDeque;
+use std::future::pending;
 use std::time::Duration;
 
-use super::Execution;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::catalogue::Provider;
 use crate::firestore::FirestoreError;
 use crate::provider::breakers::Breakers;
-use crate::resilience::breaker::Admission;
-use crate::resilience::slots::{Share, TURN};
+use crate::resilience::slots::TURN;
 
-/// Time beyond a call's own limit after which its probe counts as dead.
-const PROBE_SLACK: Duration = Duration::from_secs(5);
 /// Wait before the next step after one that failed.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
@@ -51,16 +49,16 @@ pub(super) enum Step {
 pub(super) type Stepped = (Step, Result<bool, FirestoreError>);
 
 /// What a step needs to know of its run.
-struct Caller {
-    breakers: Breakers,
-    provider: Provider,
-    owner: String,
-    run_id: String,
-    probe_time: Duration,
+pub(super) struct Caller {
+    pub breakers: Breakers,
+    pub provider: Provider,
+    pub owner: String,
+    pub run_id: String,
+    pub probe_time: Duration,
 }
 
 impl Step {
-    async fn take(&self, caller: Caller) -> Result<bool, FirestoreError> {
+    pub(super) async fn take(&self, caller: Caller) -> Result<bool, FirestoreError> {
         let Caller { breakers, provider, owner, run_id, probe_time } = caller;
         match self {
             Self::Refresh => breakers.reload(provider).await?,
@@ -81,128 +79,169 @@ impl Step {
     }
 }
 
-impl Execution<'_> {
-    /// Begins the next step that is due, if none is on its way; whether one is.
-    pub(super) fn is_stepping(&mut self, now: Instant) -> bool {
-        if self.stepping.is_some() {
-            return true;
+/// The steps of a run, and when it looks after its place among the callers.
+pub(super) struct Steps {
+    waiting: VecDeque<Step>,
+    under_way: Option<BoxFuture<'static, Stepped>>,
+    next_upkeep: Instant,
+}
+
+impl Steps {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { waiting: VecDeque::new(), under_way: None, next_upkeep: now }
+    }
+
+    pub(super) fn push(&mut self, step: Step) {
+        self.waiting.push_back(step);
+    }
+
+    /// The provider has asked for less. An answer that is late says what is known where the same is still to be told.
+    pub(super) fn push_limit_hit(&mut self, asked: Option<Duration>, reason: &str, is_late: bool) {
+        let waits = self.waiting.iter().any(|step| matches!(step, Step::LimitHit { .. }));
+        if !(is_late && waits) {
+            self.push(Step::LimitHit { asked, reason: reason.to_owned(), is_late });
         }
-        let Some(step) = self.steps.pop_front().or_else(|| self.upkeep(now)) else { return false };
-        let caller = Caller {
-            breakers: self.engine.breakers.clone(),
-            provider: self.run.provider(),
-            owner: self.fence.owner().to_owned(),
-            run_id: self.run.run_id.clone(),
-            probe_time: self.engine.settings.call.timeout + PROBE_SLACK,
+    }
+
+    /// Takes out the step that comes next.
+    pub(super) fn pop(&mut self) -> Option<Step> {
+        self.waiting.pop_front()
+    }
+
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    pub(super) fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
+    /// Whether everything is told.
+    pub(super) fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.under_way.is_none()
+    }
+
+    pub(super) fn begin(&mut self, step: BoxFuture<'static, Stepped>) {
+        self.under_way = Some(step);
+    }
+
+    /// The step under way when it is taken; waits for ever when there is none.
+    pub(super) async fn taken(&mut self) -> Stepped {
+        match &mut self.under_way {
+            Some(step) => step.await,
+            None => pending().await,
+        }
+    }
+
+    /// The step under way was taken, or has failed: then upkeep waits a little.
+    pub(super) fn on_taken(&mut self, has_failed: bool, now: Instant) {
+        self.under_way = None;
+        if has_failed {
+            self.next_upkeep = now + FAILED_PAUSE;
+        }
+    }
+
+    /// Time until the run may look after its place among the callers.
+    pub(super) fn upkeep_wait(&self, now: Instant) -> Duration {
+        self.next_upkeep.since(now)
+    }
+}
+
+/// The run's turn among those who call the provider.
+#[derive(Debug, Default)]
+pub(super) struct Turn {
+    /// Since when it has been among those who may call.
+    began: Option<Instant>,
+    /// Whether it has said how many calls it wants at once.
+    has_asked: bool,
+}
+
+impl Turn {
+    /// The run has gone to the end of the list, with the calls that it wants.
+    pub(super) fn ask(&mut self) {
+        *self = Self { began: None, has_asked: true };
+    }
+
+    /// The run may call; its turn begins unless it has begun before.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.began.get_or_insert(now);
+    }
+
+    pub(super) fn has_asked(&self) -> bool {
+        self.has_asked
+    }
+
+    /// Whether others that wait may have theirs.
+    pub(super) fn is_over(&self, now: Instant) -> bool {
+        self.began.is_some_and(|began| now.since(began) >= TURN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_origin(Duration::from_secs(seconds))
+    }
+
+    fn pop_limits(steps: &mut Steps) -> Vec<bool> {
+        let late = |step| match step {
+            Step::LimitHit { is_late, .. } => is_late,
+            other => panic!("{other:?}"),
         };
-        self.stepping = Some(Box::pin(async move {
-            let taken = step.take(caller).await;
-            (step, taken)
-        }) as BoxFuture<'static, Stepped>);
-        true
+        std::iter::from_fn(|| steps.pop()).map(late).collect()
     }
 
-    /// What is due without anything having happened.
-    fn upkeep(&self, now: Instant) -> Option<Step> {
-        let goes_on = self.stop.is_none() && self.has_work();
-        if !goes_on {
-            // Calls on their way keep their place.
-            let is_calling = !self.calls.is_empty() && now >= self.next_upkeep;
-            return is_calling.then(|| self.renewal()).flatten();
+    #[test]
+    fn a_limit_that_is_still_to_be_told_is_told_once() {
+        let mut steps = Steps::new(at(0));
+        for is_late in [false, true, true] {
+            steps.push_limit_hit(None, "less", is_late);
         }
-        let (breakers, provider) = (&self.engine.breakers, self.run.provider());
-        let is_waiting = self.share().is_none_or(|share| share.calls == 0);
-        if breakers.is_stale(provider, now, is_waiting) {
-            return Some(Step::Refresh);
-        }
-        if now < self.next_upkeep {
-            return None;
-        }
-        self.registration(now).or_else(|| {
-            let unclaimed = |lane: &&super::lane::Lane| {
-                !lane.is_probing
-                    && lane.held.is_none()
-                    && breakers.admit(provider, lane.endpoint) == Admission::Probe
-                    && self.queue.count(lane.endpoint) > 0
-            };
-            let lane = self.lanes.iter().find(unclaimed)?;
-            Some(Step::ClaimProbe { endpoint: lane.endpoint })
-        })
+        assert_eq!(pop_limits(&mut steps), [false]);
+        steps.push_limit_hit(None, "less", true);
+        assert_eq!(pop_limits(&mut steps), [true], "the other one was told already");
+        steps.push_limit_hit(None, "less", false);
+        steps.push_limit_hit(None, "less", false);
+        assert_eq!(pop_limits(&mut steps), [false, false], "a new limit each time");
     }
 
-    /// What this run may do beside the provider's other runs.
-    pub(super) fn share(&self) -> Option<Share> {
-        let provider = self.run.provider();
-        let limit = self.engine.settings.provider(provider).max_concurrency;
-        self.engine.breakers.share(provider, self.fence.owner(), limit)
+    #[test]
+    fn everything_is_told_when_no_step_waits_or_is_under_way() {
+        let mut steps = Steps::new(at(0));
+        assert!(steps.is_idle() && steps.taken().now_or_never().is_none());
+        steps.push(Step::LimitOver);
+        assert!(steps.has_waiting() && !steps.is_idle());
+        let step = steps.pop().unwrap();
+        steps.begin(Box::pin(ready((step, Ok(true)))));
+        assert!(steps.is_under_way() && !steps.is_idle());
+        assert!(matches!(steps.taken().now_or_never(), Some((Step::LimitOver, Ok(true)))));
+        steps.on_taken(false, at(1));
+        assert!(steps.is_idle() && steps.upkeep_wait(at(1)).is_zero());
     }
 
-    fn registration(&self, now: Instant) -> Option<Step> {
-        let provider = self.run.provider();
-        let limit = self.engine.settings.provider(provider).max_concurrency;
-        let wanted = self.queue.iter().take(limit).count().max(1);
-        let Some((registered, _)) = self.engine.breakers.registered(provider, self.fence.owner()) else {
-            return Some(Step::Register { calls: wanted, at_the_end: true });
-        };
-        let Some(share) = self.share() else {
-            return Some(Step::Register { calls: wanted, at_the_end: true });
-        };
-        // Not before its own calls have become so few: the others take up at once what they see free.
-        if let Some(calls) = share.lower_to.filter(|calls| self.calls.len() <= *calls) {
-            return Some(Step::Register { calls, at_the_end: false });
-        }
-        if self.must_yield(now) && self.calls.is_empty() {
-            return Some(Step::Register { calls: registered, at_the_end: true });
-        }
-        // At the end of the list others may come before calls that are on their way.
-        // The claim asked for one call. More is asked for once, and again when the others have gone.
-        let may_grow = !self.has_asked || share.runs == 1;
-        if may_grow && registered < wanted && self.calls.is_empty() {
-            return Some(Step::Register { calls: wanted, at_the_end: true });
-        }
-        self.renewal()
+    #[test]
+    fn after_a_step_that_failed_upkeep_waits_a_little() {
+        let mut steps = Steps::new(at(0));
+        steps.on_taken(true, at(5));
+        assert_eq!(steps.upkeep_wait(at(5)), FAILED_PAUSE);
+        assert!(steps.upkeep_wait(at(6)).is_zero());
     }
 
-    /// Says that this run is alive, when it is time to.
-    fn renewal(&self) -> Option<Step> {
-        let (calls, age) = self.engine.breakers.registered(self.run.provider(), self.fence.owner())?;
-        (age >= self.engine.settings.run.lease / 3).then_some(Step::Register { calls, at_the_end: false })
-    }
-
-    /// Whether others wait for this run's calls to end.
-    pub(super) fn must_yield(&self, now: Instant) -> bool {
-        let had_its_turn = self.turn_began.is_some_and(|began| now.since(began) >= TURN);
-        had_its_turn && self.share().is_some_and(|share| share.others_wait && share.calls > 0)
-    }
-
-    pub(super) fn on_stepped(&mut self, (step, taken): Stepped) {
-        self.stepping = None;
-        let provider = self.run.provider();
-        let now = self.engine.world.clock.instant();
-        let ours = match taken {
-            Ok(ours) => ours,
-            Err(error) => {
-                self.next_upkeep = now + FAILED_PAUSE;
-                tracing::warn!(provider.name = provider.name(), %error, "the provider's shared state is unreachable");
-                return;
-            }
-        };
-        match step {
-            Step::ClaimProbe { endpoint } if ours => {
-                if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint) {
-                    lane.is_probing = true;
-                    lane.diagnosis.clear();
-                    lane.diagnosis.doubt();
-                }
-            }
-            Step::Register { at_the_end: true, .. } => {
-                self.turn_began = None;
-                self.has_asked = true;
-            }
-            _ => {}
-        }
-        if self.turn_began.is_none() && self.share().is_some_and(|share| share.calls > 0) {
-            self.turn_began = Some(now);
-        }
+    #[test]
+    fn a_turn_lasts_from_the_first_call_that_is_allowed() {
+        let mut turn = Turn::default();
+        assert!(!turn.is_over(at(60)), "it has not begun");
+        turn.begin(at(60));
+        turn.begin(at(65));
+        assert!(!turn.is_over(at(60) + TURN - Duration::from_millis(1)));
+        assert!(turn.is_over(at(60) + TURN));
+        turn.ask();
+        assert!(turn.has_asked() && !turn.is_over(at(600)), "at the end of the list a new one is waited for");
     }
 }

@@ -30,8 +30,8 @@ fn prospect(error: &FirestoreError) -> Prospect {
     }
 }
 
-impl BulkWriter {
-    pub(super) fn land(&mut self, flight: Flight) {
+impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
+    pub(super) fn land(&mut self, flight: Flight<T>) {
         for item in &flight.items {
             self.busy.remove(&item.write.document);
         }
@@ -41,10 +41,7 @@ impl BulkWriter {
         };
         for (item, status) in flight.items.into_iter().zip(statuses) {
             match status {
-                None => self.settle(item, |outcome, item| {
-                    let collection = item.write.document.collection().to_owned();
-                    *outcome.written.entry(collection).or_default() += 1;
-                }),
+                None => self.settle(item, |outcome, item| outcome.note_written(item.tag)),
                 Some((code, message)) => {
                     let error = FirestoreError::Status { code, message };
                     self.retry_or_give_up(item, prospect(&error), &error);
@@ -55,7 +52,7 @@ impl BulkWriter {
 
     /// A whole request failed. One write may be the cause, or all together are too many bytes: so they
     /// come back in halves, down to single writes.
-    fn land_failed(&mut self, items: Vec<Item>, error: &FirestoreError) {
+    fn land_failed(&mut self, items: Vec<Item<T>>, error: &FirestoreError) {
         let prospect = prospect(error);
         let halve =
             matches!(prospect, Prospect::Never | Prospect::Later { throttled: true }) && items.len() > 1;
@@ -73,10 +70,10 @@ impl BulkWriter {
         }
     }
 
-    fn retry_or_give_up(&mut self, mut item: Item, prospect: Prospect, error: &FirestoreError) {
+    fn retry_or_give_up(&mut self, mut item: Item<T>, prospect: Prospect, error: &FirestoreError) {
         match prospect {
             Prospect::Never => {
-                self.settle(item, |outcome, item| outcome.refused.push((item.write, error.to_string())));
+                self.settle(item, |outcome, item| outcome.refused.push(item.unwritten(error.to_string())));
             }
             Prospect::Later { throttled } if item.attempt < ATTEMPTS_MAX => {
                 let step = item.attempt + if throttled { EXHAUSTED_STEPS } else { 0 };
@@ -89,12 +86,12 @@ impl BulkWriter {
                 self.delayed.push((self.world.clock.instant() + delay, item));
             }
             Prospect::Later { .. } | Prospect::NotNow => {
-                self.settle(item, |outcome, item| outcome.failed.push((item.write, error.to_string())));
+                self.settle(item, |outcome, item| outcome.failed.push(item.unwritten(error.to_string())));
             }
         }
     }
 
-    fn settle(&mut self, item: Item, note: impl FnOnce(&mut Settled, Item)) {
+    fn settle(&mut self, item: Item<T>, note: impl FnOnce(&mut Settled<T>, Item<T>)) {
         let group = item.group;
         let Some((left, outcome)) = self.open.get_mut(&group) else { return };
         note(outcome, item);

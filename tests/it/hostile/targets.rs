@@ -118,7 +118,7 @@ pub fn provider(body: &[u8]) {
             let rejected = harvest.rejected.iter().take(WRITES_MAX);
             rejected
                 .flat_map(|rejected| rejected::writes(rejected, &origin))
-                .for_each(|write| storable(&write));
+                .for_each(|(_, write)| storable(&write));
             harvest.records.iter().take(WRITES_MAX).for_each(storable);
         }
     }

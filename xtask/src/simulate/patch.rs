@@ -50,13 +50,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "tickers that an answer reports as failed are forgotten",
         file: "src/engine/execute/settling.rs",
-        old: "self.state.failed.extend(group.failed.into_iter().map(failure));",
-        new: "drop(group.failed.into_iter().map(failure));",
+        old: "self.state.failed.extend(delivery.failed.into_iter().map(failure));",
+        new: "drop(delivery.failed.into_iter().map(failure));",
     },
     Mutant {
         name: "a batch counts as done before its documents are stored",
-        file: "src/engine/execute/ending.rs",
-        old: "calling.chain(self.storing.open_work()).chain(queued)",
+        file: "src/engine/execute/backlog.rs",
+        old: "calling.chain(self.deliveries.open_work()).chain(queued)",
         new: "calling.chain(queued)",
     },
     Mutant {
@@ -68,7 +68,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "writes that failed too often count as settled",
         file: "src/firestore/bulk/landing.rs",
-        old: "self.settle(item, |outcome, item| outcome.failed.push((item.write, error.to_string())));",
+        old: "self.settle(item, |outcome, item| outcome.failed.push(item.unwritten(error.to_string())));",
         new: "self.settle(item, |_, _| {});",
     },
     Mutant {
@@ -79,27 +79,27 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "the breaker's state is never read again",
-        file: "src/engine/execute/steps.rs",
+        file: "src/engine/execute/upkeep.rs",
         old: "if breakers.is_stale(provider, now, is_waiting) {",
         new: "if is_waiting && breakers.is_stale(provider, now, is_waiting) {",
     },
     Mutant {
         name: "calls that fail have no raw log",
         file: "src/engine/execute/reaction.rs",
-        old: "self.push_alone(&raw_log);\n                self.on_fault(called, fault);",
+        old: "self.push_alone(raw_log);\n                self.on_fault(called, fault);",
         new: "self.on_fault(called, fault);",
     },
     Mutant {
         name: "a ticker that fails once alone is bad",
-        file: "src/engine/execute/lane.rs",
+        file: "src/engine/execute/suspects.rs",
         old: "if self.batch.origin != Origin::Recheck {\n            return false;",
         new: "if self.batch.origin != Origin::Recheck {\n            return true;",
     },
     Mutant {
         name: "the search for bad tickers counts as an outage",
-        file: "src/engine/execute/failing.rs",
-        old: "if is_explained || lane.held.is_some() {",
-        new: "if lane.held.is_some() {",
+        file: "src/engine/execute/lane.rs",
+        old: "if is_explained || self.is_held() {",
+        new: "if self.is_held() {",
     },
     Mutant {
         name: "a run takes the calls of those before it",

@@ -1,0 +1,103 @@
+//! What is on its way into Firestore, and for whom.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::catalogue::Ticker;
+use crate::firestore::bulk::GroupId;
+use crate::firestore::{DocumentPath, Write};
+use crate::run::Work;
+
+/// The documents of one call.
+#[derive(Debug, Default)]
+pub(super) struct Delivery {
+    /// The work that is done when they are stored; none for the raw log of a failed call.
+    pub work: Option<Work>,
+    /// Tickers of the work that failed for good.
+    pub failed: Vec<(Ticker, String)>,
+    /// Records stored so far, by collection.
+    pub written: BTreeMap<String, u64>,
+    /// Records kept aside, by the collection that they were meant for.
+    pub rejected: BTreeMap<String, u64>,
+    /// Of the records stored, those that an earlier answer has stored, by collection: they are no further documents.
+    pub repeated: BTreeMap<String, u64>,
+}
+
+/// The documents of answers after which some of their tickers were asked for again: what comes again is not counted again.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    documents: HashSet<DocumentPath>,
+}
+
+impl Seen {
+    pub(super) fn add<'a>(&mut self, writes: impl IntoIterator<Item = &'a Write>) {
+        self.documents.extend(writes.into_iter().map(|write| write.document.clone()));
+    }
+
+    /// How many of the writes are of documents that were stored before, by collection.
+    pub(super) fn repeated<'a>(&self, writes: impl IntoIterator<Item = &'a Write>) -> BTreeMap<String, u64> {
+        let mut repeated = BTreeMap::new();
+        for write in writes.into_iter().filter(|write| self.documents.contains(&write.document)) {
+            *repeated.entry(write.document.collection().to_owned()).or_default() += 1;
+        }
+        repeated
+    }
+}
+
+/// All deliveries that are not complete, and what was seen in earlier ones.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    next: GroupId,
+    open: BTreeMap<GroupId, Delivery>,
+    pub seen: Seen,
+}
+
+impl Deliveries {
+    pub(super) fn open(&mut self, delivery: Delivery) -> GroupId {
+        self.next += 1;
+        self.open.insert(self.next, delivery);
+        self.next
+    }
+
+    pub(super) fn close(&mut self, id: GroupId) -> Option<Delivery> {
+        self.open.remove(&id)
+    }
+
+    /// The work whose documents are not stored yet.
+    pub(super) fn open_work(&self) -> impl Iterator<Item = Work> {
+        self.open.values().filter_map(|delivery| delivery.work.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firestore::Fields;
+    use crate::run::tests::work;
+
+    fn write(collection: &str, id: &str) -> Write {
+        Write::overwrite(DocumentPath::new(collection, id), Fields::new())
+    }
+
+    #[test]
+    fn work_is_open_until_its_delivery_is_closed() {
+        let mut deliveries = Deliveries::default();
+        let of = |tickers| Delivery { work: Some(work("/a", tickers)), ..Delivery::default() };
+        let (first, second) = (deliveries.open(of(&["A"])), deliveries.open(of(&["B"])));
+        let log = deliveries.open(Delivery::default());
+        assert_eq!(deliveries.open_work().collect::<Vec<_>>(), [work("/a", &["A"]), work("/a", &["B"])]);
+        assert_eq!(deliveries.close(first).and_then(|delivery| delivery.work), Some(work("/a", &["A"])));
+        assert!(deliveries.close(first).is_none(), "a delivery ends once");
+        assert!(deliveries.close(log).is_some_and(|delivery| delivery.work.is_none()));
+        assert!(deliveries.close(second).is_some());
+        assert_eq!(deliveries.open_work().count(), 0);
+    }
+
+    #[test]
+    fn what_comes_again_is_no_further_document() {
+        let mut seen = Seen::default();
+        seen.add(&[write("prices", "a"), write("prices", "b"), write("rejected", "a")]);
+        let again = [write("prices", "a"), write("prices", "c"), write("rejected", "a"), write("news", "b")];
+        let expect = BTreeMap::from([("prices".to_owned(), 1), ("rejected".to_owned(), 1)]);
+        assert_eq!(seen.repeated(&again), expect);
+    }
+}

@@ -1,0 +1,65 @@
+//! What became of a group of writes.
+
+use std::fmt;
+
+use super::GroupId;
+use crate::firestore::EncodedWrite;
+
+/// What became of a group.
+#[derive(Debug)]
+pub struct Settled<T> {
+    pub group: GroupId,
+    /// Documents written, by their tag.
+    pub written: Vec<(T, u64)>,
+    /// Writes that Firestore will never accept, with its words.
+    pub refused: Vec<Unwritten<T>>,
+    /// Writes that could not be carried out now, with the last reason.
+    pub failed: Vec<Unwritten<T>>,
+    /// Writes that were on their way when the writer was told to stop.
+    pub unknown: usize,
+    /// Tries beyond the first.
+    pub retries: u64,
+}
+
+/// A write that did not happen.
+#[derive(Debug)]
+pub struct Unwritten<T> {
+    pub tag: T,
+    pub write: EncodedWrite,
+    pub reason: String,
+}
+
+impl<T> fmt::Display for Unwritten<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.write.document, self.reason)
+    }
+}
+
+impl<T> Settled<T> {
+    pub(super) fn new(group: GroupId) -> Self {
+        Self { group, written: Vec::new(), refused: Vec::new(), failed: Vec::new(), unknown: 0, retries: 0 }
+    }
+}
+
+impl<T: PartialEq> Settled<T> {
+    pub(super) fn note_written(&mut self, tag: T) {
+        match self.written.iter_mut().find(|(other, _)| *other == tag) {
+            Some((_, count)) => *count += 1,
+            None => self.written.push((tag, 1)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_are_counted_by_their_tags() {
+        let mut settled = Settled::new(1);
+        for tag in ["record", "log", "record"] {
+            settled.note_written(tag);
+        }
+        assert_eq!(settled.written, [("record", 2), ("log", 1)]);
+    }
+}
