@@ -1,7 +1,7 @@
-//! The orchestrator: takes Cloud Scheduler's ticks, calls the provider services, stores what they
-//! answer in Firestore, and tells the scheduler what to do next.
+//! The orchestrator: receives Cloud Scheduler's ticks, calls the provider services, stores their data in
+//! Firestore, and tells the scheduler what to do next.
 //!
-//! The way of a request, and where it is in the code:
+//! The path of a request through the code:
 //!
 //! ```text
 //!   Cloud Scheduler ──POST──▶ spin      (wasm only) Spin's entry point and its adapters
@@ -10,25 +10,25 @@
 //!                              │        authenticate: who calls
 //!                           request     parse: headers and body into a typed trigger
 //!                              │
-//!                            app.rs     the whole way on one screen
+//!                            app.rs     the whole path on one screen
 //!                              │
-//!                           ledger      claim: one owner a run, or the answer for the owner
+//!                           ledger      claim: one owner per run, or the current owner's report
 //!                              │
 //!                            plan       scope → tickers → work
 //!                              │
-//!                           execute     batches out, answers in, checkpoints
+//!                           execute     batches out, responses in, checkpoints
 //!                          ╱       ╲
-//!                   provider       persist   what answers mean; records, rejected records, raw logs
+//!                   provider       persist   what responses mean; records, rejected records, raw logs
 //!                          ╲       ╱
-//!                           report      ledger entry, log line and HTTP answer from one value
+//!                           report      ledger entry, log line and HTTP response from one value
 //! ```
 //!
-//! Beside them, for operators: [`ops`] (status, alerts, metrics) and [`telemetry`] (log, traces). Below them:
+//! Alongside, for operators: [`ops`] (status, alerts, metrics) and [`telemetry`] (log, traces). Below them:
 //! [`resilience`] and [`breakers`] (retry, backoff, breaker, deadline), [`firestore`] (the REST layer), [`google`]
 //! (tokens), [`run`] (what is known of a run), [`job`] (the catalogue), [`config`], [`ports`] (the world as the
 //! domain sees it: transport, clocks, entropy, machine).
 
-// clippy.toml names what the core may not call, and what to do instead.
+// clippy.toml lists what the core must not call, and the alternatives.
 #![warn(clippy::disallowed_methods)]
 #![cfg_attr(
     not(test),

@@ -1,4 +1,4 @@
-//! One provider call: send it, read its answer, write its raw log.
+//! One provider call: send it, read the response, write its raw log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::redact;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
-/// What an operator must know of a redirect.
+/// What operators are told about a redirect.
 const REDIRECT: &str = "redirects are not followed";
 
-/// What does not change over a run.
+/// What stays the same for a whole run.
 #[derive(Clone, Debug)]
 pub(super) struct RunContext {
     pub job: &'static Job,
@@ -44,19 +44,19 @@ impl RunContext {
     }
 }
 
-/// A call that has ended.
+/// A finished call.
 pub(super) struct Called {
-    /// Counts the calls of the run's attempt, from 1.
+    /// Number of the call within the attempt, from 1.
     pub number: u64,
     pub batch: Batch,
     requested_at: DateTime<Utc>,
     latency: Duration,
-    /// The ID token that it carried.
+    /// The ID token it carried.
     pub token: Option<Arc<Token>>,
     answer: Result<InboundResponse, CallError>,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 enum CallError {
     #[error("cannot get an ID token: {0}")]
@@ -71,7 +71,7 @@ pub(super) struct Fault {
     pub class: Class,
     pub words: String,
     pub retry_after: Option<Duration>,
-    /// Tickers that a refusal points at.
+    /// Tickers that a refusal names.
     pub named: Vec<Ticker>,
 }
 
@@ -81,7 +81,7 @@ impl Fault {
     }
 }
 
-/// The class of a failure that only its words tell.
+/// The class of a failure, judged by its message alone.
 fn class_of_words(provider: Provider, words: &str) -> Class {
     match provider.trouble(words) {
         Trouble::Limited(_) | Trouble::Nothing(_) => Class::RateLimited,
@@ -122,8 +122,8 @@ pub(super) fn send(app: &App, run: &RunContext, number: u64, batch: Batch) -> Bo
     })
 }
 
-/// How long a call may take. The limit is meant for a whole batch; a piece of one that failed has its share, at least a
-/// fifth, or a ticker on which the service hangs would use up the time of the whole run.
+/// Timeout of a call. The limit is meant for a whole batch; a piece of a failed batch gets its share, at least a
+/// fifth. Otherwise one ticker that the service hangs on would use up the time of the whole run.
 fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
     const SHARE_MIN: u32 = 5;
     if batch.origin == Origin::Planned {
@@ -134,8 +134,8 @@ fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
     (whole / size).saturating_mul(tickers).max(whole / SHARE_MIN).min(whole)
 }
 
-/// Sends a request, with an ID token where the provider wants one, within its time. Neither our token, which a service
-/// may repeat, nor credentials of its own get any further: what is read, stored and told is made of this answer.
+/// Sends a request within its timeout, with an ID token if the provider requires one. Our token, which a service may
+/// echo, and the service's own credentials are redacted here, before anything is read, stored or reported.
 async fn exchange(
     world: &World,
     token: Option<&Token>,
@@ -173,14 +173,14 @@ impl CallError {
 }
 
 impl Called {
-    /// What the answer says of the batch.
+    /// What the response says about the batch.
     pub(super) fn read(&self, app: &App, run: &RunContext) -> Result<Harvest, Fault> {
         let answer = self.answer.as_ref().map_err(|error| Fault::new(error.class(), error.to_string()))?;
         let now = app.world.clock.now();
         if let Some(class) = Class::of_status(answer.status) {
             let redirect = answer.status.is_redirection();
             let words = if redirect { REDIRECT.to_owned() } else { failure_words(&answer.body) };
-            // A limit of the upstream comes under any status; its words tell.
+            // An upstream limit can come with any status; the message identifies it.
             let limited = matches!(run.provider().trouble(&words), Trouble::Limited(_));
             let class = if limited { Class::RateLimited } else { class };
             let named = if class == Class::BadBatch {
@@ -199,7 +199,7 @@ impl Called {
             Trouble::Limited(_) => Fault::new(Class::RateLimited, words),
             _ => Fault::new(Class::Malformed, words),
         };
-        // Half the tickers have half the answer.
+        // Half the tickers make half the response.
         let too_much = |words| Fault::new(Class::BadBatch, words);
         check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
@@ -214,7 +214,7 @@ impl Called {
             return Err(malformed("endpoint does not belong to the job".to_owned()));
         };
         let harvest = harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
-        // Where there is no ticker that could have failed, words without a record are the failure of the call.
+        // If there is no ticker that could have failed, a message without a record is the failure of the call.
         match harvest.remarks.first() {
             Some(words) if self.batch.tickers.is_empty() && harvest.is_empty() => {
                 Err(Fault::new(class_of_words(run.provider(), words), words.clone()))
@@ -228,7 +228,7 @@ impl Called {
         endpoint.map(|endpoint| endpoint.dataset)
     }
 
-    /// The collection that the call's records are meant for.
+    /// The collection the call's records are stored in.
     pub(super) fn collection<'a>(&self, app: &'a App, run: &RunContext) -> &'a str {
         self.dataset(run).map_or("", |dataset| (dataset.schema().collection)(&app.config.collections))
     }
@@ -274,7 +274,7 @@ impl Called {
         millis(self.latency)
     }
 
-    /// What arrived of the answer, also of one that broke off.
+    /// What arrived of the response, even if it was cut off.
     fn arrived(&self) -> (Option<StatusCode>, Bytes) {
         let arrived = match &self.answer {
             Ok(answer) => Some(answer),

@@ -9,17 +9,17 @@ use crate::ports::Instant;
 use crate::resilience::breaker::Admission;
 use crate::resilience::limits::IN_ROW_MAX;
 
-/// Bytes of writes that may wait before no further call starts.
+/// Bytes of pending writes above which no further call starts.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 
-/// Calls for a ticker that was answered before, in one attempt, to judge the accused.
+/// Calls per attempt for a ticker that was answered before, to judge the suspects.
 const CONTROLS_MAX: u32 = 12;
 
 impl Execution<'_> {
     /// Starts every call that may start now.
     pub(super) fn dispatch(&mut self) {
         let now = self.app.world.clock.instant();
-        // What has happened is told to the others, whether or not this run goes on. Until then the shared state is
+        // What has happened is shared with the others, whether or not this run continues. Until then the shared state is
         // about to change: after a probe that was answered the breaker still reads half-open.
         if self.is_stepping(now) {
             return;
@@ -36,13 +36,13 @@ impl Execution<'_> {
             let Some(batch) = self.next_batch(now) else { break };
             self.send(batch);
         }
-        // What looking for a call has brought about is told at once.
+        // Whatever the search for a call has changed is shared at once.
         if !self.steps.is_empty() {
             self.is_stepping(now);
         }
     }
 
-    /// Whether anything is left to be asked.
+    /// Whether anything is left to request.
     pub(super) fn has_work(&self) -> bool {
         !self.queue.is_empty() || self.lanes.iter().any(|lane| !lane.accused.is_empty())
     }
@@ -50,7 +50,7 @@ impl Execution<'_> {
     fn may_call(&self, now: Instant) -> bool {
         let calls_max =
             self.share().map_or(0, |share| share.calls.min(share.lower_to.unwrap_or(share.calls)));
-        // After the provider has asked for less, one call finds out whether it answers again.
+        // After the provider has reported a limit, one call finds out whether it answers again.
         let calls_max = if self.app.breakers.limit(self.run.provider()).in_row > 0 {
             calls_max.min(1)
         } else {
@@ -62,7 +62,7 @@ impl Execution<'_> {
             && self.app.breakers.paused(self.run.provider()).is_zero()
     }
 
-    /// Leaves the work of endpoints to later attempts whose breaker refuses calls.
+    /// Leaves the work of endpoints whose breaker refuses calls to later attempts.
     fn hold_refused(&mut self) {
         let provider = self.run.provider();
         for at in 0..self.lanes.len() {
@@ -78,7 +78,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Calls an endpoint no more in this attempt.
+    /// Stops calling an endpoint in this attempt.
     pub(super) fn hold(&mut self, endpoint: &'static str, held: Held) {
         let reason = held.reason.clone();
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint) {
@@ -122,7 +122,7 @@ impl Execution<'_> {
         Some(batch)
     }
 
-    /// A call that finds out whether an endpoint is up, or whether its accused are at fault.
+    /// A call that finds out whether an endpoint is up, or whether its suspects are at fault.
     fn next_check(&mut self) -> Option<Batch> {
         for at in 0..self.lanes.len() {
             let lane = self.lanes.get(at)?;
@@ -156,7 +156,7 @@ impl Execution<'_> {
         None
     }
 
-    /// A single ticker of an endpoint in doubt: one that was answered before, or any that has not failed alone yet.
+    /// A single ticker of an endpoint in doubt: one that was answered before, or any that has not yet failed alone.
     fn check(&mut self, at: usize) -> Option<Batch> {
         if let Some(control) = self.control(at) {
             return Some(control);
@@ -183,7 +183,7 @@ impl Execution<'_> {
         Some(Batch { origin: Origin::Control, ..batch })
     }
 
-    /// Whether work has been put off so often that the next failure decides: then the endpoint must be known to be up. Or
+    /// Whether work has been deferred so often that the next failure decides: then the endpoint must be known to be up. Or
     /// whether so many tickers were without data that it may be a limit.
     fn wants_control(&self, at: usize) -> bool {
         let Some(lane) = self.lanes.get(at) else { return false };
@@ -194,14 +194,14 @@ impl Execution<'_> {
         lane.answered == 0 && lane.controls == 0 && lane.control.is_some() && self.queue.iter().any(is_last)
     }
 
-    /// Whether a further call for the control ticker may still decide about the accused; counts it.
+    /// Whether another call for the control ticker may still decide about the suspects; counts it.
     fn may_control(&mut self, at: usize) -> bool {
         let Some(lane) = self.lanes.get_mut(at) else { return false };
         lane.controls += 1;
         lane.controls <= CONTROLS_MAX
     }
 
-    /// All tickers that there are have failed alone, and they are too few to say that the provider is down.
+    /// All tickers have failed alone, but they are too few to conclude that the provider is down.
     fn give_up_checking(&mut self, at: usize) {
         let Some(lane) = self.lanes.get(at) else { return };
         let endpoint = lane.endpoint;
@@ -212,7 +212,7 @@ impl Execution<'_> {
         self.hold(endpoint, Held { reason, retry_after: RETRY_LATER, is_breaker: false });
     }
 
-    /// Counts the call and lets it go.
+    /// Counts the call and sends it.
     fn send(&mut self, mut batch: Batch) {
         let lane = self.lanes.iter().find(|lane| lane.endpoint == batch.endpoint);
         let is_check = batch.is_control() || lane.is_some_and(Lane::is_checking);
@@ -233,7 +233,7 @@ impl Execution<'_> {
         self.calls.push(call::send(self.app, &self.run, self.call_number, batch));
     }
 
-    /// Why no further call may start, whatever is free.
+    /// Why no further call may start, even if there is capacity.
     fn reason_to_stop(&self, now: Instant) -> Option<Stop> {
         if !self.deadline.admits(now) {
             return Some(Stop::Deadline);
@@ -254,7 +254,7 @@ impl Execution<'_> {
     }
 }
 
-/// Whether a batch of this endpoint may go out.
+/// Whether a batch of this endpoint may be sent.
 fn is_free(lane: &Lane, calling: &[InFlight]) -> bool {
     let in_flight = calling.iter().filter(|flight| flight.endpoint == lane.endpoint).count();
     lane.held.is_none() && !lane.is_checking() && in_flight < lane.pace.calls()

@@ -1,4 +1,4 @@
-//! How an attempt ends, and what it leaves.
+//! How an attempt ends, and what it leaves behind.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use crate::ports::millis;
 use crate::resilience::class::Class;
 use crate::run::{Work, merged};
 
-/// A call that was cut after so long a time is made smaller in the next attempt.
+/// A call that was cut off after this long is made smaller in the next attempt.
 const LONG_CALL: Duration = Duration::from_secs(60);
 
 impl Execution<'_> {
-    /// Ends the attempt: what is not done is pending.
+    /// Ends the attempt: whatever is not done is pending.
     pub(super) async fn finish(mut self) -> Executed {
         let cut = self.must_cut();
         if let Some(saving) = self.saving.take()
             && self.stop != Some(Stop::Lost)
         {
-            // The fence is only known again when the write on its way has landed.
+            // The fence is only known again once the write in flight has completed.
             let saved = saving.future.await;
             self.on_saved(saving.started, saved);
         }
@@ -44,7 +44,7 @@ impl Execution<'_> {
         Executed { state: self.state, fence: self.fence, stop, trends }
     }
 
-    /// What was on its way for long and had no answer comes in smaller batches next time; and who is accused stays so.
+    /// Calls that were in flight for long without a response come in smaller batches next time; suspects stay suspects.
     fn put_off_cut(&mut self, cut: bool) {
         let now = self.app.world.clock.instant();
         let long = (self.app.config.run.deadline / 3).min(LONG_CALL);
@@ -54,7 +54,7 @@ impl Execution<'_> {
             let answers = self.lanes.iter().any(|lane| lane.endpoint == flight.endpoint && lane.answered > 0);
             let Some(work) = flight.work else { continue };
             if took_long && answers && work.tickers.len() == 1 && work.tries >= failing::TRIES_MAX {
-                // Silent in attempt after attempt, in which others were answered.
+                // No response in attempt after attempt in which others were answered.
                 let fault =
                     call::Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
                 self.fail(&work.tickers, flight.endpoint, &fault);
@@ -69,7 +69,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Why endpoints were left to a later attempt, by the one that may be called again first.
+    /// Why endpoints were left to a later attempt; the reason of the one that may be called again first.
     fn held(&self) -> Option<Stop> {
         let held = self.lanes.iter().filter_map(|lane| lane.held.as_ref());
         let first = held.min_by_key(|held| held.retry_after)?;
@@ -81,7 +81,7 @@ impl Execution<'_> {
         })
     }
 
-    /// All work that is not done.
+    /// All unfinished work.
     pub(super) fn pending(&self) -> Vec<Work> {
         let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
         let calling = self.calling.iter().filter_map(|flight| flight.work.clone());

@@ -1,4 +1,4 @@
-//! What the loop does about a call that failed.
+//! How the loop handles a failed call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::resilience::diagnosis::Verdict;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::Failure;
 
-/// Attempts of a run in which a single ticker may be put off.
+/// Attempts of a run in which a single ticker may be deferred.
 pub(super) const TRIES_MAX: u32 = 5;
-/// Answers without data, one after the other, that are a limit.
+/// Consecutive responses without data that count as a limit.
 pub(super) const NOTHING_IN_ROW: usize = 3;
-/// Shorter waits that a failing provider asks for are its own affair; longer ones are told to all instances.
+/// Shorter waits requested by a failing provider concern this run only; longer ones are shared with all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
 
 impl Execution<'_> {
@@ -46,11 +46,11 @@ impl Execution<'_> {
             return self.put_off.push(batch.into_work(Some(fault.words)));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
-        // An attempt may be too short to wait for a second silence.
+        // An attempt may be too short to wait for a second timeout.
         let enough = batch.failed_alone >= 2
             || (batch.failed_alone == 1 && fault.class == Class::Timeout && batch.tries >= 2 * TRIES_MAX);
         if enough && batch.tries >= TRIES_MAX && answered > 0 {
-            // It has failed in attempt after attempt, in which others were answered.
+            // It has failed in attempt after attempt in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }
         let failure = Failed {
@@ -96,13 +96,13 @@ impl Execution<'_> {
         }
     }
 
-    /// Notes a failed call against its endpoint, and finds out what that says of the provider.
+    /// Counts a failed call against its endpoint and decides what it says about the provider.
     pub(super) fn on_failed(&mut self, called: &Called, fault: &Fault) {
-        // What did not reach the provider says nothing of it; a probe stays claimed until its time is up.
+        // A call that did not reach the provider says nothing about it; a probe stays claimed until its time is up.
         if matches!(fault.class, Class::Unauthorized | Class::Token) {
             if let Some(lane) = self.lane(called.batch.endpoint) {
                 lane.is_probing = false;
-                // Asked again at once, it would be refused again at once.
+                // Sent again immediately, it would be refused again immediately.
                 lane.control_failed |= called.batch.is_control() && fault.class == Class::Token;
             }
             return;
@@ -111,7 +111,7 @@ impl Execution<'_> {
         let batch = &called.batch;
         let Some(lane) = self.lane(batch.endpoint) else { return };
         if lane.is_probing && fault.class == Class::BadBatch {
-            // A refusal is an answer: the provider is back.
+            // A refusal is a response: the provider is back.
             lane.is_probing = false;
             lane.diagnosis.clear();
             return self.steps.push_back(Step::Close { endpoint: batch.endpoint });
@@ -123,7 +123,7 @@ impl Execution<'_> {
             lane.control_failed = true;
             lane.flukes += 1;
         }
-        // While the endpoint answers others, a piece of a failed batch fails by itself: counted, the search for bad
+        // While the endpoint answers others, a piece of a failed batch fails on its own: if it counted, the search for bad
         // tickers would look like an outage.
         let is_explained = matches!(batch.origin, Origin::Piece | Origin::Recheck)
             && !lane.is_checking()
@@ -143,7 +143,7 @@ impl Execution<'_> {
         }
     }
 
-    /// An endpoint is down: for all runs where it fails, for this one where it refuses whatever it is asked.
+    /// An endpoint is down: for all runs if it fails, for this run only if it refuses every request.
     fn on_down(&mut self, endpoint: &'static str, fault: &Fault) {
         let reason = format!("{}: {}", fault.class.name(), fault.words);
         if fault.class == Class::BadBatch {
@@ -153,14 +153,14 @@ impl Execution<'_> {
         let retry_after = self.app.breakers.config().open;
         self.hold(endpoint, Held { reason: reason.clone(), retry_after, is_breaker: true });
         if let Some(lane) = self.lane(endpoint) {
-            // From here on the breaker knows; counted again, the next attempt would begin in doubt.
+            // From here on the breaker knows; if counted again, the next attempt would begin in doubt.
             lane.failures = 0;
             lane.diagnosis.clear();
         }
         self.steps.push_back(Step::Open { endpoint, reason });
     }
 
-    /// No ticker that the probe may try is answered.
+    /// None of the tickers that the probe may try was answered.
     pub(super) fn reopen(&mut self, endpoint: &'static str) {
         let reason = self.app.breakers.endpoint(self.run.provider(), endpoint).reason.unwrap_or_default();
         let retry_after = self.app.breakers.config().open;
@@ -168,7 +168,7 @@ impl Execution<'_> {
         self.steps.push_back(Step::Open { endpoint, reason });
     }
 
-    /// A call that the provider refused as its limit is used up: no try of its tickers.
+    /// A call that the provider refused because its limit is exhausted: it does not count as an attempt for its tickers.
     fn on_refused_for_limit(&mut self, called: Called, fault: Fault) {
         let window = self.window(&fault.words);
         self.on_limited(called.number, fault.retry_after.or(window), &fault.words);
@@ -189,7 +189,7 @@ impl Execution<'_> {
         self.ask_again(&batch, tickers, &fault.words, false);
     }
 
-    /// How long the words of a refusal say that the limit takes to renew.
+    /// The reset time of the limit, according to the refusal's message.
     fn window(&self, words: &str) -> Option<Duration> {
         match self.run.provider().trouble(words) {
             crate::job::Trouble::Limited(window) => Some(self.limit_pause(window)),
@@ -197,12 +197,12 @@ impl Execution<'_> {
         }
     }
 
-    /// How long a limit takes to renew itself whose words stand for this long.
+    /// The reset time of a limit whose message stands for this window.
     pub(super) fn limit_pause(&self, window: Duration) -> Duration {
         window * u32::try_from(self.app.config.call.limit_window.as_secs()).unwrap_or(u32::MAX) / 60
     }
 
-    /// The provider has asked for less: all runs pause, and go on with one call at a time.
+    /// The provider has reported a limit: all runs pause, then continue with one call at a time.
     pub(super) fn on_limited(&mut self, call: u64, asked: Option<Duration>, reason: &str) {
         let is_late = call <= self.limited_at;
         self.limited_at = self.call_number;
@@ -215,14 +215,14 @@ impl Execution<'_> {
         }
     }
 
-    /// Without a ticker that is answered, nobody can say whether the accused or the provider is at fault. A refusal in the
-    /// provider's own words is believed where it is about few; a failure is not.
+    /// Without an answered ticker, nobody can tell whether the suspects or the provider are at fault. A refusal in the
+    /// provider's own words is believed if it concerns few tickers; a failure is not.
     pub(super) fn judge_without_control(&mut self, at: usize) {
         let Some(lane) = self.lanes.get_mut(at) else { return };
         let (never_answered, lane_failed) = (lane.control.is_none(), lane.control_failed);
         for Accused { batch, fault, .. } in std::mem::take(&mut lane.accused) {
             if lane_failed || fault.class == Class::RateLimited {
-                // The provider may be down just now, or its limit be used up: nobody is judged.
+                // The provider may be down at the moment, or its limit exhausted: nobody is judged.
                 self.put_off.push(batch.into_work(Some(fault.words)));
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
@@ -232,8 +232,8 @@ impl Execution<'_> {
         }
     }
 
-    /// Whether a call whose ID token was not accepted is worth another try: the token may have lost its worth
-    /// early, so a new one is asked for once in an attempt. Calls that went out beside the first refused one
+    /// Whether a call whose ID token was not accepted is worth a retry: the token may have been invalidated
+    /// early, so a new one is requested once per attempt. Calls that were sent alongside the first refused one
     /// carry the same token.
     fn renews(&mut self, token: Arc<Token>) -> bool {
         match &self.refused_token {
@@ -247,10 +247,10 @@ impl Execution<'_> {
         }
     }
 
-    /// Leaves a batch to the next attempt. A single ticker that the provider has answered with a failure in attempt after
-    /// attempt has failed for good, if the provider answers others.
+    /// Leaves a batch to the next attempt. A single ticker that the provider has failed on in attempt after
+    /// attempt has failed permanently, if the provider answers others.
     pub(super) fn postpone(&mut self, mut batch: Batch, class: Class, reason: &str) {
-        // A call that did not go out says nothing of its tickers.
+        // A call that was not sent says nothing about its tickers.
         batch.tries += u32::from(!batch.has_failed && class != Class::Token);
         let answers =
             self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;

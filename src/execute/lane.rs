@@ -1,4 +1,4 @@
-//! One endpoint of a run: how its calls go, and whom the provider has accused.
+//! One endpoint of a run: how its calls go, and which tickers are suspects.
 
 use std::time::Duration;
 
@@ -9,27 +9,27 @@ use crate::resilience::class::Class;
 use crate::resilience::diagnosis::Diagnosis;
 use crate::resilience::pace::Pace;
 
-/// What is known of an endpoint.
+/// What is known about an endpoint.
 pub(super) struct Lane {
     pub endpoint: &'static str,
     pub diagnosis: Diagnosis,
     pub pace: Pace,
-    /// Calls that were answered in this attempt.
+    /// Calls answered in this attempt.
     pub answered: u64,
-    /// Calls that failed, and whose repetition was answered: bad luck.
+    /// Calls that failed but whose retry was answered: bad luck.
     pub flukes: u64,
-    /// Calls that failed since the last answer, or since the attempt began.
+    /// Calls that failed since the last response, or since the attempt began.
     pub failures: u32,
     /// A ticker that was answered before.
     pub control: Option<Ticker>,
-    /// Whether the control ticker has failed since the last answer.
+    /// Whether the control ticker has failed since the last response.
     pub control_failed: bool,
-    /// Calls for the control ticker that were made to judge the accused.
+    /// Calls for the control ticker made to judge the suspects.
     pub controls: u32,
-    /// Tickers on which the provider has failed alone. It may have been down just then: an answer to a call that went
-    /// out later shows that it was not.
+    /// Tickers on which the provider has failed alone: suspects. The provider may have been down at that moment; a response
+    /// to a later call shows that it was not.
     pub accused: Vec<Accused>,
-    /// Whether this run tries whether the provider is back, while its breaker is half-open.
+    /// Whether this run is probing if the provider is back, while its breaker is half-open.
     pub is_probing: bool,
     /// Why its work is left to a later attempt.
     pub held: Option<Held>,
@@ -39,15 +39,15 @@ pub(super) struct Lane {
 pub(super) struct Accused {
     pub batch: Batch,
     pub fault: Fault,
-    /// Calls of the attempt that had gone out by then.
+    /// Calls of the attempt that had been sent by then.
     pub at: u64,
 }
 
-/// Why an endpoint is not called any more.
+/// Why an endpoint is no longer called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub reason: String,
-    /// What the caller is told; none where the breaker knows.
+    /// What the caller is told; none if the breaker knows.
     pub retry_after: Duration,
     pub is_breaker: bool,
 }
@@ -75,12 +75,12 @@ impl Lane {
         }
     }
 
-    /// Whether only single tickers may be asked now, one after the other.
+    /// Whether only single tickers may be requested now, one after the other.
     pub(super) fn is_checking(&self) -> bool {
         self.is_probing || self.diagnosis.is_in_doubt()
     }
 
-    /// Tickers of which nothing came since the last answer.
+    /// Tickers without any data since the last response.
     pub(super) fn without_data(&self) -> usize {
         self.accused.iter().filter(|accused| accused.is_without_data()).count()
     }
@@ -93,7 +93,7 @@ impl Lane {
         taken
     }
 
-    /// Takes out the accused for whom the answer to call number `call` shows that the provider is up.
+    /// Removes the suspects for whom the response to call number `call` shows that the provider is up.
     pub(super) fn take_judged(&mut self, call: u64) -> Vec<Accused> {
         let (judged, open) =
             std::mem::take(&mut self.accused).into_iter().partition(|accused| accused.at < call);
@@ -103,7 +103,7 @@ impl Lane {
 }
 
 impl Accused {
-    /// Whether it is accused because nothing came of it, which may be a limit.
+    /// Whether it is a suspect because it had no data, which may be a limit.
     pub(super) fn is_without_data(&self) -> bool {
         self.fault.class == Class::RateLimited
     }
@@ -127,10 +127,10 @@ impl Accused {
     }
 }
 
-/// Once in so many times an innocent ticker may be taken for a bad one.
+/// An innocent ticker may be mistaken for a bad one once in this many times.
 const ERRORS_RARE: f64 = 10_000.0;
 
-/// Single tickers that a probe may try before the breaker opens again: where the failure may be the ticker's own, one
+/// Single tickers that a probe may try before the breaker opens again: if the failure may be the ticker's own, one
 /// bad ticker must not keep the breaker open.
 pub(super) fn probe_checks(class: Class) -> usize {
     match class {

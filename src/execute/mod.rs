@@ -1,7 +1,7 @@
-//! Working off a run: calls go out, answers flow on to Firestore, the ledger learns how far it is.
+//! Executing a run: calls go out, responses flow on to Firestore, the ledger records the progress.
 //!
-//! One loop owns everything. It starts what may start, waits for the next event and reacts; whatever
-//! it decides comes from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
+//! One loop owns everything. It starts what may start, waits for the next event and reacts; its
+//! decisions come from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
 //! and memory holds only the batches in flight.
 
 mod call;
@@ -42,7 +42,7 @@ use steps::{Step, Stepped};
 use stop::Stop;
 use storing::{Seen, Storing};
 
-/// A run that was worked on as far as it went.
+/// A run after an attempt.
 pub struct Executed {
     pub state: RunState,
     pub fence: Fence,
@@ -52,13 +52,13 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// A run that could not be worked on.
+    /// A run that could not be executed.
     pub fn stopped(owned: Owned, stop: Stop) -> Self {
         Self { state: owned.state, fence: owned.fence, stop: Some(stop), trends: Vec::new() }
     }
 }
 
-/// A run being worked on.
+/// A run in progress.
 struct Execution<'a> {
     app: &'a App,
     run: RunContext,
@@ -67,27 +67,27 @@ struct Execution<'a> {
     deadline: Deadline,
     queue: Queue,
     calls: FuturesUnordered<BoxFuture<'static, Called>>,
-    /// What is being called, to know what is left when calls are cut.
+    /// Calls in flight, to know what is left when they are cut off.
     calling: Vec<InFlight>,
     lanes: Vec<Lane>,
     writer: BulkWriter,
     storing: Storing,
     seen: Seen,
-    /// Work that this attempt will not try again.
+    /// Work that this attempt will not retry.
     put_off: Vec<Work>,
     stop: Option<Stop>,
     saving: Option<Saving>,
-    /// What is to be told to all runs, and the one thing that is being told.
+    /// Steps that share something with all runs, and the one in progress.
     steps: VecDeque<Step>,
     stepping: Option<BoxFuture<'static, Stepped>>,
     next_upkeep: Instant,
-    /// Since when this run has been among those who may call.
+    /// Since when this run has been registered to call.
     turn_began: Option<Instant>,
-    /// Whether it has said how many calls it wants at once.
+    /// Whether it has registered the number of concurrent calls it wants.
     has_asked: bool,
-    /// Calls that had gone out when the provider last asked for less.
+    /// Calls that had been sent when the provider last reported a limit.
     limited_at: u64,
-    /// The ID token that the provider did not accept in this attempt.
+    /// The ID token that the provider rejected in this attempt.
     refused_token: Option<Arc<Token>>,
     call_number: u64,
     last_save: Instant,
@@ -95,18 +95,18 @@ struct Execution<'a> {
     changed: bool,
 }
 
-/// A call on its way.
+/// A call in flight.
 struct InFlight {
     number: u64,
     endpoint: &'static str,
     started: Instant,
-    /// What is left to do if it is cut; none for a control.
+    /// What is left to do if it is cut off; none for a control.
     work: Option<Work>,
-    /// Whether it is to find out if the provider is up.
+    /// Whether its purpose is to find out if the provider is up.
     is_check: bool,
 }
 
-/// A checkpoint on its way.
+/// A checkpoint in flight.
 struct Saving {
     started: Instant,
     future: BoxFuture<'static, Result<Fence, SaveError>>,
@@ -120,15 +120,15 @@ enum Event {
     Time,
 }
 
-/// Works on what is pending of an owned run until nothing is left or it must stop.
+/// Works on the pending tickers of an owned run until none are left or it must stop.
 pub async fn execute(app: &App, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Executed {
     let mut execution = Execution::new(app, job, scope, owned, start);
     execution.work().await;
     execution.finish().await
 }
 
-/// Lets the runtime and the instance's other requests have their turn. An answer takes milliseconds to read, in which
-/// nothing arrives and nothing goes out: several that come together would hold up all writes, and every `/health`.
+/// Yields to the runtime and the instance's other requests. Reading a response takes milliseconds in which nothing
+/// arrives and nothing is sent: several at once would hold up all writes, and every `/health`.
 async fn give_way() {
     let mut given = false;
     poll_fn(|task| {

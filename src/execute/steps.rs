@@ -1,6 +1,6 @@
-//! What a run does about the state that all runs share: breakers, the provider's pause, its place among the callers.
+//! How a run handles the state that all runs share: breakers, the provider's pause, its place among the callers.
 //!
-//! One step at a time, and no call starts while one is on its way: what it changes decides about the calls.
+//! One step at a time, and no call starts while a step is in flight: what it changes decides about the calls.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const FAILED_PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Step {
     /// Read what the others know.
     Refresh,
-    /// Say that this run is alive and wants so many calls at once; with more than before, at the end of the list.
+    /// Announce that this run is alive and wants this many concurrent calls; at the end of the list if more than before.
     Register {
         calls: usize,
         at_the_end: bool,
@@ -31,14 +31,14 @@ pub(super) enum Step {
         endpoint: &'static str,
         reason: String,
     },
-    /// Become the one who tries whether the provider is back.
+    /// Become the one that probes whether the provider is back.
     ClaimProbe {
         endpoint: &'static str,
     },
     Close {
         endpoint: &'static str,
     },
-    /// The provider has asked for less.
+    /// The provider has reported a limit.
     LimitHit {
         asked: Option<Duration>,
         reason: String,
@@ -47,10 +47,10 @@ pub(super) enum Step {
     LimitOver,
 }
 
-/// A step that was taken, and for a claim whether it is ours.
+/// A completed step, and for a claim whether it is ours.
 pub(super) type Stepped = (Step, Result<bool, FirestoreError>);
 
-/// What a step needs to know of its run.
+/// What a step needs to know about its run.
 struct Caller {
     breakers: Breakers,
     provider: Provider,
@@ -82,7 +82,7 @@ impl Step {
 }
 
 impl Execution<'_> {
-    /// Begins the next step that is due, if none is on its way; whether one is.
+    /// Begins the next step that is due, if none is in flight; returns whether one is.
     pub(super) fn is_stepping(&mut self, now: Instant) -> bool {
         if self.stepping.is_some() {
             return true;
@@ -102,11 +102,11 @@ impl Execution<'_> {
         true
     }
 
-    /// What is due without anything having happened.
+    /// What is due even though nothing has happened.
     fn upkeep(&self, now: Instant) -> Option<Step> {
         let goes_on = self.stop.is_none() && self.has_work();
         if !goes_on {
-            // Calls on their way keep their place.
+            // Calls in flight keep their place.
             let is_calling = !self.calls.is_empty() && now >= self.next_upkeep;
             return is_calling.then(|| self.renewal()).flatten();
         }
@@ -130,7 +130,7 @@ impl Execution<'_> {
         })
     }
 
-    /// What this run may do beside the provider's other runs.
+    /// What this run may do alongside the provider's other runs.
     pub(super) fn share(&self) -> Option<Share> {
         let provider = self.run.provider();
         let limit = self.app.config.provider(provider).max_concurrency;
@@ -163,7 +163,7 @@ impl Execution<'_> {
         self.renewal()
     }
 
-    /// Says that this run is alive, when it is time to.
+    /// Announces that this run is alive, when it is time to.
     fn renewal(&self) -> Option<Step> {
         let (calls, age) = self.app.breakers.registered(self.run.provider(), self.fence.owner())?;
         (age >= self.app.config.run.lease / 3).then_some(Step::Register { calls, at_the_end: false })

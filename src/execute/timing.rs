@@ -1,4 +1,4 @@
-//! When the loop must act although nothing has happened.
+//! When the loop must act even though nothing has happened.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use super::stop::Stop;
 use super::{Execution, Saving};
 use crate::ports::{BoxFuture, Instant};
 
-/// Least time between two checkpoints.
+/// Minimum time between two checkpoints.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
-/// Shortest sleep: what is due at once is done at once, the rest may wait this long.
+/// Shortest sleep: what is due now is done now, the rest may wait this long.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// Longest sleep while others must let this run call: it looks at the list of callers again.
+/// Longest sleep while waiting for a turn to call: then the list of callers is read again.
 const SLEEP_WAITING: Duration = Duration::from_millis(50);
 
 impl Execution<'_> {
@@ -37,7 +37,7 @@ impl Execution<'_> {
         self.app.world.clock.sleep(wait.max(SLEEP_MIN))
     }
 
-    /// Whether what runs must be cut now.
+    /// Whether running calls must be cut off now.
     pub(super) fn must_cut(&mut self) -> bool {
         let now = self.app.world.clock.instant();
         if now >= self.lease_until && self.stop != Some(Stop::Lost) {
@@ -47,7 +47,7 @@ impl Execution<'_> {
         matches!(self.stop, Some(Stop::Lost | Stop::Ledger { .. })) || self.deadline.until_hard(now).is_zero()
     }
 
-    /// Notes progress, at most once a second, and keeps the lease alive when there is none.
+    /// Records progress, at most once a second, and renews the lease when there is none.
     pub(super) fn checkpoint_if_due(&mut self) {
         let now = self.app.world.clock.instant();
         if self.saving.is_some() || !self.checkpoint_wait(now).is_zero() {

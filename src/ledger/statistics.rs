@@ -18,20 +18,20 @@ use crate::job;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, Histogram};
 use crate::run::{Counted, Counts, RunState, Status};
 
-/// What the statistics know of one job, or of all together.
+/// Statistics of one job, or of all jobs together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct JobStatistics {
-    /// Runs that have ended; each counts once, by how it stands.
+    /// Ended runs; each counts once, by its current status.
     pub jobs_processed: i64,
-    /// Of these, runs that succeeded, in whole or in part.
+    /// Runs that succeeded, fully or partially.
     pub jobs_successful: i64,
-    /// Of the successful, those in which some tickers or records failed for good.
+    /// Successful runs in which some tickers or records failed permanently.
     pub jobs_partial: i64,
     pub jobs_failed: i64,
     /// When an attempt last ended.
     pub last_job_time: Option<DateTime<Utc>>,
-    /// When a run last succeeded, in whole or in part.
+    /// When a run last succeeded, fully or partially.
     pub last_success_time: Option<DateTime<Utc>>,
 }
 

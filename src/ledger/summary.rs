@@ -8,7 +8,7 @@ use crate::firestore::Value;
 use crate::firestore::document::Document;
 use crate::run::Status;
 
-/// What a list says of a run.
+/// Summary of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct RunSummary {
@@ -20,9 +20,9 @@ pub struct RunSummary {
     pub created_at: Option<DateTime<Utc>>,
     /// Start of the latest attempt.
     pub started_at: Option<DateTime<Utc>>,
-    /// None while it runs.
+    /// Null while it is running.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Time worked in the latest attempt.
+    /// Duration of the latest attempt.
     pub duration_ms: u64,
     pub tickers_requested: u64,
     pub tickers_processed: u64,

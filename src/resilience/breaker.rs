@@ -64,7 +64,7 @@ impl Window {
     }
 }
 
-/// Whether calls may pass.
+/// Position of a circuit breaker.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,18 +88,18 @@ impl Position {
     }
 }
 
-/// A breaker's state as all instances share it.
+/// State of a circuit breaker, shared by all instances.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
     pub position: Position,
-    /// Until when calls are refused: the end of the open time, or of the probe's time when half-open.
+    /// Until when calls are refused: the end of the open period, or of the probe's time when half-open.
     pub until: Option<DateTime<Utc>>,
-    /// How many times in a row it has opened.
+    /// Number of times in a row that it has opened.
     pub openings: u32,
-    /// Who probes, when half-open.
+    /// The run that is probing, when half-open.
     pub prober: Option<String>,
-    /// What opened it.
+    /// Why it opened.
     pub reason: Option<String>,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ports::TransportError;
 
-/// What failed, as far as it matters to what happens next.
+/// Kind of failure; it decides what happens next.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -24,7 +24,7 @@ pub enum Class {
     BadBatch,
     /// Any other refusal.
     Refused,
-    /// The response cannot be parsed: broken off, no JSON, wrong shape.
+    /// The response cannot be parsed: cut off, not JSON, or of the wrong shape.
     Malformed,
     /// There is no token to call with, as Google's endpoint is out of reach: the provider was not called.
     Token,
