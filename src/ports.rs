@@ -1,4 +1,4 @@
-//! What the domain needs from the outside world: send a request, read the clocks, sleep, get random numbers, read its memory use.
+//! What the domain needs from the outside world: HTTP, clocks, sleep, random numbers, its own memory use.
 //!
 //! The Spin adapter provides the real world, tests a virtual one. Nothing else in the domain touches
 //! the outside.

@@ -37,12 +37,12 @@ pub struct RunSummary {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedRun {
     pub job: String,
-    /// How it stands, in one sentence.
+    /// Its status, in one sentence.
     pub message: String,
     pub summary: RunSummary,
 }
 
-/// The fields of a ledger entry that a list needs: not the state, which may be of another version, and megabytes.
+/// The fields of a ledger entry that a list needs: not the state, which may be from another version, and megabytes.
 pub(super) const FIELDS: &[&str] = &[
     "run_id",
     JOB,
