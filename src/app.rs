@@ -15,7 +15,7 @@ use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
 use crate::settings::Config;
 
-/// Everything an instance has; all that must outlive it is in Firestore.
+/// Everything an instance holds; whatever must outlive it is in Firestore.
 pub struct App {
     pub config: Config,
     pub engine: Engine,

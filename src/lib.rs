@@ -24,7 +24,7 @@
 //!                             base         the world as the domain sees it
 //! ```
 
-// clippy.toml names what the core may not call, and what to do instead.
+// clippy.toml lists what the core must not call, and the alternatives.
 #![warn(clippy::disallowed_methods)]
 #![cfg_attr(
     not(test),

@@ -36,7 +36,7 @@ pub struct Config {
     pub alerts: AlertConfig,
 }
 
-/// Every mistake of a configuration.
+/// All errors of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigErrors(pub Vec<String>);
 

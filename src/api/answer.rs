@@ -72,7 +72,7 @@ fn with_retry_after(mut response: Response, wait: Option<Duration>) -> Response 
     response
 }
 
-/// Whether the service is configured.
+/// Whether the configuration is valid.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 pub(super) struct Health<'a> {
@@ -80,7 +80,7 @@ pub(super) struct Health<'a> {
     status: &'static str,
     service: &'static str,
     version: &'static str,
-    /// Every mistake of the configuration.
+    /// All configuration errors.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     errors: &'a [String],
 }

@@ -19,7 +19,7 @@ pub(super) struct Jobs {
     jobs: Vec<JobView>,
 }
 
-/// One row of the catalogue.
+/// One catalogue entry.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 struct JobView {

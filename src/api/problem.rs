@@ -6,13 +6,13 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Serialize;
 
-/// One field that is wrong.
+/// An invalid field.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     #[cfg_attr(not(target_family = "wasm"), schema(value_type = String))]
     pub field: Cow<'static, str>,
-    /// What was sent, shortened; empty where that says nothing.
+    /// The value sent, shortened; empty if it would say nothing.
     pub value: String,
     pub message: String,
 }
@@ -27,11 +27,11 @@ impl FieldError {
     }
 }
 
-/// A refusal.
+/// Problem details (RFC 9457).
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// A path that names the kind of problem.
+    /// A path that identifies the kind of problem.
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub title: &'static str,

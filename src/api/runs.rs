@@ -41,7 +41,7 @@ pub(super) struct RunList {
     next_page_token: Option<String>,
 }
 
-/// One run of a list; `GET /runs/{run_id}` tells all of it.
+/// One run in a list; `GET /runs/{run_id}` returns all details.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 struct RunLine {

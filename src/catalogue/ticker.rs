@@ -10,10 +10,10 @@ pub const TICKER_BYTES_MAX: usize = 64;
 /// Most tickers one run may name.
 pub const TICKERS_MAX: usize = 5_000;
 
-/// A symbol: 1 to [`TICKER_BYTES_MAX`] bytes of characters that can be seen, and blanks between them.
+/// A symbol: 1 to [`TICKER_BYTES_MAX`] bytes of visible characters, and spaces between them.
 ///
-/// It is somebody else's, so it stays as it is: securities may differ in the case of one letter (`BACpL`), and a blank, `&`
-/// or `$` is a letter like others. The one exception is a symbol wholly in lower case, as people type it: it is raised.
+/// It is stored as given: securities may differ only in the case of one letter (`BACpL`), and a space, `&` or `$` is a
+/// character like any other. The one exception: a symbol entirely in lower case, as people type it, is upper-cased.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -49,7 +49,7 @@ pub struct Yield {
 #[derive(Debug)]
 pub struct Part {
     pub name: String,
-    /// The provider's words.
+    /// The provider's error message.
     pub words: String,
     record: Json,
 }

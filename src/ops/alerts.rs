@@ -20,7 +20,7 @@ const FAILURES_WITHIN: TimeDelta = TimeDelta::hours(24);
 /// covers it: jobs are never scheduled as close as that.
 const CLOCKS_APART: TimeDelta = TimeDelta::minutes(1);
 
-/// Something that somebody should look at.
+/// A condition that an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct Alert {
@@ -30,11 +30,11 @@ pub struct Alert {
     pub provider: Option<&'static str>,
     pub message: String,
     pub since: Option<DateTime<Utc>>,
-    /// Where it is explained.
+    /// The runbook section that explains it.
     pub runbook: String,
 }
 
-/// How much an alert matters.
+/// Severity of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

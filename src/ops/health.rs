@@ -13,7 +13,7 @@ use crate::provider::breakers::StoredBreaker;
 use crate::resilience::breaker::Position;
 use crate::run::LastCalls;
 
-/// What a provider's health is known from.
+/// Source of what is known about a provider's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

@@ -39,15 +39,15 @@ pub struct StoredProbe {
     pub result: Option<ProbeResult>,
 }
 
-/// What a service answered.
+/// Result of a health probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct ProbeResult {
     pub probed_at: DateTime<Utc>,
     pub latency_ms: u64,
-    /// None where no answer came.
+    /// Null if there was no response.
     pub status_code: Option<u16>,
-    /// None where it is well, or where only its limit is used up.
+    /// Null if the service is healthy, or if only its limit is exhausted.
     pub error: Option<String>,
 }
 

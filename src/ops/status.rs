@@ -32,7 +32,7 @@ const RECENT_RUNS: usize = 20;
 /// Longest wait for the lists of runs.
 const RECENT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How the service is.
+/// Overall health of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +44,7 @@ pub enum Overall {
     Unhealthy,
 }
 
-/// The answer of `GET /status`.
+/// The response of `GET /status`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct StatusReport {
@@ -57,7 +57,7 @@ pub struct StatusReport {
     /// The time zone of all schedules.
     pub time_zone: &'static str,
     pub instance: InstanceStatus,
-    /// Of all jobs together.
+    /// Statistics of all jobs together.
     pub statistics: JobStatistics,
     pub firestore: FirestoreStatus,
     pub services: Vec<ServiceStatus>,
@@ -65,7 +65,7 @@ pub struct StatusReport {
     pub alerts: Vec<Alert>,
 }
 
-/// The instance that answers; there may be others.
+/// The instance that served this request; there may be others.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct InstanceStatus {
@@ -92,7 +92,7 @@ pub struct JobStatus {
     pub provider: &'static str,
     pub scope: &'static str,
     pub summary: &'static str,
-    /// Cron, in the time zone of all schedules.
+    /// Cron expression, in the schedules' time zone.
     pub schedule: &'static str,
     pub next_run_time: Option<DateTime<Utc>>,
     pub last_due_time: Option<DateTime<Utc>>,
@@ -100,7 +100,7 @@ pub struct JobStatus {
     pub overdue_since: Option<DateTime<Utc>>,
     pub statistics: JobStatistics,
     pub last_success_time: Option<DateTime<Utc>>,
-    /// Of the recent runs that have ended, those that succeeded, in whole or in part.
+    /// Percentage of the ended recent runs that succeeded, fully or partially.
     pub success_percent: Option<f64>,
     /// Newest first.
     pub recent_runs: Vec<RunSummary>,

@@ -9,14 +9,14 @@ use serde::Serialize;
 use crate::catalogue::{PerProvider, Provider};
 use crate::run::LastCalls;
 
-/// The calls of this instance to one provider.
+/// This instance's calls to one provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct Connections {
     pub calls_in_flight: u64,
-    /// Calls that one run may have in flight.
+    /// Maximum calls in flight per run.
     pub calls_in_flight_max: usize,
-    /// Calls that have ended.
+    /// Finished calls.
     pub calls: u64,
     pub last_success_time: Option<DateTime<Utc>>,
     pub last_error_time: Option<DateTime<Utc>>,
@@ -75,7 +75,7 @@ impl ConnectionBook {
     }
 }
 
-/// A call on its way.
+/// A call in flight.
 #[derive(Debug)]
 pub struct InFlight {
     book: std::sync::Arc<ConnectionBook>,

@@ -24,7 +24,7 @@ pub struct Call<'a> {
     pub endpoint: &'static str,
     pub scope: Scope,
     pub tickers: &'a [Ticker],
-    /// The parts of each ticker's answer that are asked for; none means all.
+    /// The requested parts of each ticker's data; empty means all.
     pub parts: &'a [String],
     /// RFC 3339.
     pub run_time: &'a str,

@@ -3,7 +3,7 @@
 use super::{RunState, Status};
 
 impl RunState {
-    /// How it stands, in one sentence.
+    /// Its status, in one sentence.
     pub fn message(&self) -> String {
         let done = format!(
             "{} of {} tickers processed, {} records stored",

@@ -33,7 +33,7 @@ pub use trigger::Trigger;
 pub use watchlist::WatchlistProblems;
 pub use work::{Work, merged};
 
-/// How a run stands.
+/// Status of a run.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,17 +69,17 @@ impl Status {
     }
 }
 
-/// A ticker that failed for good at one endpoint.
+/// A ticker that failed permanently at one endpoint.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// None where the endpoint knows no tickers.
+    /// Null if the endpoint takes no tickers.
     pub ticker: Option<Ticker>,
     pub endpoint: String,
-    /// What failed; none where a successful answer reports the failure.
+    /// Kind of failure; null if a successful response reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<Class>,
-    /// The provider's words.
+    /// The provider's error message.
     pub reason: String,
 }
 
@@ -110,7 +110,7 @@ pub struct RunState {
     /// Start of the latest attempt.
     pub started_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
-    /// Time worked in the latest attempt.
+    /// Duration of the latest attempt.
     pub duration_ms: u64,
     /// Whether the tickers are resolved; until then `pending` says nothing.
     pub planned: bool,

@@ -14,7 +14,7 @@ use crate::run::counts::Reported;
 use crate::run::watchlist::WatchlistProblem;
 use crate::run::{Failure, Resources, RunState, Status, Work};
 
-/// The answer's `status`.
+/// The response's `status`.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,22 +34,22 @@ impl From<Status> for ReportStatus {
     }
 }
 
-/// The answer of a job route.
+/// The response of a job route.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
     pub status: ReportStatus,
     pub job: String,
     pub message: String,
-    /// True where the run was finished before and this is its stored report.
+    /// True if the run had already finished and this is its stored report.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
     pub data: RunData,
-    /// When the run ended, or now where it runs; RFC 3339.
+    /// When the run ended, or when its latest attempt started if it is running; RFC 3339.
     pub timestamp: String,
 }
 
-/// The figures of a run.
+/// Details of a run.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Serialize)]
 pub struct RunData {
@@ -62,15 +62,15 @@ pub struct RunData {
     pub run_time: String,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
-    /// As many as an answer has room for.
+    /// As many as fit into a response.
     pub tickers_failed: Vec<Failure>,
-    /// How many more there are.
+    /// Number of further ones.
     #[serde(skip_serializing_if = "is_zero")]
     pub tickers_failed_left_out: usize,
     pub tickers_pending: usize,
-    /// As many as an answer has room for.
+    /// As many as fit into a response.
     pub pending: Vec<Work>,
-    /// How many more tickers are pending at some endpoint.
+    /// Number of further tickers that are pending at some endpoint.
     #[serde(skip_serializing_if = "is_zero")]
     pub pending_left_out: usize,
     pub records_stored: u64,
@@ -78,11 +78,11 @@ pub struct RunData {
     pub collections: BTreeMap<String, u64>,
     #[serde(flatten)]
     pub counts: Reported,
-    /// Words of the providers and of the planner that belong to no single ticker.
+    /// Notes from providers and the planner that concern no single ticker.
     pub remarks: Vec<String>,
-    /// The documents of the watchlist that were left out because they cannot be read: the first of them.
+    /// The first of the watchlist documents that were skipped because they cannot be read.
     pub watchlist_problems: Vec<WatchlistProblem>,
-    /// How many there are.
+    /// Total number of such documents.
     pub watchlist_problems_count: usize,
     pub created_at: String,
     pub started_at: String,

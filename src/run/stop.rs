@@ -1,24 +1,24 @@
-//! Why a run ends with work left, and when to come again for it.
+//! Why an attempt ends with work left, and when to retry.
 
 use std::time::Duration;
 
-/// When to come again while Firestore or the provider's permission is missing.
+/// When to retry while Firestore or the provider's permission is missing.
 pub const RETRY_LATER: Duration = Duration::from_secs(30);
-/// When to come again for the rest of a run.
+/// When to retry for the rest of a run.
 pub const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// Why a run ends with work left.
+/// Why an attempt ends with work left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The time of this request is used up.
+    /// This request ran out of time.
     Deadline,
     /// The provider's breaker is open.
     Breaker { retry_after: Duration, reason: String },
-    /// The provider answered none of the tickers, and they were too few to say that it is down.
+    /// The provider answered none of the tickers, but they were too few to conclude that it is down.
     Unanswered { retry_after: Duration, reason: String },
-    /// The provider's limit is used up for longer than this request lasts, or again and again.
+    /// The provider's limit is exhausted for longer than this request lasts, or repeatedly.
     Paused { retry_after: Duration, reason: String },
-    /// The provider does not accept us.
+    /// The provider refuses our calls.
     Unauthorized { words: String },
     /// Documents cannot be stored.
     Storage { reason: String },
@@ -29,7 +29,7 @@ pub enum Stop {
 }
 
 impl Stop {
-    /// Why, for people.
+    /// The reason, for people.
     pub fn words(&self) -> String {
         match self {
             Self::Deadline => "this request ran out of time".to_owned(),
@@ -48,7 +48,7 @@ impl Stop {
         }
     }
 
-    /// When the caller should come again.
+    /// When the caller should retry.
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::Deadline => RETRY_SOON,

@@ -157,7 +157,7 @@ fn spin_is_told_to_end_only_when_the_last_connection_is_closed() {
     let mut entry = Entry::start("drain", &[("PORT", &port), ("DRAIN_SECONDS", "600")], &[]);
     entry.until("started");
     entry.terminate();
-    let lines = entry.until("entry: ending when ");
+    let lines = entry.until("entry: stopping when ");
     assert!(!lines.contains(&"told".to_owned()), "{lines:?}");
     drop((served, client));
     let (lines, _) = entry.end();

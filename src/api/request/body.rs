@@ -13,7 +13,7 @@ use crate::catalogue::{Scope, Ticker};
 /// Most mistakes that one answer lists.
 const ERRORS_MAX: usize = 20;
 
-/// What the body says; whatever it leaves out, the route or the catalogue says.
+/// A request to run a job; omitted fields follow from the route or the catalogue.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), schema(as = TriggerRequest))]

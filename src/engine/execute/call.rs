@@ -1,4 +1,4 @@
-//! One provider call: send it, read its answer, write its raw log.
+//! One provider call: send it, read the response, write its raw log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +27,10 @@ use crate::provider::Call;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
-/// What an operator must know of a redirect.
+/// What operators are told about a redirect.
 const REDIRECT: &str = "redirects are not followed";
 
-/// What does not change over a run.
+/// What stays the same for a whole run.
 #[derive(Clone, Debug)]
 pub(super) struct RunContext {
     pub job: &'static Job,
@@ -46,19 +46,19 @@ impl RunContext {
     }
 }
 
-/// A call that has ended.
+/// A finished call.
 pub(super) struct Called {
-    /// Counts the calls of the run's attempt, from 1.
+    /// Number of the call within the attempt, from 1.
     pub number: u64,
     pub batch: Batch,
     requested_at: DateTime<Utc>,
     latency: Duration,
-    /// The ID token that it carried.
+    /// The ID token it carried.
     pub token: Option<Arc<Token>>,
     answer: Result<InboundResponse, CallError>,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 enum CallError {
     #[error("cannot get an ID token: {0}")]
@@ -73,7 +73,7 @@ pub(super) struct Fault {
     pub class: Class,
     pub words: String,
     pub retry_after: Option<Duration>,
-    /// Tickers that a refusal points at.
+    /// Tickers that a refusal names.
     pub named: Vec<Ticker>,
 }
 
@@ -83,7 +83,7 @@ impl Fault {
     }
 }
 
-/// The class of a failure that only its words tell.
+/// The class of a failure, judged by its message alone.
 fn class_of_words(provider: Provider, words: &str) -> Class {
     match provider.trouble(words) {
         Trouble::Limited(_) | Trouble::Nothing(_) => Class::RateLimited,
@@ -130,8 +130,8 @@ pub(super) fn send(
     })
 }
 
-/// How long a call may take. The limit is meant for a whole batch; a piece of one that failed has its share, at least a
-/// fifth, or a ticker on which the service hangs would use up the time of the whole run.
+/// Timeout of a call. The limit is meant for a whole batch; a piece of a failed batch gets its share, at least a
+/// fifth. Otherwise one ticker that the service hangs on would use up the time of the whole run.
 fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
     const SHARE_MIN: u32 = 5;
     if batch.origin == Origin::Planned {
@@ -142,8 +142,8 @@ fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
     (whole / size).saturating_mul(tickers).max(whole / SHARE_MIN).min(whole)
 }
 
-/// Sends a request, with an ID token where the provider wants one, within its time. Neither our token, which a service
-/// may repeat, nor credentials of its own get any further: what is read, stored and told is made of this answer.
+/// Sends a request within its timeout, with an ID token if the provider requires one. Our token, which a service may
+/// echo, and the service's own credentials are redacted here, before anything is read, stored or reported.
 async fn exchange(
     world: &World,
     token: Option<&Token>,
@@ -181,14 +181,14 @@ impl CallError {
 }
 
 impl Called {
-    /// What the answer says of the batch.
+    /// What the response says about the batch.
     pub(super) fn read(&self, engine: &Engine, run: &RunContext) -> Result<Harvest, Fault> {
         let answer = self.answer.as_ref().map_err(|error| Fault::new(error.class(), error.to_string()))?;
         let now = engine.world.clock.now();
         if let Some(class) = Class::of_status(answer.status) {
             let redirect = answer.status.is_redirection();
             let words = if redirect { REDIRECT.to_owned() } else { failure_words(&answer.body) };
-            // A limit of the upstream comes under any status; its words tell.
+            // An upstream limit can come with any status; the message identifies it.
             let limited = matches!(run.provider().trouble(&words), Trouble::Limited(_));
             let class = if limited { Class::RateLimited } else { class };
             let named = if class == Class::BadBatch {
@@ -207,7 +207,7 @@ impl Called {
             Trouble::Limited(_) => Fault::new(Class::RateLimited, words),
             _ => Fault::new(Class::Malformed, words),
         };
-        // Half the tickers have half the answer.
+        // Half the tickers make half the response.
         let too_much = |words| Fault::new(Class::BadBatch, words);
         check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
@@ -222,7 +222,7 @@ impl Called {
             return Err(malformed("endpoint does not belong to the job".to_owned()));
         };
         let harvest = harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
-        // Where there is no ticker that could have failed, words without a record are the failure of the call.
+        // If there is no ticker that could have failed, a message without a record is the failure of the call.
         match harvest.remarks.first() {
             Some(words) if self.batch.tickers.is_empty() && harvest.is_empty() => {
                 Err(Fault::new(class_of_words(run.provider(), words), words.clone()))
@@ -282,7 +282,7 @@ impl Called {
         millis(self.latency)
     }
 
-    /// What arrived of the answer, also of one that broke off.
+    /// What arrived of the response, even if it was cut off.
     fn arrived(&self) -> (Option<StatusCode>, Bytes) {
         let arrived = match &self.answer {
             Ok(answer) => Some(answer),

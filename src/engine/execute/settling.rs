@@ -1,4 +1,4 @@
-//! What the loop does about documents that are stored, refused or left.
+//! How the loop handles documents that were stored, refused or left.
 
 use super::Execution;
 use super::deliveries::Delivery;
@@ -18,7 +18,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Takes the outcome of a group into the run's state; what could not be stored puts its work off.
+    /// Applies a group's outcome to the run's state; work whose documents could not be stored is deferred.
     pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<Stop> {
         let mut delivery = self.backlog.deliveries.close(settled.group)?;
         self.state.counts.write_retries += settled.retries;
@@ -48,7 +48,7 @@ impl Execution<'_> {
             reason = Some("the request ran out of time before everything was stored".to_owned());
         }
         if let Some(reason) = reason {
-            // The reason to stop may be another, and a raw log alone puts no work off: it must be told all the same,
+            // The reason to stop may be another, and a raw log alone defers no work: it must be reported anyway,
             // once in an attempt.
             let told = format!("attempt {}: not everything could be stored", self.run.run_attempt);
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
@@ -99,7 +99,7 @@ impl Execution<'_> {
             *counts.rejected.entry(collection).or_default() += count;
         }
         self.lease.note_progress();
-        // Answers that settle no ticker may have stored something all the same.
+        // Responses that settle no ticker may still have stored something.
         let Some(work) = delivery.work else { return };
         counts.batches += 1;
         let Work { endpoint, mut tickers, .. } = work;
