@@ -4,6 +4,7 @@ mod alerts;
 pub mod files;
 pub mod generated;
 mod openapi;
+mod providers;
 mod readme;
 mod settings;
 mod shown;
