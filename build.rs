@@ -52,7 +52,8 @@ fn pack(file: &Path, out: &Path) -> io::Result<String> {
     };
     let mut packed = GzEncoder::new(Vec::new(), Compression::best());
     packed.write_all(&fs::read(file)?)?;
-    let target = out.join(format!("{}.gz", file.display().to_string().replace(std::path::MAIN_SEPARATOR, "_")));
+    let target =
+        out.join(format!("{}.gz", file.display().to_string().replace(std::path::MAIN_SEPARATOR, "_")));
     fs::write(&target, packed.finish()?)?;
     // Rust's own quotes: a path may hold any character.
     let target = format!("{:?}", target.display().to_string());
