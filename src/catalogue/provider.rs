@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::providers::PROVIDERS;
+use super::providers::{COUNT, PROVIDERS};
 use super::trouble::Phrase;
 use super::{Dataset, Job};
 
@@ -33,9 +33,6 @@ pub struct ProviderSpec {
 /// A provider service: who answers the calls of a job.
 #[derive(Clone, Copy)]
 pub struct Provider(pub(super) &'static ProviderSpec);
-
-/// How many there are.
-const COUNT: usize = PROVIDERS.len();
 
 #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
 const ALL: [Provider; COUNT] = {
