@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Execution;
-use super::call::{Called, Fault};
 use super::lane::NOTHING_IN_ROW;
 use super::queue::{Batch, Origin};
+use super::reply::{Fault, Reply};
 use super::suspects::Suspect;
 use crate::catalogue::{Provider, Ticker, Trouble};
 use crate::resilience::class::Class;
@@ -78,10 +78,10 @@ impl Complaints {
 impl Execution<'_> {
     /// Tickers of which nothing came: the next answer to another shows that the limit is not the reason. Where that does
     /// not come, a ticker that had data before is asked, and where there is none, a few in a row are a limit.
-    pub(super) fn on_nothing(&mut self, called: &Called, nothing: Troubled) {
+    pub(super) fn on_nothing(&mut self, reply: &Reply, nothing: Troubled) {
         let Troubled { tickers, reason, window } = nothing;
-        let (at, endpoint) = (self.calls.started(), called.batch.endpoint);
-        let batches = tickers.into_iter().map(|ticker| called.batch.of(vec![ticker]));
+        let (at, endpoint) = (self.calls.started(), reply.batch.endpoint);
+        let batches = tickers.into_iter().map(|ticker| reply.batch.of(vec![ticker]));
         if self.stop.is_some() || self.is_held(endpoint) {
             return batches.for_each(|batch| self.backlog.defer(batch, Some(reason.clone())));
         }
@@ -97,7 +97,7 @@ impl Execution<'_> {
             self.backlog.defer_work(suspect.into_work());
         }
         let renewal = self.limit_pause(window);
-        self.on_limited(called.number, Some(renewal), &reason);
+        self.on_limited(reply.number, Some(renewal), &reason);
     }
 }
 

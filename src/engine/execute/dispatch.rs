@@ -1,9 +1,9 @@
 //! Which calls may start now.
 
-use super::call::Called;
 use super::calls::{Calls, Purpose};
 use super::lane::{Held, Lane};
 use super::queue::Batch;
+use super::reply::Reply;
 use super::{Execution, call};
 use crate::base::ports::Instant;
 use crate::resilience::breaker::Admission;
@@ -211,6 +211,6 @@ impl Execution<'_> {
 }
 
 /// Whether a batch of this endpoint may go out.
-fn is_free(lane: &Lane, calls: &Calls<Called>) -> bool {
+fn is_free(lane: &Lane, calls: &Calls<Reply>) -> bool {
     !lane.is_held() && !lane.is_checking() && calls.count(lane.endpoint) < lane.pace.calls()
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::calls::Purpose;
 use super::lane::{Lane, TRIES_MAX};
-use super::{Executed, Execution, call};
+use super::reply::Fault;
+use super::{Executed, Execution};
 use crate::base::ports::millis;
 use crate::provider::breakers::Trend;
 use crate::resilience::class::Class;
@@ -55,8 +56,7 @@ impl Execution<'_> {
             let Some(work) = work else { continue };
             if took_long && answers && work.tickers.len() == 1 && work.tries >= TRIES_MAX {
                 // Silent in attempt after attempt, in which others were answered.
-                let fault =
-                    call::Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
+                let fault = Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
                 self.fail(&work.tickers, endpoint, &fault);
             } else {
                 self.backlog.defer_work(Work { tries: work.tries + u32::from(took_long), ..work });

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Execution;
-use super::call::{Called, Fault};
 use super::lane::{Consequence, Held, TRIES_MAX};
 use super::queue::Batch;
+use super::reply::{Fault, Reply};
 use super::steps::Step;
 use super::suspects::Suspect;
 use crate::base::ports::millis;
@@ -21,12 +21,12 @@ use crate::run::stop::{RETRY_LATER, Stop};
 const SHARED_WAIT: Duration = Duration::from_secs(30);
 
 impl Execution<'_> {
-    pub(super) fn on_fault(&mut self, called: Called, fault: Fault) {
+    pub(super) fn on_fault(&mut self, reply: Reply, fault: Fault) {
         if fault.class == Class::RateLimited {
-            return self.on_refused_for_limit(called, fault);
+            return self.on_refused_for_limit(reply, fault);
         }
-        self.on_failed(&called, &fault);
-        let Called { mut batch, token, .. } = called;
+        self.on_failed(&reply, &fault);
+        let Reply { mut batch, token, .. } = reply;
         if batch.is_control() {
             return match fault.class {
                 Class::Unauthorized if token.is_some_and(|token| self.renews(token)) => {}
@@ -93,11 +93,11 @@ impl Execution<'_> {
     }
 
     /// Notes a failed call against its endpoint, and finds out what that says of the provider.
-    pub(super) fn on_failed(&mut self, called: &Called, fault: &Fault) {
+    pub(super) fn on_failed(&mut self, reply: &Reply, fault: &Fault) {
         let config = *self.engine.breakers.config();
-        let endpoint = called.batch.endpoint;
+        let endpoint = reply.batch.endpoint;
         let Some(lane) = self.lane_mut(endpoint) else { return };
-        match lane.on_failed(&called.batch, fault.class, &config) {
+        match lane.on_failed(&reply.batch, fault.class, &config) {
             Consequence::Nothing => {}
             Consequence::IsBack => self.steps.push(Step::Close { endpoint }),
             Consequence::IsDown => self.on_down(endpoint, fault),
@@ -128,10 +128,10 @@ impl Execution<'_> {
     }
 
     /// A call that the provider refused as its limit is used up: no try of its tickers.
-    fn on_refused_for_limit(&mut self, called: Called, fault: Fault) {
+    fn on_refused_for_limit(&mut self, reply: Reply, fault: Fault) {
         let window = self.window(&fault.words);
-        self.on_limited(called.number, fault.retry_after.or(window), &fault.words);
-        let batch = called.batch;
+        self.on_limited(reply.number, fault.retry_after.or(window), &fault.words);
+        let batch = reply.batch;
         if batch.is_control() {
             return;
         }

@@ -17,6 +17,7 @@ mod lane;
 mod lease;
 pub mod queue;
 mod reaction;
+mod reply;
 mod settling;
 mod steps;
 mod suspects;
@@ -41,12 +42,13 @@ use crate::resilience::diagnosis::Diagnosis;
 use crate::run::RunState;
 use crate::run::stop::Stop;
 use backlog::Backlog;
-use call::{Called, RunContext};
+use call::RunContext;
 use calls::Calls;
 use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
 use queue::Queue;
+use reply::Reply;
 use steps::{Stepped, Steps, Turn};
 
 /// A run that was worked on as far as it went.
@@ -73,7 +75,7 @@ struct Execution<'a> {
     lease: Lease,
     deadline: Deadline,
     backlog: Backlog,
-    calls: Calls<Called>,
+    calls: Calls<Reply>,
     lanes: Vec<Lane>,
     writer: BulkWriter<Kind>,
     stop: Option<Stop>,
@@ -86,7 +88,7 @@ struct Execution<'a> {
 }
 
 enum Event {
-    Called(Called),
+    Replied(Reply),
     Settled(Settled<Kind>),
     Saved(Saved),
     Stepped(Stepped),
@@ -166,8 +168,8 @@ impl<'a> Execution<'a> {
                 return;
             }
             match self.next_event().await {
-                Event::Called(called) => {
-                    self.on_called(called);
+                Event::Replied(reply) => {
+                    self.on_reply(reply);
                     give_way().await;
                 }
                 Event::Settled(settled) => self.on_settled(settled),
@@ -191,17 +193,17 @@ impl<'a> Execution<'a> {
         let (due, wait) = Due::next(&self.due_facts());
         let timer = self.engine.world.clock.sleep(wait);
         let Self { calls, lease, writer, steps, .. } = self;
-        let called = calls.next().map(Event::Called);
+        let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
         let stepped = steps.taken().map(Event::Stepped);
         let settled = writer.settled().map(Event::Settled);
         let time = timer.map(|()| Event::Due(due));
-        futures::pin_mut!(called, saved, stepped, settled, time);
+        futures::pin_mut!(replied, saved, stepped, settled, time);
         futures::select_biased! {
             event = saved.fuse() => event,
             event = stepped.fuse() => event,
             event = settled.fuse() => event,
-            event = called.fuse() => event,
+            event = replied.fuse() => event,
             event = time.fuse() => event,
         }
     }

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::Execution;
-use super::call::{Called, Fault};
 use super::complaints::Complaints;
 use super::deliveries::Delivery;
 use super::lane::{Answered, Lane};
 use super::queue::{Batch, Origin};
+use super::reply::{Fault, Reply};
 use super::steps::Step;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
@@ -21,45 +21,45 @@ use crate::run::counts::CALL_BOUNDS_MS;
 const MANY: usize = 5;
 
 impl Execution<'_> {
-    pub(super) fn on_called(&mut self, called: Called) {
-        self.calls.land(called.number);
-        let read = called.read(self.engine, &self.run);
-        self.log_call(&called, &read);
-        self.count_call(&called, &read);
-        let raw_log = called.raw_log(self.engine, &self.run, &read);
+    pub(super) fn on_reply(&mut self, reply: Reply) {
+        self.calls.land(reply.number);
+        let read = reply.read(self.engine, &self.run);
+        self.log_call(&reply, &read);
+        self.count_call(&reply, &read);
+        let raw_log = reply.raw_log(self.engine, &self.run, &read);
         match read {
-            Ok(harvest) if called.batch.is_control() => {
+            Ok(harvest) if reply.batch.is_control() => {
                 self.push_alone(raw_log);
-                self.on_control(&called, harvest);
+                self.on_control(&reply, harvest);
             }
-            Ok(harvest) => self.on_harvest(&called, harvest, raw_log),
+            Ok(harvest) => self.on_harvest(&reply, harvest, raw_log),
             Err(fault) => {
                 self.push_alone(raw_log);
-                self.on_fault(called, fault);
+                self.on_fault(reply, fault);
             }
         }
     }
 
     /// An answer about the control ticker shows that the provider is up, unless it tells of a limit or of a trouble of the
     /// provider's own: the services put both into an answer.
-    fn on_control(&mut self, called: &Called, harvest: Harvest) {
-        let complaints = Complaints::sort(self.run.provider(), harvest.failed, &called.batch);
+    fn on_control(&mut self, reply: &Reply, harvest: Harvest) {
+        let complaints = Complaints::sort(self.run.provider(), harvest.failed, &reply.batch);
         // This ticker had data before: where it has none now, the limit is used up.
         let limited = [&complaints.limited, &complaints.nothing];
         if let Some(limited) = limited.into_iter().find(|limited| !limited.tickers.is_empty()) {
             let renewal = self.limit_pause(limited.window);
-            self.on_limited(called.number, Some(renewal), &limited.reason);
+            self.on_limited(reply.number, Some(renewal), &limited.reason);
         } else if complaints.transient.tickers.is_empty() {
-            self.on_answered(called, called.batch.tickers.first().cloned());
+            self.on_answered(reply, reply.batch.tickers.first().cloned());
         } else {
-            self.on_failed(called, &Fault::new(Class::Unavailable, complaints.transient.reason));
+            self.on_failed(reply, &Fault::new(Class::Unavailable, complaints.transient.reason));
         }
     }
 
-    fn count_call(&mut self, called: &Called, read: &Result<Harvest, Fault>) {
+    fn count_call(&mut self, reply: &Reply, read: &Result<Harvest, Fault>) {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
-        counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
+        counts.latency.observe(CALL_BOUNDS_MS, reply.latency_ms());
         // Without a token nothing went out, and a limit that is used up is no illness: neither says how the provider is.
         if read.as_ref().is_err_and(|fault| matches!(fault.class, Class::Token | Class::RateLimited)) {
             return;
@@ -68,25 +68,25 @@ impl Execution<'_> {
         self.engine.activity.ended(self.run.provider(), error, self.engine.world.clock.now());
     }
 
-    fn log_call(&self, called: &Called, read: &Result<Harvest, Fault>) {
-        let (run, batch) = (&self.run, &called.batch);
+    fn log_call(&self, reply: &Reply, read: &Result<Harvest, Fault>) {
+        let (run, batch) = (&self.run, &reply.batch);
         let words = read.as_ref().err().map_or("", |fault| fault.words.as_str());
         tracing::debug!(
             provider.name = run.provider().name(),
             provider.endpoint = batch.endpoint,
-            call.number = called.number,
+            call.number = reply.number,
             call.attempt = batch.attempt,
             call.tickers = batch.tickers.len(),
             call.class = class_name(read),
-            duration_ms = called.latency_ms(),
+            duration_ms = reply.latency_ms(),
             words,
             "provider call"
         );
     }
 
     /// Takes an answer in: what is settled is stored, the rest is asked again.
-    fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<(Kind, Write)>) {
-        let batch = &called.batch;
+    fn on_harvest(&mut self, reply: &Reply, mut harvest: Harvest, raw_log: Vec<(Kind, Write)>) {
+        let batch = &reply.batch;
         let provider = self.run.provider();
         let failed = std::mem::take(&mut harvest.failed);
         let complaints = Complaints::sort(provider, failed, batch);
@@ -97,13 +97,13 @@ impl Execution<'_> {
             || !harvest.partly.is_empty()
             || !complaints.unclear.is_empty();
         if is_answer {
-            self.on_answered(called, harvest.succeeded.first().cloned());
+            self.on_answered(reply, harvest.succeeded.first().cloned());
         }
         for Partly { ticker, parts, words } in std::mem::take(&mut harvest.partly) {
             let rest = Batch { parts, ..batch.of(vec![ticker]) };
             match provider.trouble_of_part(&words) {
                 Trouble::Limited(window) => {
-                    self.on_limited(called.number, Some(self.limit_pause(window)), &words);
+                    self.on_limited(reply.number, Some(self.limit_pause(window)), &words);
                     self.ask_again(&rest, rest.tickers.clone(), &words, false);
                 }
                 _ => self.ask_again(&rest, rest.tickers.clone(), &words, true),
@@ -111,11 +111,11 @@ impl Execution<'_> {
         }
         if !complaints.limited.tickers.is_empty() {
             let renewal = self.limit_pause(complaints.limited.window);
-            self.on_limited(called.number, Some(renewal), &complaints.limited.reason);
+            self.on_limited(reply.number, Some(renewal), &complaints.limited.reason);
         } else if !is_answer && complaints.nothing.tickers.is_empty() {
             let words = complaints.transient.reason.clone();
             let fault = Fault { class: Class::Unavailable, words, retry_after: None, named: Vec::new() };
-            self.on_failed(called, &fault);
+            self.on_failed(reply, &fault);
         }
         let asks_again = settled.len() < batch.tickers.len();
         let work = batch.tickers.is_empty() || !settled.is_empty();
@@ -123,7 +123,7 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.limited.tickers, &complaints.limited.reason, false);
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
-        self.on_nothing(called, complaints.nothing);
+        self.on_nothing(reply, complaints.nothing);
         self.store(harvest, complaints.failed, work, raw_log, asks_again);
     }
 
@@ -178,15 +178,15 @@ impl Execution<'_> {
     }
 
     /// The endpoint is up: whoever was suspected before this call went out is at fault.
-    fn on_answered(&mut self, called: &Called, control: Option<Ticker>) {
+    fn on_answered(&mut self, reply: &Reply, control: Option<Ticker>) {
         let config = *self.engine.breakers.config();
-        let batch = &called.batch;
+        let batch = &reply.batch;
         let endpoint = batch.endpoint;
         let flukes = batch.failed_alone.max(batch.attempt.saturating_sub(1));
-        let (tickers, latency) = (batch.tickers.len(), called.latency());
+        let (tickers, latency) = (batch.tickers.len(), reply.latency);
         let Some(lane) = self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint) else { return };
         let was_probing = lane.on_answered(Answered { tickers, latency, flukes, control }, &config);
-        let judged = self.backlog.suspects.take_judged(endpoint, called.number).into_iter();
+        let judged = self.backlog.suspects.take_judged(endpoint, reply.number).into_iter();
         let (guilty, open): (Vec<_>, Vec<_>) = judged.partition(|suspect| suspect.is_guilty(lane));
         if let Some(control) = lane.control.clone() {
             self.state.controls.entry(endpoint.to_owned()).or_insert(control);
@@ -201,7 +201,7 @@ impl Execution<'_> {
         if was_probing {
             self.steps.push(Step::Close { endpoint });
         }
-        if self.engine.breakers.limit(self.run.provider()).in_row > 0 && called.number > self.limited_at {
+        if self.engine.breakers.limit(self.run.provider()).in_row > 0 && reply.number > self.limited_at {
             self.steps.push(Step::LimitOver);
         }
     }

@@ -3,9 +3,9 @@
 //! It may have been down just then: an answer to a call that went out later shows that it was not. Until then nobody
 //! can say whether the ticker or the provider is at fault.
 
-use super::call::Fault;
 use super::lane::Lane;
 use super::queue::{Batch, Origin};
+use super::reply::Fault;
 use crate::resilience::class::Class;
 use crate::run::Work;
 

@@ -86,8 +86,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "calls that fail have no raw log",
         file: "src/engine/execute/reaction.rs",
-        old: "self.push_alone(raw_log);\n                self.on_fault(called, fault);",
-        new: "self.on_fault(called, fault);",
+        old: "self.push_alone(raw_log);\n                self.on_fault(reply, fault);",
+        new: "self.on_fault(reply, fault);",
     },
     Mutant {
         name: "a ticker that fails once alone is bad",

@@ -1,5 +1,5 @@
-use super::super::call::Fault;
 use super::super::queue::Queue;
+use super::super::reply::Fault;
 use super::super::suspects::Suspect;
 use super::*;
 use crate::run::Work;

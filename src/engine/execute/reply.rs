@@ -1,0 +1,174 @@
+//! The reply to a call: what it says of the batch, and its raw log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+
+use super::call::{CallError, RunContext};
+use super::queue::Batch;
+use crate::base::ports::{InboundResponse, millis};
+use crate::catalogue::dataset::Dataset;
+use crate::catalogue::{Provider, Ticker, Trouble};
+use crate::engine::Engine;
+use crate::firestore::Write;
+use crate::google::Token;
+use crate::intake::answer::{Harvest, harvest};
+use crate::intake::blame;
+use crate::intake::call_log::log_id;
+use crate::intake::envelope::{Envelope, check_values, failure_words};
+use crate::intake::kind::Kind;
+use crate::intake::raw_log::RawLog;
+use crate::intake::record::Context;
+use crate::resilience::class::Class;
+use crate::resilience::retry_after;
+
+/// What an operator must know of a redirect.
+const REDIRECT: &str = "a redirect, which is not followed";
+
+/// What a call has ended with.
+pub(super) struct Reply {
+    /// Counts the calls of the run's attempt, from 1.
+    pub number: u64,
+    pub batch: Batch,
+    pub requested_at: DateTime<Utc>,
+    pub latency: Duration,
+    /// The ID token that it carried.
+    pub token: Option<Arc<Token>>,
+    pub answer: Result<InboundResponse, CallError>,
+}
+
+/// A failed call.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub class: Class,
+    pub words: String,
+    pub retry_after: Option<Duration>,
+    /// Tickers that a refusal points at.
+    pub named: Vec<Ticker>,
+}
+
+impl Fault {
+    pub(super) fn new(class: Class, words: String) -> Self {
+        Self { class, words, retry_after: None, named: Vec::new() }
+    }
+}
+
+impl Reply {
+    /// What the answer says of the batch.
+    pub(super) fn read(&self, engine: &Engine, run: &RunContext) -> Result<Harvest, Fault> {
+        let answer = self.answer.as_ref().map_err(|error| Fault::new(error.class(), error.to_string()))?;
+        let now = engine.world.clock.now();
+        if let Some(class) = Class::of_status(answer.status) {
+            let redirect = answer.status.is_redirection();
+            let words = if redirect { REDIRECT.to_owned() } else { failure_words(&answer.body) };
+            // A limit of the upstream comes under any status; its words tell.
+            let limited = matches!(run.provider().trouble(&words), Trouble::Limited(_));
+            let class = if limited { Class::RateLimited } else { class };
+            let named = if class == Class::BadBatch {
+                blame::named(&answer.body, &self.batch.tickers)
+            } else {
+                Vec::new()
+            };
+            return Err(Fault {
+                class,
+                words: format!("{}: {words}", answer.status.as_u16()),
+                retry_after: retry_after::parse(&answer.headers, now),
+                named,
+            });
+        }
+        let malformed = |words: String| match run.provider().trouble(&words) {
+            Trouble::Limited(_) => Fault::new(Class::RateLimited, words),
+            _ => Fault::new(Class::Malformed, words),
+        };
+        // Half the tickers have half the answer.
+        let too_much = |words| Fault::new(Class::BadBatch, words);
+        check_values(&answer.body).map_err(too_much)?;
+        let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
+        let context = Context {
+            collections: &engine.settings.collections,
+            source: run.provider().name(),
+            run_id: &run.run_id,
+            now,
+        };
+        // The catalogue has every endpoint of the run's job.
+        let Some(dataset) = self.dataset(run) else {
+            return Err(malformed("endpoint is not the job's".to_owned()));
+        };
+        let harvest = harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
+        // Where there is no ticker that could have failed, words without a record are the failure of the call.
+        match harvest.remarks.first() {
+            Some(words) if self.batch.tickers.is_empty() && harvest.is_empty() => {
+                Err(Fault::new(class_of_words(run.provider(), words), words.clone()))
+            }
+            _ => Ok(harvest),
+        }
+    }
+
+    fn dataset(&self, run: &RunContext) -> Option<Dataset> {
+        let endpoint = run.job.endpoints.iter().find(|endpoint| endpoint.path == self.batch.endpoint);
+        endpoint.map(|endpoint| endpoint.dataset)
+    }
+
+    /// The documents of the call's raw log.
+    pub(super) fn raw_log(
+        &self,
+        engine: &Engine,
+        run: &RunContext,
+        read: &Result<Harvest, Fault>,
+    ) -> Vec<(Kind, Write)> {
+        let (succeeded, failed): (&[Ticker], Vec<Ticker>) = match read {
+            Ok(harvest) => {
+                (&harvest.succeeded, harvest.failed.iter().map(|(ticker, _)| ticker.clone()).collect())
+            }
+            Err(_) => (&[], self.batch.tickers.clone()),
+        };
+        let (status, body) = self.arrived();
+        RawLog {
+            log_id: &log_id(&run.run_id, run.run_attempt, self.number),
+            run_id: &run.run_id,
+            job: run.job,
+            scope: run.scope,
+            url: &format!("{}{}", engine.settings.provider(run.provider()).base_url, self.batch.endpoint),
+            endpoint: self.batch.endpoint,
+            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.schema().api_name),
+            run_time: &run.run_time,
+            asked: &self.batch.tickers,
+            succeeded,
+            failed: &failed,
+            requested_at: self.requested_at,
+            latency_ms: self.latency_ms(),
+            status,
+            body: &body,
+            error: read.as_ref().err().map(|fault| fault.words.as_str()),
+            attempt: self.batch.attempt,
+            now: engine.world.clock.now(),
+            retention: engine.settings.run.raw_log_retention,
+        }
+        .writes(&engine.settings.collections.raw_logs)
+    }
+
+    pub(super) fn latency_ms(&self) -> u64 {
+        millis(self.latency)
+    }
+
+    /// What arrived of the answer, also of one that broke off.
+    fn arrived(&self) -> (Option<StatusCode>, Bytes) {
+        let arrived = match &self.answer {
+            Ok(answer) => Some(answer),
+            Err(error) => error.partial(),
+        };
+        arrived.map_or((None, Bytes::new()), |answer| (Some(answer.status), answer.body.clone()))
+    }
+}
+
+/// The class of a failure that only its words tell.
+fn class_of_words(provider: Provider, words: &str) -> Class {
+    match provider.trouble(words) {
+        Trouble::Limited(_) | Trouble::Nothing(_) => Class::RateLimited,
+        Trouble::Permanent => Class::BadBatch,
+        Trouble::Transient | Trouble::Unknown => Class::Unavailable,
+    }
+}
