@@ -9,7 +9,7 @@ pub const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// Why a run ends with work left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopReason {
     /// The time of this request is used up.
     Deadline,
     /// The provider's breaker is open.
@@ -19,7 +19,7 @@ pub enum Stop {
     /// The provider's limit is used up for longer than this request lasts, or again and again.
     Paused { retry_after: Duration, reason: String },
     /// The provider does not accept us.
-    Unauthorized { words: String },
+    Unauthorized { message: String },
     /// Documents cannot be stored.
     Storage { reason: String },
     /// The lease could not be renewed in time.
@@ -28,9 +28,9 @@ pub enum Stop {
     Lost,
 }
 
-impl Stop {
+impl StopReason {
     /// Why, for people.
-    pub fn words(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
             Self::Deadline => "the time of this request is used up".to_owned(),
             Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
@@ -41,7 +41,9 @@ impl Stop {
                     retry_after.as_secs()
                 )
             }
-            Self::Unauthorized { words } => format!("the provider does not accept this service: {words}"),
+            Self::Unauthorized { message } => {
+                format!("the provider does not accept this service: {message}")
+            }
             Self::Storage { reason } => format!("not all could be stored: {reason}"),
             Self::Ledger { reason } => reason.clone(),
             Self::Lost => "another instance has taken the run over".to_owned(),

@@ -10,7 +10,7 @@ use crate::base::ports::millis;
 use crate::provider::breakers::Trend;
 use crate::resilience::class::Class;
 use crate::run::Work;
-use crate::run::stop::Stop;
+use crate::run::stop::StopReason;
 
 /// A call that was cut after so long a time is made smaller in the next attempt.
 const LONG_CALL: Duration = Duration::from_secs(60);
@@ -19,13 +19,13 @@ impl Execution<'_> {
     /// Ends the attempt: what is not done is pending.
     pub(super) async fn finish(mut self) -> Executed {
         let cut = self.must_cut();
-        if self.lease.is_saving() && self.stop != Some(Stop::Lost) {
+        if self.lease.is_saving() && self.stop != Some(StopReason::Lost) {
             // The fence is only known again when the write on its way has landed.
             let saved = self.lease.saved().await;
             self.on_saved(saved);
         }
         if cut && self.stop.is_none() {
-            self.stop = Some(Stop::Deadline);
+            self.stop = Some(StopReason::Deadline);
         }
         self.defer_cut(cut);
         for settled in self.writer.abandon("the request's time was used up before it was stored") {
@@ -66,14 +66,14 @@ impl Execution<'_> {
     }
 
     /// Why endpoints were left to a later attempt, by the one that may be called again first.
-    fn held(&self) -> Option<Stop> {
+    fn held(&self) -> Option<StopReason> {
         let held = self.lanes.iter().filter_map(Lane::held);
         let first = held.min_by_key(|held| held.retry_after)?;
         let (retry_after, reason) = (first.retry_after, first.reason.clone());
         Some(if first.is_breaker {
-            Stop::Breaker { retry_after, reason }
+            StopReason::Breaker { retry_after, reason }
         } else {
-            Stop::Unanswered { retry_after, reason }
+            StopReason::Unanswered { retry_after, reason }
         })
     }
 }

@@ -15,7 +15,7 @@ use crate::google::Token;
 use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::Failure;
-use crate::run::stop::{RETRY_LATER, Stop};
+use crate::run::stop::{RETRY_LATER, StopReason};
 
 /// Shorter waits that a failing provider asks for are its own affair; longer ones are told to all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
@@ -30,7 +30,7 @@ impl Execution<'_> {
         if batch.is_control() {
             return match fault.class {
                 Class::Unauthorized if token.is_some_and(|token| self.renews(token)) => {}
-                Class::Unauthorized => self.stop = Some(Stop::Unauthorized { words: fault.words }),
+                Class::Unauthorized => self.stop = Some(StopReason::Unauthorized { message: fault.words }),
                 _ => {}
             };
         }
@@ -86,7 +86,7 @@ impl Execution<'_> {
                 self.backlog.queue.retry(batch, now);
             }
             Decision::Stop => {
-                self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
+                self.stop = Some(StopReason::Unauthorized { message: fault.words.clone() });
                 self.backlog.defer(batch, Some(fault.words));
             }
         }

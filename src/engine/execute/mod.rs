@@ -40,7 +40,7 @@ use crate::provider::breakers::Trend;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
 use crate::run::RunState;
-use crate::run::stop::Stop;
+use crate::run::stop::StopReason;
 use backlog::Backlog;
 use call::RunContext;
 use calls::Calls;
@@ -55,14 +55,14 @@ use steps::{Stepped, Steps, Turn};
 pub struct Executed {
     pub state: RunState,
     pub fence: Fence,
-    pub stop: Option<Stop>,
+    pub stop: Option<StopReason>,
     /// How the calls to each endpoint went.
     pub trends: Vec<Trend>,
 }
 
 impl Executed {
     /// A run that could not be worked on.
-    pub fn stopped(owned: Owned, stop: Stop) -> Self {
+    pub fn stopped(owned: Owned, stop: StopReason) -> Self {
         Self { state: owned.state, fence: owned.fence, stop: Some(stop), trends: Vec::new() }
     }
 }
@@ -78,7 +78,7 @@ struct Execution<'a> {
     calls: Calls<Reply>,
     lanes: Vec<Lane>,
     writer: BulkWriter<Kind>,
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
     steps: Steps,
     turn: Turn,
     /// Calls that had gone out when the provider last asked for less.
@@ -230,11 +230,12 @@ impl<'a> Execution<'a> {
     /// Whether what runs must be cut now.
     fn must_cut(&mut self) -> bool {
         let now = self.engine.world.clock.instant();
-        if self.lease.has_expired(now) && self.stop != Some(Stop::Lost) {
+        if self.lease.has_expired(now) && self.stop != Some(StopReason::Lost) {
             let reason = "the lease could not be renewed in time".to_owned();
-            self.stop = Some(Stop::Ledger { reason });
+            self.stop = Some(StopReason::Ledger { reason });
         }
-        matches!(self.stop, Some(Stop::Lost | Stop::Ledger { .. })) || self.deadline.until_hard(now).is_zero()
+        matches!(self.stop, Some(StopReason::Lost | StopReason::Ledger { .. }))
+            || self.deadline.until_hard(now).is_zero()
     }
 
     /// Notes progress, at most once a second, and keeps the lease alive when there is none.
@@ -250,7 +251,7 @@ impl<'a> Execution<'a> {
     fn on_saved(&mut self, saved: Saved) {
         match self.lease.on_saved(saved) {
             Ok(()) => {}
-            Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
+            Err(SaveError::Lost) => self.stop = Some(StopReason::Lost),
             Err(SaveError::Firestore(error)) => {
                 tracing::warn!(run.id = self.run.run_id, %error, "the checkpoint could not be written");
             }

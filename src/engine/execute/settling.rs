@@ -6,7 +6,7 @@ use crate::catalogue::dataset::Dataset;
 use crate::firestore::bulk::{Settled, Unwritten};
 use crate::intake::kind::Kind;
 use crate::intake::rejected;
-use crate::run::stop::Stop;
+use crate::run::stop::StopReason;
 use crate::run::{Failure, Work};
 
 impl Execution<'_> {
@@ -19,7 +19,7 @@ impl Execution<'_> {
     }
 
     /// Takes the outcome of a group into the run's state; what could not be stored puts its work off.
-    pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<Stop> {
+    pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<StopReason> {
         let mut delivery = self.backlog.deliveries.close(settled.group)?;
         self.state.counts.write_retries += settled.retries;
         for (kind, count) in settled.written {
@@ -57,7 +57,7 @@ impl Execution<'_> {
             if let Some(work) = delivery.work {
                 self.backlog.defer_work(Work { reason: Some(reason.clone()), ..work });
             }
-            return Some(Stop::Storage { reason });
+            return Some(StopReason::Storage { reason });
         }
         if refused_records.is_empty() {
             self.complete(delivery);
