@@ -13,12 +13,12 @@ pub struct Work {
     /// The parts of each ticker's answer that are missing still; none means all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
-    /// Why it was put off, if it was tried.
+    /// Why it was deferred, if it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How many attempts of the run have put it off because the provider failed on it.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub tries: u32,
+    /// How many attempts of the run have deferred it because the provider failed on it.
+    #[serde(default, rename = "tries", skip_serializing_if = "is_zero")]
+    pub deferrals: u32,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -30,8 +30,8 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, &into.parts, &into.reason, into.tries)
-                == (&work.endpoint, &work.parts, &work.reason, work.tries)
+            (&into.endpoint, &into.parts, &into.reason, into.deferrals)
+                == (&work.endpoint, &work.parts, &work.reason, work.deferrals)
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

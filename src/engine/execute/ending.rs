@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::calls::Purpose;
-use super::lane::{Lane, TRIES_MAX};
+use super::lane::{DEFERRALS_MAX, Lane};
 use super::reply::Fault;
 use super::{Executed, Execution};
 use crate::base::ports::millis;
@@ -54,12 +54,12 @@ impl Execution<'_> {
             let Purpose { endpoint, work, .. } = call.purpose;
             let answers = self.lane(endpoint).is_some_and(|lane| lane.answered > 0);
             let Some(work) = work else { continue };
-            if took_long && answers && work.tickers.len() == 1 && work.tries >= TRIES_MAX {
+            if took_long && answers && work.tickers.len() == 1 && work.deferrals >= DEFERRALS_MAX {
                 // Silent in attempt after attempt, in which others were answered.
                 let fault = Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
                 self.fail(&work.tickers, endpoint, &fault);
             } else {
-                self.backlog.defer_work(Work { tries: work.tries + u32::from(took_long), ..work });
+                self.backlog.defer_work(Work { deferrals: work.deferrals + u32::from(took_long), ..work });
             }
         }
         self.backlog.defer_suspects();

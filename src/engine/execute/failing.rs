@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Execution;
-use super::lane::{Consequence, Held, TRIES_MAX};
+use super::lane::{Consequence, DEFERRALS_MAX, Held};
 use super::queue::Batch;
 use super::reply::{Fault, Reply};
 use super::steps::Step;
@@ -44,8 +44,10 @@ impl Execution<'_> {
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
         // An attempt may be too short to wait for a second silence.
         let enough = batch.failed_alone >= 2
-            || (batch.failed_alone == 1 && fault.class == Class::Timeout && batch.tries >= 2 * TRIES_MAX);
-        if enough && batch.tries >= TRIES_MAX && answered > 0 {
+            || (batch.failed_alone == 1
+                && fault.class == Class::Timeout
+                && batch.deferrals >= 2 * DEFERRALS_MAX);
+        if enough && batch.deferrals >= DEFERRALS_MAX && answered > 0 {
             // It has failed in attempt after attempt, in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }
@@ -81,7 +83,7 @@ impl Execution<'_> {
                 self.backlog.suspects.add(Suspect { batch, fault, at });
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
-            Decision::Postpone => self.postpone(batch, fault.class, &fault.words),
+            Decision::Defer => self.defer_or_fail(batch, fault.class, &fault.words),
             Decision::Stop if token.is_some_and(|token| self.renews(token)) => {
                 self.backlog.queue.retry(batch, now);
             }
@@ -183,7 +185,7 @@ impl Execution<'_> {
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
             } else {
-                self.postpone(batch, fault.class, &fault.words);
+                self.defer_or_fail(batch, fault.class, &fault.words);
             }
         }
     }
@@ -205,12 +207,12 @@ impl Execution<'_> {
 
     /// Leaves a batch to the next attempt. A single ticker that the provider has answered with a failure in attempt after
     /// attempt has failed for good, if the provider answers others.
-    pub(super) fn postpone(&mut self, mut batch: Batch, class: Class, reason: &str) {
+    pub(super) fn defer_or_fail(&mut self, mut batch: Batch, class: Class, reason: &str) {
         // A call that did not go out says nothing of its tickers.
-        batch.tries += u32::from(!batch.has_failed && class != Class::Token);
+        batch.deferrals += u32::from(!batch.has_failed && class != Class::Token);
         let answers =
             self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;
-        if answers && batch.tickers.len() == 1 && batch.tries >= TRIES_MAX {
+        if answers && batch.tickers.len() == 1 && batch.deferrals >= DEFERRALS_MAX {
             let fault = Fault { class, words: reason.to_owned(), retry_after: None, named: Vec::new() };
             self.fail(&batch.tickers, batch.endpoint, &fault);
         } else {

@@ -10,8 +10,8 @@ use crate::resilience::class::Class;
 use crate::resilience::diagnosis::{Diagnosis, Verdict};
 use crate::resilience::pace::Pace;
 
-/// Attempts of a run in which a single ticker may be put off.
-pub(super) const TRIES_MAX: u32 = 5;
+/// Attempts of a run in which a single ticker may be deferred.
+pub(super) const DEFERRALS_MAX: u32 = 5;
 /// Answers without data, one after the other, that are a limit.
 pub(super) const NOTHING_IN_ROW: usize = 3;
 /// Calls for a ticker that was answered before, in one attempt, to judge the suspects.
@@ -213,13 +213,13 @@ impl Lane {
         Some(Batch { origin: Origin::Control, ..Batch::new(self.endpoint, vec![control], 1) })
     }
 
-    /// Whether work has been put off so often that the next failure decides: then the endpoint must be known to be up. Or
+    /// Whether work has been deferred so often that the next failure decides: then the endpoint must be known to be up. Or
     /// whether so many tickers were without data that it may be a limit.
     pub(super) fn wants_control(&self, backlog: &Backlog) -> bool {
         if backlog.suspects.without_data(self.endpoint) >= NOTHING_IN_ROW {
             return self.control.is_some();
         }
-        let is_last = |batch: &Batch| batch.endpoint == self.endpoint && batch.tries >= TRIES_MAX;
+        let is_last = |batch: &Batch| batch.endpoint == self.endpoint && batch.deferrals >= DEFERRALS_MAX;
         self.answered == 0
             && self.controls == 0
             && self.control.is_some()

@@ -21,8 +21,8 @@ pub struct Batch {
     pub attempts_max: u32,
     /// How many calls the endpoint had answered when it was first tried; the same of the batch it is a piece of.
     pub answered_before: Option<u64>,
-    /// How many attempts of the run have put it off because the provider failed on it.
-    pub tries: u32,
+    /// How many attempts of the run have deferred it because the provider failed on it.
+    pub deferrals: u32,
     /// Whether a call for it, or for the batch it is a piece of, has failed in this attempt.
     pub has_failed: bool,
     /// How many calls for its one ticker have failed in this attempt.
@@ -56,7 +56,7 @@ impl Batch {
             attempt: 0,
             attempts_max,
             answered_before: None,
-            tries: 0,
+            deferrals: 0,
             has_failed: false,
             failed_alone: 0,
             origin: Origin::Planned,
@@ -76,7 +76,7 @@ impl Batch {
             parts: self.parts.clone(),
             attempt: self.attempt,
             answered_before: self.answered_before,
-            tries: self.tries,
+            deferrals: self.deferrals,
             has_failed: self.has_failed,
             origin: self.origin,
             ..Self::new(self.endpoint, Vec::new(), self.attempts_max)
@@ -95,7 +95,7 @@ impl Batch {
             parts: self.parts,
             reason,
             // That it has failed is known to the next attempt, however this one ends: it begins with smaller batches.
-            tries: self.tries + u32::from(self.has_failed),
+            deferrals: self.deferrals + u32::from(self.has_failed),
         }
     }
 }
@@ -109,7 +109,7 @@ pub struct Queue {
 
 impl Queue {
     /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
-    /// short has whole tickers rather than one endpoint done. Work that was put off before comes in
+    /// short has whole tickers rather than one endpoint done. Work that was deferred before comes in
     /// smaller batches each time, down to single tickers: if some of them are the cause, the others must
     /// not wait for ever. Work of endpoints that the job does not have is no work: it has failed before
     /// ([`crate::run::RunState::fail_unknown`]).
@@ -118,12 +118,12 @@ impl Queue {
         for work in pending {
             let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
             let batch = |tickers: &[Ticker]| Batch {
-                tries: work.tries,
+                deferrals: work.deferrals,
                 parts: work.parts.clone(),
-                origin: if work.tries > 0 { Origin::Piece } else { Origin::Planned },
+                origin: if work.deferrals > 0 { Origin::Piece } else { Origin::Planned },
                 ..Batch::new(endpoint, tickers.to_vec(), attempts_max)
             };
-            let size = size.checked_shr(work.tries).unwrap_or_default().max(1);
+            let size = size.checked_shr(work.deferrals).unwrap_or_default().max(1);
             lanes.push(if work.tickers.is_empty() {
                 VecDeque::from([batch(&[])])
             } else {

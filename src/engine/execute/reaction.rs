@@ -144,7 +144,7 @@ impl Execution<'_> {
             let wait = self.engine.settings.call.backoff.delay(again.attempt, jitter);
             self.backlog.queue.retry(again, self.engine.world.clock.instant() + wait);
         } else {
-            self.postpone(again, Class::Unavailable, reason);
+            self.defer_or_fail(again, Class::Unavailable, reason);
         }
     }
 

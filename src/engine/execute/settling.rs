@@ -18,7 +18,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Takes the outcome of a group into the run's state; what could not be stored puts its work off.
+    /// Takes the outcome of a group into the run's state; what could not be stored defers its work.
     pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<StopReason> {
         let mut delivery = self.backlog.deliveries.close(settled.group)?;
         self.state.counts.write_retries += settled.retries;
@@ -48,7 +48,7 @@ impl Execution<'_> {
             reason = Some("the request's time was used up before all was stored".to_owned());
         }
         if let Some(reason) = reason {
-            // The reason to stop may be another, and a raw log alone puts no work off: it must be told all the same,
+            // The reason to stop may be another, and a raw log alone defers no work: it must be told all the same,
             // once in an attempt.
             let told = format!("attempt {}: not all could be stored", self.run.run_attempt);
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
