@@ -28,8 +28,8 @@ impl Execution<'_> {
             self.stop = Some(StopReason::Deadline);
         }
         self.defer_cut(cut);
-        for settled in self.writer.abandon("the request's time was used up before it was stored") {
-            self.note_settled(settled);
+        for delivered in self.writer.abandon("the request's time was used up before it was stored") {
+            self.note_delivered(delivered);
         }
         self.state.pending = self.backlog.pending(self.calls.work());
         self.state.resources.waits_ms.limit += millis(self.writer.held());

@@ -8,6 +8,7 @@ mod backlog;
 mod call;
 mod calls;
 mod complaints;
+mod delivered;
 mod deliveries;
 mod dispatch;
 mod due;
@@ -18,7 +19,6 @@ mod lease;
 pub mod queue;
 mod reaction;
 mod reply;
-mod settling;
 mod steps;
 mod suspects;
 mod upkeep;
@@ -32,7 +32,7 @@ use futures::FutureExt;
 use crate::base::ports::Instant;
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
-use crate::firestore::bulk::{BulkWriter, Settled};
+use crate::firestore::bulk::{BulkWriter, Delivered};
 use crate::google::Token;
 use crate::intake::kind::Kind;
 use crate::ledger::{Fence, Owned, SaveError};
@@ -89,7 +89,7 @@ struct Execution<'a> {
 
 enum Event {
     Replied(Reply),
-    Settled(Settled<Kind>),
+    Delivered(Delivered<Kind>),
     Saved(Saved),
     Stepped(Stepped),
     Due(Due),
@@ -110,7 +110,7 @@ pub async fn execute(
 
 /// Lets the runtime and the instance's other requests have their turn. An answer takes milliseconds to read, in which
 /// nothing arrives and nothing goes out: several that come together would hold up all writes, and every `/health`.
-async fn give_way() {
+async fn yield_now() {
     let mut given = false;
     poll_fn(|task| {
         if std::mem::replace(&mut given, true) {
@@ -170,9 +170,9 @@ impl<'a> Execution<'a> {
             match self.next_event().await {
                 Event::Replied(reply) => {
                     self.on_reply(reply);
-                    give_way().await;
+                    yield_now().await;
                 }
-                Event::Settled(settled) => self.on_settled(settled),
+                Event::Delivered(delivered) => self.on_delivered(delivered),
                 Event::Saved(saved) => self.on_saved(saved),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
                 Event::Due(due) => tracing::trace!(?due, "woken"),
@@ -196,13 +196,13 @@ impl<'a> Execution<'a> {
         let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
         let stepped = steps.taken().map(Event::Stepped);
-        let settled = writer.settled().map(Event::Settled);
+        let delivered = writer.delivered().map(Event::Delivered);
         let time = timer.map(|()| Event::Due(due));
-        futures::pin_mut!(replied, saved, stepped, settled, time);
+        futures::pin_mut!(replied, saved, stepped, delivered, time);
         futures::select_biased! {
             event = saved.fuse() => event,
             event = stepped.fuse() => event,
-            event = settled.fuse() => event,
+            event = delivered.fuse() => event,
             event = replied.fuse() => event,
             event = time.fuse() => event,
         }

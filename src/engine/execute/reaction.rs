@@ -11,6 +11,7 @@ use super::reply::{Fault, Reply};
 use super::steps::Step;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
+use crate::firestore::bulk::DeliveryId;
 use crate::intake::answer::{Harvest, Partly};
 use crate::intake::kind::Kind;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
@@ -234,14 +235,14 @@ impl Execution<'_> {
         writes.extend(kept);
         writes.extend(Kind::Record(harvest.dataset).of(harvest.records));
         let rejected = BTreeMap::from_iter(rejected);
-        let group = self.backlog.deliveries.open(Delivery {
+        let id = self.backlog.deliveries.open(Delivery {
             work,
             failed,
             rejected,
             repeated,
             ..Delivery::default()
         });
-        self.push(group, writes);
+        self.push(id, writes);
     }
 
     /// Where rejected records of this run come from.
@@ -256,14 +257,14 @@ impl Execution<'_> {
 
     /// Stores the raw log of a call that settles nothing.
     fn push_alone(&mut self, raw_log: Vec<(Kind, Write)>) {
-        let group = self.backlog.deliveries.open(Delivery::default());
-        self.push(group, raw_log);
+        let id = self.backlog.deliveries.open(Delivery::default());
+        self.push(id, raw_log);
     }
 
-    pub(super) fn push(&mut self, group: u64, writes: Vec<(Kind, Write)>) {
+    pub(super) fn push(&mut self, delivery: DeliveryId, writes: Vec<(Kind, Write)>) {
         let database = self.engine.firestore.database();
         let encoded = writes.into_iter().map(|(kind, write)| (kind, write.encode(database)));
-        self.writer.push(group, encoded.collect());
+        self.writer.push(delivery, encoded.collect());
     }
 }
 
