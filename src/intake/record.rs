@@ -36,10 +36,10 @@ pub struct Context<'a> {
 
 /// What an entry held.
 #[derive(Debug, Default)]
-pub struct Yield {
+pub struct Extracted {
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
-    /// What the provider itself reports as failed, in its words.
+    /// What the provider itself reports as failed.
     pub errors: Vec<String>,
     pub parts: Vec<Part>,
 }
@@ -48,8 +48,8 @@ pub struct Yield {
 #[derive(Debug)]
 pub struct Part {
     pub name: String,
-    /// The provider's words.
-    pub words: String,
+    /// What the provider says of it.
+    pub message: String,
     record: Json,
 }
 
@@ -68,13 +68,13 @@ impl Part {
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.words)
+        write!(f, "{}: {}", self.name, self.message)
     }
 }
 
 /// Takes the records out of an entry's `data` (for [`Shape::Bare`]: out of the entry).
-pub fn extract(dataset: Dataset, ticker: Option<&Ticker>, data: Json, context: &Context<'_>) -> Yield {
-    let mut found = Yield::default();
+pub fn extract(dataset: Dataset, ticker: Option<&Ticker>, data: Json, context: &Context<'_>) -> Extracted {
+    let mut found = Extracted::default();
     for (name, record) in split(dataset, data, &mut found, ticker) {
         match build(dataset, ticker, name.as_deref(), record, context) {
             Ok(write) => found.records.push(write),
@@ -88,7 +88,7 @@ pub fn extract(dataset: Dataset, ticker: Option<&Ticker>, data: Json, context: &
 fn split(
     dataset: Dataset,
     data: Json,
-    found: &mut Yield,
+    found: &mut Extracted,
     ticker: Option<&Ticker>,
 ) -> Vec<(Option<String>, Json)> {
     let schema = dataset.schema();
@@ -105,15 +105,15 @@ fn split(
                 match notice(schema, record.get("data").unwrap_or(&record))
                     .or_else(|| notice(schema, &record))
                 {
-                    Some(words) => found.parts.push(Part { name, words, record }),
+                    Some(message) => found.parts.push(Part { name, message, record }),
                     None => records.push((Some(name), record)),
                 }
             }
             records
         }
         (shape, data) => match (notice(schema, &data), shape) {
-            (Some(words), _) => {
-                found.errors.push(words);
+            (Some(message), _) => {
+                found.errors.push(message);
                 Vec::new()
             }
             (None, Shape::List) => reject(data, "data is not a list"),
@@ -123,24 +123,24 @@ fn split(
     }
 }
 
-/// The words of a provider that stand where data should be.
+/// What a provider says where data should be.
 fn notice(schema: &Schema, data: &Json) -> Option<String> {
     let members = match data {
-        Json::String(text) => return Some(words(&Json::String(text.clone()))),
+        Json::String(text) => return Some(error_message(&Json::String(text.clone()))),
         Json::Object(members) => members,
         _ => return None,
     };
     if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
-        return Some(words(error));
+        return Some(error_message(error));
     }
     let has_data = schema.fields.iter().any(|field| field.required && members.contains_key(field.name));
     let is_notice = |name: &&&str| members.get(**name).is_some_and(Json::is_string);
     let name = NOTICES.iter().find(is_notice).filter(|_| !has_data && !members.contains_key("data"))?;
-    members.get(*name).map(|text| format!("{name}: {}", words(text)))
+    members.get(*name).map(|text| format!("{name}: {}", error_message(text)))
 }
 
 /// An error value as text, without credentials: a text itself, anything else as JSON.
-pub fn words(error: &Json) -> String {
+pub fn error_message(error: &Json) -> String {
     crate::base::redact::words(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned))
 }
 

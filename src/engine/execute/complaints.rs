@@ -10,7 +10,7 @@ use super::suspects::Suspect;
 use crate::catalogue::{Provider, Ticker, Trouble};
 use crate::resilience::class::Class;
 
-/// Tickers of one kind of trouble, with the first one's words.
+/// Tickers of one kind of trouble, with the first one's message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Troubled {
     pub tickers: Vec<Ticker>,
@@ -105,9 +105,9 @@ impl Execution<'_> {
 mod tests {
     use super::*;
 
-    fn complaints(words: &[&str]) -> Vec<(Ticker, String)> {
+    fn complaints(messages: &[&str]) -> Vec<(Ticker, String)> {
         let ticker = |place: usize| Ticker::parse(&format!("T{place}")).unwrap();
-        words.iter().enumerate().map(|(place, words)| (ticker(place), (*words).to_owned())).collect()
+        messages.iter().enumerate().map(|(place, message)| (ticker(place), (*message).to_owned())).collect()
     }
 
     fn batch(tickers: usize) -> Batch {
@@ -115,10 +115,10 @@ mod tests {
         Batch::new("/fetch", vec![ticker; tickers], 4)
     }
 
-    fn check(words: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
+    fn check(messages: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
         let origin = if is_last_word { Origin::OnceMore } else { Origin::Planned };
         let batch = Batch { origin, ..batch(asked) };
-        let sorted = Complaints::sort(Provider::Tiingo, complaints(words), &batch);
+        let sorted = Complaints::sort(Provider::Tiingo, complaints(messages), &batch);
         [
             sorted.failed.len(),
             sorted.limited.tickers.len(),
@@ -129,15 +129,16 @@ mod tests {
 
     #[test]
     fn every_complaint_has_one_consequence() {
-        let words = ["error 404: unknown", "Per-minute rate limit (50) exceeded", "Request failed: ", "odd"];
-        assert_eq!(check(&words, 50, false), [1, 1, 1, 1]);
-        assert_eq!(check(&words, 50, true), [2, 1, 1, 0], "asked once more already");
+        let messages =
+            ["error 404: unknown", "Per-minute rate limit (50) exceeded", "Request failed: ", "odd"];
+        assert_eq!(check(&messages, 50, false), [1, 1, 1, 1]);
+        assert_eq!(check(&messages, 50, true), [2, 1, 1, 0], "asked once more already");
     }
 
     #[test]
     fn the_longest_window_counts() {
-        let words = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
-        let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&words), &batch(2));
-        assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, words[0]));
+        let messages = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
+        let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&messages), &batch(2));
+        assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, messages[0]));
     }
 }

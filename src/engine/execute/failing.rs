@@ -30,7 +30,7 @@ impl Execution<'_> {
         if batch.is_control() {
             return match fault.class {
                 Class::Unauthorized if token.is_some_and(|token| self.renews(token)) => {}
-                Class::Unauthorized => self.stop = Some(StopReason::Unauthorized { message: fault.words }),
+                Class::Unauthorized => self.stop = Some(StopReason::Unauthorized { message: fault.message }),
                 _ => {}
             };
         }
@@ -39,7 +39,7 @@ impl Execution<'_> {
             batch.failed_alone += u32::from(batch.tickers.len() == 1);
         }
         if self.stop.is_some() || self.is_held(batch.endpoint) {
-            return self.backlog.defer(batch, Some(fault.words));
+            return self.backlog.defer(batch, Some(fault.message));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
         // An attempt may be too short to wait for a second silence.
@@ -69,7 +69,7 @@ impl Execution<'_> {
         match decision {
             Decision::Retry { after } => {
                 if fault.retry_after.is_some_and(|asked| asked >= SHARED_WAIT) {
-                    self.on_limited(self.calls.started(), fault.retry_after, &fault.words);
+                    self.on_limited(self.calls.started(), fault.retry_after, &fault.message);
                 }
                 self.state.resources.waits_ms.retry += millis(after);
                 self.backlog.queue.retry(batch, now + after);
@@ -83,13 +83,13 @@ impl Execution<'_> {
                 self.backlog.suspects.add(Suspect { batch, fault, at });
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
-            Decision::Defer => self.defer_or_fail(batch, fault.class, &fault.words),
+            Decision::Defer => self.defer_or_fail(batch, fault.class, &fault.message),
             Decision::Stop if token.is_some_and(|token| self.renews(token)) => {
                 self.backlog.queue.retry(batch, now);
             }
             Decision::Stop => {
-                self.stop = Some(StopReason::Unauthorized { message: fault.words.clone() });
-                self.backlog.defer(batch, Some(fault.words));
+                self.stop = Some(StopReason::Unauthorized { message: fault.message.clone() });
+                self.backlog.defer(batch, Some(fault.message));
             }
         }
     }
@@ -108,7 +108,7 @@ impl Execution<'_> {
 
     /// An endpoint is down: for all runs where it fails, for this one where it refuses whatever it is asked.
     fn on_down(&mut self, endpoint: &'static str, fault: &Fault) {
-        let reason = format!("{}: {}", fault.class.name(), fault.words);
+        let reason = format!("{}: {}", fault.class.name(), fault.message);
         if fault.class == Class::BadBatch {
             let reason = format!("the provider refuses every ticker ({reason})");
             return self.hold(endpoint, Held { reason, retry_after: RETRY_LATER, is_breaker: false });
@@ -131,8 +131,8 @@ impl Execution<'_> {
 
     /// A call that the provider refused as its limit is used up: no try of its tickers.
     fn on_refused_for_limit(&mut self, reply: Reply, fault: Fault) {
-        let window = self.window(&fault.words);
-        self.on_limited(reply.number, fault.retry_after.or(window), &fault.words);
+        let window = self.window(&fault.message);
+        self.on_limited(reply.number, fault.retry_after.or(window), &fault.message);
         let batch = reply.batch;
         if batch.is_control() {
             return;
@@ -141,24 +141,24 @@ impl Execution<'_> {
         if tickers.is_empty() {
             let again = Batch { attempt: batch.attempt.saturating_sub(1), ..batch };
             if self.stop.is_some() || self.is_held(again.endpoint) {
-                self.backlog.defer(again, Some(fault.words));
+                self.backlog.defer(again, Some(fault.message));
             } else {
                 self.backlog.queue.put_back(again);
             }
             return;
         }
-        self.ask_again(&batch, tickers, &fault.words, false);
+        self.ask_again(&batch, tickers, &fault.message, false);
     }
 
-    /// How long the words of a refusal say that the limit takes to renew.
-    fn window(&self, words: &str) -> Option<Duration> {
-        match self.run.provider().trouble(words) {
+    /// How long the message of a refusal says that the limit takes to renew.
+    fn window(&self, message: &str) -> Option<Duration> {
+        match self.run.provider().trouble(message) {
             crate::catalogue::Trouble::Limited(window) => Some(self.limit_pause(window)),
             _ => None,
         }
     }
 
-    /// How long a limit takes to renew itself whose words stand for this long.
+    /// How long a limit takes to renew itself whose message names this time.
     pub(super) fn limit_pause(&self, window: Duration) -> Duration {
         window * u32::try_from(self.engine.settings.call.limit_window.as_secs()).unwrap_or(u32::MAX) / 60
     }
@@ -181,11 +181,11 @@ impl Execution<'_> {
         for Suspect { batch, fault, .. } in self.backlog.suspects.take_of(endpoint) {
             if control_failed || fault.class == Class::RateLimited {
                 // The provider may be down just now, or its limit be used up: nobody is judged.
-                self.backlog.defer(batch, Some(fault.words));
+                self.backlog.defer(batch, Some(fault.message));
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
             } else {
-                self.defer_or_fail(batch, fault.class, &fault.words);
+                self.defer_or_fail(batch, fault.class, &fault.message);
             }
         }
     }
@@ -213,7 +213,7 @@ impl Execution<'_> {
         let answers =
             self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;
         if answers && batch.tickers.len() == 1 && batch.deferrals >= DEFERRALS_MAX {
-            let fault = Fault { class, words: reason.to_owned(), retry_after: None, named: Vec::new() };
+            let fault = Fault { class, message: reason.to_owned(), retry_after: None, named: Vec::new() };
             self.fail(&batch.tickers, batch.endpoint, &fault);
         } else {
             self.backlog.defer(batch, Some(reason.to_owned()));
@@ -226,7 +226,7 @@ impl Execution<'_> {
             endpoint: endpoint.to_owned(),
             // A ticker without data was taken for limited until others were answered.
             class: (fault.class != Class::RateLimited).then_some(fault.class),
-            reason: fault.words.clone(),
+            reason: fault.message.clone(),
         };
         if tickers.is_empty() {
             self.state.failed.push(failure(None));

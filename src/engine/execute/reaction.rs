@@ -12,7 +12,7 @@ use super::steps::Step;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
 use crate::firestore::bulk::DeliveryId;
-use crate::intake::answer::{Harvest, Partly};
+use crate::intake::answer::{Intake, Partly};
 use crate::intake::kind::Kind;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
 use crate::resilience::class::Class;
@@ -29,11 +29,11 @@ impl Execution<'_> {
         self.count_call(&reply, &read);
         let raw_log = reply.raw_log(self.engine, &self.run, &read);
         match read {
-            Ok(harvest) if reply.batch.is_control() => {
+            Ok(intake) if reply.batch.is_control() => {
                 self.push_alone(raw_log);
-                self.on_control(&reply, harvest);
+                self.on_control(&reply, intake);
             }
-            Ok(harvest) => self.on_harvest(&reply, harvest, raw_log),
+            Ok(intake) => self.on_intake(&reply, intake, raw_log),
             Err(fault) => {
                 self.push_alone(raw_log);
                 self.on_fault(reply, fault);
@@ -43,8 +43,8 @@ impl Execution<'_> {
 
     /// An answer about the control ticker shows that the provider is up, unless it tells of a limit or of a trouble of the
     /// provider's own: the services put both into an answer.
-    fn on_control(&mut self, reply: &Reply, harvest: Harvest) {
-        let complaints = Complaints::sort(self.run.provider(), harvest.failed, &reply.batch);
+    fn on_control(&mut self, reply: &Reply, intake: Intake) {
+        let complaints = Complaints::sort(self.run.provider(), intake.failed, &reply.batch);
         // This ticker had data before: where it has none now, the limit is used up.
         let limited = [&complaints.limited, &complaints.nothing];
         if let Some(limited) = limited.into_iter().find(|limited| !limited.tickers.is_empty()) {
@@ -57,7 +57,7 @@ impl Execution<'_> {
         }
     }
 
-    fn count_call(&mut self, reply: &Reply, read: &Result<Harvest, Fault>) {
+    fn count_call(&mut self, reply: &Reply, read: &Result<Intake, Fault>) {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
         counts.latency.observe(CALL_BOUNDS_MS, reply.latency_ms());
@@ -65,13 +65,13 @@ impl Execution<'_> {
         if read.as_ref().is_err_and(|fault| matches!(fault.class, Class::Token | Class::RateLimited)) {
             return;
         }
-        let error = read.as_ref().err().map(|fault| fault.words.as_str());
+        let error = read.as_ref().err().map(|fault| fault.message.as_str());
         self.engine.activity.ended(self.run.provider(), error, self.engine.world.clock.now());
     }
 
-    fn log_call(&self, reply: &Reply, read: &Result<Harvest, Fault>) {
+    fn log_call(&self, reply: &Reply, read: &Result<Intake, Fault>) {
         let (run, batch) = (&self.run, &reply.batch);
-        let words = read.as_ref().err().map_or("", |fault| fault.words.as_str());
+        let message = read.as_ref().err().map_or("", |fault| fault.message.as_str());
         tracing::debug!(
             provider.name = run.provider().name(),
             provider.endpoint = batch.endpoint,
@@ -80,42 +80,42 @@ impl Execution<'_> {
             call.tickers = batch.tickers.len(),
             call.class = class_name(read),
             duration_ms = reply.latency_ms(),
-            words,
+            words = message,
             "provider call"
         );
     }
 
     /// Takes an answer in: what is settled is stored, the rest is asked again.
-    fn on_harvest(&mut self, reply: &Reply, mut harvest: Harvest, raw_log: Vec<(Kind, Write)>) {
+    fn on_intake(&mut self, reply: &Reply, mut intake: Intake, raw_log: Vec<(Kind, Write)>) {
         let batch = &reply.batch;
         let provider = self.run.provider();
-        let failed = std::mem::take(&mut harvest.failed);
+        let failed = std::mem::take(&mut intake.failed);
         let complaints = Complaints::sort(provider, failed, batch);
-        let mut settled = harvest.succeeded.clone();
+        let mut settled = intake.succeeded.clone();
         settled.extend(complaints.failed.iter().map(|(ticker, _)| ticker.clone()));
         let is_answer = batch.tickers.is_empty()
             || !settled.is_empty()
-            || !harvest.partly.is_empty()
+            || !intake.partly.is_empty()
             || !complaints.unclear.is_empty();
         if is_answer {
-            self.on_answered(reply, harvest.succeeded.first().cloned());
+            self.on_answered(reply, intake.succeeded.first().cloned());
         }
-        for Partly { ticker, parts, words } in std::mem::take(&mut harvest.partly) {
+        for Partly { ticker, parts, message } in std::mem::take(&mut intake.partly) {
             let rest = Batch { parts, ..batch.of(vec![ticker]) };
-            match provider.trouble_of_part(&words) {
+            match provider.trouble_of_part(&message) {
                 Trouble::Limited(window) => {
-                    self.on_limited(reply.number, Some(self.limit_pause(window)), &words);
-                    self.ask_again(&rest, rest.tickers.clone(), &words, false);
+                    self.on_limited(reply.number, Some(self.limit_pause(window)), &message);
+                    self.ask_again(&rest, rest.tickers.clone(), &message, false);
                 }
-                _ => self.ask_again(&rest, rest.tickers.clone(), &words, true),
+                _ => self.ask_again(&rest, rest.tickers.clone(), &message, true),
             }
         }
         if !complaints.limited.tickers.is_empty() {
             let renewal = self.limit_pause(complaints.limited.window);
             self.on_limited(reply.number, Some(renewal), &complaints.limited.reason);
         } else if !is_answer && complaints.nothing.tickers.is_empty() {
-            let words = complaints.transient.reason.clone();
-            let fault = Fault { class: Class::Unavailable, words, retry_after: None, named: Vec::new() };
+            let message = complaints.transient.reason.clone();
+            let fault = Fault { class: Class::Unavailable, message, retry_after: None, named: Vec::new() };
             self.on_failed(reply, &fault);
         }
         let asks_again = settled.len() < batch.tickers.len();
@@ -125,7 +125,7 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
         self.on_nothing(reply, complaints.nothing);
-        self.store(harvest, complaints.failed, work, raw_log, asks_again);
+        self.store(intake, complaints.failed, work, raw_log, asks_again);
     }
 
     /// Queues tickers again about which an answer said nothing; where that `counts` as a try, not for ever.
@@ -210,30 +210,30 @@ impl Execution<'_> {
     /// Sends an answer's documents on their way.
     fn store(
         &mut self,
-        harvest: Harvest,
+        intake: Intake,
         failed: Vec<(Ticker, String)>,
         work: Option<crate::run::Work>,
         raw_log: Vec<(Kind, Write)>,
         asks_again: bool,
     ) {
-        for remark in harvest.remarks {
+        for remark in intake.remarks {
             self.state.remark(remark);
         }
         let mut writes = raw_log;
         let origin = self.origin();
         let kept: Vec<_> =
-            harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
-        let repeated = self.backlog.deliveries.seen.repeated(&harvest.records);
+            intake.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
+        let repeated = self.backlog.deliveries.seen.repeated(&intake.records);
         let kept_before: u64 =
             self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
-        let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
-        let rejected = (rejected > 0).then(|| (self.collection(harvest.dataset), rejected));
+        let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
+        let rejected = (rejected > 0).then(|| (self.collection(intake.dataset), rejected));
         if asks_again {
-            self.backlog.deliveries.seen.add(&harvest.records);
+            self.backlog.deliveries.seen.add(&intake.records);
             self.backlog.deliveries.seen.add(kept.iter().map(|(_, write)| write));
         }
         writes.extend(kept);
-        writes.extend(Kind::Record(harvest.dataset).of(harvest.records));
+        writes.extend(Kind::Record(intake.dataset).of(intake.records));
         let rejected = BTreeMap::from_iter(rejected);
         let id = self.backlog.deliveries.open(Delivery {
             work,
@@ -269,6 +269,6 @@ impl Execution<'_> {
 }
 
 /// How a call ended, as metrics and the log name it.
-fn class_name(read: &Result<Harvest, Fault>) -> &'static str {
+fn class_name(read: &Result<Intake, Fault>) -> &'static str {
     read.as_ref().err().map_or("ok", |fault| fault.class.name())
 }

@@ -15,10 +15,10 @@ use crate::catalogue::{Provider, Ticker, Trouble};
 use crate::engine::Engine;
 use crate::firestore::Write;
 use crate::google::Token;
-use crate::intake::answer::{Harvest, harvest};
+use crate::intake::answer::{Intake, take_in};
 use crate::intake::blame;
 use crate::intake::call_log::log_id;
-use crate::intake::envelope::{Envelope, check_values, failure_words};
+use crate::intake::envelope::{Envelope, check_values, failure_message};
 use crate::intake::kind::Kind;
 use crate::intake::raw_log::RawLog;
 use crate::intake::record::Context;
@@ -44,28 +44,28 @@ pub(super) struct Reply {
 #[derive(Debug)]
 pub(super) struct Fault {
     pub class: Class,
-    pub words: String,
+    pub message: String,
     pub retry_after: Option<Duration>,
     /// Tickers that a refusal points at.
     pub named: Vec<Ticker>,
 }
 
 impl Fault {
-    pub(super) fn new(class: Class, words: String) -> Self {
-        Self { class, words, retry_after: None, named: Vec::new() }
+    pub(super) fn new(class: Class, message: String) -> Self {
+        Self { class, message, retry_after: None, named: Vec::new() }
     }
 }
 
 impl Reply {
     /// What the answer says of the batch.
-    pub(super) fn read(&self, engine: &Engine, run: &RunContext) -> Result<Harvest, Fault> {
+    pub(super) fn read(&self, engine: &Engine, run: &RunContext) -> Result<Intake, Fault> {
         let answer = self.answer.as_ref().map_err(|error| Fault::new(error.class(), error.to_string()))?;
         let now = engine.world.clock.now();
         if let Some(class) = Class::of_status(answer.status) {
             let redirect = answer.status.is_redirection();
-            let words = if redirect { REDIRECT.to_owned() } else { failure_words(&answer.body) };
-            // A limit of the upstream comes under any status; its words tell.
-            let limited = matches!(run.provider().trouble(&words), Trouble::Limited(_));
+            let message = if redirect { REDIRECT.to_owned() } else { failure_message(&answer.body) };
+            // A limit of the upstream comes under any status; its message tells.
+            let limited = matches!(run.provider().trouble(&message), Trouble::Limited(_));
             let class = if limited { Class::RateLimited } else { class };
             let named = if class == Class::BadBatch {
                 blame::named(&answer.body, &self.batch.tickers)
@@ -74,17 +74,17 @@ impl Reply {
             };
             return Err(Fault {
                 class,
-                words: format!("{}: {words}", answer.status.as_u16()),
+                message: format!("{}: {message}", answer.status.as_u16()),
                 retry_after: retry_after::parse(&answer.headers, now),
                 named,
             });
         }
-        let malformed = |words: String| match run.provider().trouble(&words) {
-            Trouble::Limited(_) => Fault::new(Class::RateLimited, words),
-            _ => Fault::new(Class::Malformed, words),
+        let malformed = |message: String| match run.provider().trouble(&message) {
+            Trouble::Limited(_) => Fault::new(Class::RateLimited, message),
+            _ => Fault::new(Class::Malformed, message),
         };
         // Half the tickers have half the answer.
-        let too_much = |words| Fault::new(Class::BadBatch, words);
+        let too_much = |message| Fault::new(Class::BadBatch, message);
         check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
         let context = Context {
@@ -97,13 +97,13 @@ impl Reply {
         let Some(dataset) = self.dataset(run) else {
             return Err(malformed("endpoint is not the job's".to_owned()));
         };
-        let harvest = harvest(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
-        // Where there is no ticker that could have failed, words without a record are the failure of the call.
-        match harvest.remarks.first() {
-            Some(words) if self.batch.tickers.is_empty() && harvest.is_empty() => {
-                Err(Fault::new(class_of_words(run.provider(), words), words.clone()))
+        let intake = take_in(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
+        // Where there is no ticker that could have failed, a message without a record is the failure of the call.
+        match intake.remarks.first() {
+            Some(message) if self.batch.tickers.is_empty() && intake.is_empty() => {
+                Err(Fault::new(class_of_message(run.provider(), message), message.clone()))
             }
-            _ => Ok(harvest),
+            _ => Ok(intake),
         }
     }
 
@@ -117,11 +117,11 @@ impl Reply {
         &self,
         engine: &Engine,
         run: &RunContext,
-        read: &Result<Harvest, Fault>,
+        read: &Result<Intake, Fault>,
     ) -> Vec<(Kind, Write)> {
         let (succeeded, failed): (&[Ticker], Vec<Ticker>) = match read {
-            Ok(harvest) => {
-                (&harvest.succeeded, harvest.failed.iter().map(|(ticker, _)| ticker.clone()).collect())
+            Ok(intake) => {
+                (&intake.succeeded, intake.failed.iter().map(|(ticker, _)| ticker.clone()).collect())
             }
             Err(_) => (&[], self.batch.tickers.clone()),
         };
@@ -142,7 +142,7 @@ impl Reply {
             latency_ms: self.latency_ms(),
             status,
             body: &body,
-            error: read.as_ref().err().map(|fault| fault.words.as_str()),
+            error: read.as_ref().err().map(|fault| fault.message.as_str()),
             attempt: self.batch.attempt,
             now: engine.world.clock.now(),
             retention: engine.settings.run.raw_log_retention,
@@ -164,9 +164,9 @@ impl Reply {
     }
 }
 
-/// The class of a failure that only its words tell.
-fn class_of_words(provider: Provider, words: &str) -> Class {
-    match provider.trouble(words) {
+/// The class of a failure that only its message tells.
+fn class_of_message(provider: Provider, message: &str) -> Class {
+    match provider.trouble(message) {
         Trouble::Limited(_) | Trouble::Nothing(_) => Class::RateLimited,
         Trouble::Permanent => Class::BadBatch,
         Trouble::Transient | Trouble::Unknown => Class::Unavailable,

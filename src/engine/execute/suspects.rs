@@ -92,12 +92,12 @@ impl Suspects {
 impl Suspect {
     /// What is left to do about it while it is not judged.
     pub(super) fn into_work(self) -> Work {
-        self.batch.into_work(Some(self.fault.words))
+        self.batch.into_work(Some(self.fault.message))
     }
 
     /// The same, where it stays.
     pub(super) fn work(&self) -> Work {
-        self.batch.clone().into_work(Some(self.fault.words.clone()))
+        self.batch.clone().into_work(Some(self.fault.message.clone()))
     }
 
     /// Whether it is suspected because nothing came of it, which may be a limit.
