@@ -12,8 +12,7 @@ use chrono::{DateTime, Utc};
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use orchestrator::base::redact;
-use orchestrator::catalogue::{Job, Scope, Ticker, find};
-use orchestrator::config::Config;
+use orchestrator::catalogue::{Job, Scope, Ticker, find, find_dataset};
 use orchestrator::engine::execute::queue::Queue;
 use orchestrator::engine::plan;
 use orchestrator::firestore::value::Fields;
@@ -21,6 +20,7 @@ use orchestrator::firestore::{Value, Write};
 use orchestrator::intake::answer::take_in;
 use orchestrator::intake::envelope::{Envelope, check_values};
 use orchestrator::intake::record::Context;
+use orchestrator::settings::Config;
 use sim::data::Spec;
 use sim::endpoint::Endpoint;
 
@@ -65,8 +65,8 @@ fn records(body: &Bytes) -> Vec<Write> {
         now: DateTime::<Utc>::UNIX_EPOCH,
     };
     let envelope = Envelope::parse(body).expect("an envelope");
-    let dataset = orchestrator::catalogue::dataset::Dataset::DailyPrices;
-    take_in(&envelope, dataset, &tickers(TICKERS), &context).expect("a intake").records
+    let dataset = find_dataset("daily_prices").expect("the dataset is in the catalogue");
+    take_in(&envelope, dataset, &tickers(TICKERS), &context).expect("an answer").records
 }
 
 /// From a body to checked records.

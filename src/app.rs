@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex};
 use crate::auth::Authenticator;
 use crate::base::instance::Instance;
 use crate::base::world::World;
-use crate::config::Config;
 use crate::engine::{self, Engine};
 use crate::firestore::Firestore;
 use crate::firestore::ramp::Ramp;
@@ -14,8 +13,9 @@ use crate::ledger::Ledger;
 use crate::ops::{self, Ops};
 use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
+use crate::settings::Config;
 
-/// Everything an instance has; all that must outlive it is in Firestore.
+/// Everything an instance holds; whatever must outlive it is in Firestore.
 pub struct App {
     pub config: Config,
     pub engine: Engine,

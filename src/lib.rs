@@ -1,34 +1,30 @@
-//! The orchestrator: takes Cloud Scheduler's ticks, calls the provider services, stores what they
-//! answer in Firestore, and tells the scheduler what to do next.
+//! The orchestrator: takes Cloud Scheduler's ticks, calls the provider services, stores what they answer in Firestore,
+//! and tells the scheduler what to do next.
 //!
-//! The way of a request, and where it is in the code:
+//! The rooms, from the top. A room uses only what stands below it, rooms of one line do not see each other;
+//! `tests/it/tidy/layers.rs` holds them to it.
 //!
 //! ```text
-//!   Cloud Scheduler ──POST──▶ spin      (wasm only) Spin's entry point and its adapters
-//!                              │
-//!                             http      route: the catalogue's routes, the operators' routes
-//!                              │        authenticate: who calls
-//!                           request     parse: headers and body into a typed trigger
-//!                              │
-//!                            app.rs     the whole way on one screen
-//!                              │
-//!                           ledger      claim: one owner a run, or the answer for the owner
-//!                              │
-//!                            plan       scope → tickers → work
-//!                              │
-//!                           execute     batches out, answers in, checkpoints
-//!                          ╱       ╲
-//!                   provider       persist   what answers mean; records, rejected records, raw logs
-//!                          ╲       ╱
-//!                           report      ledger entry, log line and HTTP answer from one value
+//!   Cloud Scheduler ──POST──▶ spin         (wasm only) Spin's entry point and its adapters
+//!                              api         route, authenticate, parse; answer
+//!                              app         an instance, put together from its settings
+//!   ── conduct and judge ────────────────────────────────────────────────────────────────
+//!                       engine   ops       one run from claim to close │ facts, alerts, views
+//!   ── remember, read, call ─────────────────────────────────────────────────────────────
+//!            ledger   intake   provider    runs and statistics │ a response │ calls and breakers
+//!   ── tools ────────────────────────────────────────────────────────────────────────────
+//!                    firestore   auth      the REST layer │ who may call
+//!                              run         the values of a run
+//!                           google         tokens
+//!                       resilience         pure decisions
+//!   ── ground ───────────────────────────────────────────────────────────────────────────
+//!                           config         the table of settings
+//!                        catalogue         jobs, datasets, tickers; one file a provider
+//!                         calendar         when jobs are due
+//!                             base         the world as the domain sees it
 //! ```
-//!
-//! Beside them, for operators: [`ops`] (status, alerts, metrics) and [`telemetry`] (log, traces). Below them:
-//! [`resilience`] and [`breakers`] (retry, backoff, breaker, deadline), [`firestore`] (the REST layer), [`google`]
-//! (tokens), [`run`] (what is known of a run), [`job`] (the catalogue), [`config`], [`ports`] (the world as the
-//! domain sees it: transport, clocks, entropy, machine).
 
-// clippy.toml names what the core may not call, and what to do instead.
+// clippy.toml lists what the core must not call, and the alternatives.
 #![warn(clippy::disallowed_methods)]
 #![cfg_attr(
     not(test),
@@ -51,6 +47,7 @@ pub mod ops;
 pub mod provider;
 pub mod resilience;
 pub mod run;
+pub mod settings;
 
 #[cfg(target_family = "wasm")]
 mod spin;

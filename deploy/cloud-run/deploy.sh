@@ -1,26 +1,27 @@
 #!/usr/bin/env bash
-# Deploys the orchestrator to Cloud Run with all that it needs: service accounts, rights, secret, service, scheduler
-# jobs, Firestore indexes. Can be run again at any time: what is as it should be stays.
+# Deploys the orchestrator to Cloud Run with everything it needs: service accounts, permissions, secret, service,
+# scheduler jobs, Firestore indexes. It can be run again at any time and leaves alone what is already right.
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
 Usage: deploy/cloud-run/deploy.sh [--dry-run]
 
-  --dry-run   show every command that would change something, and the service; change nothing
+  --dry-run   show every command that would change something, and the service definition; change nothing
 
 Settings, from the environment:
   PROJECT                Google Cloud project (required)
-  IMAGE                  image to run, best by digest: REGION-docker.pkg.dev/…/orchestrator@sha256:… (required)
+  IMAGE                  image to run, preferably by digest: REGION-docker.pkg.dev/…/orchestrator@sha256:… (required)
   TIINGO_SERVICE_URL, FINNHUB_SERVICE_URL, POLYGON_SERVICE_URL, ALPHAVANTAGE_SERVICE_URL
                          addresses of the provider services (required)
-  REGION                 region of service and jobs [us-east1]
+  REGION                 region of the service and the scheduler jobs [us-east1]
   DATABASE               Firestore database [(default)]
   LOG_LEVEL              [info]
-  PROVIDER_AUTH          id_token where the providers ask for one, else none [id_token]
+  PROVIDER_AUTH          id_token if the providers require one, otherwise none [id_token]
   PROVIDER_SERVICES      Cloud Run services of the providers, in the same region, that the orchestrator may call
-  INBOUND_AUTH           platform: Cloud Run IAM proves callers; oidc: the component does, for all the world [platform]
-  OPERATOR_TOKEN_VERSION version of the secret [latest]
+  INBOUND_AUTH           who authenticates callers: platform (Cloud Run IAM) or oidc (the component; anybody can
+                         reach the service) [platform]
+  OPERATOR_TOKEN_VERSION version of the secret with the operator token [latest]
 TEXT
 }
 
@@ -35,7 +36,7 @@ done
 
 for name in PROJECT IMAGE TIINGO_SERVICE_URL FINNHUB_SERVICE_URL POLYGON_SERVICE_URL ALPHAVANTAGE_SERVICE_URL; do
   if [[ -z "${!name:-}" ]]; then
-    echo "error: $name is not set; --help tells what it is" >&2
+    echo "error: $name is not set; see --help" >&2
     exit 2
   fi
 done
@@ -43,21 +44,21 @@ done
 : "${PROVIDER_SERVICES:=}" "${INBOUND_AUTH:=platform}" "${OPERATOR_TOKEN_VERSION:=latest}"
 case "$INBOUND_AUTH" in
   platform | oidc) ;;
-  *) echo "error: INBOUND_AUTH is '$INBOUND_AUTH': platform or oidc" >&2; exit 2 ;;
+  *) echo "error: INBOUND_AUTH is '$INBOUND_AUTH'; it must be platform or oidc" >&2; exit 2 ;;
 esac
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 runtime="orchestrator-run@$PROJECT.iam.gserviceaccount.com"
 scheduler="orchestrator-scheduler@$PROJECT.iam.gserviceaccount.com"
 secret=orchestrator-operator-token
-# Part of every token that the scheduler gets, and what the component expects in one: a name, not an address, so that
-# it is known before the service is.
+# The audience of every token that the scheduler gets, and that the component expects. It is a name, not an address, so
+# that it is known before the service exists.
 AUDIENCE="https://orchestrator.$PROJECT.internal"
 export CLOUDSDK_CORE_PROJECT="$PROJECT" CLOUDSDK_CORE_DISABLE_PROMPTS=1
 
 step() { echo "== $*"; }
 
-# Shows a command and, unless this is a dry run, carries it out.
+# Shows a command and, unless this is a dry run, runs it.
 change() {
   printf '   %s\n' "${*@Q}"
   [[ -n "$dry_run" ]] || "$@" >/dev/null
@@ -81,7 +82,7 @@ condition="expression=resource.name==\"projects/$PROJECT/databases/$DATABASE\",t
 change gcloud projects add-iam-policy-binding "$PROJECT" --member="serviceAccount:$runtime" \
   --role=roles/datastore.user --condition="$condition"
 
-step "the operators' token"
+step "the operator token"
 exists secrets describe "$secret" || change gcloud secrets create "$secret" --replication-policy=automatic
 if ! exists secrets versions describe latest --secret="$secret"; then
   if [[ -n "$dry_run" ]]; then
@@ -105,9 +106,9 @@ trap 'rm -f "$rendered"' EXIT
 text=$(<"$here/service.yaml")
 for name in PROJECT IMAGE DATABASE TIINGO_SERVICE_URL FINNHUB_SERVICE_URL POLYGON_SERVICE_URL \
   ALPHAVANTAGE_SERVICE_URL LOG_LEVEL INBOUND_AUTH AUDIENCE OPERATOR_TOKEN_VERSION PROVIDER_AUTH; do
-  # All stand between quotes; no value may change the document around it.
+  # All values are inside quotes. None may change the document around it.
   if [[ ! "${!name}" =~ ^[A-Za-z0-9()._~:/@%,+=-]*$ ]]; then
-    echo "error: $name has characters that it cannot have: ${!name}" >&2
+    echo "error: $name contains characters that are not allowed: ${!name}" >&2
     exit 2
   fi
   text=${text//"\${$name}"/"${!name}"}
@@ -116,7 +117,7 @@ printf '%s\n' "$text" >"$rendered"
 [[ -z "$dry_run" ]] || sed 's/^/   | /' "$rendered"
 change gcloud run services replace "$rendered" --region="$REGION"
 
-step "who may call: the scheduler$([[ "$INBOUND_AUTH" == platform ]] || echo ', and everybody whom the component lets in')"
+step "who may call: the scheduler$([[ "$INBOUND_AUTH" == platform ]] || echo ', and everybody the component accepts')"
 change gcloud run services add-iam-policy-binding orchestrator --region="$REGION" \
   --member="serviceAccount:$scheduler" --role=roles/run.invoker
 if [[ "$INBOUND_AUTH" == oidc ]]; then

@@ -9,13 +9,13 @@ resource "google_project_service" "needed" {
   disable_on_destroy = false
 }
 
-# Runs the service.
+# The account that the service runs as.
 resource "google_service_account" "run" {
   account_id   = "orchestrator-run"
   display_name = "orchestrator-run"
 }
 
-# Calls the service.
+# The account that Cloud Scheduler calls the service as.
 resource "google_service_account" "scheduler" {
   account_id   = "orchestrator-scheduler"
   display_name = "orchestrator-scheduler"

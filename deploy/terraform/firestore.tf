@@ -22,7 +22,7 @@ resource "google_firestore_field" "field" {
   collection = each.value.collectionGroup
   field      = each.value.fieldPath
 
-  # Empty: no index of this field alone.
+  # Empty: no single-field index.
   index_config {}
 
   dynamic "ttl_config" {

@@ -1,12 +1,13 @@
 locals {
-  # Written from the catalogue and held to it by a test; limits and indexes are shared with the other ways to deploy.
+  # jobs.json is generated from the catalogue and checked by a test. The other ways to deploy use the same limits and
+  # indexes.
   scheduler = jsondecode(file("${path.module}/jobs.json"))
   limits    = jsondecode(file("${path.module}/../limits.json"))["cloud-run"]
   firestore = jsondecode(file("${path.module}/../../firestore.indexes.json"))
 
   jobs = { for job in local.scheduler.jobs : job.name => job }
 
-  # Firestore ends every index with the name by itself.
+  # Firestore appends __name__ to every index by itself.
   indexes = {
     for index in local.firestore.indexes :
     join("-", concat([index.collectionGroup], [
@@ -26,14 +27,14 @@ locals {
     ALPHAVANTAGE_SERVICE_URL = var.provider_urls.alphavantage
     LOG_LEVEL                = var.log_level
 
-    # IAM has proven the caller before a request reaches the component.
+    # IAM has authenticated the caller before a request reaches the component.
     SPIN_VARIABLE_INBOUND_AUTH            = "platform"
     SPIN_VARIABLE_GCP_CREDENTIALS         = "metadata"
     SPIN_VARIABLE_PROVIDER_AUTH           = var.provider_auth
     SPIN_VARIABLE_JOB_DEADLINE_SECONDS    = tostring(local.limits.job_deadline_seconds)
     SPIN_VARIABLE_SERVICE_TIMEOUT_SECONDS = tostring(local.limits.service_timeout_seconds)
     SPIN_VARIABLE_LEASE_SECONDS           = tostring(local.limits.lease_seconds)
-    # Less than the time after which Cloud Run kills.
+    # Shorter than the time after which Cloud Run kills the instance.
     DRAIN_SECONDS = tostring(local.limits.stop_grace_seconds - 2)
   }
 }

@@ -18,7 +18,7 @@ resource "google_cloud_scheduler_job" "job" {
     }
   }
 
-  # Cloud Scheduler goes on until both are used up, so that a run of many requests gets as many as it needs.
+  # Cloud Scheduler continues until both are used up, so that a run of many requests gets as many as it needs.
   retry_config {
     retry_count          = each.value.retries
     max_retry_duration   = "${each.value.retry_duration_seconds}s"

@@ -31,7 +31,7 @@ resource "google_cloud_run_v2_service" "orchestrator" {
         startup_cpu_boost = true
       }
 
-      # 503 while the configuration is not valid: such a revision never gets traffic.
+      # 503 while the configuration is invalid: such a revision never gets traffic.
       startup_probe {
         http_get {
           path = "/health"
@@ -41,7 +41,7 @@ resource "google_cloud_run_v2_service" "orchestrator" {
         failure_threshold = 20
       }
 
-      # Answered by Spin itself: a component that is busy is not restarted.
+      # Spin itself answers this, so a busy component is not restarted.
       liveness_probe {
         http_get {
           path = "/.well-known/spin/health"

@@ -5,13 +5,13 @@ variable "project" {
 
 variable "region" {
   type        = string
-  description = "Region of the service and of the scheduler's jobs"
+  description = "Region of the service and the scheduler jobs"
   default     = "us-east1"
 }
 
 variable "image" {
   type        = string
-  description = "Image to run, best by digest"
+  description = "Image to run, preferably by digest"
 }
 
 variable "database" {
@@ -32,11 +32,11 @@ variable "provider_urls" {
 
 variable "provider_auth" {
   type        = string
-  description = "id_token where the providers ask for one, else none"
+  description = "id_token if the providers require one, otherwise none"
   default     = "id_token"
   validation {
     condition     = contains(["id_token", "none"], var.provider_auth)
-    error_message = "provider_auth is id_token or none."
+    error_message = "provider_auth must be id_token or none."
   }
 }
 
@@ -54,6 +54,6 @@ variable "log_level" {
 
 variable "operator_token_version" {
   type        = string
-  description = "Version of the operators' token, a secret whose value Terraform never sees"
+  description = "Version of the secret with the operator token; Terraform never sees its value"
   default     = "latest"
 }

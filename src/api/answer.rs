@@ -42,7 +42,7 @@ impl IntoResponse for Answer {
             }
             Self::Different => Problem::key_reused().into_response(),
             Self::Unavailable(error) => {
-                tracing::error!(%error, "firestore is out of reach");
+                tracing::error!(%error, "firestore is unreachable");
                 Problem::unavailable(error.to_string(), FIRESTORE_RETRY_AFTER).into_response()
             }
         }
@@ -59,7 +59,7 @@ pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
             response
         }
         Err(error) => {
-            tracing::error!(%error, "an answer cannot be encoded");
+            tracing::error!(%error, "response could not be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
@@ -72,7 +72,7 @@ fn with_retry_after(mut response: Response, wait: Option<Duration>) -> Response 
     response
 }
 
-/// Whether the service is configured.
+/// Whether the configuration is valid.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 pub(super) struct Health<'a> {
@@ -80,7 +80,7 @@ pub(super) struct Health<'a> {
     status: &'static str,
     service: &'static str,
     version: &'static str,
-    /// Every mistake of the configuration.
+    /// All configuration errors.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     errors: &'a [String],
 }

@@ -127,7 +127,7 @@ impl Seen {
                     httpRequest.responseSize = size.to_string(),
                     httpRequest.userAgent = self.user_agent,
                     httpRequest.latency = format!("{:.3}s", latency.as_secs_f64()),
-                    "request answered"
+                    "request completed"
                 )
             };
         }

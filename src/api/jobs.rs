@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::answer::json;
 use crate::app::App;
 use crate::catalogue::job::SCHEDULE_TIME_ZONE;
-use crate::catalogue::{CATALOGUE, Job};
+use crate::catalogue::{self, Job};
 
 /// All jobs.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -19,7 +19,7 @@ pub(super) struct Jobs {
     jobs: Vec<JobView>,
 }
 
-/// One row of the catalogue.
+/// One catalogue entry.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 struct JobView {
@@ -42,14 +42,13 @@ struct EndpointView {
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
-    json(StatusCode::OK, &Jobs { jobs: CATALOGUE.iter().map(|job| view(&app, job)).collect() })
+    json(StatusCode::OK, &Jobs { jobs: catalogue::jobs().map(|job| view(&app, job)).collect() })
 }
 
 fn view(app: &App, job: &'static Job) -> JobView {
-    let endpoint = |endpoint: &crate::catalogue::Endpoint| {
-        let schema = endpoint.dataset.schema();
-        let collection = (schema.collection)(&app.config.collections).to_owned();
-        EndpointView { path: endpoint.path, dataset: schema.name, collection }
+    let endpoint = |endpoint: &catalogue::Endpoint| {
+        let collection = app.config.collections.of(endpoint.dataset).to_owned();
+        EndpointView { path: endpoint.path, dataset: endpoint.dataset.name, collection }
     };
     JobView {
         job: job.name,

@@ -29,8 +29,8 @@ use crate::api::problem::Problem;
 use crate::api::request::{BODY_BYTES_MAX, parse_job, parse_manual};
 use crate::app::App;
 use crate::base::world::World;
-use crate::catalogue::{CATALOGUE, Job};
-use crate::config::ConfigErrors;
+use crate::catalogue::{self, Job};
+use crate::settings::ConfigErrors;
 use boundary::Boundary;
 
 /// Longest wait for a request's body.
@@ -59,7 +59,7 @@ pub fn router(app: Arc<App>) -> Router {
         let answer = async move |headers: HeaderMap| asset.answer(&headers);
         protected = protected.route(asset.route, get(answer));
     }
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         let run =
             |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
         protected = at(protected, job.route, post(run));
@@ -108,10 +108,7 @@ async fn not_found(uri: Uri) -> Problem {
 }
 
 async fn wrong_method(method: Method, uri: Uri) -> Problem {
-    Problem::method_not_allowed(format!(
-        "{} does not take {method}; the header Allow says what it takes",
-        uri.path()
-    ))
+    Problem::method_not_allowed(format!("{} does not support {method}; see the Allow header", uri.path()))
 }
 
 async fn run_job(app: Arc<App>, job: &'static Job, headers: HeaderMap, body: Body) -> Response {

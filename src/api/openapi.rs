@@ -9,7 +9,7 @@ use utoipa::OpenApi as _;
 use crate::api::problem::Problem;
 use crate::api::request::Body;
 use crate::api::{answer, jobs, runs};
-use crate::catalogue::{CATALOGUE, Provider};
+use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
 use crate::run::Status;
@@ -41,7 +41,7 @@ pub fn document() -> Json {
         "info": {
             "title": "Orchestrator",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Runs the ingestion jobs of Cloud Scheduler. Every answer carries `X-Request-Id` and `traceparent`.",
+            "description": "Runs ingestion jobs triggered by Cloud Scheduler. Every response carries `X-Request-Id` and `traceparent`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/"}],
@@ -50,8 +50,8 @@ pub fn document() -> Json {
         "components": {
             "schemas": types.pointer("/components/schemas"),
             "securitySchemes": {
-                "idToken": {"type": "http", "scheme": "bearer", "description": "An ID token of the scheduler's service account, or the operator's token."},
-                "operator": {"type": "http", "scheme": "basic", "description": "Any name, and the operator's token as password: for browsers."},
+                "idToken": {"type": "http", "scheme": "bearer", "description": "An ID token of the scheduler's service account, or the operator token."},
+                "operator": {"type": "http", "scheme": "basic", "description": "For browsers: any user name, with the operator token as the password."},
             },
         },
     })
@@ -67,10 +67,10 @@ fn paths() -> Json {
     add(
         "/status",
         "get",
-        read("status", "All services, jobs, statistics and alerts at once", "StatusReport", &[]),
+        read("status", "Status of all services and jobs, with statistics and alerts", "StatusReport", &[]),
     );
     add("/metrics", "get", metrics());
-    add("/jobs", "get", read("jobs", "The catalogue of jobs", "Jobs", &[]));
+    add("/jobs", "get", read("jobs", "The job catalogue", "Jobs", &[]));
     add("/runs", "get", list_runs());
     add("/runs/{run_id}", "get", of_run(read("run", "One run", "RunReport", &[404])));
     add(
@@ -81,7 +81,11 @@ fn paths() -> Json {
     add(
         "/runs/{run_id}/resume",
         "post",
-        of_run(run("resume", "Goes on with what is pending or failed of a run", &[404])),
+        of_run(run(
+            "resume",
+            "Resumes a run: continues pending work, or retries failed work if none is pending",
+            &[404],
+        )),
     );
     add("/providers/{provider}/probe", "post", probe());
     add("/breakers", "get", read("breakers", "All circuit breakers", "BreakerList", &[]));
@@ -89,9 +93,9 @@ fn paths() -> Json {
     add(
         "/manual/trigger-job",
         "post",
-        triggered("trigger", "Runs any job by its name; scope and tickers may be set", trigger::of_any()),
+        triggered("trigger", "Runs any job by name; scope and tickers are optional", trigger::of_any()),
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         add(job.route, "post", triggered(job.name, job.summary, trigger::of_job(job)));
     }
     add("/openapi.json", "get", document_of_this());
@@ -108,15 +112,15 @@ fn answer_of(description: &str, media_type: &str, schema: &Json) -> Json {
 
 fn problem(status: u16) -> Json {
     let description = match status {
-        400 => "The job is not known, or the body broke off",
-        401 => "No token, or none that is valid",
-        403 => "The caller is known and not allowed",
-        404 => "There is no such thing",
-        409 => "Not now; Retry-After says when to come again",
-        408 => "The body did not arrive within 30 s",
-        413 => "The body is longer than 1 MiB",
-        422 => "A field has a value that cannot be accepted",
-        _ => "Not available now; Retry-After says when to come again",
+        400 => "Unknown job, or incomplete request body",
+        401 => "Missing or invalid credentials",
+        403 => "The caller is authenticated but not allowed",
+        404 => "Not found",
+        409 => "Not possible at the moment; Retry-After says when to try again",
+        408 => "The request body did not arrive within 30 s",
+        413 => "The request body is larger than 1 MiB",
+        422 => "A field has an invalid value",
+        _ => "Service unavailable; Retry-After says when to try again",
     };
     answer_of(description, "application/problem+json", &schema("Problem"))
 }
@@ -141,8 +145,8 @@ fn read(id: &str, summary: &str, name: &str, problems: &[u16]) -> Json {
 fn health() -> Json {
     let body = |text: &str| answer_of(text, "application/json", &schema("Health"));
     json!({
-        "operationId": "health", "summary": "Whether the service is configured; touches nothing else", "security": [],
-        "responses": {"200": body("The configuration is valid"), "503": body("Every mistake of the configuration")},
+        "operationId": "health", "summary": "Whether the configuration is valid; checks nothing else", "security": [],
+        "responses": {"200": body("The configuration is valid"), "503": body("All configuration errors")},
     })
 }
 
@@ -151,12 +155,12 @@ fn page(summary: &str) -> Json {
 }
 
 fn metrics() -> Json {
-    let summary = "Metrics in Prometheus' text format";
+    let summary = "Metrics in the Prometheus text format";
     operation("metrics", summary, answer_of(summary, "text/plain", &json!({"type": "string"})), &[])
 }
 
 fn document_of_this() -> Json {
-    let summary = "This description";
+    let summary = "This OpenAPI document";
     operation("openapi", summary, answer_of(summary, "application/json", &json!({"type": "object"})), &[])
 }
 
@@ -176,23 +180,28 @@ fn with_parameters(operation: Json, parameters: &[Json]) -> Json {
 }
 
 fn list_runs() -> Json {
-    let jobs: Vec<_> = CATALOGUE.iter().map(|job| job.name).collect();
+    let jobs: Vec<_> = catalogue::jobs().map(|job| job.name).collect();
     let statuses = Status::ALL.map(Status::name);
     let parameters = [
         parameter("job", "query", "Only runs of this job", &json!({"type": "string", "enum": jobs})),
         parameter(
             "status",
             "query",
-            "Only runs in this status",
+            "Only runs with this status",
             &json!({"type": "string", "enum": statuses}),
         ),
         parameter(
             "limit",
             "query",
-            "Runs in one page",
+            "Runs per page",
             &json!({"type": "integer", "minimum": 1, "maximum": 200, "default": 20}),
         ),
-        parameter("page_token", "query", "`next_page_token` of the page before", &json!({"type": "string"})),
+        parameter(
+            "page_token",
+            "query",
+            "`next_page_token` of the previous page",
+            &json!({"type": "string"}),
+        ),
     ];
     with_parameters(read("runs", "Runs, newest first", "RunList", &[422]), &parameters)
 }
@@ -200,38 +209,43 @@ fn list_runs() -> Json {
 fn of_run(operation: Json) -> Json {
     with_parameters(
         operation,
-        &[parameter("run_id", "path", "The run's id", &json!({"type": "string", "minLength": 1}))],
+        &[parameter("run_id", "path", "Run ID", &json!({"type": "string", "minLength": 1}))],
     )
 }
 
 fn reset() -> Json {
-    let providers = Provider::ALL.map(Provider::name);
-    let parameter =
-        parameter("provider", "path", "Whose breaker", &json!({"type": "string", "enum": providers}));
-    with_parameters(read("reset", "Closes a circuit breaker by hand", "BreakerView", &[404]), &[parameter])
+    let providers = Provider::all().map(Provider::name);
+    let parameter = parameter(
+        "provider",
+        "path",
+        "Provider whose breaker is reset",
+        &json!({"type": "string", "enum": providers}),
+    );
+    with_parameters(read("reset", "Closes a circuit breaker manually", "BreakerView", &[404]), &[parameter])
 }
 
 fn probe() -> Json {
-    let providers = Provider::ALL.map(Provider::name);
+    let providers = Provider::all().map(Provider::name);
     let schema = json!({"type": "string", "enum": providers});
-    let parameter = parameter("provider", "path", "Whose service", &schema);
-    let summary = "Asks a provider's service how it is, at most every few minutes and never beside a run";
+    let parameter = parameter("provider", "path", "Provider whose service is probed", &schema);
+    let summary =
+        "Probes the health of a provider's service; at most every few minutes and never during a run";
     with_parameters(read("probe", summary, "ProbeResult", &[404, 409]), &[parameter])
 }
 
 /// An operation that works on a run and answers when it has ended.
 fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
     let report = |text: &str| answer_of(text, "application/json", &schema("RunReport"));
-    let mut responses = responses(report("Done; `status` is ok or partial"), problems);
+    let mut responses = responses(report("Finished; `status` is ok or partial"), problems);
     let left = json!({
-        "description": "Something is left to do; Retry-After says when to come again for it",
+        "description": "Work is left to do; Retry-After says when to continue it",
         "content": {
             "application/json": {"schema": schema("RunReport")},
             "application/problem+json": {"schema": schema("Problem")},
         },
     });
     responses.extend([
-        ("409".to_owned(), report("The run is being worked on; Retry-After says when to come again")),
+        ("409".to_owned(), report("The run is in progress; Retry-After says when to try again")),
         ("502".to_owned(), report("No ticker succeeded")),
         ("503".to_owned(), left),
     ]);
@@ -241,10 +255,10 @@ fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
 fn triggered(id: &str, summary: &str, body: Json) -> Json {
     let run = run(id, summary, &[400, 408, 413, 422]);
     let key = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
-    let tick = "The tick, RFC 3339: requests with the same one are the same run. One that cannot be read, or lies ahead, \
-                counts as none";
+    let tick = "The scheduled time, RFC 3339: requests with the same time belong to the same run. Ignored if it \
+                cannot be parsed or lies in the future";
     let parameters = [
-        parameter("Idempotency-Key", "header", "Requests with the same key are the same run", &key),
+        parameter("Idempotency-Key", "header", "Requests with the same key belong to the same run", &key),
         parameter("X-CloudScheduler-ScheduleTime", "header", tick, &json!({"type": "string"})),
     ];
     with(with_parameters(run, &parameters), "requestBody", body)

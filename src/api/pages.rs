@@ -35,7 +35,7 @@ impl Asset {
             match GzDecoder::new(self.gzip).read_to_end(&mut plain) {
                 Ok(_) => plain.into_response(),
                 Err(error) => {
-                    tracing::error!(%error, http.path = self.route, "a packed file cannot be read");
+                    tracing::error!(%error, http.path = self.route, "a compressed asset could not be read");
                     return StatusCode::INTERNAL_SERVER_ERROR.into_response();
                 }
             }

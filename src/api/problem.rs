@@ -6,13 +6,13 @@ use std::time::Duration;
 use http::StatusCode;
 use serde::Serialize;
 
-/// One field that is wrong.
+/// An invalid field.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct FieldError {
     #[cfg_attr(not(target_family = "wasm"), schema(value_type = String))]
     pub field: Cow<'static, str>,
-    /// What was sent, shortened; empty where that says nothing.
+    /// The value sent, shortened; empty if it would say nothing.
     pub value: String,
     pub message: String,
 }
@@ -27,11 +27,11 @@ impl FieldError {
     }
 }
 
-/// A refusal.
+/// Problem details (RFC 9457).
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// A path that names the kind of problem.
+    /// A path that identifies the kind of problem.
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub title: &'static str,
@@ -64,7 +64,7 @@ impl Problem {
             .collect::<Vec<_>>()
             .join("; ");
         let status = StatusCode::UNPROCESSABLE_ENTITY;
-        Self { errors, ..Self::new(status, "/problems/invalid-request", "The request is not valid", detail) }
+        Self { errors, ..Self::new(status, "/problems/invalid-request", "Invalid request", detail) }
     }
 
     /// A problem where there are errors.
@@ -73,71 +73,67 @@ impl Problem {
     }
 
     pub fn unknown_job(detail: &str) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "/problems/unknown-job", "The job is not known", detail)
+        Self::new(StatusCode::BAD_REQUEST, "/problems/unknown-job", "Unknown job", detail)
     }
 
     pub fn key_reused() -> Self {
-        let detail = "the Idempotency-Key was used for a request with another body; use a new key";
-        Self::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "/problems/key-reused",
-            "The key belongs to another request",
-            detail,
-        )
+        let detail = "this Idempotency-Key was already used with a different body; use a new key";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "/problems/key-reused", "Idempotency key reused", detail)
     }
 
     pub fn body_too_long(limit: usize) -> Self {
-        let detail = format!("body longer than the limit of {limit} bytes");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/body-too-long", "The body is too long", detail)
+        let detail = format!("request body larger than the limit of {limit} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "/problems/body-too-long", "Request body too large", detail)
     }
 
     pub fn body_broken(reason: &str) -> Self {
-        let detail = format!("the body could not be read: {reason}");
-        Self::new(StatusCode::BAD_REQUEST, "/problems/body-broken", "The body broke off", detail)
+        let detail = format!("the request body could not be read: {reason}");
+        Self::new(StatusCode::BAD_REQUEST, "/problems/body-broken", "Incomplete request body", detail)
     }
 
     pub fn body_late(limit: Duration) -> Self {
-        let detail = format!("the body did not arrive within {} s", limit.as_secs());
-        Self::new(StatusCode::REQUEST_TIMEOUT, "/problems/body-late", "The body came too slowly", detail)
+        let detail = format!("the request body did not arrive within {} s", limit.as_secs());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "/problems/body-late", "Request body timed out", detail)
     }
 
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "There is no such thing", detail)
+        Self::new(StatusCode::NOT_FOUND, "/problems/not-found", "Not found", detail)
     }
 
     pub fn method_not_allowed(detail: impl Into<String>) -> Self {
         let status = StatusCode::METHOD_NOT_ALLOWED;
-        Self::new(status, "/problems/method-not-allowed", "The route has another method", detail)
+        Self::new(status, "/problems/method-not-allowed", "Method not allowed", detail)
     }
 
     pub fn unauthorized(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "The caller is not known", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "/problems/unauthorized", "Not authenticated", detail)
     }
 
     pub fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "The caller is not allowed", detail)
+        Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Not allowed", detail)
     }
 
     /// What was ordered is not done now, for a reason that passes.
     pub fn not_now(detail: impl Into<String>, retry_after: Duration) -> Self {
-        let problem = Self::new(StatusCode::CONFLICT, "/problems/not-now", "Not now", detail);
+        let problem = Self::new(StatusCode::CONFLICT, "/problems/not-now", "Try again later", detail);
         Self { retry_after: Some(retry_after), ..problem }
     }
 
     /// Something this service needs is missing; come again.
     pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
-        let problem =
-            Self::new(StatusCode::SERVICE_UNAVAILABLE, "/problems/unavailable", "Not available now", detail);
+        let problem = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "/problems/unavailable",
+            "Service unavailable",
+            detail,
+        );
         Self { retry_after: Some(retry_after), ..problem }
     }
 
     pub fn misconfigured(errors: &[String]) -> Self {
         let errors = errors.iter().map(|error| FieldError::new("configuration", "", error)).collect();
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let detail = "the service is not configured; GET /health lists every mistake";
-        Self {
-            errors,
-            ..Self::new(status, "/problems/misconfigured", "The configuration is not valid", detail)
-        }
+        let detail = "the configuration is invalid; GET /health lists every error";
+        Self { errors, ..Self::new(status, "/problems/misconfigured", "Invalid configuration", detail) }
     }
 }

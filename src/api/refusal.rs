@@ -9,32 +9,32 @@ use crate::auth::Refusal;
 pub(super) fn tell(refusal: &Refusal, path: &str) -> Problem {
     match refusal {
         Refusal::NoToken => {
-            tracing::info!(http.path = path, "request without a token refused");
+            tracing::info!(http.path = path, "request refused: no token");
             Problem::unauthorized(
-                "a bearer token is needed: an ID token of the scheduler's service account, or the operator's token",
+                "bearer token required: an ID token of the scheduler's service account, or the operator token",
             )
         }
         Refusal::BadToken(reason) => {
-            tracing::warn!(http.path = path, reason, "request with a bad token refused");
-            Problem::unauthorized("the bearer token is not valid")
+            tracing::warn!(http.path = path, reason, "request refused: invalid token");
+            Problem::unauthorized("the bearer token is invalid")
         }
         Refusal::WrongCaller(denial) => {
-            tracing::warn!(http.path = path, reason = %denial, "request of a wrong caller refused");
-            Problem::forbidden("the caller may not use this service")
+            tracing::warn!(http.path = path, reason = %denial, "request refused: caller not allowed");
+            Problem::forbidden("the caller is not allowed to use this service")
         }
         Refusal::ForeignPage => {
-            tracing::warn!(http.path = path, "a page of another origin asked for a change");
+            tracing::warn!(http.path = path, "request refused: page from another origin");
             Problem::forbidden(
-                "pages of other origins may change nothing here; cors_allow_origins says which may",
+                "pages from other origins may not make changes; cors_allow_origins lists the allowed ones",
             )
         }
         Refusal::NoKeys(reason) => {
             tracing::error!(
                 http.path = path,
                 reason,
-                "no caller can be verified: Google's keys are out of reach"
+                "callers cannot be verified: Google's keys are unavailable"
             );
-            Problem::unavailable("the caller cannot be verified now", Duration::from_secs(10))
+            Problem::unavailable("the caller cannot be verified at the moment", Duration::from_secs(10))
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::ledger::summary::{ListedRun, RunSummary};
 use crate::ledger::{Filter, PageToken};
 use crate::resilience::breaker::Shared;
 use crate::run::Status;
-use crate::run::report::{Outcome, RunReport};
+use crate::run::report::{ReportStatus, RunReport};
 
 /// Runs in one page, unless the caller wants fewer or more.
 const LIMIT_DEFAULT: usize = 20;
@@ -41,11 +41,11 @@ pub(super) struct RunList {
     next_page_token: Option<String>,
 }
 
-/// One run of a list; `GET /runs/{run_id}` tells all of it.
+/// One run in a list; `GET /runs/{run_id}` returns all details.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Serialize)]
 struct RunLine {
-    status: Outcome,
+    status: ReportStatus,
     job: String,
     message: String,
     data: RunSummary,
@@ -88,7 +88,11 @@ impl ListQuery {
                 _ => continue,
             };
             if field.replace(value.into_owned()).is_some() {
-                return Err(Problem::invalid(vec![FieldError::new(name.into_owned(), "", "is given twice")]));
+                return Err(Problem::invalid(vec![FieldError::new(
+                    name.into_owned(),
+                    "",
+                    "is given more than once",
+                )]));
             }
         }
         Ok(query)
@@ -100,7 +104,7 @@ fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
     if let Some(name) = &query.job
         && catalogue::find(name).is_none()
     {
-        let message = format!("is no job; known jobs: {}", catalogue::job::names());
+        let message = format!("is not a known job; known jobs: {}", catalogue::job::names());
         errors.push(FieldError::new("job", name, message));
     }
     let status = query.status.as_deref().map(|name| (name, Status::parse(name)));
@@ -117,7 +121,7 @@ fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
     }
     let token = query.page_token.as_deref().map(|text| (text, PageToken::parse(text)));
     if let Some((text, None)) = &token {
-        errors.push(FieldError::new("page_token", *text, "is not a token of an earlier page"));
+        errors.push(FieldError::new("page_token", *text, "is not a page token from an earlier response"));
     }
     Problem::check(errors)?;
     Ok(Filter {
@@ -155,11 +159,11 @@ pub(super) async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<Strin
 
 /// Every provider's breaker, as all instances share it.
 pub(super) async fn breakers(State(app): State<Arc<App>>) -> Response {
-    let refreshed = Provider::ALL.map(|provider| app.engine.breakers.refresh(provider));
+    let refreshed = Provider::all().map(|provider| app.engine.breakers.refresh(provider));
     if let Err(error) = futures::future::try_join_all(refreshed).await {
         return unavailable(error);
     }
-    let breakers = Provider::ALL.into_iter().map(|provider| breaker(&app, provider)).collect();
+    let breakers = Provider::all().into_iter().map(|provider| breaker(&app, provider)).collect();
     json(StatusCode::OK, &BreakerList { breakers })
 }
 
@@ -190,7 +194,7 @@ pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<
 }
 
 pub(super) fn no_provider(name: &str) -> Response {
-    let known = Provider::ALL.map(Provider::name).join(", ");
+    let known = Provider::all().map(Provider::name).join(", ");
     Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response()
 }
 

@@ -43,13 +43,13 @@ pub struct Expected<'a> {
 pub enum Denial {
     #[error("issuer is not Google")]
     Issuer,
-    #[error("audience is another")]
+    #[error("wrong audience")]
     Audience,
     #[error("expired")]
     Expired,
     #[error("not yet valid")]
     NotYetValid,
-    #[error("e-mail is not verified")]
+    #[error("email is not verified")]
     EmailNotVerified,
     #[error("caller is not allowed")]
     Caller,

@@ -24,9 +24,9 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Presented<'_>, Refusal>
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let value = values.next().ok_or(Refusal::NoToken)?;
     if values.next().is_some() {
-        return Err(bad("several Authorization headers"));
+        return Err(bad("more than one Authorization header"));
     }
-    let text = value.to_str().map_err(|_| bad("no ASCII"))?;
+    let text = value.to_str().map_err(|_| bad("not ASCII"))?;
     let (scheme, token) = text.split_once(' ').ok_or(Refusal::NoToken)?;
     let token = token.trim();
     if token.len() > TOKEN_BYTES_MAX {
@@ -37,8 +37,10 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Presented<'_>, Refusal>
     }
     if scheme.eq_ignore_ascii_case("basic") {
         let decoded = STANDARD.decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-        let (_, password) =
-            decoded.as_deref().and_then(|pair| pair.split_once(':')).ok_or(bad("no name and password"))?;
+        let (_, password) = decoded
+            .as_deref()
+            .and_then(|pair| pair.split_once(':'))
+            .ok_or(bad("no user name and password"))?;
         return Ok(Presented::Basic(password.to_owned()));
     }
     Err(Refusal::NoToken)

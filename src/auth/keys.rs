@@ -47,7 +47,7 @@ impl KeySet {
         let (newer, lifetime) = match fetch(world, url).await {
             Ok(fetched) => fetched,
             Err(error) => {
-                tracing::warn!(error, "the keys cannot be fetched for an unknown key id");
+                tracing::warn!(error, "keys could not be fetched to look up an unknown key ID");
                 return Ok(None);
             }
         };
@@ -79,7 +79,7 @@ async fn fetch(world: &World, url: &str) -> Result<(Keys, Lifetime), String> {
     };
     let answer = world.send(request).await.map_err(|error| error.to_string())?;
     if !answer.status.is_success() {
-        return Err(format!("answered {}", answer.status.as_u16()));
+        return Err(format!("the key endpoint answered {}", answer.status.as_u16()));
     }
     let keys = parse(&answer.body)?;
     Ok((keys, Lifetime { fresh: max_age(&answer.headers), usable: USABLE }))
@@ -97,7 +97,8 @@ fn parse(body: &[u8]) -> Result<Keys, String> {
         n: Option<String>,
         e: Option<String>,
     }
-    let set: Set = serde_json::from_slice(body).map_err(|error| format!("is no key set: {error}"))?;
+    let set: Set = serde_json::from_slice(body)
+        .map_err(|error| format!("the key endpoint's response is not a key set: {error}"))?;
     let rsa = |key: Key| {
         let (id, n, e) = (key.kid?, key.n?, key.e?);
         let decoding =
@@ -105,7 +106,7 @@ fn parse(body: &[u8]) -> Result<Keys, String> {
         Some((id, decoding))
     };
     let keys: Keys = set.keys.into_iter().filter_map(rsa).collect();
-    if keys.is_empty() { Err("has no RSA key".to_owned()) } else { Ok(keys) }
+    if keys.is_empty() { Err("the key set has no RSA key".to_owned()) } else { Ok(keys) }
 }
 
 /// `max-age` of `Cache-Control`, within bounds.

@@ -9,8 +9,8 @@ use http::{HeaderValue, StatusCode};
 use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
 use subtle::ConstantTimeEq as _;
 
+use crate::auth::settings::{AuthConfig, InboundAuth};
 use crate::base::world::World;
-use crate::config::{AuthConfig, InboundAuth};
 use crate::google::rs256;
 use claims::{Claims, Denial, Expected, check};
 use credentials::{Presented, credentials, is_foreign_page};
@@ -91,10 +91,10 @@ impl Authenticator {
         if header.alg != Algorithm::RS256 {
             return Err(Refusal::BadToken(format!("algorithm is {:?}, not RS256", header.alg)));
         }
-        let id = header.kid.ok_or_else(|| Refusal::BadToken("no key id".to_owned()))?;
+        let id = header.kid.ok_or_else(|| Refusal::BadToken("no key ID".to_owned()))?;
         let found =
             self.keys.find(&self.world, &self.config.certs_url, &id).await.map_err(Refusal::NoKeys)?;
-        let key = found.ok_or_else(|| Refusal::BadToken("unknown key id".to_owned()))?;
+        let key = found.ok_or_else(|| Refusal::BadToken("unknown key ID".to_owned()))?;
         // Only the signature is the library's: the claims are held to our own clock and rules.
         let mut validation = Validation::new(Algorithm::RS256);
         validation.required_spec_claims.clear();
@@ -124,8 +124,9 @@ impl Refusal {
 /// What tells a caller that a token is needed (RFC 6750, section 3; RFC 7617 for browsers).
 pub const CHALLENGES: [HeaderValue; 2] = [
     HeaderValue::from_static("Bearer realm=\"orchestrator\""),
-    HeaderValue::from_static("Basic realm=\"orchestrator: any name, the operator's token as password\""),
+    HeaderValue::from_static("Basic realm=\"orchestrator: any user name, operator token as password\""),
 ];
 
+pub mod settings;
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use super::world::World;
 
-/// A UUID of version 7 (RFC 9562): sorts by its time.
+/// A version 7 UUID (RFC 9562): sorts by time.
 pub fn new_uuid(world: &World) -> String {
     let millis = u64::try_from(world.clock.now().timestamp_millis()).unwrap_or_default();
     let (high, low) = (world.entropy.next_u64().to_be_bytes(), world.entropy.next_u64().to_be_bytes());

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use super::id::new_uuid;
 use super::world::World;
 
-/// This instance, as far as it knows itself.
+/// What this instance knows about itself.
 #[derive(Clone, Debug)]
 pub struct Instance {
     pub id: String,

@@ -1,7 +1,7 @@
-//! What the domain asks of the world: send a request, read the clocks, sleep, roll dice, look at its memory.
+//! What the domain needs from the outside world: HTTP, clocks, sleep, random numbers, its own memory use.
 //!
-//! The Spin adapter answers with the real world, tests with a virtual one. Nothing else in the
-//! domain touches the outside.
+//! The Spin adapter provides the real world, tests a virtual one. Nothing else in the domain touches
+//! the outside.
 
 use std::future::Future;
 use std::ops::{Add, Sub};
@@ -24,7 +24,7 @@ impl Instant {
         Self(elapsed)
     }
 
-    /// Time from `earlier` to here; zero where `earlier` is later.
+    /// Time from `earlier` to `self`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
@@ -46,14 +46,14 @@ impl Sub<Duration> for Instant {
     }
 }
 
-/// A length in whole milliseconds, as logs and documents tell it.
+/// A duration in whole milliseconds, as logs and documents show it.
 pub fn millis(length: Duration) -> u64 {
     u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The clocks.
 pub trait Clock: Send + Sync {
-    /// Civil time, for documents and logs; may jump.
+    /// Wall-clock time, for documents and logs; may jump.
     fn now(&self) -> DateTime<Utc>;
     /// Monotonic time, for every measurement and wait.
     fn instant(&self) -> Instant;
@@ -65,26 +65,26 @@ pub trait Entropy: Send + Sync {
     fn next_u64(&self) -> u64;
 }
 
-/// What an instance is allowed to know of its machine.
+/// What an instance can learn about its machine.
 pub trait Machine: Send + Sync {
-    /// Bytes of memory that this instance has taken; none where that cannot be known.
+    /// Bytes of memory that this instance has allocated; none if unknown.
     fn memory_bytes(&self) -> Option<u64>;
 }
 
-/// A machine that tells nothing.
+/// A machine that reports nothing.
 impl Machine for () {
     fn memory_bytes(&self) -> Option<u64> {
         None
     }
 }
 
-/// HTTP to the outside.
+/// Outbound HTTP.
 pub trait Transport: Send + Sync {
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     fn send(&self, request: OutboundRequest) -> BoxFuture<'static, Result<InboundResponse, TransportError>>;
 }
 
-/// A request to the outside.
+/// An outbound request.
 #[derive(Clone, Debug)]
 pub struct OutboundRequest {
     pub method: Method,
@@ -92,13 +92,13 @@ pub struct OutboundRequest {
     pub headers: HeaderMap,
     pub body: Bytes,
     pub connect_timeout: Duration,
-    /// Bound of the whole exchange, from the first step to the last byte of the body.
+    /// Limit on the whole exchange, from the first step to the last byte of the body.
     pub timeout: Duration,
-    /// Most bytes of the answer's body that are read.
+    /// Maximum bytes of the response body that are read.
     pub body_bytes_max: usize,
 }
 
-/// An answer from the outside, read to its end.
+/// A response, read to its end.
 #[derive(Clone, Debug)]
 pub struct InboundResponse {
     pub status: StatusCode,
@@ -106,13 +106,13 @@ pub struct InboundResponse {
     pub body: Bytes,
 }
 
-/// Why there is no whole answer.
+/// Why there is no complete response.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum TransportError {
-    /// Whom and why: `127.0.0.1:8080: connection refused`.
+    /// Address and reason: `127.0.0.1:8080: connection refused`.
     #[error("cannot connect to {0}")]
     Connect(String),
-    #[error("no whole answer within {} s", .0.as_secs_f64())]
+    #[error("no complete response within {} s", .0.as_secs_f64())]
     Timeout(Duration),
     /// Likewise.
     #[error("connection failed: {0}")]
@@ -120,18 +120,18 @@ pub enum TransportError {
     /// Likewise.
     #[error("the runtime refuses the call to {0}")]
     Denied(String),
-    /// The head arrived, the body broke off; what arrived of it is kept for the raw log.
-    #[error("answer broke off after {} bytes: {reason}", .partial.body.len())]
+    /// The head arrived, the body was cut off; the part that arrived is kept for the raw log.
+    #[error("response ended early after {} bytes: {reason}", .partial.body.len())]
     BodyBroken { partial: Box<InboundResponse>, reason: String },
-    /// As before, but for want of time.
-    #[error("no whole answer within {} s: {} bytes of it arrived", .limit.as_secs_f64(), .partial.body.len())]
+    /// Likewise, but because time ran out.
+    #[error("no complete response within {} s: {} bytes received", .limit.as_secs_f64(), .partial.body.len())]
     BodyLate { partial: Box<InboundResponse>, limit: Duration },
-    #[error("answer longer than the limit of {limit} bytes")]
+    #[error("response larger than the limit of {limit} bytes")]
     BodyTooLong { partial: Box<InboundResponse>, limit: usize },
 }
 
 impl TransportError {
-    /// The same, to change it.
+    /// The same, mutable.
     pub fn partial_mut(&mut self) -> Option<&mut InboundResponse> {
         match self {
             Self::BodyBroken { partial, .. }

@@ -9,7 +9,7 @@ use super::context;
 use super::ports::{Clock, Entropy, InboundResponse, Machine, OutboundRequest, Transport, TransportError};
 use super::trace::TRACEPARENT;
 
-/// All of the world, shared.
+/// The whole outside world, shared.
 #[derive(Clone)]
 pub struct World {
     pub transport: Arc<dyn Transport>,
@@ -18,11 +18,11 @@ pub struct World {
     pub machine: Arc<dyn Machine>,
 }
 
-/// Time beyond a request's limit that the transport has to keep it itself, and to say what arrived.
+/// Time beyond a request's limit in which the transport may enforce the limit itself and report what arrived.
 const TRANSPORT_SLACK: Duration = Duration::from_millis(500);
 
 impl World {
-    /// Sends a request as a span of the current trace, and holds it to its own limit, whatever the
+    /// Sends a request as a span of the current trace and enforces its timeout, whatever the
     /// transport does.
     pub async fn send(&self, mut request: OutboundRequest) -> Result<InboundResponse, TransportError> {
         let context = context::current();

@@ -1,12 +1,16 @@
-//! What can be run: the catalogue of jobs, the scopes they cover, the tickers they are run for.
+//! What can be run: the providers with their jobs and datasets, the scopes that jobs cover, the tickers they are run for.
 
 pub mod dataset;
 pub mod job;
+pub mod provider;
+mod providers;
 pub mod scope;
 pub mod ticker;
 pub mod trouble;
 
-pub use job::{CATALOGUE, Endpoint, Job, Provider, find};
+pub use dataset::{Collection, Dataset};
+pub use job::{Endpoint, Job, collections, datasets, find, find_dataset, jobs};
+pub use provider::{PerProvider, Provider, ProviderSpec};
 pub use scope::Scope;
 pub use ticker::Ticker;
 pub use trouble::Trouble;

@@ -10,10 +10,10 @@ pub const TICKER_BYTES_MAX: usize = 64;
 /// Most tickers one run may name.
 pub const TICKERS_MAX: usize = 5_000;
 
-/// A symbol: 1 to [`TICKER_BYTES_MAX`] bytes of characters that can be seen, and blanks between them.
+/// A symbol: 1 to [`TICKER_BYTES_MAX`] bytes of visible characters, and spaces between them.
 ///
-/// It is somebody else's, so it stays as it is: securities may differ in the case of one letter (`BACpL`), and a blank, `&`
-/// or `$` is a letter like others. The one exception is a symbol wholly in lower case, as people type it: it is raised.
+/// It is stored as given: securities may differ only in the case of one letter (`BACpL`), and a space, `&` or `$` is a
+/// character like any other. The one exception: a symbol entirely in lower case, as people type it, is upper-cased.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -27,7 +27,7 @@ pub enum TickerError {
     Empty,
     #[error("ticker `{0}` too long: {1} bytes, limit {TICKER_BYTES_MAX}")]
     TooLong(String, usize),
-    #[error("ticker `{shown}` has a character that cannot be seen: {1:?}", shown = .0.escape_debug())]
+    #[error("ticker `{shown}` contains an invisible character: {1:?}", shown = .0.escape_debug())]
     Character(String, char),
 }
 
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn the_message_names_the_value_and_the_limit() {
         check("  ", Err("ticker is empty"));
-        check("A\u{0}B", Err(r"ticker `A\0B` has a character that cannot be seen: '\0'"));
-        check("A\u{202e}B", Err(r"ticker `A\u{202e}B` has a character that cannot be seen: '\u{202e}'"));
-        check("A\u{a0}B", Err(r"ticker `A\u{a0}B` has a character that cannot be seen: '\u{a0}'"));
+        check("A\u{0}B", Err(r"ticker `A\0B` contains an invisible character: '\0'"));
+        check("A\u{202e}B", Err(r"ticker `A\u{202e}B` contains an invisible character: '\u{202e}'"));
+        check("A\u{a0}B", Err(r"ticker `A\u{a0}B` contains an invisible character: '\u{a0}'"));
         check(&"A".repeat(65), Err(&format!("ticker `{}…` too long: 65 bytes, limit 64", "A".repeat(32))));
         // Raised, it is longer.
         check(

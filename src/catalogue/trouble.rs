@@ -1,4 +1,5 @@
-//! What a provider's words about a failure mean: each provider's own phrases, as its service writes them.
+//! What a provider's words about a failure mean. Each provider's own phrases, as its service writes them, are in its
+//! file; those that all services share are here.
 //!
 //! The deployed services answer 200 and put a rate limit, a time-out or a broken upstream into the ticker's `error`, so
 //! the words alone tell what a status tells elsewhere.
@@ -23,15 +24,17 @@ pub enum Trouble {
     Unknown,
 }
 
-const MINUTE: Trouble = Trouble::Limited(Duration::from_secs(60));
+pub(super) const MINUTE: Trouble = Trouble::Limited(Duration::from_secs(60));
 /// Not the whole window: how much of it is over, nobody says.
-const PART_OF_AN_HOUR: Trouble = Trouble::Limited(Duration::from_secs(600));
+pub(super) const PART_OF_AN_HOUR: Trouble = Trouble::Limited(Duration::from_secs(600));
 const PART_OF_A_DAY: Trouble = Trouble::Limited(Duration::from_secs(3600));
+/// The same where the words tell only that there is no data.
+pub(super) const NOTHING_OF_A_DAY: Trouble = Trouble::Nothing(Duration::from_secs(3600));
 
 /// A phrase in lower case and what it means wherever it stands.
-type Phrase = (&'static str, Trouble);
+pub type Phrase = (&'static str, Trouble);
 
-/// What all four services say; the first phrase that is found decides, so the narrower ones come first.
+/// What all services say; the first phrase that is found decides, so the narrower ones come first.
 const COMMON: &[Phrase] = &[
     ("daily rate limit", PART_OF_A_DAY),
     ("requests per day", PART_OF_A_DAY),
@@ -64,32 +67,10 @@ const COMMON: &[Phrase] = &[
     ("error 404", Trouble::Permanent),
 ];
 
-const TIINGO: &[Phrase] = &[("run over your", PART_OF_AN_HOUR), ("invalid token", Trouble::Transient)];
-
-const FINNHUB: &[Phrase] = &[
-    // An unknown symbol: its quote is all zeros and nulls.
-    ("float() argument must be a string or a real number, not 'nonetype'", Trouble::Permanent),
-    ("don't have access to this resource", Trouble::Permanent),
-];
-
-const POLYGON: &[Phrase] = &[("exceeded the maximum requests per minute", MINUTE)];
-
-const ALPHAVANTAGE: &[Phrase] = &[
-    ("apikey is invalid or missing", Trouble::Transient),
-    ("request per second", MINUTE),
-    ("invalid api call", Trouble::Permanent),
-    ("empty time series data", Trouble::Permanent),
-];
-
-/// The service loses the upstream's words when the day's requests are used up: then no indicator of a ticker has data.
-/// Where others have, this one is not in the plan of the key.
-const ALPHAVANTAGE_NOTHING: &[Phrase] =
-    &[("no time series data found", Trouble::Nothing(Duration::from_secs(3600)))];
-
 impl Provider {
     /// What this provider's service means by its words about a ticker of which it has answered nothing.
     pub fn trouble(self, words: &str) -> Trouble {
-        self.find(words, self.pick([&[], &[], &[], ALPHAVANTAGE_NOTHING]))
+        self.find(words, self.spec().phrases_without_data)
     }
 
     /// What it means by its words about a part of a ticker, an indicator, while it has answered others.
@@ -98,9 +79,9 @@ impl Provider {
     }
 
     fn find(self, words: &str, last: &[Phrase]) -> Trouble {
-        let own = self.pick([TIINGO, FINNHUB, POLYGON, ALPHAVANTAGE]);
         let words = words.to_ascii_lowercase();
-        let found = own.iter().chain(COMMON).chain(last).find(|(phrase, _)| words.contains(phrase));
+        let found =
+            self.spec().phrases.iter().chain(COMMON).chain(last).find(|(phrase, _)| words.contains(phrase));
         found.map_or(Trouble::Unknown, |(_, trouble)| *trouble)
     }
 }
@@ -112,69 +93,73 @@ mod tests {
     /// The services' words, as the deployed ones were seen to write them.
     #[test]
     fn the_services_own_words_are_understood() {
-        use Provider::{AlphaVantage, Finnhub, Polygon, Tiingo};
         use Trouble::{Permanent, Transient, Unknown};
         let table = [
-            (Tiingo, "Failed to fetch daily prices for A: Per-minute rate limit (50) exceeded", MINUTE),
+            ("tiingo", "Failed to fetch daily prices for A: Per-minute rate limit (50) exceeded", MINUTE),
             (
-                Tiingo,
+                "tiingo",
                 "Failed to fetch daily prices for A: Hourly rate limit (1000) exceeded",
                 PART_OF_AN_HOUR,
             ),
-            (Tiingo, "Failed to fetch daily prices for A: Tiingo API rate limit exceeded", MINUTE),
+            ("tiingo", "Failed to fetch daily prices for A: Tiingo API rate limit exceeded", MINUTE),
             (
-                Tiingo,
+                "tiingo",
                 "Invalid JSON response: Expecting value. Response: You have run over your 500 symbol look up for this month.",
                 PART_OF_AN_HOUR,
             ),
-            (Tiingo, "Tiingo API error 404: Error: Ticker 'A' not found", Permanent),
-            (Tiingo, "Tiingo API error 401: Invalid token.", Transient),
-            (Tiingo, "Tiingo API error 500: Internal error", Transient),
-            (Tiingo, "Request failed: ", Transient),
-            (Tiingo, "Unexpected response format for A: expected list, got <class 'dict'>", Unknown),
-            (Finnhub, "Failed to fetch quote for A: Per-minute rate limit (60) exceeded", MINUTE),
+            ("tiingo", "Tiingo API error 404: Error: Ticker 'A' not found", Permanent),
+            ("tiingo", "Tiingo API error 401: Invalid token.", Transient),
+            ("tiingo", "Tiingo API error 500: Internal error", Transient),
+            ("tiingo", "Request failed: ", Transient),
+            ("tiingo", "Unexpected response format for A: expected list, got <class 'dict'>", Unknown),
+            ("finnhub", "Failed to fetch quote for A: Per-minute rate limit (60) exceeded", MINUTE),
             (
-                Finnhub,
+                "finnhub",
                 "Failed to fetch quote for A: float() argument must be a string or a real number, not 'NoneType'",
                 Permanent,
             ),
-            (Finnhub, "Finnhub API error 403: You don't have access to this resource.", Permanent),
-            (Finnhub, "Finnhub API error 401: Invalid API key", Transient),
-            (Finnhub, "Missing required fields in quote response for A", Unknown),
-            (Polygon, "Failed to fetch news for A: Per-minute rate limit (5) exceeded", MINUTE),
+            ("finnhub", "Finnhub API error 403: You don't have access to this resource.", Permanent),
+            ("finnhub", "Finnhub API error 401: Invalid API key", Transient),
+            ("finnhub", "Missing required fields in quote response for A", Unknown),
+            ("polygon", "Failed to fetch news for A: Per-minute rate limit (5) exceeded", MINUTE),
             (
-                Polygon,
+                "polygon",
                 "Polygon API error: Failed to fetch market news: Per-minute rate limit (5) exceeded",
                 MINUTE,
             ),
             (
-                Polygon,
+                "polygon",
                 "Request failed: invalid literal for int() with base 10: 'Wed, 21 Oct 2026 07:28:00 GMT'",
                 MINUTE,
             ),
-            (Polygon, "Request failed: Server disconnected", Transient),
-            (Polygon, "Failed to fetch news for A: 'NoneType' object has no attribute 'get'", Unknown),
-            (AlphaVantage, "Failed to fetch RSI for A: Daily rate limit (500) exceeded", PART_OF_A_DAY),
+            ("polygon", "Request failed: Server disconnected", Transient),
+            ("polygon", "Failed to fetch news for A: 'NoneType' object has no attribute 'get'", Unknown),
+            ("alphavantage", "Failed to fetch RSI for A: Daily rate limit (500) exceeded", PART_OF_A_DAY),
             (
-                AlphaVantage,
+                "alphavantage",
                 "Failed to fetch RSI for A: AlphaVantage API call frequency limit exceeded",
                 MINUTE,
             ),
             (
-                AlphaVantage,
+                "alphavantage",
                 "We have detected your API key and our standard API rate limit is 25 requests per day.",
                 PART_OF_A_DAY,
             ),
-            (AlphaVantage, "AlphaVantage API HTTP error 503", Transient),
+            ("alphavantage", "AlphaVantage API HTTP error 503", Transient),
             (
-                AlphaVantage,
+                "alphavantage",
                 "API Error: Invalid API call. Please retry or visit the documentation for RSI.",
                 Permanent,
             ),
-            (AlphaVantage, "API Error: the parameter apikey is invalid or missing.", Transient),
-            (AlphaVantage, "No time series data found for MACD", Trouble::Nothing(Duration::from_secs(3600))),
+            ("alphavantage", "API Error: the parameter apikey is invalid or missing.", Transient),
+            (
+                "alphavantage",
+                "No time series data found for MACD",
+                Trouble::Nothing(Duration::from_secs(3600)),
+            ),
         ];
         for (provider, words, expect) in table {
+            let provider = Provider::parse(provider).unwrap();
             assert_eq!(provider.trouble(words), expect, "{words}");
         }
     }
@@ -182,6 +167,6 @@ mod tests {
     #[test]
     fn an_indicator_without_data_beside_others_is_not_in_the_plan() {
         let words = "No time series data found for MACD";
-        assert_eq!(Provider::AlphaVantage.trouble_of_part(words), Trouble::Unknown);
+        assert_eq!(Provider::parse("alphavantage").unwrap().trouble_of_part(words), Trouble::Unknown);
     }
 }

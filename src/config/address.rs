@@ -16,7 +16,7 @@ const SERVICE_CHAINING: &str = ".spin.internal";
 
 /// An absolute http(s) URL of host and port alone; without the slash at its end.
 pub(super) fn parse(text: &str) -> Result<String, String> {
-    let url = Url::parse(text).map_err(|error| format!("`{}` is no URL: {error}", shown(text)))?;
+    let url = Url::parse(text).map_err(|error| format!("`{}` is not a URL: {error}", shown(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err(format!("`{}` must be an http or https URL", shown(text)));
     }
@@ -31,12 +31,12 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
         return Err(refused(text, &format!("has the path `{}`", url.path())));
     }
     if !is_plain(text, url.scheme()) {
-        return Err(refused(text, "is not written as scheme://host[:port], in plain characters"));
+        return Err(refused(text, "is not written as scheme://host[:port] in plain characters"));
     }
     match url.host_str().unwrap_or_default() {
-        "self" | "self.alt" => Err(refused(text, "means the application itself")),
+        "self" | "self.alt" => Err(refused(text, "refers to the application itself")),
         host if host.ends_with(SERVICE_CHAINING) => {
-            Err(refused(text, "means another component of the application, which has none"))
+            Err(refused(text, "refers to another component of the application, but there is none"))
         }
         _ => Ok(url.as_str().trim_end_matches('/').to_owned()),
     }
@@ -58,8 +58,8 @@ fn is_plain(text: &str, scheme: &str) -> bool {
 
 fn refused(text: &str, what: &str) -> String {
     format!(
-        "`{}` {what}: Spin lets a component call addresses of the form scheme://host[:port] alone, and with any other \
-         among them it would refuse every call",
+        "`{}` {what}: Spin only accepts addresses of the form scheme://host[:port], and refuses every call if \
+         the list contains any other",
         shown(text)
     )
 }
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn what_spin_refuses_is_refused_with_the_reason() {
         for (text, reason) in [
-            ("http://gateway/tiingo", "`http://gateway/tiingo` has the path `/tiingo`: Spin lets"),
+            ("http://gateway/tiingo", "`http://gateway/tiingo` has the path `/tiingo`: Spin only accepts"),
             ("http://gateway:80/tiingo/", "has the path `/tiingo/`"),
             ("http://gateway//", "has the path `//`"),
             ("http://10.0.0.0/8", "has the path `/8`"),
@@ -103,16 +103,16 @@ mod tests {
             ("http://*", "is not written as"),
             ("http://*.example.com", "is not written as"),
             ("http://{gateway}", "is not written as"),
-            ("http://self", "means the application itself"),
-            ("http://self.alt:80", "means the application itself"),
-            ("http://tiingo.spin.internal", "means another component"),
-            ("http://gateway:8001..8003", "is no URL"),
-            ("http://gateway:*", "is no URL"),
-            ("http://gate way", "is no URL"),
-            ("http://", "is no URL"),
-            ("", "is no URL"),
+            ("http://self", "refers to the application itself"),
+            ("http://self.alt:80", "refers to the application itself"),
+            ("http://tiingo.spin.internal", "refers to another component"),
+            ("http://gateway:8001..8003", "is not a URL"),
+            ("http://gateway:*", "is not a URL"),
+            ("http://gate way", "is not a URL"),
+            ("http://", "is not a URL"),
+            ("", "is not a URL"),
             ("gateway:8001", "must be an http or https URL"),
-            ("*://gateway:80", "is no URL"),
+            ("*://gateway:80", "is not a URL"),
             ("ftp://gateway", "must be an http or https URL"),
         ] {
             let error = parse(text).expect_err(text);

@@ -1,24 +1,16 @@
-//! Settings: read as text once, then typed.
-//!
-//! [`Config::parse`] takes every value of [`keys::KEYS`] and either gives the whole typed
-//! configuration or every mistake at once. Each part of the system gets its own small piece.
+//! Settings as text: the one table of them, and the reader that turns them into values. Each room of the service has
+//! its own small piece, `settings.rs`.
 
 mod address;
+pub mod collections;
 pub mod keys;
-mod parts;
-mod read;
-mod types;
+pub mod per_job;
+pub mod read;
 
 use std::fmt;
-use std::time::Duration;
 
-use crate::catalogue::Provider;
-use crate::resilience::breaker::BreakerConfig;
-use read::Reader;
-pub use types::{
-    AlertConfig, AuthConfig, CallConfig, Collections, Credentials, FirestoreConfig, GoogleConfig,
-    InboundAuth, PerJob, ProviderConfig, RampConfig, RunConfig,
-};
+pub use collections::Collections;
+pub use per_job::PerJob;
 
 /// A value that must never be shown: it prints as `[redacted]`.
 #[derive(Clone, PartialEq, Eq)]
@@ -40,93 +32,3 @@ impl fmt::Debug for Secret {
         f.write_str("[redacted]")
     }
 }
-
-/// Everything that can be set.
-#[derive(Debug)]
-pub struct Config {
-    pub log_level: tracing::Level,
-    pub auth: AuthConfig,
-    pub google: GoogleConfig,
-    pub credentials: Credentials,
-    pub firestore: FirestoreConfig,
-    pub collections: Collections,
-    pub providers: [ProviderConfig; 4],
-    pub call: CallConfig,
-    pub breaker: BreakerConfig,
-    /// Shortest time between two probes of one provider, by all instances together.
-    pub probe_interval: Duration,
-    pub run: RunConfig,
-    pub alerts: AlertConfig,
-}
-
-/// Every mistake of a configuration.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigErrors(pub Vec<String>);
-
-impl fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "invalid configuration: {}", self.0.join("; "))
-    }
-}
-
-impl std::error::Error for ConfigErrors {}
-
-impl Config {
-    /// Reads all settings; `lookup` gives the text of a variable, or none where it is unset.
-    pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
-        let mut reader = Reader::new(&lookup);
-        let config = Self::read(&mut reader);
-        match (config, reader.finish()) {
-            (Some(config), errors) if errors.is_empty() => Ok(config),
-            (_, errors) => Err(ConfigErrors(errors)),
-        }
-    }
-
-    pub fn provider(&self, provider: Provider) -> &ProviderConfig {
-        provider.pick(self.providers.each_ref())
-    }
-
-    /// Reads every part before it gives up, so that all mistakes are told together.
-    fn read(r: &mut Reader<'_>) -> Option<Self> {
-        let log_level = r.choice(
-            "log_level",
-            &[
-                ("error", tracing::Level::ERROR),
-                ("warn", tracing::Level::WARN),
-                ("warning", tracing::Level::WARN),
-                ("info", tracing::Level::INFO),
-                ("debug", tracing::Level::DEBUG),
-            ],
-        );
-        let emulator = !r.text("firestore_emulator_host").is_empty();
-        let auth = parts::auth(r, emulator);
-        let google = parts::google(r);
-        let credentials = parts::credentials(r, emulator);
-        let firestore = parts::firestore(r);
-        let collections = parts::collections(r);
-        let providers = Provider::ALL.map(|provider| parts::provider(r, provider));
-        let call = parts::call(r);
-        let breaker = parts::breaker(r);
-        let probe_interval = r.seconds("probe_interval_seconds", 60..=86_400);
-        let run = parts::run(r);
-        let alerts = parts::alerts(r);
-        let [Some(tiingo), Some(finnhub), Some(polygon), Some(alphavantage)] = providers else { return None };
-        Some(Self {
-            log_level: log_level?,
-            auth: auth?,
-            google: google?,
-            credentials: credentials?,
-            firestore: firestore?,
-            collections: collections?,
-            providers: [tiingo, finnhub, polygon, alphavantage],
-            call: call?,
-            breaker: breaker?,
-            probe_interval: probe_interval?,
-            run: run?,
-            alerts: alerts?,
-        })
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod tests;

@@ -11,29 +11,29 @@ use super::{PerJob, keys};
 use crate::catalogue;
 
 /// Reads settings and collects what is wrong with them.
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     lookup: &'a dyn Fn(&str) -> Option<String>,
     errors: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
+    pub fn new(lookup: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self { lookup, errors: Vec::new() }
     }
 
-    pub(super) fn finish(self) -> Vec<String> {
+    pub fn finish(self) -> Vec<String> {
         self.errors
     }
 
     /// Notes a mistake; always none, so that a reader can end with it.
-    pub(super) fn error<T>(&mut self, name: &str, message: &str) -> Option<T> {
+    pub fn error<T>(&mut self, name: &str, message: &str) -> Option<T> {
         self.errors.push(format!("{name} {message}"));
         None
     }
 
     /// The text of a setting, trimmed; its default where it is unset.
     #[inline(never)]
-    pub(super) fn text(&mut self, name: &str) -> String {
+    pub fn text(&mut self, name: &str) -> String {
         let Some(key) = keys::find(name) else {
             // A name that the table lacks is a mistake of ours; it must show, not pass as empty.
             self.errors.push(format!("{name} is not in the table of settings"));
@@ -44,13 +44,13 @@ impl<'a> Reader<'a> {
 
     /// A list, comma separated; empty items do not count.
     #[inline(never)]
-    pub(super) fn list(&mut self, name: &str) -> Vec<String> {
+    pub fn list(&mut self, name: &str) -> Vec<String> {
         let text = self.text(name);
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()
     }
 
     #[inline(never)]
-    pub(super) fn integer(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    pub fn integer(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
         let text = self.text(name);
         match text.parse::<u64>() {
             Ok(value) if range.contains(&value) => Some(value),
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
 
     /// A number for all jobs, and others for some: `50, polygon-news-universe=80`.
     #[inline(never)]
-    pub(super) fn per_job(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<PerJob> {
+    pub fn per_job(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<PerJob> {
         let (mut default, mut jobs) = (None, BTreeMap::new());
         for item in self.list(name) {
             let (job, number) = item
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
                 .map_or((None, item.as_str()), |(job, number)| (Some(job.trim()), number));
             let Some(number) = number.trim().parse().ok().filter(|number| range.contains(number)) else {
                 let message = format!(
-                    "must have whole numbers from {} to {}, not `{item}`",
+                    "must contain whole numbers from {} to {}, not `{item}`",
                     range.start(),
                     range.end()
                 );
@@ -79,26 +79,26 @@ impl<'a> Reader<'a> {
             };
             match job.map(catalogue::find) {
                 None if default.is_none() => default = Some(number),
-                None => return self.error(name, &format!("has a second number for all jobs: `{item}`")),
+                None => return self.error(name, &format!("sets the default for all jobs twice: `{item}`")),
                 Some(Some(job)) => drop(jobs.insert(job.name, number)),
-                Some(None) => return self.error(name, &format!("names no job: `{item}`")),
+                Some(None) => return self.error(name, &format!("names an unknown job: `{item}`")),
             }
         }
         match default {
             Some(default) => Some(PerJob { default, jobs }),
-            None => self.error(name, "has no number for all jobs"),
+            None => self.error(name, "has no default for all jobs"),
         }
     }
 
-    pub(super) fn seconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Duration> {
+    pub fn seconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Duration> {
         self.integer(name, range).map(Duration::from_secs)
     }
 
-    pub(super) fn milliseconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Duration> {
+    pub fn milliseconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Duration> {
         self.integer(name, range).map(Duration::from_millis)
     }
 
-    pub(super) fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {
         let text = self.text(name);
         match choices.iter().find(|(choice, _)| choice.eq_ignore_ascii_case(&text)) {
             Some((_, value)) => Some(*value),
@@ -111,24 +111,24 @@ impl<'a> Reader<'a> {
 
     /// A text that can stand in a resource name: not empty, no slash, no white space.
     #[inline(never)]
-    pub(super) fn path_segment(&mut self, name: &str) -> Option<String> {
+    pub fn path_segment(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
         if text.is_empty() {
             return self.error(name, "is empty");
         }
         if text.contains('/') || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return self.error(name, &format!("must not contain a slash or white space: `{text}`"));
+            return self.error(name, &format!("must not contain a slash or whitespace: `{text}`"));
         }
         Some(text)
     }
 
     /// `host:port`, of which the manifest makes an address; empty where it is not set.
     #[inline(never)]
-    pub(super) fn authority(&mut self, name: &str) -> Option<String> {
+    pub fn authority(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
         if text.is_empty() && (self.lookup)(name).is_some_and(|given| !given.is_empty()) {
             // Spin leaves out an address of which nothing is given, not one of which white space is.
-            return self.error(name, "is white space: leave it empty");
+            return self.error(name, "is only whitespace: leave it empty");
         }
         if text.is_empty() {
             return Some(text);
@@ -145,7 +145,7 @@ impl<'a> Reader<'a> {
 
     /// An address that may be called; see [`address`].
     #[inline(never)]
-    pub(super) fn base_url(&mut self, name: &str) -> Option<String> {
+    pub fn base_url(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
         match address::parse(&text) {
             Ok(url) => Some(url),
@@ -155,7 +155,7 @@ impl<'a> Reader<'a> {
 
     /// A list of origins, comma separated; `*` is no origin.
     #[inline(never)]
-    pub(super) fn origins(&mut self, name: &str) -> Option<Vec<http::HeaderValue>> {
+    pub fn origins(&mut self, name: &str) -> Option<Vec<http::HeaderValue>> {
         let text = self.text(name);
         let mut origins = Vec::new();
         for origin in text.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
@@ -163,7 +163,8 @@ impl<'a> Reader<'a> {
             match http::HeaderValue::from_str(origin) {
                 Ok(value) if valid => origins.push(value),
                 _ => {
-                    return self.error(name, &format!("`{origin}` is no origin such as https://example.com"));
+                    return self
+                        .error(name, &format!("`{origin}` is not an origin such as https://example.com"));
                 }
             }
         }

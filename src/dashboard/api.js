@@ -60,12 +60,12 @@ async function call(path, options, timeoutMs, accepts = () => false) {
     });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    const late = timeout.aborted ? `no answer within ${timeoutMs / 1000} s` : "no connection";
+    const late = timeout.aborted ? `no response within ${timeoutMs / 1000} s` : "no connection";
     throw new CallError("unreachable", `${late} (${path.split("?")[0]})`);
   }
   if (response.ok && answer !== null) return answer;
   if (accepts(answer)) return answer;
-  if (response.status === 401) throw new CallError("signed-out", "the sign-in has ended", 401);
+  if (response.status === 401) throw new CallError("signed-out", "signed out", 401);
   throw new CallError("refused", words(response, answer), response.status);
 }
 

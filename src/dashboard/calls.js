@@ -9,10 +9,10 @@ const CALLS_SHOWN = 50;
 
 export function callsView({ calls, callsError, allCalls }) {
   const title = h("h3", { id: "calls-title" }, "Calls");
-  if (callsError) return [title, problem("The calls cannot be shown", callsError.message)];
+  if (callsError) return [title, problem("The calls could not be loaded", callsError.message)];
   if (!calls) return [title, loading("the calls", 4)];
   if (calls.calls.length === 0) {
-    return [title, empty("No calls yet", "Each answer of the provider shows up here with the id of its raw log.")];
+    return [title, empty("No calls yet", "Each response from the provider appears here with the ID of its raw log.")];
   }
   const attempts = new Map();
   for (const call of calls.calls) {
@@ -27,7 +27,7 @@ export function callsView({ calls, callsError, allCalls }) {
 }
 
 const COLUMNS = [
-  ["Start", "num"], ["Time line", "line"], ["Endpoint", ""], ["Latency", "num"], ["Status", ""],
+  ["Start", "num"], ["Timeline", "line"], ["Endpoint", ""], ["Latency", "num"], ["Status", ""],
   ["Tickers", "num"], ["Raw log", ""],
 ];
 
@@ -38,12 +38,12 @@ function attemptView(attempt, calls, all, several) {
   const first = calls.filter((call, at) => at < CALLS_SHOWN || isTroubled(call)).slice(0, 2 * CALLS_SHOWN);
   const shown = all ? calls : first;
   const troubled = calls.filter(isTroubled).length;
-  const words = `${plural(calls.length, "call")} in ${duration(whole)}, ${troubled} with trouble`;
+  const words = `${plural(calls.length, "call")} in ${duration(whole)}, ${troubled} with problems`;
   const name = `Calls of attempt ${attempt}`;
   return h("div", { class: "attempt", key: `attempt ${attempt}` },
     h("p", { class: "attempt-head" }, several ? `Attempt ${attempt}: ${words}` : words),
     h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": name },
-      table(`${name}, in the order of their start`, COLUMNS, shown.map((call) => row(call, start, whole)))),
+      table(`${name}, in order of start time`, COLUMNS, shown.map((call) => row(call, start, whole)))),
     shown.length < calls.length && button(`Show all ${number(calls.length)} calls`, "all-calls"));
 }
 
@@ -60,15 +60,15 @@ function row(call, start, whole) {
     cells: [
       `+${duration(from)}`,
       bar(from / whole, call.latency_ms / whole, look),
-      [code(call.endpoint), call.attempt > 1 && sub(`try ${call.attempt}`)],
+      [code(call.endpoint), call.attempt > 1 && sub(`attempt ${call.attempt}`)],
       duration(call.latency_ms),
-      [span(`code ${look}`, icon(look), call.status_code ?? "no answer"),
+      [span(`code ${look}`, icon(look), call.status_code ?? "no response"),
         call.error && span("sub bad-text", call.error)],
       [`${number(call.tickers_successful)} of ${number(call.tickers_requested)}`,
         call.tickers_failed > 0 && span("sub bad-text", `${number(call.tickers_failed)} failed`)],
       div("log", h("code", { class: "wrap" }, call.log_id), " ",
         h("button", { type: "button", class: "small", "data-action": "copy", "data-text": call.log_id,
-          "aria-label": `Copy the raw log's id ${call.log_id}` }, "Copy")),
+          "aria-label": `Copy the raw log ID ${call.log_id}` }, "Copy")),
     ],
   };
 }

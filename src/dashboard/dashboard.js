@@ -174,7 +174,7 @@ function overview() {
   const part = (id, title, body) => h("section", { key: id, id, "aria-labelledby": `${id}-title` },
     h("h2", { id: `${id}-title`, key: "title" }, title), h("div", { key: "body" }, body));
   const unknown = !status && (statusError || state.trouble.has("status"));
-  const known = (view) => (unknown ? empty("Not known", "The service has not answered yet.") : view(status));
+  const known = (view) => (unknown ? empty("Unknown", "The service has not responded yet.") : view(status));
   return [
     part("services", "Services", known(servicesView)),
     part("jobs", "Jobs", known(jobsView)),
@@ -186,16 +186,16 @@ function overview() {
 function notices() {
   const troubles = [...state.trouble.values()];
   if (troubles.some(({ error }) => error.kind === "signed-out")) {
-    return problem("Your sign-in has ended", "Nothing here is renewed until you sign in again.",
+    return problem("You have been signed out", "This page does not update until you sign in again.",
       button("Reload and sign in", "reload"), "signed-out");
   }
   const [trouble] = troubles;
-  const shown = state.statusAt ? ` What you see is from ${clock(state.statusAt)}.` : "";
+  const shown = state.statusAt ? ` The data shown is from ${clock(state.statusAt)}.` : "";
   return [
-    trouble && problem("The service cannot be reached",
-      `${trouble.error.message}, since ${clock(trouble.since)}.${shown} Trying again every ${REFRESH_MS / 1000} s.`,
-      button("Try now", "refresh"), "unreachable"),
-    !trouble && state.statusError && problem("The state is not known", state.statusError.message, null, "status"),
+    trouble && problem("The service is unreachable",
+      `${trouble.error.message}, since ${clock(trouble.since)}.${shown} Retrying every ${REFRESH_MS / 1000} s.`,
+      button("Retry now", "refresh"), "unreachable"),
+    !trouble && state.statusError && problem("The status could not be loaded", state.statusError.message, null, "status"),
     state.notice && problem(state.notice.title, state.notice.words, button("Dismiss", "dismiss"), "order"),
   ];
 }
@@ -209,8 +209,8 @@ function tick() {
   const stale = state.trouble.size > 0;
   const at = new Date(state.statusAt + now() - Date.now());
   const age = state.statusAt ? `updated ${relative(at.toISOString())}` : null;
-  const none = stale ? "no answer yet" : "loading…";
-  render(home("freshness"), stale && icon("warn"), age ? `${stale ? "not current, " : ""}${age}` : none);
+  const none = stale ? "no response yet" : "loading…";
+  render(home("freshness"), stale && icon("warn"), age ? `${stale ? "out of date, " : ""}${age}` : none);
   home("freshness").classList.toggle("stale", stale);
 }
 

@@ -20,7 +20,7 @@ export function askRun(jobs, preset, start) {
   const option = (value) => h("option", { value }, value);
   const fields = {
     job: h("select", { name: "job" }, jobs.map(({ job }) => option(job))),
-    scope: h("select", { name: "scope" }, h("option", { value: "" }, "the job's own"), SCOPES.map(option)),
+    scope: h("select", { name: "scope" }, h("option", { value: "" }, "the job's default"), SCOPES.map(option)),
     tickers: h("textarea", { name: "tickers", rows: "3", spellcheck: "false", "aria-describedby": "tickers-note" }),
   };
   const note = h("p", { id: "tickers-note", class: "sub" });
@@ -35,7 +35,7 @@ export function askRun(jobs, preset, start) {
     const own = jobs.find((known) => known.job === job);
     const covered = good.length > 0 ? plural(good.length, "ticker") : `all tickers of ${scope || own?.scope}`;
     const wrong = bad.length > 0 ? `not tickers: ${bad.join(" ")}` : "";
-    note.textContent = wrong || `Separated by commas or blanks; empty: as the scope says. Covers ${covered}.`;
+    note.textContent = wrong || `Separate with commas or spaces; leave empty for the whole scope. Covers ${covered}.`;
     note.classList.toggle("bad-text", Boolean(wrong));
     fields.tickers.setCustomValidity(wrong);
   };
@@ -53,9 +53,9 @@ function confirmRun(jobs, { job, scope, good }, start) {
   const covered = good.length > 0 ? `${plural(good.length, "ticker")}: ${shortened(good)}`
     : `all tickers of the scope ${scope || own.scope}`;
   confirm(`Run ${job}?`, [
-    `It covers ${covered}.`,
-    `It calls ${own.provider} and stores what it answers in Firestore at once. `
-      + "A run cannot be called back; what it stores replaces records of the same day and symbol.",
+    `This run covers ${covered}.`,
+    `It calls ${own.provider} and writes the results to Firestore immediately. `
+      + "A run cannot be undone; its records replace those of the same day and symbol.",
   ], "Run now", () => start({ job, scope: scope || undefined, tickers: good.length > 0 ? good : undefined }));
 }
 

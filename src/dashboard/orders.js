@@ -26,7 +26,7 @@ export function orderActions({ state, announce, refresh, draw }) {
   async function follow(runId, kind, carryOut) {
     const order = { kind, done: false, error: null };
     state.orders.set(runId, order);
-    announce(kind === "resume" ? "The run goes on." : "The run is being started.");
+    announce(kind === "resume" ? "The run is being resumed." : "The run is being started.");
     try {
       const report = await carryOut();
       announce(`${report.job} ${report.data.run_status}: ${report.message}`);
@@ -41,21 +41,21 @@ export function orderActions({ state, announce, refresh, draw }) {
     try {
       await post(`/breakers/${encodeURIComponent(provider)}/reset`);
       state.notice = null;
-      announce(`The breaker of ${provider} is closed.`);
+      announce(`The breaker for ${provider} is closed.`);
     } catch (error) {
-      state.notice = { title: `The breaker of ${provider} was not reset`, words: error.message };
+      state.notice = { title: `The breaker for ${provider} was not reset`, words: error.message };
     }
     refresh();
   }
 
   async function probeService(provider) {
-    announce(`Asking the service of ${provider}; this may take half a minute.`);
+    announce(`Probing ${provider}; this can take up to 30 seconds.`);
     try {
       const { error } = await probe(`/providers/${encodeURIComponent(provider)}/probe`);
       state.notice = null;
       announce(error ? `${provider} is not healthy: ${error}` : `${provider} is healthy.`);
     } catch (error) {
-      state.notice = { title: `The service of ${provider} was not probed`, words: error.message };
+      state.notice = { title: `${provider} was not probed`, words: error.message };
     }
     refresh();
   }
@@ -64,7 +64,7 @@ export function orderActions({ state, announce, refresh, draw }) {
     const { text } = button.dataset;
     // Not there on a plain-HTTP address that is not local.
     const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-    announce(done ? "Copied." : "Copying is not possible here.");
+    announce(done ? "Copied." : "Copying is not available here.");
     button.classList.toggle("copied", Boolean(done));
   }
 
@@ -81,13 +81,13 @@ export function orderActions({ state, announce, refresh, draw }) {
       ask({ job: dataset.job, tickers });
     },
     resume: ({ dataset }) => confirm("Resume this run?", [
-      dataset.run, "What is pending goes on; where nothing is pending, what failed is tried again.",
+      dataset.run, "Pending work continues. If nothing is pending, failed work is retried.",
     ], "Resume", () => resumeRun(dataset.run)),
-    "reset-breaker": ({ dataset }) => confirm(`Close the breaker of ${dataset.provider}?`, [
-      "All instances call the provider again at once, recovered or not. If it still fails, the breaker opens again.",
+    "reset-breaker": ({ dataset }) => confirm(`Close the breaker for ${dataset.provider}?`, [
+      "All instances start calling the provider again immediately. If it still fails, the breaker opens again.",
     ], "Close the breaker", () => resetBreaker(dataset.provider)),
-    probe: ({ dataset }) => confirm(`Probe the service of ${dataset.provider}?`, [
-      "Its latest calls tell how it is. A probe costs one request of the provider's quota, and alphavantage's takes ten seconds.",
+    probe: ({ dataset }) => confirm(`Probe ${dataset.provider}?`, [
+      "Its latest calls already show its health. A probe uses one request of the provider's quota and takes ten seconds for alphavantage.",
     ], "Probe", () => probeService(dataset.provider)),
     "all-calls": () => { state.page.allCalls = true; draw(); },
   };

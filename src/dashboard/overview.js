@@ -38,7 +38,7 @@ function alertItem(status, details, alert) {
       pill(alert.severity), h("strong", {}, alert.alert),
       alert.job && jobLink(alert, 0), span(null, provider),
       alert.since && span("quiet", "since ", when(alert.since)),
-      span("runbook", "What to do: ", code(alert.runbook))),
+      span("runbook", "Runbook: ", code(alert.runbook))),
     h("p", {}, alert.message),
     facts(alertFacts(status, details.get(run && detailKey(run)), alert, run)));
 }
@@ -47,7 +47,7 @@ function alertFacts(status, report, alert, run) {
   const touched = alert.job ? [] : status.jobs.filter(({ provider }) => provider === alert.provider);
   const told = run?.stopped && alert.message.includes(run.stopped);
   return [
-    ["Jobs that need it", touched.length > 0 && touched.map(jobLink)],
+    ["Affected jobs", touched.length > 0 && touched.map(jobLink)],
     ["Tickers", run && tickersNamed(run, report)],
     ["Why", run && (reasonsNamed(report) ?? (told ? null : run.stopped))],
     ["Run", run && [runLink(run, `${run.run_status} run`), run.job && ` of ${run.job}`, " started ", ago(run.started_at)]],
@@ -92,13 +92,13 @@ function serviceCard(service) {
   return h("li", { class: `card ${look}`, key: provider, "data-provider": provider },
     div("card-head", h("h3", {}, provider), pill(state)),
     facts([
-      ["Known", service.checked_at ? [`by its ${service.source === "probe" ? "probe" : "calls"}, `, ago(service.checked_at)]
-        : "nothing yet: it was never called"],
+      ["Health", service.checked_at ? [`from its ${service.source === "probe" ? "probe" : "calls"}, `, ago(service.checked_at)]
+        : "unknown: never called"],
       ["Why", service.error, "stack bad-text"],
       ["Breaker", [pill(breaker.position), shut && breaker.until && [" until ", when(breaker.until)]]],
       ["Opened", breaker.openings > 0 && plural(breaker.openings, "time")],
       ["Reason", breaker.reason, "stack"],
-      ["Probe", probe && [ago(probe.probed_at), `, ${probe.status_code ?? "no answer"} in ${duration(probe.latency_ms)}`]],
+      ["Probe", probe && [ago(probe.probed_at), `, ${probe.status_code ?? "no response"} in ${duration(probe.latency_ms)}`]],
       ["In flight", `${number(connections.calls_in_flight)} of ${number(connections.calls_in_flight_max)}`],
       ["Last success", connections.last_success_time && ago(connections.last_success_time)],
       ["Last error", connections.last_error_time && [ago(connections.last_error_time), row, ": ",
@@ -127,7 +127,7 @@ export function jobsView(status) {
     look: firing.has(job.job) || job.overdue ? "marked" : null,
     cells: jobCells(job, status.time_zone),
   }));
-  return table("The jobs: last run, success rate, durations and next scheduled time", columns, rows);
+  return table("Jobs: last run, success rate, durations and next scheduled time", columns, rows);
 }
 
 function jobCells(job, zone) {
@@ -146,7 +146,7 @@ function jobCells(job, zone) {
 
 function lastRun(job) {
   const [run] = job.recent_runs;
-  if (!run) return span("quiet", "never ran");
+  if (!run) return span("quiet", "never run");
   return [
     pill(run.run_status), " ", runLink(run, ago(run.started_at), span("hidden", `: last run of ${job.job}`)),
     sub(leftOver(run) ?? plural(run.tickers_requested, "ticker")),
@@ -156,7 +156,7 @@ function lastRun(job) {
 
 function successWords(job) {
   const ended = job.recent_runs.filter(({ run_status: state }) => state !== "running").length;
-  if (ended === 0) return "no ended runs";
+  if (ended === 0) return "no finished runs";
   if (job.recent_runs[0]?.run_status === "succeeded") return `last ${plural(ended, "run")}`;
   return ["last success ", ago(job.last_success_time)];
 }

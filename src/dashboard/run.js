@@ -40,11 +40,11 @@ function missing({ error, order }) {
   if (order?.error) return problem("The run was not started", order.error.message);
   if (order && !order.done) {
     return h("div", { class: "notice busy", role: "status" }, icon("busy"),
-      div(null, h("strong", {}, "Starting…"), h("p", {}, "The ledger does not know the run yet.")));
+      div(null, h("strong", {}, "Starting…"), h("p", {}, "The run is not in the ledger yet.")));
   }
   if (!error) return loading("the run", 6);
-  if (error.status === 404) return empty("No such run", "The ledger does not know this id.");
-  return problem("The run cannot be shown", error.message);
+  if (error.status === 404) return empty("Run not found", "The ledger has no run with this ID.");
+  return problem("The run could not be loaded", error.message);
 }
 
 function orders({ order }, job, data, now) {
@@ -54,12 +54,12 @@ function orders({ order }, job, data, now) {
   const again = data.run_status === "partial" && data.tickers_failed.some(({ ticker }) => ticker);
   return div("buttons",
     resumable && button("Resume…", "resume", { run: data.run_id }, "primary"),
-    again && button("Run the failed tickers again…", "run-failed", { job }));
+    again && button("Rerun failed tickers…", "run-failed", { job }));
 }
 
 function orderView(order) {
   if (!order?.error) return null;
-  const title = order.kind === "resume" ? "The run was not resumed" : "The answer to this run did not arrive";
+  const title = order.kind === "resume" ? "The run was not resumed" : "No response for this run";
   return h("div", { key: "order", role: "alert" }, problem(title, order.error.message));
 }
 
@@ -103,7 +103,7 @@ function problems(data, find) {
   const title = h("h3", { id: "problems-title" }, "Problems");
   const remarks = [...watchlistRemarks(data), ...data.remarks];
   if (failures.length + pending.length + remarks.length === 0) {
-    const words = data.run_status === "running" ? "None so far." : "Nothing failed, nothing is pending.";
+    const words = data.run_status === "running" ? "None so far." : "Nothing failed or pending.";
     return [title, h("p", { class: "all-clear" }, icon("ok"), words)];
   }
   const searchable = data.tickers_failed.length + data.tickers_pending >= SEARCH_FROM;
@@ -122,8 +122,8 @@ function problems(data, find) {
 /** Documents of the watchlist that were left out, and how many more there are. */
 function watchlistRemarks({ watchlist_problems: listed, watchlist_problems_count: count }) {
   const words = listed.map(({ document, field, value, problem }) =>
-    `Watchlist document ${document} is left out: ${field}${value && ` ${value}`}: ${problem}`);
-  return count > listed.length ? [...words, `${plural(count - listed.length, "more watchlist document")} left out`] : words;
+    `Watchlist document ${document} was skipped: ${field}${value && ` ${value}`}: ${problem}`);
+  return count > listed.length ? [...words, `${plural(count - listed.length, "more watchlist document")} skipped`] : words;
 }
 
 function groupView(state, group, wanted) {

@@ -26,7 +26,7 @@ export function overviewPath({ job, status, page }) {
 function filters(filter, jobs) {
   // A job of the address that the service does not know stays visible, so that it can be taken back.
   const names = [...new Set([...jobs, filter.job].filter(Boolean))];
-  return h("div", { class: "filters", role: "group", "aria-label": "Filter the runs" },
+  return h("div", { class: "filters", role: "group", "aria-label": "Filter runs" },
     select("Job", "job", filter.job, names, "all jobs"),
     select("Status", "status", filter.status, STATUSES, "any status"));
 }
@@ -38,12 +38,12 @@ function select(label, name, chosen, values, all) {
 }
 
 function body(filter, answer, error, unreachable) {
-  if (error) return problem("The runs cannot be shown", error.message);
-  if (!answer && unreachable) return empty("Not known", "The service has not answered yet.");
+  if (error) return problem("The runs could not be loaded", error.message);
+  if (!answer && unreachable) return empty("Unknown", "The service has not responded yet.");
   if (!answer) return loading("runs", 6);
   if (answer.runs.length === 0) return nothing(filter);
   return [
-    h("div", { key: "table" }, table("The latest runs, newest first", COLUMNS, answer.runs.map(row))),
+    h("div", { key: "table" }, table("Latest runs, newest first", COLUMNS, answer.runs.map(row))),
     pager(filter, answer.next_page_token),
   ];
 }
@@ -52,10 +52,10 @@ function nothing({ job, status, page }) {
   const clear = h("a", { href: "#/" }, "Show all runs");
   if (page) return empty("No older runs", clear);
   if (!job && !status) {
-    return empty("No runs yet", "The first one shows up here when a job's time has come. ",
+    return empty("No runs yet", "The first one appears here when a job's schedule is due. ",
       button("Run a job now…", "run-now"));
   }
-  const words = [job && `of ${job}`, status && `that are ${status}`].filter(Boolean).join(" ");
+  const words = [job && `of ${job}`, status && `with status ${status}`].filter(Boolean).join(" ");
   return empty(`No runs ${words}`, clear);
 }
 

@@ -14,16 +14,18 @@ use futures::future::{Either, select};
 use crate::base::context;
 use crate::base::ports::{Instant, TransportError, millis};
 use crate::base::world::World;
-use crate::catalogue::{self, Job, Scope};
-use crate::config::{CallConfig, Collections, ProviderConfig, RunConfig};
+use crate::catalogue::{self, Job, PerProvider, Scope};
+use crate::config::Collections;
 use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError, Write};
 use crate::google::Google;
 use crate::intake::kind::Kind;
+use crate::ledger::settings::RunConfig;
 use crate::ledger::{Claim, Ledger, Owned, SaveError};
 use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
+use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::run::report::RunReport;
 use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
 use crate::run::{RunState, Status, Trigger};
@@ -48,32 +50,32 @@ pub struct Settings {
     pub call: CallConfig,
     pub run: RunConfig,
     pub collections: Collections,
-    pub providers: [ProviderConfig; 4],
+    pub providers: PerProvider<ProviderConfig>,
 }
 
 impl Settings {
     pub fn provider(&self, provider: catalogue::Provider) -> &ProviderConfig {
-        provider.pick(self.providers.each_ref())
+        self.providers.get(provider)
     }
 }
 
-/// What a request for a run is told.
+/// The answer to a request for a run.
 #[derive(Debug)]
 pub enum Answer {
-    /// The attempt has ended; with a wait where the caller should come again.
+    /// The attempt has ended; with a delay if the caller should retry.
     Ended { report: Box<RunReport>, retry_after: Option<Duration> },
     /// The run was finished before.
     Finished(Box<RunReport>),
-    /// Somebody else works on it.
+    /// Another request is working on it.
     Running { report: Box<RunReport>, retry_after: Duration },
     /// The idempotency key belongs to another request.
     Different,
-    /// Firestore is out of reach: nothing was done.
+    /// Firestore is unreachable: nothing was done.
     Unavailable(FirestoreError),
 }
 
 impl Engine {
-    /// Runs a job for a trigger, unless somebody else does or it is done.
+    /// Runs a job for a trigger, unless it is already running or finished.
     pub async fn run(&self, trigger: Trigger) -> Answer {
         let start = self.world.clock.instant();
         context::works_on(trigger.job.name, &trigger.run_id);
@@ -88,7 +90,7 @@ impl Engine {
         self.by_deadline(deadline, Box::pin(work)).await.unwrap_or_else(|late| late)
     }
 
-    /// Goes on with a run that is known; none where it is not.
+    /// Continues a run; none if it is unknown.
     pub async fn resume(&self, run_id: &str) -> Option<Answer> {
         let start = self.world.clock.instant();
         let work = async {
@@ -101,8 +103,8 @@ impl Engine {
         self.by_deadline(self.settings.run.deadline, Box::pin(work)).await.unwrap_or_else(Some)
     }
 
-    /// Ends what hangs on Firestore when the request's time is up, as if the instance had died: the run is
-    /// taken up again when its lease has ended. Everything else ends in time by itself.
+    /// Aborts work that hangs on Firestore when the request's time is up, as if the instance had died: the run is
+    /// resumed after its lease has expired. Everything else finishes in time on its own.
     async fn by_deadline<T>(&self, deadline: Duration, work: impl Future<Output = T>) -> Result<T, Answer> {
         match select(pin!(work), self.world.clock.sleep(deadline)).await {
             Either::Left((done, _)) => Ok(done),
@@ -122,23 +124,23 @@ impl Engine {
         }
     }
 
-    /// Puts a run among those who may call its provider, in the commit that claims it.
+    /// Registers a run to call its provider, in the commit that claims it.
     fn registration(&self, state: &RunState, owner: &str) -> Vec<Write> {
         let job = catalogue::find(&state.job);
         let registration = |job: &Job| {
-            // How many calls it can use shows when its tickers are known.
+            // How many calls it can use is only known once its tickers are.
             self.breakers.registration(job.provider, owner, 1)
         };
         job.map(registration).into_iter().collect()
     }
 
-    /// Does what an owned run has left to do and ends its attempt.
+    /// Does the remaining work of an owned run and ends its attempt.
     async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
         if let Some(request) = context::current() {
             owned.state.trace_id = Some(request.trace.trace_id());
         }
         owned.state.resources.steps_ms.claim = self.millis_since(start);
-        // A stored run names a job and a scope that this version may not know any more.
+        // A stored run may name a job or a scope that this version no longer knows.
         let known = catalogue::find(&owned.state.job).zip(Scope::parse(&owned.state.scope));
         let executed = match known {
             None => {
@@ -158,11 +160,11 @@ impl Engine {
         self.end(executed, start).await
     }
 
-    /// Closes the ledger entry; the answer is what the ledger then says.
+    /// Closes the ledger entry; the answer is what the ledger says afterwards.
     async fn end(&self, executed: Executed, start: Instant) -> Answer {
         let Executed { mut state, fence, stop, trends } = executed;
         let lost = stop == Some(StopReason::Lost);
-        // A reason to stop that came when everything was done already changes nothing.
+        // A reason to stop that arose after everything was done changes nothing.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, StopReason::Storage { .. }));
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
@@ -184,7 +186,7 @@ impl Engine {
                 Answer::Ended { report, retry_after }
             }
             Err(SaveError::Lost) => {
-                tracing::warn!(run.id = state.run_id, "another instance has taken the run over");
+                tracing::warn!(run.id = state.run_id, "another instance has taken over the run");
                 running(&state, RETRY_LATER)
             }
             Err(SaveError::Firestore(error)) => Answer::Unavailable(error),
@@ -195,7 +197,7 @@ impl Engine {
         millis(self.world.clock.instant().since(start))
     }
 
-    /// Notes what the attempt has used so far.
+    /// Records the resources that the attempt has used so far.
     fn take_stock(&self, state: &mut RunState) {
         if let Some(request) = context::current() {
             (state.resources.bytes_in, state.resources.bytes_out) = request.traffic.bytes();
@@ -206,7 +208,7 @@ impl Engine {
         }
     }
 
-    /// A writer for one run; all writers of the instance share the limit on new writes.
+    /// A writer for one run; all writers of the instance share one limit on new writes.
     pub fn bulk_writer(&self) -> BulkWriter<Kind> {
         let backoff = self.settings.call.backoff;
         BulkWriter::new(self.firestore.clone(), self.world.clone(), backoff, self.ramp.clone())
@@ -218,7 +220,7 @@ fn running(state: &RunState, retry_after: Duration) -> Answer {
     Answer::Running { report: Box::new(RunReport::new(&state)), retry_after }
 }
 
-/// The one line that a run leaves in the log.
+/// Writes a run's one log line.
 fn log_run(state: &RunState, close_ms: u64) {
     let used = &state.resources;
     tracing::info!(

@@ -20,7 +20,7 @@ use super::write::{EncodedWrite, Write};
 use crate::base::ports::OutboundRequest;
 use crate::base::redact;
 use crate::base::world::World;
-use crate::config::FirestoreConfig;
+use crate::firestore::settings::FirestoreConfig;
 use crate::google::{Google, Token};
 use crate::resilience::backoff::Backoff;
 
@@ -163,7 +163,7 @@ impl Firestore {
         loop {
             match self.send(method, body.clone(), &decode).await {
                 Err(error) if error.is_retryable() && attempt < READ_ATTEMPTS_MAX => {
-                    tracing::debug!(call.attempt = attempt, error = %error, "firestore read failed, trying again");
+                    tracing::debug!(call.attempt = attempt, error = %error, "firestore read failed, retrying");
                     self.back_off(attempt).await;
                     attempt += 1;
                 }

@@ -97,14 +97,14 @@ impl Code {
 /// Why a Firestore request failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum FirestoreError {
-    #[error("firestore is out of reach: {0}")]
+    #[error("firestore is unreachable: {0}")]
     Transport(#[from] TransportError),
     #[error("firestore answered {}: {message}", .code.name())]
     Status { code: Code, message: String },
     /// There is no token to call with.
     #[error("firestore cannot be called: {0}")]
     Token(#[from] TokenError),
-    #[error("firestore's answer cannot be read: {0}")]
+    #[error("firestore's response cannot be parsed: {0}")]
     Protocol(String),
     /// Firestore answers, but not this query.
     #[error("firestore's index {index} is {}", index_state(*.is_building))]
@@ -117,7 +117,7 @@ pub enum FirestoreError {
 
 fn index_state(is_building: bool) -> &'static str {
     if is_building {
-        "still being built: this works as soon as it is"
+        "still being built: try again when it is ready"
     } else {
         "missing: create it from firestore.indexes.json (`cargo xtask indexes`, or Terraform)"
     }
@@ -166,7 +166,7 @@ impl FirestoreError {
         // Streamed methods wrap the same object in an array; read first, as a lone object is no array
         // but serde takes an array for the object's fields.
         if status.is_redirection() {
-            let message = "a redirect, which is not followed".to_owned();
+            let message = "redirects are not followed".to_owned();
             return Self::Status { code: Code::Unknown, message };
         }
         let detail = serde_json::from_slice::<[Answer; 1]>(body)

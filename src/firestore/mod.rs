@@ -12,6 +12,7 @@ pub mod path;
 pub mod payload;
 pub mod query;
 pub mod ramp;
+pub mod settings;
 mod stream;
 pub mod value;
 pub mod write;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::base::ports::Instant;
-use crate::config::RampConfig;
+use crate::firestore::settings::RampConfig;
 
 /// Spreads writes over time.
 #[derive(Clone, Debug)]

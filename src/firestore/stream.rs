@@ -63,7 +63,7 @@ pub(super) fn batch_get(body: &[u8], names: &[String]) -> Result<Vec<Document>, 
         };
         if !open.remove(name.as_str()) {
             return Err(FirestoreError::Protocol(format!(
-                "a document that is not asked for: {}",
+                "a document that was not requested: {}",
                 shorten(name)
             )));
         }
@@ -74,7 +74,7 @@ pub(super) fn batch_get(body: &[u8], names: &[String]) -> Result<Vec<Document>, 
     match open.first() {
         None => Ok(documents),
         Some(first) => Err(FirestoreError::Protocol(format!(
-            "{} of {} documents are neither found nor missing, the first is {first}",
+            "{} of {} documents are neither found nor missing, the first being {first}",
             open.len(),
             names.len()
         ))),
@@ -94,7 +94,7 @@ fn elements(body: &[u8]) -> Result<Vec<Element>, FirestoreError> {
 }
 
 fn unknown_element() -> FirestoreError {
-    FirestoreError::Protocol("an element of the answer says nothing that is known".to_owned())
+    FirestoreError::Protocol("the response has an element of an unknown kind".to_owned())
 }
 
 #[cfg(test)]

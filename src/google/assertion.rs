@@ -62,12 +62,12 @@ impl ServiceAccountKey {
     /// Reads a key file's JSON; the error says what is wrong with it, never what is in it.
     pub fn parse(json: &str) -> Result<Self, String> {
         let file: KeyFile = serde_json::from_slice(json.as_bytes()).map_err(|error| {
-            format!("is no JSON key file (line {}, column {})", error.line(), error.column())
+            format!("is not a JSON key file (line {}, column {})", error.line(), error.column())
         })?;
         let missing = |name: &str| format!("has no `{name}`: it must be the JSON key of a service account");
         let pem = file.private_key.ok_or_else(|| missing("private_key"))?;
         let key = rs256::signing_key(&pem)
-            .ok_or_else(|| "has a `private_key` that is no RSA key in PEM".to_owned())?;
+            .ok_or_else(|| "has a `private_key` that is not an RSA key in PEM format".to_owned())?;
         Ok(Self {
             client_email: file.client_email.ok_or_else(|| missing("client_email"))?,
             token_uri: file.token_uri.ok_or_else(|| missing("token_uri"))?,
@@ -88,6 +88,7 @@ impl ServiceAccountKey {
             target_audience: audience,
         };
         let header = Header { kid: self.key_id.clone(), ..Header::new(Algorithm::RS256) };
-        encode(&header, &claims, &self.key).map_err(|_| "the service account's key cannot sign".to_owned())
+        encode(&header, &claims, &self.key)
+            .map_err(|_| "cannot sign with the service account's key".to_owned())
     }
 }

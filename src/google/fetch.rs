@@ -14,8 +14,9 @@ use super::assertion::ServiceAccountKey;
 use super::{Token, TokenError, expiry};
 use crate::base::ports::OutboundRequest;
 use crate::base::world::World;
-use crate::config::{GoogleConfig, Secret};
+use crate::config::Secret;
 use crate::google::jwt::unverified_expiry;
+use crate::google::settings::GoogleConfig;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
@@ -122,14 +123,14 @@ async fn send(
         body_bytes_max: ANSWER_BYTES_MAX,
     };
     let answer = world.send(request).await;
-    let answer = answer.map_err(|error| TokenError::Endpoint(format!("is out of reach: {error}")))?;
+    let answer = answer.map_err(|error| TokenError::Endpoint(format!("is unreachable: {error}")))?;
     match answer.status.as_u16() {
         200 => Ok(answer.body),
         status @ (408 | 429 | 500..=599) => Err(TokenError::Endpoint(format!("answered {status}"))),
         status => Err(TokenError::Refused(format!(
-            "the token endpoint refuses ({status}): {}",
+            "the token endpoint refused the request ({status}): {}",
             if answer.status.is_redirection() {
-                "a redirect, which is not followed".to_owned()
+                "redirects are not followed".to_owned()
             } else {
                 refusal(&answer.body)
             }
@@ -148,7 +149,7 @@ fn refusal(body: &[u8]) -> String {
     }
     let Ok(refusal) = serde_json::from_slice::<Refusal>(body) else { return "no reason given".to_owned() };
     let hint = if refusal.error == "invalid_grant" {
-        " (check the clock, and that the key is still valid)"
+        " (check the clock and whether the key is still valid)"
     } else {
         ""
     };
@@ -158,5 +159,6 @@ fn refusal(body: &[u8]) -> String {
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, TokenError> {
     // The body may hold a token: the error says only that it has the wrong shape.
-    serde_json::from_slice(body).map_err(|_| TokenError::Endpoint("answered what is no token".to_owned()))
+    serde_json::from_slice(body)
+        .map_err(|_| TokenError::Endpoint("returned something that is not a token".to_owned()))
 }

@@ -9,6 +9,7 @@ pub mod assertion;
 mod fetch;
 pub mod jwt;
 pub mod rs256;
+pub mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +20,8 @@ use http::HeaderValue;
 
 use crate::base::cached::{Cached, Lifetime};
 use crate::base::world::World;
-use crate::config::{Credentials, GoogleConfig, Secret};
+use crate::config::Secret;
+use crate::google::settings::{Credentials, GoogleConfig};
 
 /// A token is renewed this long before it expires, or at a tenth of its life if that is shorter.
 const RENEW_BEFORE_MAX: Duration = Duration::from_secs(300);

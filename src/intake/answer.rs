@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value as Json;
 
-use super::entries::{self, Entry};
+use super::entries::{self, Entry, RECORDS_MAX};
 use super::envelope::{Envelope, shorten};
-use crate::catalogue::dataset::{Dataset, Shape};
-use crate::catalogue::{Provider, Ticker, Trouble};
+use crate::catalogue::dataset::Shape;
+use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
 use crate::firestore::Write;
 use crate::intake::collisions;
 use crate::intake::record::{self, Context, Part, error_message};
@@ -17,7 +17,7 @@ use crate::intake::rejected::Rejected;
 #[derive(Debug)]
 pub struct Intake {
     /// What its records are.
-    pub dataset: Dataset,
+    pub dataset: &'static Dataset,
     pub succeeded: Vec<Ticker>,
     /// Tickers that failed for good, each with the reason.
     pub failed: Vec<(Ticker, String)>,
@@ -51,13 +51,10 @@ struct TickerSoFar {
     again: Vec<Part>,
 }
 
-/// Most records of one answer, good or not: each costs kilobytes until it is stored.
-pub const RECORDS_MAX: usize = 100_000;
-
 /// Reads all entries of an answer; the error says that there are too many records to take in at once.
 pub fn take_in(
     envelope: &Envelope<'_>,
-    dataset: Dataset,
+    dataset: &'static Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
 ) -> Result<Intake, String> {
@@ -65,11 +62,10 @@ pub fn take_in(
     let mut tickers = BTreeMap::<Ticker, TickerSoFar>::new();
     let mut records = 0_usize;
     for raw in envelope.data.iter().flatten() {
-        let entry = entries::read(raw, dataset.schema().shape);
-        records =
-            records.saturating_add(entry.as_ref().map_or(1, |entry| count(entry, dataset.schema().shape)));
+        let entry = entries::read(raw, dataset.shape);
+        records = records.saturating_add(entry.as_ref().map_or(1, |entry| count(entry, dataset.shape)));
         if records > RECORDS_MAX {
-            return Err(format!("answer has too many records: more than {RECORDS_MAX}"));
+            return Err(format!("response has too many records: limit {RECORDS_MAX}"));
         }
         match entry {
             Ok(entry) => take_entry(entry, dataset, asked, context, &mut intake, &mut tickers),
@@ -84,7 +80,7 @@ pub fn take_in(
 }
 
 impl Intake {
-    fn new(dataset: Dataset) -> Self {
+    fn new(dataset: &'static Dataset) -> Self {
         Self {
             dataset,
             succeeded: Vec::new(),
@@ -115,13 +111,13 @@ impl Intake {
         self.rejected.extend(settled.rejected);
         if let Some((times, document)) = settled.repeated {
             self.remarks
-                .push(format!("records sent more than once are stored once: {times}, such as {document}"));
+                .push(format!("duplicate records, each stored once: {times}, for example {document}"));
         }
         let (mut seen, before) = (HashSet::new(), self.rejected.len());
         self.rejected.retain(|rejected| seen.insert(rejected.key()));
         let times = before - self.rejected.len();
         if times > 0 {
-            self.remarks.push(format!("rejected records sent more than once are kept once: {times}"));
+            self.remarks.push(format!("duplicate rejected records, each kept once: {times}"));
         }
     }
 }
@@ -138,14 +134,14 @@ fn count(entry: &Entry<'_>, shape: Shape) -> usize {
 
 fn take_entry(
     Entry { json: mut entry, odd }: Entry<'_>,
-    dataset: Dataset,
+    dataset: &'static Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
     intake: &mut Intake,
     tickers: &mut BTreeMap<Ticker, TickerSoFar>,
 ) {
     let error = entry.get("error").filter(|error| !error.is_null()).map(error_message);
-    if dataset.schema().shape == Shape::Bare {
+    if dataset.shape == Shape::Bare {
         match error {
             Some(error) => intake.remarks.push(shorten(&error)),
             None => absorb(record::extract(dataset, None, entry, context), intake),
@@ -158,12 +154,12 @@ fn take_entry(
             return intake.rejected.push(Rejected::new(dataset, None, vec![error.to_string()], entry));
         }
         _ => {
-            let reason = "entry names no ticker".to_owned();
+            let reason = "entry has no ticker".to_owned();
             return intake.rejected.push(Rejected::new(dataset, None, vec![reason], entry));
         }
     };
     if !asked.contains(&ticker) {
-        intake.remarks.push(format!("answer has an entry for {ticker}, which was not asked for"));
+        intake.remarks.push(format!("response has an entry for {ticker}, which was not requested"));
     }
     let so_far = tickers.entry(ticker.clone()).or_default();
     if let Some(error) = error {
@@ -176,7 +172,7 @@ fn take_entry(
     match entry.get_mut("data").map(Json::take) {
         None if is_odd => {}
         None | Some(Json::Null) => {
-            so_far.errors.push("the provider's entry has no data and gives no reason".to_owned());
+            so_far.errors.push("the provider's entry has no data and no error".to_owned());
         }
         Some(data) => {
             let mut found = record::extract(dataset, Some(&ticker), data, context);
@@ -235,7 +231,7 @@ fn judge(
                 again.append(&mut so_far.again);
                 if so_far.records == 0 && so_far.rejected > 0 {
                     let why = so_far.why.take().unwrap_or_default();
-                    reasons.push(format!("all {} records are rejected: {why}", so_far.rejected));
+                    reasons.push(format!("all {} records were rejected: {why}", so_far.rejected));
                 }
                 used.extend(named.map(|(at, _)| at));
             }
@@ -245,7 +241,7 @@ fn judge(
                     reasons.push(remark.clone());
                 }
                 if reasons.is_empty() {
-                    reasons.push("the provider's answer has no entry for it".to_owned());
+                    reasons.push("the provider's response has no entry for it".to_owned());
                 }
             }
         }

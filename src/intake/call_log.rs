@@ -14,16 +14,16 @@ const CALLS_MAX: usize = 500;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct CallSummary {
-    /// The document in the collection of raw logs.
+    /// ID of the document in the raw logs collection.
     pub log_id: String,
     pub endpoint: String,
     pub requested_at: Option<DateTime<Utc>>,
     pub latency_ms: u64,
-    /// None where no answer came.
+    /// Null if there was no response.
     pub status_code: Option<i64>,
-    /// Counts the tries of the batch, from 1.
+    /// Attempt number of the batch, from 1.
     pub attempt: u64,
-    /// Counts the requests that worked on the run, from 1.
+    /// Attempt number of the run, from 1.
     pub run_attempt: u64,
     pub tickers_requested: usize,
     pub tickers_successful: usize,
@@ -31,13 +31,13 @@ pub struct CallSummary {
     pub error: Option<String>,
 }
 
-/// The answer of `GET /runs/{run_id}/calls`.
+/// The response of `GET /runs/{run_id}/calls`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct CallList {
     /// In the order in which they were made.
     pub calls: Vec<CallSummary>,
-    /// Whether there are more than are listed; which are left out follows from the order of their ids.
+    /// Whether the run made more calls than are listed; calls are kept in order of their log IDs.
     pub truncated: bool,
 }
 

@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::Value as Json;
 
+use super::identity;
 use super::rejected::Rejected;
-use crate::catalogue::Ticker;
-use crate::catalogue::dataset::{Dataset, content};
-use crate::firestore::{DocumentPath, Fields, Value, Write};
+use crate::catalogue::dataset::Apart;
+use crate::catalogue::{Dataset, Ticker};
+use crate::firestore::{DocumentPath, Value, Write};
 
 /// Records that have a document each.
 #[derive(Debug, Default)]
@@ -24,10 +25,10 @@ pub struct Settled {
 }
 
 /// Gives every record a document of its own.
-pub fn settle(dataset: Dataset, records: Vec<Write>) -> Settled {
+pub fn settle(dataset: &'static Dataset, records: Vec<Write>) -> Settled {
     let mut settled = Settled { records, ..Settled::default() };
     // The new names of the first round could be names of others.
-    for apart in [dataset.schema().apart, nothing] {
+    for apart in [dataset.apart, Apart::Nothing] {
         let records = std::mem::take(&mut settled.records);
         let (alone, crowds) = crowds(records);
         settled.records = alone;
@@ -62,11 +63,11 @@ fn crowds(records: Vec<Write>) -> (Vec<Write>, Vec<Vec<Write>>) {
 
 impl Settled {
     /// Parts the records that meet at one document.
-    fn part(&mut self, dataset: Dataset, crowd: Vec<Write>, apart: fn(&Fields) -> Option<String>) {
+    fn part(&mut self, dataset: &'static Dataset, crowd: Vec<Write>, apart: Apart) {
         let (mut kinds, mut seen) = (BTreeMap::<Option<String>, Vec<Write>>::new(), HashSet::new());
         for record in crowd.into_iter().rev() {
-            if seen.insert(content(&record.fields)) {
-                kinds.entry(apart(&record.fields)).or_default().push(record);
+            if seen.insert(identity::content(&record.fields)) {
+                kinds.entry(identity::apart(apart, &record.fields)).or_default().push(record);
             } else {
                 self.repeated.get_or_insert((0, record.document)).0 += 1;
             }
@@ -76,7 +77,7 @@ impl Settled {
             let mut same = same.into_iter();
             let Some(mut stored) = same.next() else { continue };
             if let Some(kind) = kind.filter(|_| place > 0) {
-                let id = format!("{}_{kind}", (dataset.schema().id)(&stored.fields));
+                let id = format!("{}_{kind}", identity::id(dataset, &stored.fields));
                 stored.document = DocumentPath::new(stored.document.collection(), &id);
             }
             self.rejected.extend(same.map(|record| give_way(dataset, record)));
@@ -85,15 +86,10 @@ impl Settled {
     }
 }
 
-/// Tells no records apart.
-fn nothing(_: &Fields) -> Option<String> {
-    None
-}
-
-fn give_way(dataset: Dataset, record: Write) -> Rejected {
+fn give_way(dataset: &'static Dataset, record: Write) -> Rejected {
     let ticker =
         record.fields.get("ticker").and_then(Value::as_str).and_then(|ticker| Ticker::parse(ticker).ok());
-    let reason = format!("another record of the same answer is stored as {}", record.document);
+    let reason = format!("another record in the same response is stored as {}", record.document);
     let fields = Value::Map { fields: record.fields };
     Rejected::new(dataset, ticker.as_ref(), vec![reason], plain(fields))
 }

@@ -2,9 +2,11 @@
 
 use serde_json::{Error, Map, Value as Json};
 
-use super::answer::RECORDS_MAX;
 use super::pieces::{elements, members};
 use crate::catalogue::dataset::Shape;
+
+/// Most records of one answer, good or not: each costs kilobytes until it is stored.
+pub const RECORDS_MAX: usize = 100_000;
 
 /// An entry.
 #[derive(Debug)]
@@ -88,10 +90,10 @@ fn reason(error: &Error) -> String {
     let message = message.split(" at line ").next().unwrap_or_default();
     let plain = match message {
         "recursion limit exceeded" => "it is nested more than 127 levels deep",
-        "number out of range" => "it has a number beyond the range of a double",
-        "invalid unicode code point" => "it has bytes that are no UTF-8",
+        "number out of range" => "it has a number that is out of range for a double",
+        "invalid unicode code point" => "it has bytes that are not UTF-8",
         "lone leading surrogate in hex escape" | "unexpected end of hex escape" => {
-            "it has half of a pair of surrogates, which is no character"
+            "it has an unpaired surrogate"
         }
         other => other,
     };
@@ -116,12 +118,12 @@ mod tests {
         let deep = [b"{\"a\":".repeat(140).as_slice(), b"1", b"}".repeat(140).as_slice()].concat();
         for (odd, reason) in [
             (deep.as_slice(), "it is nested more than 127 levels deep"),
-            (b"{\"close\":1e999}", "it has a number beyond the range of a double"),
-            (b"{\"close\":-1e999}", "it has a number beyond the range of a double"),
-            (b"{\"name\":\"\xff\xfe\"}", "it has bytes that are no UTF-8"),
-            (b"{\"name\":\"\\ud800\"}", "it has half of a pair of surrogates, which is no character"),
-            (b"{\"name\":\"\\ud800x\"}", "it has half of a pair of surrogates, which is no character"),
-            (b"{\"name\":\"\\udc00\"}", "it has half of a pair of surrogates, which is no character"),
+            (b"{\"close\":1e999}", "it has a number that is out of range for a double"),
+            (b"{\"close\":-1e999}", "it has a number that is out of range for a double"),
+            (b"{\"name\":\"\xff\xfe\"}", "it has bytes that are not UTF-8"),
+            (b"{\"name\":\"\\ud800\"}", "it has an unpaired surrogate"),
+            (b"{\"name\":\"\\ud800x\"}", "it has an unpaired surrogate"),
+            (b"{\"name\":\"\\udc00\"}", "it has an unpaired surrogate"),
             (b"{\"close\":NaN}", "expected value"),
             (b"{\"close\":-Infinity}", "invalid number"),
             (b"{\"name\":\"\x01\"}", "control character (\\u0000-\\u001F) found while parsing a string"),

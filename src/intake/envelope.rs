@@ -49,7 +49,7 @@ pub fn check_values(body: &[u8]) -> Result<(), String> {
     #[expect(clippy::naive_bytecount, reason = "milliseconds for the longest answer")]
     let values = body.iter().filter(|byte| **byte == b',').count();
     if values > VALUES_MAX {
-        return Err(format!("answer has too many values: {values}, limit {VALUES_MAX}"));
+        return Err(format!("response has too many values: {values}, limit {VALUES_MAX}"));
     }
     Ok(())
 }
@@ -64,12 +64,12 @@ impl<'a> Envelope<'a> {
                 Self { status, data, errors }
             }
             Err(error) => Self::salvage(body)
-                .map_err(|message| shorten(&format!("answer cannot be read: {error}{message}")))?,
+                .map_err(|message| shorten(&format!("response cannot be parsed: {error}{message}")))?,
         };
         let status = envelope.status.as_deref().unwrap_or("missing");
         if status != "ok" && envelope.data.as_ref().is_none_or(Vec::is_empty) {
             let errors = envelope.errors.join("; ");
-            return Err(shorten(&format!("answer has the status `{status}` and no data: {errors}")));
+            return Err(shorten(&format!("response has the status `{status}` and no data: {errors}")));
         }
         Ok(envelope)
     }

@@ -10,7 +10,7 @@ use crate::firestore::Write;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A record of a dataset.
-    Record(Dataset),
+    Record(&'static Dataset),
     /// The raw log of a call.
     RawLog,
     /// A record that cannot be stored as one, with the reasons.

@@ -6,6 +6,7 @@ pub mod call_log;
 pub mod collisions;
 mod entries;
 pub mod envelope;
+mod identity;
 pub mod kind;
 mod pieces;
 pub mod raw_log;

@@ -29,7 +29,7 @@ pub struct RawLog<'a> {
     pub failed: &'a [Ticker],
     pub requested_at: DateTime<Utc>,
     pub latency_ms: u64,
-    /// None where no answer came.
+    /// Null if there was no response.
     pub status: Option<StatusCode>,
     /// What arrived of the answer, without credentials.
     pub body: &'a Bytes,

@@ -8,11 +8,12 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
+use super::identity;
 use super::rejected::Rejected;
-use crate::catalogue::Ticker;
-use crate::catalogue::dataset::{Dataset, Schema, Shape};
+use crate::catalogue::dataset::{Mode, Shape};
+use crate::catalogue::{Dataset, Ticker};
 use crate::config::Collections;
-use crate::firestore::write::{DOCUMENT_BYTES_MAX, Mode};
+use crate::firestore::write::DOCUMENT_BYTES_MAX;
 use crate::firestore::{DocumentPath, Write};
 use checked::Checked;
 
@@ -48,14 +49,14 @@ pub struct Extracted {
 #[derive(Debug)]
 pub struct Part {
     pub name: String,
-    /// What the provider says of it.
+    /// The provider's error message.
     pub message: String,
     record: Json,
 }
 
 impl Part {
     /// What is kept of a part that failed for good beside others.
-    pub fn into_rejected(self, dataset: Dataset, ticker: &Ticker) -> Rejected {
+    pub fn into_rejected(self, dataset: &'static Dataset, ticker: &Ticker) -> Rejected {
         let reasons = vec![self.to_string()];
         Rejected::new(
             dataset,
@@ -73,7 +74,12 @@ impl fmt::Display for Part {
 }
 
 /// Takes the records out of an entry's `data` (for [`Shape::Bare`]: out of the entry).
-pub fn extract(dataset: Dataset, ticker: Option<&Ticker>, data: Json, context: &Context<'_>) -> Extracted {
+pub fn extract(
+    dataset: &'static Dataset,
+    ticker: Option<&Ticker>,
+    data: Json,
+    context: &Context<'_>,
+) -> Extracted {
     let mut found = Extracted::default();
     for (name, record) in split(dataset, data, &mut found, ticker) {
         match build(dataset, ticker, name.as_deref(), record, context) {
@@ -86,24 +92,23 @@ pub fn extract(dataset: Dataset, ticker: Option<&Ticker>, data: Json, context: &
 
 /// The single records of an entry, with the indicator's name where there is one.
 fn split(
-    dataset: Dataset,
+    dataset: &'static Dataset,
     data: Json,
     found: &mut Extracted,
     ticker: Option<&Ticker>,
 ) -> Vec<(Option<String>, Json)> {
-    let schema = dataset.schema();
     let mut reject = |record: Json, reason: &str| {
         found.rejected.push(Rejected::new(dataset, ticker, vec![reason.to_owned()], record));
         Vec::new()
     };
-    match (schema.shape, data) {
+    match (dataset.shape, data) {
         (Shape::List, Json::Array(records)) => records.into_iter().map(|record| (None, record)).collect(),
         (Shape::Bare, record) => vec![(None, record)],
         (Shape::Indicators, Json::Object(indicators)) => {
             let mut records = Vec::new();
             for (name, record) in indicators {
-                match notice(schema, record.get("data").unwrap_or(&record))
-                    .or_else(|| notice(schema, &record))
+                match notice(dataset, record.get("data").unwrap_or(&record))
+                    .or_else(|| notice(dataset, &record))
                 {
                     Some(message) => found.parts.push(Part { name, message, record }),
                     None => records.push((Some(name), record)),
@@ -111,20 +116,20 @@ fn split(
             }
             records
         }
-        (shape, data) => match (notice(schema, &data), shape) {
+        (shape, data) => match (notice(dataset, &data), shape) {
             (Some(message), _) => {
                 found.errors.push(message);
                 Vec::new()
             }
             (None, Shape::List) => reject(data, "data is not a list"),
-            (None, Shape::Indicators) => reject(data, "data is not a map of indicators"),
+            (None, Shape::Indicators) => reject(data, "data is not an object of indicators"),
             (None, _) => vec![(None, data)],
         },
     }
 }
 
-/// What a provider says where data should be.
-fn notice(schema: &Schema, data: &Json) -> Option<String> {
+/// The words of a provider that stand where data should be.
+fn notice(dataset: &Dataset, data: &Json) -> Option<String> {
     let members = match data {
         Json::String(text) => return Some(error_message(&Json::String(text.clone()))),
         Json::Object(members) => members,
@@ -133,7 +138,7 @@ fn notice(schema: &Schema, data: &Json) -> Option<String> {
     if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
         return Some(error_message(error));
     }
-    let has_data = schema.fields.iter().any(|field| field.required && members.contains_key(field.name));
+    let has_data = dataset.fields.iter().any(|field| field.required && members.contains_key(field.name));
     let is_notice = |name: &&&str| members.get(**name).is_some_and(Json::is_string);
     let name = NOTICES.iter().find(is_notice).filter(|_| !has_data && !members.contains_key("data"))?;
     members.get(*name).map(|text| format!("{name}: {}", error_message(text)))
@@ -145,7 +150,7 @@ pub fn error_message(error: &Json) -> String {
 }
 
 fn build(
-    dataset: Dataset,
+    dataset: &'static Dataset,
     ticker: Option<&Ticker>,
     name: Option<&str>,
     record: Json,
@@ -153,7 +158,7 @@ fn build(
 ) -> Result<Write, Rejected> {
     let reject = |reasons, record| Rejected::new(dataset, ticker, reasons, record);
     let Json::Object(members) = record else {
-        return Err(reject(vec!["the record is not a map".to_owned()], record));
+        return Err(reject(vec!["the record is not an object".to_owned()], record));
     };
     // Checking consumes the record; the original is only needed again when it is rejected.
     let mut checked = match Checked::new(dataset, ticker, name, &members) {
@@ -161,15 +166,15 @@ fn build(
         Err(reasons) => return Err(reject(reasons, Json::Object(members))),
     };
     checked.stamp(context);
-    let schema = dataset.schema();
-    let document = DocumentPath::new((schema.collection)(context.collections), &(schema.id)(&checked.fields));
-    let write = match schema.mode {
+    let id = identity::id(dataset, &checked.fields);
+    let document = DocumentPath::new(context.collections.of(dataset), &id);
+    let write = match dataset.mode {
         Mode::Overwrite => Write::overwrite(document, checked.fields),
         Mode::Merge => Write::merge(document, checked.fields),
     };
     let bytes = write.stored_bytes();
     if bytes > DOCUMENT_BYTES_MAX {
-        let reason = format!("too big for a document: {bytes} bytes, limit {DOCUMENT_BYTES_MAX}");
+        let reason = format!("too large for a document: {bytes} bytes, limit {DOCUMENT_BYTES_MAX}");
         return Err(reject(vec![reason], Json::Object(members)));
     }
     Ok(write)

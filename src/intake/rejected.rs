@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value as Json;
 
 use crate::base::id::fnv1a_128;
-use crate::catalogue::dataset::Dataset;
-use crate::catalogue::{Job, Ticker};
+use crate::catalogue::{Dataset, Job, Ticker};
 use crate::firestore::payload;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, EncodedWrite, Fields, Value, Write};
@@ -18,7 +17,7 @@ const REASON_CHARS_MAX: usize = 500;
 /// A record that cannot be stored as one, whole, with the reasons.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rejected {
-    pub dataset: Dataset,
+    pub dataset: &'static Dataset,
     pub ticker: Option<String>,
     pub reasons: Vec<String>,
     /// The record as JSON; where it could not be read, as it arrived.
@@ -28,7 +27,12 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    pub fn new(dataset: Dataset, ticker: Option<&Ticker>, reasons: Vec<String>, mut record: Json) -> Self {
+    pub fn new(
+        dataset: &'static Dataset,
+        ticker: Option<&Ticker>,
+        reasons: Vec<String>,
+        mut record: Json,
+    ) -> Self {
         let text = Bytes::from(record.to_string());
         // When it was asked for makes it no other record.
         let time = record.as_object_mut().and_then(|members| members.remove("ingested_at"));
@@ -38,7 +42,7 @@ impl Rejected {
     }
 
     /// What cannot be read as JSON.
-    pub fn raw(dataset: Dataset, ticker: Option<&Ticker>, reason: String, record: &[u8]) -> Self {
+    pub fn raw(dataset: &'static Dataset, ticker: Option<&Ticker>, reason: String, record: &[u8]) -> Self {
         let (record, identity) = (Bytes::copy_from_slice(record), fnv1a_128(record));
         Self { dataset, ticker: ticker.map(ToString::to_string), reasons: vec![reason], record, identity }
     }
@@ -59,9 +63,8 @@ pub struct Origin<'a> {
 
 /// The documents of a record that broke its schema. The same record has the same documents in every run.
 pub fn writes(rejected: &Rejected, origin: &Origin<'_>) -> Vec<(Kind, Write)> {
-    let schema = rejected.dataset.schema();
     let ticker = rejected.ticker.as_deref();
-    document(schema.name, ticker, &rejected.reasons, &rejected.record, rejected.identity, origin)
+    document(rejected.dataset.name, ticker, &rejected.reasons, &rejected.record, rejected.identity, origin)
 }
 
 /// The documents of a record that Firestore refused.
@@ -70,7 +73,7 @@ pub fn writes_of_refused(write: &EncodedWrite, reason: &str, origin: &Origin<'_>
     let sent: Json = serde_json::from_slice(&write.json).unwrap_or_default();
     let ticker = sent.pointer("/update/fields/ticker/stringValue").and_then(Json::as_str);
     let record = Bytes::from(sent.pointer("/update/fields").unwrap_or(&Json::Null).to_string());
-    let reason = format!("Firestore refuses {}: {reason}", write.document);
+    let reason = format!("Firestore rejected {}: {reason}", write.document);
     document(write.document.collection(), ticker, &[reason], &record, fnv1a_128(&record), origin)
 }
 
@@ -104,12 +107,12 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::catalogue;
+    use crate::catalogue::{self, find_dataset};
 
     fn stored(record: Json, run_id: &str) -> Write {
         let ticker = Ticker::parse("AAPL").unwrap();
         let reasons = vec!["date is missing".into()];
-        let rejected = Rejected::new(Dataset::DailyPrices, Some(&ticker), reasons, record);
+        let rejected = Rejected::new(find_dataset("daily_prices").unwrap(), Some(&ticker), reasons, record);
         let origin = Origin {
             collection: "rejected_records",
             job: catalogue::find("tiingo-daily-prices").unwrap(),
@@ -134,7 +137,8 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_kept_byte_for_byte() {
-        let rejected = Rejected::raw(Dataset::Quotes, None, "x".repeat(9_000), b"{\"a\":\"\xff\"}");
+        let rejected =
+            Rejected::raw(find_dataset("quotes").unwrap(), None, "x".repeat(9_000), b"{\"a\":\"\xff\"}");
         let origin = Origin {
             collection: "rejected_records",
             job: catalogue::find("finnhub-quote-portfolio").unwrap(),

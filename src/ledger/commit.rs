@@ -1,22 +1,22 @@
-//! Commits of the ledger: each begins with a write under a precondition, so that it may be repeated.
+//! Ledger commits: each begins with a write under a precondition, so it is safe to repeat.
 
 use chrono::{DateTime, Utc};
 
 use super::{Ledger, entry};
 use crate::firestore::{Code, FirestoreError, Write};
 
-/// Tries of one commit while Firestore fails.
+/// Attempts of one commit while Firestore fails.
 const COMMIT_ATTEMPTS_MAX: u32 = 4;
 
-/// What came of a commit.
+/// Result of a commit.
 pub(super) enum Committed {
     Done(DateTime<Utc>),
-    /// The precondition did not hold.
+    /// The precondition failed.
     Conflict,
 }
 
 impl Ledger {
-    /// Commits a claim; a conflict with a write of `owner` itself, whose answer was lost, is a success.
+    /// Commits a claim; a conflict with `owner`'s own write, whose response was lost, is a success.
     pub(super) async fn commit_owned(
         &self,
         writes: &[Write],
@@ -32,7 +32,7 @@ impl Ledger {
         Ok(committed)
     }
 
-    /// Commits, again while Firestore fails; safe because every first write has a precondition.
+    /// Commits, with retries while Firestore fails; safe because every first write has a precondition.
     pub(super) async fn commit(&self, writes: &[Write]) -> Result<Committed, FirestoreError> {
         let mut attempt = 1;
         loop {
@@ -52,7 +52,7 @@ impl Ledger {
     }
 }
 
-/// Whether a precondition did not hold.
+/// Whether a precondition failed.
 fn is_conflict(error: &FirestoreError) -> bool {
     matches!(error.code(), Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound))
 }

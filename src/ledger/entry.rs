@@ -15,34 +15,34 @@ use crate::firestore::{Fields, Value};
 use crate::run::RunState;
 
 pub(super) const OWNER: &str = "owner";
-/// Fields by which runs are listed.
+/// Fields that runs are listed by.
 pub(super) const JOB: &str = "job";
 pub(super) const STATUS: &str = "status";
 pub(super) const CREATED_AT: &str = "created_at";
 
-/// The lease of an entry that names none, as versions wrote them that named its end instead: the longest that can be set.
+/// The lease of an entry without one, as written by versions that stored its end instead: the longest that can be set.
 const LEASE_UNKNOWN: Duration = Duration::from_secs(600);
 
-/// Most bytes of words that are a field of their own.
+/// Maximum bytes of a message in a field of its own.
 const WORDS_BYTES_MAX: usize = 2_000;
 
-/// One document of the ledger.
+/// One ledger document.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub state: RunState,
-    /// Who may write it: a name that no other claim has.
+    /// Who may write it: a name unique to this claim.
     pub owner: String,
-    /// For how long after its last change a running entry is its owner's. Both times that this is measured by are
-    /// Firestore's, so no instance's clock has a say.
+    /// How long after its last change a running entry belongs to its owner. Both times are Firestore's, so no
+    /// instance's clock matters.
     pub lease: Duration,
-    /// How often its owner has written it: what is written again as it is does not count as changed.
+    /// How often its owner has written it: rewriting identical content would not count as a change.
     pub renewals: u64,
 }
 
 impl Entry {
     pub fn to_fields(&self, retention: TimeDelta) -> Fields {
         let state = &self.state;
-        // The time comes from a stored document: adding to one at the end of time would panic.
+        // The time comes from a stored document: adding to one near the maximum would panic.
         let expire_at = state.created_at.checked_add_signed(retention).unwrap_or(state.created_at);
         let mut fields = fields([
             (OWNER, Value::string(&self.owner)),
@@ -77,7 +77,7 @@ impl Entry {
         let broken = |what: &str| format!("a ledger entry {what}");
         let state = match fields.get("state") {
             Some(state) => packing::unpack(state),
-            None => Err("there is none".to_owned()),
+            None => Err("it is missing".to_owned()),
         };
         let number =
             |name| fields.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());

@@ -1,4 +1,4 @@
-//! Keeping a run while something else is done for it.
+//! Keeping ownership of a run while other work is done for it.
 
 use std::pin::pin;
 
@@ -6,19 +6,19 @@ use futures::future::{Either, select};
 
 use super::{Ledger, Owned, SaveError};
 
-/// What came of work for a run.
+/// Result of work for a run.
 #[derive(Debug)]
 pub enum Kept<T> {
-    /// It is done, and the run is still the caller's.
+    /// It is done, and the caller still owns the run.
     Done(T),
-    /// Another instance has taken the run over.
+    /// Another instance has taken over the run.
     Lost,
     /// The lease could not be renewed in time.
     Expired,
 }
 
 impl Ledger {
-    /// Does `work` for a run and renews its lease meanwhile, three times within its length. Work that has not ended
+    /// Does `work` for a run while renewing its lease, three times per lease. Work that has not ended
     /// when the lease is lost is dropped.
     pub async fn keeping<T>(&self, owned: &mut Owned, work: impl Future<Output = T>) -> Kept<T> {
         let mut work = pin!(work);
@@ -28,8 +28,8 @@ impl Ledger {
             if let Either::Left((done, _)) = select(work.as_mut(), renewal).await {
                 return Kept::Done(done);
             }
-            // Only when the write on its way has landed is it known what the next one must name: so it is waited for,
-            // also when the work is done before.
+            // The precondition of the next write is only known once the write in flight has completed: so that is awaited,
+            // even if the work is done before.
             let (done, renewed) = join_until(work.as_mut(), self.renew(owned)).await;
             match (renewed, done) {
                 (Kept::Done(()), Some(done)) => return Kept::Done(done),
@@ -40,7 +40,7 @@ impl Ledger {
         }
     }
 
-    /// Renews a lease, again and again while Firestore fails and the lease lasts.
+    /// Renews a lease, with retries while Firestore fails and the lease lasts.
     async fn renew(&self, owned: &mut Owned) -> Kept<()> {
         loop {
             let left = owned.fence.lease_until.since(self.world.clock.instant());
@@ -54,13 +54,13 @@ impl Ledger {
                 Either::Left((Err(SaveError::Firestore(error)), _)) => error,
                 Either::Right(_) => return Kept::Expired,
             };
-            tracing::warn!(run.id = owned.state.run_id, %error, "the lease could not be renewed, trying again");
+            tracing::warn!(run.id = owned.state.run_id, %error, "lease could not be renewed, retrying");
             self.firestore.back_off(1).await;
         }
     }
 }
 
-/// Goes on with `work` until `other` is done; what came of the work, if it was done by then.
+/// Continues `work` until `other` is done; the result of the work, if it was done by then.
 async fn join_until<W: Future + Unpin, O: Future>(work: W, other: O) -> (Option<W::Output>, O::Output) {
     match select(work, pin!(other)).await {
         Either::Left((done, other)) => (Some(done), other.await),

@@ -35,7 +35,7 @@ pub struct PageToken {
 }
 
 impl PageToken {
-    /// None where the text is no token of ours.
+    /// None if the string is not one of our tokens.
     pub fn parse(text: &str) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (time, run_id) = decoded.split_once('\n')?;
@@ -79,7 +79,7 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// A job's latest runs, without what only one run's own page needs.
+    /// A job's latest runs, without what only a single run's page needs.
     pub async fn recent(&self, job: &str, limit: usize) -> Result<Vec<RunSummary>, FirestoreError> {
         let query = Query {
             collection: &self.collections.runs,

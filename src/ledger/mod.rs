@@ -1,12 +1,12 @@
-//! The run ledger: one document a run, the one place where it is decided who works on it.
+//! The run ledger: one document per run, the only place that decides who works on it.
 //!
 //! A claim creates the document under the precondition that it does not exist, or takes over one whose
-//! lease has run out under the precondition that nobody has changed it since. Every later write of the
-//! owner names the time of its own last write, so an owner that was taken over cannot write any more.
+//! lease has expired under the precondition that nobody has changed it since. Every later write of the
+//! owner names the time of its own last write, so an owner that was replaced can no longer write.
 //!
-//! A lease has run out when Firestore read the entry that much later than it last changed it: both times are
-//! Firestore's. The owner counts from before it sent its write, on its monotonic clock, so it stops earlier than
-//! anybody may take over, however wrong a clock is.
+//! A lease has expired when Firestore's read time is at least the lease after the entry's last change: both times are
+//! Firestore's. The owner counts from before it sent its write, on its monotonic clock, so it stops before
+//! anyone may take over, however wrong a clock is.
 
 mod commit;
 pub mod entry;
@@ -14,6 +14,7 @@ mod keeping;
 mod last_calls;
 mod list;
 pub mod packing;
+pub mod settings;
 pub mod statistics;
 pub mod summary;
 pub mod verdict;
@@ -25,9 +26,10 @@ use chrono::{DateTime, Utc};
 use crate::base::id::new_uuid;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::base::world::World;
-use crate::config::{Collections, RunConfig};
+use crate::config::Collections;
 use crate::firestore::document::Document;
 use crate::firestore::{Code, DocumentPath, Firestore, FirestoreError, Precondition, Write};
+use crate::ledger::settings::RunConfig;
 use crate::run::RunState;
 use commit::Committed;
 use entry::Entry;
@@ -35,7 +37,7 @@ pub use keeping::Kept;
 pub use list::{Filter, PageToken, RunPage};
 use verdict::Verdict;
 
-/// Times that a claim or a fenced write starts over after somebody else changed the document.
+/// How often a claim or a fenced write starts over after someone else changed the document.
 const CONFLICTS_MAX: u32 = 8;
 
 /// The ledger of all runs.
@@ -47,12 +49,12 @@ pub struct Ledger {
     config: RunConfig,
 }
 
-/// What came of a claim.
+/// Result of a claim.
 #[derive(Debug)]
 pub enum Claim {
     /// The caller owns the run and must end it.
     Owned(Box<Owned>),
-    /// Somebody else works on it.
+    /// Another request is working on it.
     Running { state: Box<RunState>, retry_after: Duration },
     /// It is finished.
     Finished(Box<RunState>),
@@ -67,7 +69,7 @@ pub struct Owned {
     pub fence: Fence,
 }
 
-/// The right to write a ledger entry: lost as soon as somebody else has written it.
+/// The right to write a ledger entry: lost as soon as someone else has written it.
 #[derive(Clone, Debug)]
 pub struct Fence {
     owner: String,
@@ -77,14 +79,14 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// Until when nobody else may have taken the run over.
+    /// Until when nobody else can have taken over the run.
     pub fn lease_until(&self) -> Instant {
         self.lease_until
     }
 }
 
 impl Fence {
-    /// The name under which the run is owned: no other attempt has it.
+    /// The owner's name: unique to this attempt.
     pub fn owner(&self) -> &str {
         &self.owner
     }
@@ -96,15 +98,15 @@ pub type Beside<'a> = dyn Fn(&RunState, &str) -> Vec<Write> + Send + Sync + 'a;
 /// Why a fenced write did not happen.
 #[derive(Debug, thiserror::Error)]
 pub enum SaveError {
-    #[error("another instance has taken the run over")]
+    #[error("another instance has taken over the run")]
     Lost,
     #[error(transparent)]
     Firestore(#[from] FirestoreError),
 }
 
 impl Ledger {
-    /// No request of it waits longer than a third of the lease: one that hangs leaves time to try again before the
-    /// lease has ended.
+    /// No request waits longer than a third of the lease: one that hangs leaves time for a retry before the
+    /// lease has expired.
     pub fn new(firestore: &Firestore, world: World, collections: Collections, config: RunConfig) -> Self {
         Self { firestore: firestore.with_timeout(config.lease / 3), world, collections, config }
     }
@@ -127,7 +129,7 @@ impl Ledger {
         Err(contended(&new.run_id))
     }
 
-    /// Goes on with a run that is known, and tries again what failed of one that has ended; none where it is not known.
+    /// Continues a run, or retries what failed if the run has ended; none if the run is unknown.
     pub async fn resume(&self, run_id: &str, beside: &Beside<'_>) -> Result<Option<Claim>, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
@@ -146,7 +148,7 @@ impl Ledger {
         Ok(self.read(run_id).await?.map(|read| read.entry.state))
     }
 
-    /// Decides over an entry that exists; none where it was changed or removed meanwhile.
+    /// Decides what to do with an existing entry; none if it was changed or removed in the meantime.
     async fn take_over(
         &self,
         run_id: &str,
@@ -171,7 +173,7 @@ impl Ledger {
         }
     }
 
-    /// Makes `owner` the one who may write an entry; none where somebody else was faster.
+    /// Makes `owner` the only writer of an entry; none if someone else was faster.
     async fn own(
         &self,
         state: RunState,
@@ -192,13 +194,13 @@ impl Ledger {
         })
     }
 
-    /// Notes how far a run is and renews its lease.
+    /// Stores a run's progress and renews its lease.
     pub fn checkpoint(&self, fence: Fence, state: RunState) -> BoxFuture<'static, Result<Fence, SaveError>> {
         let ledger = self.clone();
         Box::pin(async move { ledger.save(fence, state, Vec::new()).await })
     }
 
-    /// Ends an attempt: the entry, the statistics and what stands `beside` change together or not at all.
+    /// Ends an attempt: the entry, the statistics and the writes `beside` them change together or not at all.
     pub async fn close(
         &self,
         fence: Fence,
@@ -218,14 +220,14 @@ impl Ledger {
         let (owner, lease) = (fence.owner.clone(), self.config.lease);
         let mut entry = Entry { state, owner, lease, renewals: fence.renewals };
         for _ in 0..CONFLICTS_MAX {
-            // A number that no earlier write had: one that changes nothing would not renew the lease.
+            // A number that no earlier write had: a write that changes nothing would not renew the lease.
             entry.renewals = fence.renewals.saturating_add(1);
             let mut writes = vec![self.write(&entry, Precondition::UnchangedSince(fence.update_time))];
             writes.extend(others.iter().cloned());
             if let Committed::Done(update_time) = self.commit(&writes).await? {
                 return Ok(Fence { update_time, renewals: entry.renewals, ..fence });
             }
-            // Changed since: by somebody else, or by a write of ours whose answer was lost.
+            // Changed since: by someone else, or by a write of ours whose response was lost.
             match self.read(&entry.state.run_id).await? {
                 Some(Read { entry: stored, document }) if stored.owner == fence.owner => {
                     fence.update_time = document.update_time;

@@ -1,13 +1,13 @@
-//! A run's state as one value, bounded whatever the run has met.
+//! A run's state as one value, of bounded size whatever happened in the run.
 //!
 //! A document holds one mebibyte, and an entry that does not fit could never be closed. So there are three forms:
 //!
-//! 1. JSON text, as long as it is short: what nearly every run has, readable where it is stored.
-//! 2. The same, compressed; then once more with the reasons of failures cut short.
-//! 3. [`tight`]: every ticker named once and every reason once, both within bounds that fit together by construction.
+//! 1. JSON text, while it is short: nearly every run, readable in the database.
+//! 2. The same, compressed; then again with the failure reasons truncated.
+//! 3. [`tight`]: every ticker and every reason once, within limits that fit by construction.
 //!
-//! No form leaves out a ticker that is pending or has failed. What gives way are the providers' words, which stand
-//! whole in the raw logs.
+//! No form omits a pending or failed ticker. Only the providers' messages are truncated; the raw logs have them
+//! in full.
 
 mod tight;
 
@@ -19,29 +19,29 @@ use crate::firestore::Value;
 use crate::firestore::payload;
 use crate::run::{RunState, Work};
 
-/// Longest state kept as text, in bytes.
+/// Longest state stored as text, in bytes.
 const TEXT_BYTES_MAX: usize = 256 << 10;
-/// Longest state that is compressed as it is; beyond it, trying would cost more time than a checkpoint may.
+/// Longest state that is compressed as is; above it, trying would take longer than a checkpoint may.
 const WHOLE_BYTES_MAX: usize = 4 << 20;
-/// Longest state in a document: a mebibyte, less what else an entry holds.
+/// Longest state in a document: a mebibyte, minus the rest of the entry.
 const PACKED_BYTES_MAX: usize = 960_000;
-/// Bytes of a reason, where they have to be cut short.
+/// Bytes of a reason, if reasons have to be truncated.
 const SHORT_REASON_BYTES: usize = 80;
 /// Longest state that is unpacked, in bytes.
 const STATE_BYTES_MAX: usize = 64 << 20;
 
-/// Most tickers of one run: what the tight form is certain to hold at every endpoint of a job.
+/// Maximum tickers of one run: as many as the tight form can hold at every endpoint of a job.
 pub const PLAN_TICKERS_MAX: usize = 20_000;
-/// Most bytes of all their names, likewise: 10,000 of the longest.
+/// Maximum bytes of all their names, likewise: 10,000 of the longest.
 pub const PLAN_BYTES_MAX: usize = 650_000;
 
-/// Why a run cannot have these tickers; none where it can.
+/// Why a run cannot have these tickers; none if it can.
 pub fn excess(tickers: &[Ticker]) -> Option<String> {
     let bytes: usize = tickers.iter().map(|ticker| ticker.as_str().len() + 1).sum();
     if tickers.len() > PLAN_TICKERS_MAX {
         Some(format!("too many tickers for one run: {}, limit {PLAN_TICKERS_MAX}", tickers.len()))
     } else if bytes > PLAN_BYTES_MAX {
-        Some(format!("names of tickers too long for one run: {bytes} bytes, limit {PLAN_BYTES_MAX}"))
+        Some(format!("ticker names too long for one run: {bytes} bytes, limit {PLAN_BYTES_MAX}"))
     } else {
         None
     }
@@ -70,9 +70,9 @@ pub(super) fn unpack(value: &Value) -> Result<RunState, String> {
                 .map_err(|error| error.to_string())?;
             String::from_utf8(bytes).map_err(|error| error.to_string())?
         }
-        _ => return Err("it is neither text nor bytes".to_owned()),
+        _ => return Err("it is neither a string nor bytes".to_owned()),
     };
-    // JSON as it is written here has no line breaks.
+    // The JSON written here has no line breaks.
     match text.split_once('\n') {
         Some((head, tickers)) => tight::decode(head, tickers),
         None => serde_json::from_str(&text).map_err(|error| error.to_string()),
@@ -84,7 +84,7 @@ fn to_json(state: &RunState) -> Vec<u8> {
     serde_json::to_vec(state).unwrap_or_default()
 }
 
-/// None where it does not fit.
+/// None if it does not fit.
 fn compressed(json: &[u8]) -> Option<Vec<u8>> {
     let packed = (json.len() <= WHOLE_BYTES_MAX).then(|| payload::compress(json))?;
     (packed.len() <= PACKED_BYTES_MAX).then_some(packed)

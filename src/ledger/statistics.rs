@@ -1,7 +1,7 @@
-//! The statistics of each job: one document a job, changed by increments in the commit that closes a run, so
-//! that they are true across instances and restarts.
+//! The statistics of each job: one document per job, incremented in the commit that closes a run, so
+//! that they are correct across instances and restarts.
 //!
-//! A run counts once in `jobs_*`, by how it stands. Everything else only ever grows, as metrics must: what
+//! A run counts once in `jobs_*`, by its current status. Everything else only ever grows, as metrics must: what
 //! one attempt did is added when that attempt is closed. Counters that come in families are named
 //! `family/member`.
 
@@ -18,36 +18,36 @@ use crate::run::LastCalls;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, Histogram};
 use crate::run::{Counted, Counts, RunState, Status};
 
-/// What the statistics know of one job, or of all together.
+/// Statistics of one job, or of all jobs together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct JobStatistics {
-    /// Runs that have ended; each counts once, by how it stands.
+    /// Ended runs; each counts once, by its current status.
     pub jobs_processed: i64,
-    /// Of these, runs that succeeded, in whole or in part.
+    /// Runs that succeeded, fully or partially.
     pub jobs_successful: i64,
-    /// Of the successful, those in which some tickers or records failed for good.
+    /// Successful runs in which some tickers or records failed permanently.
     pub jobs_partial: i64,
     pub jobs_failed: i64,
     /// When an attempt last ended.
     pub last_job_time: Option<DateTime<Utc>>,
-    /// When a run last succeeded, in whole or in part.
+    /// When a run last succeeded, fully or partially.
     pub last_success_time: Option<DateTime<Utc>>,
 }
 
-/// What one job has done since it was first run.
+/// What one job has done since its first run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobTotals {
     pub statistics: JobStatistics,
-    /// Attempts that have ended, by the status that they left.
+    /// Ended attempts, by resulting status.
     pub attempts: BTreeMap<String, u64>,
     pub duration: Histogram,
     pub counts: Counts,
     pub tickers_failed: u64,
-    /// The job's own tickers are stored for every scheduled time up to this: when the newest run that succeeded
-    /// with all of them was created, or the time that it was scheduled for if that is later.
+    /// All of the job's tickers are stored for every scheduled time up to this: the creation time of the newest run
+    /// that succeeded with all of them, or its scheduled time if that is later.
     pub covered_until: Option<DateTime<Utc>>,
-    /// How long the latest attempt took.
+    /// Duration of the latest attempt.
     pub last_duration_ms: Option<u64>,
     pub last_calls: LastCalls,
 }
@@ -72,9 +72,6 @@ const COVERED_UNTIL: &str = "covered_until_ms";
 const LAST_DURATION: &str = "last_duration_ms";
 const ATTEMPTS: &str = "attempts";
 const DURATION: &str = "duration_ms";
-const RECORDS: &str = "records";
-const REJECTED: &str = "rejected";
-const CALLS: &str = "calls";
 const LATENCY: &str = "call_ms";
 /// The member of a histogram's family that holds the sum.
 const SUM: &str = "sum";
@@ -94,6 +91,13 @@ impl JobTotals {
             let mut buckets = family(name);
             Histogram { sum_ms: buckets.remove(SUM).unwrap_or_default(), buckets }
         };
+        let mut counts = Counts { latency: histogram(LATENCY), ..Counts::default() };
+        for counter in Counts::COUNTERS {
+            *(counter.get_mut)(&mut counts) = count(counter.stored);
+        }
+        for known in Counts::FAMILIES {
+            *(known.get_mut)(&mut counts) = family(known.stored);
+        }
         Self {
             statistics: JobStatistics {
                 jobs_processed: number("jobs_processed"),
@@ -105,18 +109,7 @@ impl JobTotals {
             },
             attempts: family(ATTEMPTS),
             duration: histogram(DURATION),
-            counts: Counts {
-                collections: family(RECORDS),
-                rejected: family(REJECTED),
-                raw_logs: count("raw_logs"),
-                batches: count("batches"),
-                calls: count("calls_sent"),
-                classes: family(CALLS),
-                latency: histogram(LATENCY),
-                retries: count("retries"),
-                writes: count("writes"),
-                write_retries: count("write_retries"),
-            },
+            counts,
             tickers_failed: count("tickers_failed"),
             covered_until: document
                 .fields
@@ -129,7 +122,7 @@ impl JobTotals {
     }
 }
 
-/// How an attempt changes the statistics of its job: by what the run is now, less what it was counted as before.
+/// How an attempt changes its job's statistics: what the run is now, minus what it was counted as before.
 pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) {
     let counters = |status: Status| match status {
         Status::Running => [0, 0, 0, 0],
@@ -147,7 +140,7 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         .map(|(name, (new, old))| (name.to_owned(), Value::Integer(new - old)))
         .collect();
     let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
-    // A run whose failed tickers are tried again has none for a while; those that fail again are not new.
+    // A run whose failed tickers are retried has none for a while; those that fail again are not new.
     let failed_before = known.map_or(0, |counted| counted.tickers_failed);
     let tickers_failed = state.tickers_failed().max(failed_before);
     let newly_failed = tickers_failed - failed_before;
@@ -163,7 +156,7 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     }
     state.counted =
         Some(Box::new(Counted { status: state.status, counts: state.counts.clone(), tickers_failed }));
-    // A run of some tickers by hand says nothing of the others; one that is finished late, nothing of today.
+    // A manual run of some tickers says nothing about the others; one finished late says nothing about today.
     let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
     // A tick's run covers its scheduled time, whatever the clock said that it was created by.
     let covered = state.scheduled_at.map_or(state.created_at, |scheduled| state.created_at.max(scheduled));
@@ -180,35 +173,24 @@ fn has_own_scope(state: &RunState) -> bool {
     catalogue::find(&state.job).is_some_and(|job| job.scope.name() == state.scope)
 }
 
-/// The counters that only ever grow; those that have not grown are left out.
+/// The counters that only ever grow; those that have not grown are omitted.
 fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String, Value)> {
     let mut duration = Histogram::default();
     duration.observe(ATTEMPT_BOUNDS_MS, state.duration_ms);
     let mut attempts = BTreeMap::new();
     attempts.insert(state.status.name().to_owned(), 1);
-    let families = [
-        (ATTEMPTS, &attempts),
-        (DURATION, &duration.buckets),
-        (RECORDS, &done.collections),
-        (REJECTED, &done.rejected),
-        (CALLS, &done.classes),
-        (LATENCY, &done.latency.buckets),
-    ];
-    let members = families.into_iter().flat_map(|(family, members)| {
+    let of_attempt = [(ATTEMPTS, &attempts), (DURATION, &duration.buckets), (LATENCY, &done.latency.buckets)];
+    let families = Counts::FAMILIES.iter().map(|family| (family.stored, (family.get)(done)));
+    let members = of_attempt.into_iter().chain(families).flat_map(|(family, members)| {
         members.iter().map(move |(name, by)| (format!("{family}/{name}"), *by))
     });
-    let single = [
+    let sums = [
         (format!("{DURATION}/{SUM}"), duration.sum_ms),
         (format!("{LATENCY}/{SUM}"), done.latency.sum_ms),
-        ("raw_logs".to_owned(), done.raw_logs),
-        ("batches".to_owned(), done.batches),
-        ("calls_sent".to_owned(), done.calls),
-        ("retries".to_owned(), done.retries),
-        ("writes".to_owned(), done.writes),
-        ("write_retries".to_owned(), done.write_retries),
         ("tickers_failed".to_owned(), u64::try_from(tickers_failed).unwrap_or_default()),
     ];
-    let grown = members.chain(single).filter(|(_, by)| *by > 0);
+    let counters = Counts::COUNTERS.iter().map(|counter| (counter.stored.to_owned(), (counter.get)(done)));
+    let grown = members.chain(sums).chain(counters).filter(|(_, by)| *by > 0);
     grown.map(|(name, by)| (name, Value::Integer(by.cast_signed()))).collect()
 }
 

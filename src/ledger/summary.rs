@@ -8,7 +8,7 @@ use crate::firestore::Value;
 use crate::firestore::document::Document;
 use crate::run::Status;
 
-/// What a list says of a run.
+/// Summary of a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct RunSummary {
@@ -20,9 +20,9 @@ pub struct RunSummary {
     pub created_at: Option<DateTime<Utc>>,
     /// Start of the latest attempt.
     pub started_at: Option<DateTime<Utc>>,
-    /// None while it runs.
+    /// Null while it is running.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Time worked in the latest attempt.
+    /// Duration of the latest attempt.
     pub duration_ms: u64,
     pub tickers_requested: u64,
     pub tickers_processed: u64,
@@ -37,12 +37,12 @@ pub struct RunSummary {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedRun {
     pub job: String,
-    /// How it stands, in one sentence.
+    /// Its status, in one sentence.
     pub message: String,
     pub summary: RunSummary,
 }
 
-/// The fields of a ledger entry that a list needs: not the state, which may be of another version, and megabytes.
+/// The fields of a ledger entry that a list needs: not the state, which may be from another version, and megabytes.
 pub(super) const FIELDS: &[&str] = &[
     "run_id",
     JOB,

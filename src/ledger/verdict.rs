@@ -8,7 +8,7 @@ use crate::run::Status;
 /// The decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nobody works on it and something is left: the caller may take it.
+    /// Nobody is working on it and work is left: the caller may take it.
     Free,
     /// Its owner is alive.
     Running { retry_after: Duration },
@@ -18,8 +18,8 @@ pub enum Verdict {
     Different,
 }
 
-/// Decides over an entry that its owner has left unchanged for `silence`. `digest` is that of the caller's request;
-/// none where an operator means the run itself, and wants what failed to be tried again.
+/// Decides about an entry that its owner has left unchanged for `silence`. `digest` is that of the caller's request;
+/// none if an operator resumes the run itself and wants failures to be retried.
 pub fn judge(entry: &Entry, digest: Option<&str>, silence: Duration) -> Verdict {
     if digest.is_some_and(|digest| digest != entry.state.request_digest) {
         return Verdict::Different;

@@ -3,13 +3,13 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::facts::JobFacts;
 use super::health::Source;
 use super::services::ServiceStatus;
-use super::status::JobStatus;
 use crate::calendar::schedule::Schedule;
 use crate::catalogue::Job;
-use crate::config::AlertConfig;
 use crate::ledger::summary::RunSummary;
+use crate::ops::settings::AlertConfig;
 use crate::resilience::breaker::Position;
 use crate::run::Status;
 
@@ -20,7 +20,7 @@ const FAILURES_WITHIN: TimeDelta = TimeDelta::hours(24);
 /// covers it: jobs are never scheduled as close as that.
 const CLOCKS_APART: TimeDelta = TimeDelta::minutes(1);
 
-/// Something that somebody should look at.
+/// A condition that an operator should look at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct Alert {
@@ -30,11 +30,11 @@ pub struct Alert {
     pub provider: Option<&'static str>,
     pub message: String,
     pub since: Option<DateTime<Utc>>,
-    /// Where it is explained.
+    /// The runbook section that explains it.
     pub runbook: String,
 }
 
-/// How much an alert matters.
+/// Severity of an alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -57,7 +57,11 @@ impl Alert {
 
     /// Firestore does not answer: nothing can run, and nothing else is known.
     pub fn firestore_unreachable(reason: &str) -> Self {
-        Self::new("FirestoreUnreachable", Severity::Critical, format!("firestore does not answer: {reason}"))
+        Self::new(
+            "FirestoreUnreachable",
+            Severity::Critical,
+            format!("firestore is not responding: {reason}"),
+        )
     }
 
     /// Firestore lacks an index: jobs run, but runs cannot be listed.
@@ -82,20 +86,17 @@ pub fn overdue_since(
 }
 
 /// The alerts of one job.
-pub(super) fn of_job(
-    job: &'static Job,
-    status: &JobStatus,
-    rules: &Rules<'_>,
-    now: DateTime<Utc>,
-) -> Vec<Alert> {
-    let alerts = [failing(job, status, rules, now), slow(job, status, rules), overdue(status)];
+pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Vec<Alert> {
+    let job = facts.job;
+    let alerts = [failing(facts, rules, now), slow(facts, rules), overdue(facts)];
     let of_job = |alert| Alert { job: Some(job.name), provider: Some(job.provider.name()), ..alert };
     alerts.into_iter().flatten().map(of_job).collect()
 }
 
-fn failing(job: &Job, status: &JobStatus, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
+fn failing(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
+    let job = facts.job;
     let within = |run: &&RunSummary| run.ended_at.is_some_and(|ended| now - ended <= FAILURES_WITHIN);
-    let ended: Vec<_> = status.recent_runs.iter().filter(within).collect();
+    let ended: Vec<_> = facts.recent_runs.iter().filter(within).collect();
     let failed = ended.iter().filter(|run| run.run_status == Status::Failed).count();
     let percent = usize::try_from(rules.config.failure_percent.of(job.name)).ok()?;
     if ended.len() < rules.config.failure_runs_min || failed * 100 <= ended.len() * percent {
@@ -104,7 +105,7 @@ fn failing(job: &Job, status: &JobStatus, rules: &Rules<'_>, now: DateTime<Utc>)
     let latest = ended.iter().find(|run| run.run_status == Status::Failed)?;
     let reason = latest.stopped.as_deref().unwrap_or("nothing succeeded");
     let message = format!(
-        "{failed} of the last {} runs of {} failed, limit {percent} %; the latest, {}: {reason}",
+        "{failed} of the last {} runs of {} failed, limit {percent} %; latest failure, {}: {reason}",
         ended.len(),
         job.name,
         latest.run_id
@@ -114,8 +115,9 @@ fn failing(job: &Job, status: &JobStatus, rules: &Rules<'_>, now: DateTime<Utc>)
     Some(Alert { since, ..Alert::new("JobFailing", Severity::Critical, message) })
 }
 
-fn slow(job: &Job, status: &JobStatus, rules: &Rules<'_>) -> Option<Alert> {
-    let latest = status.recent_runs.iter().find(|run| run.ended_at.is_some())?;
+fn slow(facts: &JobFacts, rules: &Rules<'_>) -> Option<Alert> {
+    let job = facts.job;
+    let latest = facts.recent_runs.iter().find(|run| run.ended_at.is_some())?;
     let limit = rules.config.run_seconds.of(job.name);
     if latest.duration_ms <= limit.saturating_mul(1000) {
         return None;
@@ -129,27 +131,31 @@ fn slow(job: &Job, status: &JobStatus, rules: &Rules<'_>) -> Option<Alert> {
     Some(Alert { since: latest.ended_at, ..Alert::new("JobSlow", Severity::Warning, message) })
 }
 
-fn overdue(status: &JobStatus) -> Option<Alert> {
-    let due = status.overdue_since?;
+fn overdue(facts: &JobFacts) -> Option<Alert> {
+    let due = facts.overdue_since?;
     // A job that has never run may be waiting for its first deployment of the scheduler.
-    let (severity, message) = match (status.statistics.last_success_time, status.recent_runs.first()) {
-        (None, None) => (Severity::Warning, format!("{} has never run", status.job)),
+    let (severity, message) = match (facts.statistics.last_success_time, facts.recent_runs.first()) {
+        (None, None) => (Severity::Warning, format!("{} has never run", facts.job.name)),
         (_, Some(run))
             if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_finished() =>
         {
-            let message =
-                format!("{} has run for some tickers only since its time: run {}", status.job, run.run_id);
+            let message = format!(
+                "{} has run for only some of its tickers since it was due: run {}",
+                facts.job.name, run.run_id
+            );
             (Severity::Critical, message)
         }
         (_, Some(run)) if run.created_at.is_some_and(|created| created >= due) => {
             let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());
-            let message =
-                format!("{} has not succeeded since its time; run {}: {reason}", status.job, run.run_id);
+            let message = format!(
+                "{} has not succeeded since it was due; run {}: {reason}",
+                facts.job.name, run.run_id
+            );
             (Severity::Critical, message)
         }
         _ => (
             Severity::Critical,
-            format!("{} has not run since its time: has the scheduler called?", status.job),
+            format!("{} has not run since it was due: check whether the scheduler called", facts.job.name),
         ),
     };
     Some(Alert { since: Some(due), ..Alert::new("JobOverdue", severity, message) })
@@ -158,15 +164,15 @@ fn overdue(status: &JobStatus) -> Option<Alert> {
 /// The alerts of one provider.
 pub(super) fn of_service(service: &ServiceStatus) -> Vec<Alert> {
     let breaker = (service.breaker.position != Position::Closed).then(|| {
-        let reason = service.breaker.reason.as_deref().unwrap_or("no reason noted");
-        let message = format!("no calls to {} but probes: {reason}", service.provider);
+        let reason = service.breaker.reason.as_deref().unwrap_or("no reason recorded");
+        let message = format!("only probes are sent to {}: {reason}", service.provider);
         Alert { since: service.breaker_changed_at, ..Alert::new("BreakerOpen", Severity::Warning, message) }
     });
     let unhealthy = (service.healthy == Some(false)).then(|| {
         let reason = service.error.as_deref().unwrap_or("no reason given");
         let seen = match service.source {
-            Some(Source::Probe) => "did not pass its probe",
-            _ => "failed when it was last called",
+            Some(Source::Probe) => "failed its probe",
+            _ => "failed on its latest call",
         };
         let message = format!("{} {seen}: {reason}", service.provider);
         Alert { since: service.checked_at, ..Alert::new("ProviderUnhealthy", Severity::Warning, message) }

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::future::{Either, select};
 
 use super::Ops;
 use super::probe::{self, StoredProbe};
 use crate::base::cached::Lifetime;
 use crate::base::ports::TransportError;
-use crate::catalogue::{CATALOGUE, Provider};
+use crate::catalogue::{self, Job, PerProvider, Provider};
 use crate::firestore::FirestoreError;
-use crate::ledger::statistics::JobTotals;
+use crate::ledger::statistics::{JobStatistics, JobTotals};
+use crate::ledger::summary::RunSummary;
 use crate::provider::breakers::StoredBreaker;
 use crate::run::LastCalls;
 
@@ -19,15 +21,26 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Longest wait for Firestore: who looks must learn soon that it does not answer.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The statistics of all jobs, in the catalogue's order, and all breakers, in the providers'.
+/// The statistics of all jobs, in the catalogue's order, and all breakers.
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub jobs: Vec<JobTotals>,
-    pub breakers: Vec<StoredBreaker>,
-    /// The latest probes, in the providers' order.
-    pub probes: Vec<StoredProbe>,
+    pub breakers: PerProvider<StoredBreaker>,
+    /// The latest probes.
+    pub probes: PerProvider<StoredProbe>,
     /// How long Firestore took to answer.
     pub latency: Duration,
+}
+
+/// What is known of one job, to be judged by alerts.
+#[derive(Clone, Debug)]
+pub struct JobFacts {
+    pub job: &'static Job,
+    pub statistics: JobStatistics,
+    /// Since when it has had to succeed and has not.
+    pub overdue_since: Option<DateTime<Utc>>,
+    /// Newest first.
+    pub recent_runs: Vec<RunSummary>,
 }
 
 impl Facts {
@@ -46,9 +59,9 @@ impl Facts {
 
     async fn fetch(ops: &Ops) -> Result<Self, FirestoreError> {
         let start = ops.world.clock.instant();
-        let jobs = CATALOGUE.iter().map(|job| ops.ledger.statistics(job.name));
-        let breakers = Provider::ALL.into_iter().map(|provider| ops.breakers.document(provider));
-        let probes = Provider::ALL.into_iter().map(|provider| probe::document(ops, provider));
+        let jobs = catalogue::jobs().map(|job| ops.ledger.statistics(job.name));
+        let breakers = Provider::all().into_iter().map(|provider| ops.breakers.document(provider));
+        let probes = Provider::all().into_iter().map(|provider| probe::document(ops, provider));
         let paths: Vec<_> = jobs.chain(breakers).chain(probes).collect();
         let documents = ops.firestore.get_all(&paths).await?;
         // No job has the name of a provider.
@@ -60,19 +73,17 @@ impl Facts {
             find(&probe::document_id(provider)).map(StoredProbe::from_document).unwrap_or_default()
         };
         Ok(Self {
-            jobs: CATALOGUE.iter().map(|job| totals(job.name)).collect(),
-            breakers: Provider::ALL.into_iter().map(breaker).collect(),
-            probes: Provider::ALL.into_iter().map(probe).collect(),
+            jobs: catalogue::jobs().map(|job| totals(job.name)).collect(),
+            breakers: PerProvider::from_fn(breaker),
+            probes: PerProvider::from_fn(probe),
             latency: ops.world.clock.instant().since(start),
         })
     }
 
     /// What is known of a provider: its breaker, its latest probe, the latest calls of all its jobs.
     pub fn of_provider(&self, provider: Provider) -> (StoredBreaker, StoredProbe, LastCalls) {
-        let place = Provider::ALL.iter().position(|known| *known == provider).unwrap_or_default();
-        let jobs = CATALOGUE.iter().zip(&self.jobs).filter(|(job, _)| job.provider == provider);
+        let jobs = catalogue::jobs().zip(&self.jobs).filter(|(job, _)| job.provider == provider);
         let calls = jobs.fold(LastCalls::default(), |known, (_, totals)| known.and(&totals.last_calls));
-        let breaker = self.breakers.get(place).cloned().unwrap_or_default();
-        (breaker, self.probes.get(place).cloned().unwrap_or_default(), calls)
+        (self.breakers.get(provider).clone(), self.probes.get(provider).clone(), calls)
     }
 }

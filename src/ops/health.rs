@@ -13,7 +13,7 @@ use crate::provider::breakers::StoredBreaker;
 use crate::resilience::breaker::Position;
 use crate::run::LastCalls;
 
-/// What a provider's health is known from.
+/// Source of what is known about a provider's health.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -42,7 +42,7 @@ pub fn judge(
 ) -> Option<Health> {
     let good = |at: &DateTime<Utc>| Health::new(Source::Calls, *at, None);
     let bad = |at: &DateTime<Utc>, words: &Option<String>| {
-        let words = words.clone().unwrap_or_else(|| "no reason noted".to_owned());
+        let words = words.clone().unwrap_or_else(|| "no reason recorded".to_owned());
         Health::new(Source::Calls, *at, Some(words))
     };
     let opened = breaker.changed_at.filter(|_| breaker.shared.position != Position::Closed);

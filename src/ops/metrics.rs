@@ -7,22 +7,22 @@ use chrono::{DateTime, Utc};
 use super::alerts::{self, Rules};
 use super::exposition::{Exposition, Kind, Labels, seconds};
 use super::facts::Facts;
-use crate::catalogue::{CATALOGUE, Job, Provider};
+use crate::catalogue::{self, Job};
 use crate::config::Collections;
 use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
 use crate::resilience::class::Class;
-use crate::run::Status;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
+use crate::run::{Counts, Status};
 
 /// The text of all metrics.
 pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
     let mut text = Exposition::default();
-    let jobs: Vec<_> = CATALOGUE.iter().zip(&facts.jobs).collect();
+    let jobs: Vec<_> = catalogue::jobs().zip(&facts.jobs).collect();
     runs(&mut text, &jobs);
     records(&mut text, &jobs, collections);
     calls(&mut text, &jobs);
-    writes(&mut text, &jobs);
+    counters(&mut text, &jobs);
     breakers(&mut text, facts);
     times(&mut text, &jobs, rules, now);
     thresholds(&mut text, rules);
@@ -57,7 +57,7 @@ fn with<'a>(job: &Job, name: &'static str, value: &'a str) -> [(&'static str, &'
 }
 
 fn runs(text: &mut Exposition, rows: &Rows<'_>) {
-    let help = "Runs that have ended, by how they stand: one that failed moves when it is finished later.";
+    let help = "Ended runs, by current status; a failed run moves if it is finished later.";
     text.metric("orchestrator_runs", Kind::Gauge, help);
     for (job, totals) in rows {
         let known = &totals.statistics;
@@ -71,11 +71,7 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
         }
     }
     let name = "orchestrator_run_attempts_total";
-    text.metric(
-        name,
-        Kind::Counter,
-        "Attempts of runs that have ended, by the status in which they left the run.",
-    );
+    text.metric(name, Kind::Counter, "Ended attempts of runs, by the status they left the run in.");
     for (job, totals) in rows {
         for status in [Status::Succeeded, Status::Partial, Status::Failed] {
             let count = totals.attempts.get(status.name()).copied().unwrap_or_default();
@@ -83,20 +79,19 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
         }
     }
     let name = "orchestrator_run_attempt_duration_seconds";
-    text.metric(name, Kind::Histogram, "How long attempts of runs took.");
+    text.metric(name, Kind::Histogram, "Duration of run attempts.");
     for (job, totals) in rows {
         text.histogram(&labels(job), ATTEMPT_BOUNDS_MS, &totals.duration);
     }
     let name = "orchestrator_tickers_failed_total";
-    per_job(text, rows, name, "Tickers that failed for good.", |totals| totals.tickers_failed);
+    per_job(text, rows, name, "Tickers that failed permanently.", |totals| totals.tickers_failed);
 }
 
 fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {
     let mut family = |name, help: &str, counts: fn(&JobTotals) -> &BTreeMap<String, u64>| {
         text.metric(name, Kind::Counter, help);
         for (job, totals) in rows {
-            let own =
-                job.endpoints.iter().map(|endpoint| (endpoint.dataset.schema().collection)(collections));
+            let own = job.endpoints.iter().map(|endpoint| collections.of(endpoint.dataset));
             for (collection, count) in from_zero(own, counts(totals)) {
                 text.count(&with(job, "collection", collection), count);
             }
@@ -104,8 +99,7 @@ fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {
     };
     let name = "orchestrator_records_stored_total";
     family(name, "Records stored, by collection.", |totals| &totals.counts.collections);
-    let help =
-        "Records kept aside because they break their schema, by the collection that they were meant for.";
+    let help = "Records rejected because they violate their schema, by the collection they were meant for.";
     family("orchestrator_records_rejected_total", help, |totals| &totals.counts.rejected);
 }
 
@@ -125,7 +119,7 @@ fn calls(text: &mut Exposition, rows: &Rows<'_>) {
     text.metric(
         name,
         Kind::Counter,
-        "Provider calls that have ended, by class; ok is an answer, all others are failures.",
+        "Ended provider calls, by class; ok is a success, all others are failures.",
     );
     for (job, totals) in rows {
         let classes = Class::ALL.into_iter().map(Class::name).chain(["ok"]);
@@ -134,38 +128,33 @@ fn calls(text: &mut Exposition, rows: &Rows<'_>) {
         }
     }
     let name = "orchestrator_provider_call_duration_seconds";
-    text.metric(name, Kind::Histogram, "How long provider calls took.");
+    text.metric(name, Kind::Histogram, "Duration of provider calls.");
     for (job, totals) in rows {
         text.histogram(&labels(job), CALL_BOUNDS_MS, &totals.counts.latency);
     }
-    let name = "orchestrator_provider_retries_total";
-    per_job(text, rows, name, "Provider calls beyond the first of their batch.", |totals| {
-        totals.counts.retries
-    });
 }
 
-fn writes(text: &mut Exposition, rows: &Rows<'_>) {
-    let name = "orchestrator_firestore_writes_total";
-    per_job(text, rows, name, "Documents written, without the ledger's own.", |totals| totals.counts.writes);
-    let name = "orchestrator_firestore_write_retries_total";
-    per_job(text, rows, name, "Tries of document writes beyond the first.", |totals| {
-        totals.counts.write_retries
-    });
+/// The counters that are one number, by their rows.
+fn counters(text: &mut Exposition, rows: &Rows<'_>) {
+    for counter in Counts::COUNTERS {
+        if let Some((name, help)) = counter.metric {
+            per_job(text, rows, name, help, |totals| (counter.get)(&totals.counts));
+        }
+    }
 }
 
 fn breakers(text: &mut Exposition, facts: &Facts) {
-    let rows: Vec<_> = Provider::ALL.iter().zip(&facts.breakers).collect();
-    let help = "Position of the circuit breaker: 1 for the one that it is in.";
+    let help = "Position of the circuit breaker: 1 for the current one, 0 for the others.";
     text.metric("orchestrator_breaker_position", Kind::Gauge, help);
-    for (provider, breaker) in &rows {
+    for (provider, breaker) in facts.breakers.iter() {
         for position in Position::ALL {
             let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
             text.count(labels, u64::from(breaker.shared.position == position));
         }
     }
-    let help = "Times that the circuit breaker came into a position.";
+    let help = "Transitions of the circuit breaker, by the new position.";
     text.metric("orchestrator_breaker_transitions_total", Kind::Counter, help);
-    for (provider, breaker) in &rows {
+    for (provider, breaker) in facts.breakers.iter() {
         for position in Position::ALL {
             let labels: Labels<'_> = &[("provider", provider.name()), ("position", position.name())];
             text.count(labels, breaker.transitions.get(position.name()).copied().unwrap_or_default());
@@ -183,8 +172,7 @@ fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTim
         }
     };
     let name = "orchestrator_job_seconds_since_last_success";
-    let help =
-        "Seconds since a run of the job last succeeded, in whole or in part; missing where none ever has.";
+    let help = "Seconds since a run of the job last succeeded, fully or partially; absent if none has.";
     let since = |totals: &JobTotals| {
         let age = (now - totals.statistics.last_success_time?).to_std().unwrap_or_default();
         Some(age.as_secs_f64())
@@ -192,11 +180,11 @@ fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTim
     known(name, help, &since, text);
     let name = "orchestrator_job_last_duration_seconds";
     let last = |totals: &JobTotals| totals.last_duration_ms.map(seconds);
-    known(name, "How long the latest attempt of a run took.", &last, text);
+    known(name, "Duration of the latest run attempt.", &last, text);
     text.metric(
         "orchestrator_job_overdue",
         Kind::Gauge,
-        "1 where no run has succeeded for a scheduled time in time.",
+        "1 if no run has succeeded for the latest scheduled time that is due.",
     );
     for (job, totals) in rows {
         let overdue = alerts::overdue_since(job, totals.covered_until, rules, now).is_some();
@@ -210,12 +198,12 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     text.metric(
         "orchestrator_alert_failure_ratio",
         Kind::Gauge,
-        "Share of failed attempts above which JobFailing fires.",
+        "Ratio of failed attempts above which JobFailing fires.",
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         text.sample(&labels(job), super::exposition::float(config.failure_percent.of(job.name)) / 100.0);
     }
-    let help = "Attempts in 24 hours below which JobFailing never fires.";
+    let help = "Minimum number of attempts in 24 hours for JobFailing to fire.";
     text.metric("orchestrator_alert_failure_runs_min", Kind::Gauge, help);
     text.count(&[], u64::try_from(config.failure_runs_min).unwrap_or(u64::MAX));
     text.metric(
@@ -223,7 +211,7 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
         Kind::Gauge,
         "Duration of an attempt above which JobSlow fires.",
     );
-    for job in CATALOGUE {
+    for job in catalogue::jobs() {
         text.count(&labels(job), config.run_seconds.of(job.name));
     }
 }

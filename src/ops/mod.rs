@@ -7,6 +7,7 @@ pub mod health;
 pub mod metrics;
 pub mod probe;
 pub mod services;
+pub mod settings;
 pub mod status;
 
 use std::convert::Infallible;
@@ -16,13 +17,16 @@ use std::time::Duration;
 use crate::base::cached::Cached;
 use crate::base::instance::Instance;
 use crate::base::world::World;
-use crate::catalogue::Provider;
-use crate::config::{AlertConfig, CallConfig, Collections, ProviderConfig, RunConfig};
+use crate::catalogue::{PerProvider, Provider};
+use crate::config::Collections;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
 use crate::ledger::Ledger;
+use crate::ledger::settings::RunConfig;
+use crate::ops::settings::AlertConfig;
 use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
+use crate::provider::settings::{CallConfig, ProviderConfig};
 use facts::Facts;
 use status::StatusReport;
 
@@ -47,7 +51,7 @@ pub struct Settings {
     pub call: CallConfig,
     pub run: RunConfig,
     pub collections: Collections,
-    pub providers: [ProviderConfig; 4],
+    pub providers: PerProvider<ProviderConfig>,
     /// Shortest time between two probes of one provider, by all instances together.
     pub probe_interval: Duration,
     pub project: String,
@@ -57,7 +61,7 @@ pub struct Settings {
 
 impl Settings {
     fn provider(&self, provider: Provider) -> &ProviderConfig {
-        provider.pick(self.providers.each_ref())
+        self.providers.get(provider)
     }
 }
 

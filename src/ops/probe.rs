@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::Ops;
 use crate::base::ports::{OutboundRequest, millis};
 use crate::base::redact;
-use crate::catalogue::{CATALOGUE, Provider, Trouble};
+use crate::catalogue::{Provider, Trouble};
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
@@ -39,15 +39,15 @@ pub struct StoredProbe {
     pub result: Option<ProbeResult>,
 }
 
-/// What a service answered.
+/// Result of a health probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct ProbeResult {
     pub probed_at: DateTime<Utc>,
     pub latency_ms: u64,
-    /// None where no answer came.
+    /// Null if there was no response.
     pub status_code: Option<u16>,
-    /// None where it is well, or where only its limit is used up.
+    /// Null if the service is healthy, or if only its limit is exhausted.
     pub error: Option<String>,
 }
 
@@ -90,7 +90,7 @@ pub async fn probe(ops: &Ops, provider: Provider) -> Result<Probed, FirestoreErr
     let path = document(ops, provider);
     let stored = ops.firestore.get(&path).await?;
     let known = stored.as_ref().map(StoredProbe::from_document).unwrap_or_default();
-    let jobs = CATALOGUE.iter().filter(|job| job.provider == provider);
+    let jobs = provider.spec().jobs.iter();
     let lists = futures::future::try_join_all(jobs.map(|job| ops.ledger.recent(job.name, RUNS)));
     let runs: Vec<RunSummary> = lists.await?.into_iter().flatten().collect();
     let now = ops.world.clock.now();
@@ -150,7 +150,7 @@ impl Rules {
         let age = known.asked_at.and_then(|asked_at| (now - asked_at).to_std().ok());
         if let Some(age) = age.filter(|age| *age < self.interval) {
             let reason = format!(
-                "the last probe was asked for {} s ago, and probe_interval_seconds is {}",
+                "the last probe was requested {} s ago; probe_interval_seconds is {}",
                 age.as_secs(),
                 self.interval.as_secs()
             );
@@ -161,7 +161,8 @@ impl Rules {
             run.run_status == Status::Running && begun.is_none_or(|begun| begun < self.attempt)
         };
         if let Some(run) = runs.iter().find(works) {
-            let reason = format!("the run {} needs the provider: its calls tell how it is", run.run_id);
+            let reason =
+                format!("run {} is calling the provider: its calls show how healthy it is", run.run_id);
             return Err((reason, Duration::from_secs(60)));
         }
         Ok(())
@@ -190,8 +191,11 @@ async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>)
     let base_url = &ops.settings.provider(provider).base_url;
     let (mut headers, mut secret) = (HeaderMap::new(), None);
     if ops.settings.call.id_token {
-        let token =
-            ops.google.identity_token(base_url).await.map_err(|error| format!("no ID token: {error}"))?;
+        let token = ops
+            .google
+            .identity_token(base_url)
+            .await
+            .map_err(|error| format!("cannot get an ID token: {error}"))?;
         headers.insert(AUTHORIZATION, token.header());
         secret = Some(token);
     }

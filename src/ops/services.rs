@@ -19,15 +19,15 @@ use crate::run::LastCalls;
 pub struct ServiceStatus {
     pub provider: &'static str,
     pub url: String,
-    /// By the newest of what is known; null while nothing is.
+    /// According to the latest information; null if there is none.
     pub healthy: Option<bool>,
-    /// What that is known from.
+    /// Source of that information.
     pub source: Option<Source>,
-    /// When that was.
+    /// Time of that information.
     pub checked_at: Option<DateTime<Utc>>,
     /// Why it is not healthy.
     pub error: Option<String>,
-    /// The latest look at the service's own `/health`; nothing but an operator's order makes one.
+    /// The latest probe of the service's own `/health`; only operators start probes.
     pub probe: Option<ProbeResult>,
     pub breaker: Shared,
     pub breaker_changed_at: Option<DateTime<Utc>>,
@@ -36,7 +36,7 @@ pub struct ServiceStatus {
 
 /// All of them.
 pub fn services(ops: &Ops, facts: Option<&Facts>) -> Vec<ServiceStatus> {
-    Provider::ALL.into_iter().map(|provider| service(ops, facts, provider)).collect()
+    Provider::all().into_iter().map(|provider| service(ops, facts, provider)).collect()
 }
 
 fn service(ops: &Ops, facts: Option<&Facts>, provider: Provider) -> ServiceStatus {

@@ -13,13 +13,13 @@ use serde::Serialize;
 
 use super::Ops;
 use super::alerts::{self, Alert, Rules, Severity};
-use super::facts::Facts;
+use super::facts::{Facts, JobFacts};
 use super::services::{ServiceStatus, services};
 use crate::base::cached::Lifetime;
 use crate::base::ports::{TransportError, millis};
 use crate::calendar::schedule::Schedule;
 use crate::catalogue::job::SCHEDULE_TIME_ZONE;
-use crate::catalogue::{CATALOGUE, Job};
+use crate::catalogue::{self, Job};
 use crate::firestore::FirestoreError;
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
@@ -32,7 +32,7 @@ const RECENT_RUNS: usize = 20;
 /// Longest wait for the lists of runs.
 const RECENT_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// How the service is.
+/// Overall health of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
@@ -44,7 +44,7 @@ pub enum Overall {
     Unhealthy,
 }
 
-/// The answer of `GET /status`.
+/// The response of `GET /status`.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct StatusReport {
@@ -57,7 +57,7 @@ pub struct StatusReport {
     /// The time zone of all schedules.
     pub time_zone: &'static str,
     pub instance: InstanceStatus,
-    /// Of all jobs together.
+    /// Statistics of all jobs together.
     pub statistics: JobStatistics,
     pub firestore: FirestoreStatus,
     pub services: Vec<ServiceStatus>,
@@ -65,7 +65,7 @@ pub struct StatusReport {
     pub alerts: Vec<Alert>,
 }
 
-/// The instance that answers; there may be others.
+/// The instance that served this request; there may be others.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct InstanceStatus {
@@ -92,7 +92,7 @@ pub struct JobStatus {
     pub provider: &'static str,
     pub scope: &'static str,
     pub summary: &'static str,
-    /// Cron, in the time zone of all schedules.
+    /// Cron expression, in the schedules' time zone.
     pub schedule: &'static str,
     pub next_run_time: Option<DateTime<Utc>>,
     pub last_due_time: Option<DateTime<Utc>>,
@@ -100,7 +100,7 @@ pub struct JobStatus {
     pub overdue_since: Option<DateTime<Utc>>,
     pub statistics: JobStatistics,
     pub last_success_time: Option<DateTime<Utc>>,
-    /// Of the recent runs that have ended, those that succeeded, in whole or in part.
+    /// Percentage of the ended recent runs that succeeded, fully or partially.
     pub success_percent: Option<f64>,
     /// Newest first.
     pub recent_runs: Vec<RunSummary>,
@@ -131,6 +131,7 @@ impl StatusReport {
         let services = services(ops, facts.as_deref().ok());
         let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
         let alerts = all_alerts(&firestore, &services, &jobs, &rules, now);
+        let jobs = jobs.into_iter().map(|facts| JobStatus::new(facts, now)).collect();
         let worst = alerts.iter().map(|alert| alert.severity).max();
         Self {
             status: match worst {
@@ -162,7 +163,7 @@ impl StatusReport {
 /// The latest runs of every job, in the catalogue's order.
 async fn recent_runs(ops: &Ops) -> Result<Vec<Vec<RunSummary>>, FirestoreError> {
     let lists =
-        futures::future::try_join_all(CATALOGUE.iter().map(|job| ops.ledger.recent(job.name, RECENT_RUNS)));
+        futures::future::try_join_all(catalogue::jobs().map(|job| ops.ledger.recent(job.name, RECENT_RUNS)));
     match select(std::pin::pin!(lists), ops.world.clock.sleep(RECENT_TIMEOUT)).await {
         Either::Left((lists, _)) => lists,
         Either::Right(_) => Err(TransportError::Timeout(RECENT_TIMEOUT).into()),
@@ -185,39 +186,38 @@ fn jobs(
     reachable: bool,
     rules: &Rules<'_>,
     now: DateTime<Utc>,
-) -> Vec<JobStatus> {
+) -> Vec<JobFacts> {
     let rows = totals.iter().cloned().chain(std::iter::repeat(JobTotals::default()));
     let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
-    let jobs = CATALOGUE.iter().zip(rows).zip(recent);
-    jobs.map(|((job, totals), runs)| job_status(job, totals, runs, reachable, rules, now)).collect()
+    let facts = |((job, totals), recent_runs): ((&'static Job, JobTotals), _)| {
+        let JobTotals { statistics, covered_until, .. } = totals;
+        // Without Firestore nobody knows whether a run has succeeded.
+        let overdue_since =
+            reachable.then(|| alerts::overdue_since(job, covered_until, rules, now)).flatten();
+        JobFacts { job, statistics, overdue_since, recent_runs }
+    };
+    catalogue::jobs().zip(rows).zip(recent).map(facts).collect()
 }
 
-fn job_status(
-    job: &'static Job,
-    JobTotals { statistics, covered_until, .. }: JobTotals,
-    recent_runs: Vec<RunSummary>,
-    reachable: bool,
-    rules: &Rules<'_>,
-    now: DateTime<Utc>,
-) -> JobStatus {
-    let schedule = Schedule::parse(job.schedule);
-    // Without Firestore nobody knows whether a run has succeeded.
-    let overdue_since = if reachable { alerts::overdue_since(job, covered_until, rules, now) } else { None };
-    JobStatus {
-        job: job.name,
-        route: job.route,
-        provider: job.provider.name(),
-        scope: job.scope.name(),
-        summary: job.summary,
-        schedule: job.schedule,
-        next_run_time: schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
-        last_due_time: schedule.as_ref().and_then(|schedule| schedule.last_until(now)),
-        overdue: overdue_since.is_some(),
-        overdue_since,
-        last_success_time: statistics.last_success_time,
-        statistics,
-        success_percent: success_percent(&recent_runs),
-        recent_runs,
+impl JobStatus {
+    fn new(JobFacts { job, statistics, overdue_since, recent_runs }: JobFacts, now: DateTime<Utc>) -> Self {
+        let schedule = Schedule::parse(job.schedule);
+        Self {
+            job: job.name,
+            route: job.route,
+            provider: job.provider.name(),
+            scope: job.scope.name(),
+            summary: job.summary,
+            schedule: job.schedule,
+            next_run_time: schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
+            last_due_time: schedule.as_ref().and_then(|schedule| schedule.last_until(now)),
+            overdue: overdue_since.is_some(),
+            overdue_since,
+            last_success_time: statistics.last_success_time,
+            statistics,
+            success_percent: success_percent(&recent_runs),
+            recent_runs,
+        }
     }
 }
 
@@ -232,13 +232,13 @@ fn success_percent(runs: &[RunSummary]) -> Option<f64> {
 fn all_alerts(
     firestore: &FirestoreStatus,
     services: &[ServiceStatus],
-    jobs: &[JobStatus],
+    jobs: &[JobFacts],
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
     let told = if firestore.reachable { Alert::firestore_index } else { Alert::firestore_unreachable };
     let store = firestore.error.as_deref().map(told);
-    let jobs = CATALOGUE.iter().zip(jobs).flat_map(|(job, status)| alerts::of_job(job, status, rules, now));
+    let jobs = jobs.iter().flat_map(|facts| alerts::of_job(facts, rules, now));
     let services = services.iter().flat_map(alerts::of_service);
     let (mut alerts, warnings): (Vec<_>, Vec<_>) =
         store.into_iter().chain(jobs).chain(services).partition(|alert| alert.severity == Severity::Critical);

@@ -6,17 +6,17 @@ use std::sync::{Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::catalogue::Provider;
+use crate::catalogue::{PerProvider, Provider};
 use crate::run::LastCalls;
 
-/// The calls of this instance to one provider.
+/// This instance's calls to one provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct Connections {
     pub calls_in_flight: u64,
-    /// Calls that one run may have in flight.
+    /// Maximum calls in flight per run.
     pub calls_in_flight_max: usize,
-    /// Calls that have ended.
+    /// Finished calls.
     pub calls: u64,
     pub last_success_time: Option<DateTime<Utc>>,
     pub last_error_time: Option<DateTime<Utc>>,
@@ -37,7 +37,7 @@ impl Connections {
 /// Keeps the account for all providers.
 #[derive(Debug, Default)]
 pub struct ConnectionBook {
-    providers: Mutex<[Connections; 4]>,
+    providers: Mutex<PerProvider<Connections>>,
 }
 
 impl ConnectionBook {
@@ -71,11 +71,11 @@ impl ConnectionBook {
 
     fn with<T>(&self, provider: Provider, act: impl FnOnce(&mut Connections) -> T) -> T {
         let mut providers = self.providers.lock().unwrap_or_else(PoisonError::into_inner);
-        act(provider.pick(providers.each_mut()))
+        act(providers.get_mut(provider))
     }
 }
 
-/// A call on its way.
+/// A call in flight.
 #[derive(Debug)]
 pub struct InFlight {
     book: std::sync::Arc<ConnectionBook>,
@@ -98,16 +98,17 @@ mod tests {
     fn failures_count_up_to_the_next_success_and_calls_while_they_last() {
         let book = Arc::new(ConnectionBook::default());
         let now = DateTime::UNIX_EPOCH;
-        let call = book.started(Provider::Polygon);
-        assert_eq!(book.of(Provider::Polygon).calls_in_flight, 1);
+        let [polygon, tiingo] = ["polygon", "tiingo"].map(|name| Provider::parse(name).unwrap());
+        let call = book.started(polygon);
+        assert_eq!(book.of(polygon).calls_in_flight, 1);
         drop(call);
-        book.ended(Provider::Polygon, Some("500: down"), now);
-        book.ended(Provider::Polygon, Some("501: still"), now);
-        let known = book.of(Provider::Polygon);
+        book.ended(polygon, Some("500: down"), now);
+        book.ended(polygon, Some("501: still"), now);
+        let known = book.of(polygon);
         assert_eq!((known.calls_in_flight, known.calls, known.failures_in_row), (0, 2, 2));
-        book.ended(Provider::Polygon, None, now);
-        let known = book.of(Provider::Polygon);
+        book.ended(polygon, None, now);
+        let known = book.of(polygon);
         assert_eq!((known.failures_in_row, known.last_error.as_deref()), (0, Some("501: still")));
-        assert_eq!(book.of(Provider::Tiingo), Connections::default());
+        assert_eq!(book.of(tiingo), Connections::default());
     }
 }

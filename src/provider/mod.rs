@@ -2,6 +2,7 @@
 
 pub mod activity;
 pub mod breakers;
+pub mod settings;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -10,7 +11,7 @@ use serde::Serialize;
 
 use crate::base::ports::OutboundRequest;
 use crate::catalogue::{Job, Scope, Ticker};
-use crate::config::{CallConfig, ProviderConfig};
+use crate::provider::settings::{CallConfig, ProviderConfig};
 
 /// Most bytes of one answer that are read; a batch that answers more is split.
 pub const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -23,7 +24,7 @@ pub struct Call<'a> {
     pub endpoint: &'static str,
     pub scope: Scope,
     pub tickers: &'a [Ticker],
-    /// The parts of each ticker's answer that are asked for; none means all.
+    /// The requested parts of each ticker's data; empty means all.
     pub parts: &'a [String],
     /// RFC 3339.
     pub run_time: &'a str,

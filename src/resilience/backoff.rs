@@ -1,11 +1,11 @@
 //! Exponential backoff with full jitter.
 //!
-//! The wait before retry *n* is uniform in `[0, min(max, base · 2^(n-1)))`, after "Exponential Backoff
+//! The delay before retry *n* is uniform in `[0, min(max, base · 2^(n-1)))`, after "Exponential Backoff
 //! And Jitter", AWS Architecture Blog, 2015: of the variants measured there it needs the fewest calls.
 
 use std::time::Duration;
 
-/// Bounds of the random waits.
+/// Limits of the random delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backoff {
     base: Duration,
@@ -13,14 +13,14 @@ pub struct Backoff {
 }
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("is less than the first wait: {max_ms} ms, first {base_ms} ms")]
+#[error("is less than the base delay: {max_ms} ms, base {base_ms} ms")]
 pub struct BackoffError {
     base_ms: u128,
     max_ms: u128,
 }
 
 impl Backoff {
-    /// `base` bounds the first wait, `max` every wait.
+    /// `base` limits the first delay, `max` every delay.
     pub fn try_new(base: Duration, max: Duration) -> Result<Self, BackoffError> {
         if max < base {
             return Err(BackoffError { base_ms: base.as_millis(), max_ms: max.as_millis() });
@@ -28,7 +28,7 @@ impl Backoff {
         Ok(Self { base, max })
     }
 
-    /// The wait after failed attempt number `attempt` (from 1); `jitter` is any random number.
+    /// The delay after failed attempt number `attempt` (from 1); `jitter` is any random number.
     pub fn delay(&self, attempt: u32, jitter: u64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(31);
         let bound = self.base.saturating_mul(1 << doublings).min(self.max);

@@ -1,14 +1,14 @@
 //! The circuit breaker of a provider.
 //!
 //! ```text
-//!            share of failures in the window
+//!            failure rate in the window
 //!   closed ───────────────────────────────────▶ open ◀─────────────┐
 //!      ▲                                          │ time is up     │ probe failed:
 //!      │            probe answered                ▼                │ twice as long
 //!      └────────────────────────────────────── half-open ──────────┘
 //! ```
 //!
-//! There is one for each endpoint of a provider. The [`Window`] of a run's own calls says when to doubt the provider
+//! There is one for each endpoint of a provider. The [`Window`] of a run's own calls says when to suspect the provider
 //! ([`super::diagnosis`] decides); the [`Shared`] state, which all instances read, says who may call.
 
 use std::collections::VecDeque;
@@ -20,15 +20,15 @@ use serde::{Deserialize, Serialize};
 /// When a breaker opens and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BreakerConfig {
-    /// How many of the latest calls count.
+    /// Number of latest calls that count.
     pub window: usize,
-    /// Fewer calls than this never open it.
+    /// Minimum number of calls for it to open.
     pub min_calls: usize,
-    /// Share of failures that opens it, in percent.
+    /// Failure rate that opens it, in percent.
     pub failure_percent: usize,
-    /// How long it stays open the first time.
+    /// How long it stays open at first.
     pub open: Duration,
-    /// How long it stays open at most.
+    /// Longest time it stays open.
     pub open_max: Duration,
 }
 
@@ -47,7 +47,7 @@ pub struct Window {
 }
 
 impl Window {
-    /// Notes a call; true where too many have failed.
+    /// Records a call; true if too many have failed.
     pub fn record(&mut self, failed: bool, config: &BreakerConfig) -> bool {
         if self.failed.len() >= config.window {
             self.failed.pop_front();
@@ -64,7 +64,7 @@ impl Window {
     }
 }
 
-/// Whether calls may pass.
+/// Position of a circuit breaker.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -78,7 +78,7 @@ pub enum Position {
 impl Position {
     pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
 
-    /// The name in stored documents, answers and metric labels.
+    /// The name in stored documents, responses and metric labels.
     pub fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
@@ -88,26 +88,26 @@ impl Position {
     }
 }
 
-/// A breaker's state as all instances share it.
+/// State of a circuit breaker, shared by all instances.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shared {
     pub position: Position,
-    /// Until when calls are refused: the end of the open time, or of the probe's time when half-open.
+    /// Until when calls are refused: the end of the open period, or of the probe's time when half-open.
     pub until: Option<DateTime<Utc>>,
-    /// How many times in a row it has opened.
+    /// Number of times in a row that it has opened.
     pub openings: u32,
-    /// Who probes, when half-open.
+    /// The run that is probing, when half-open.
     pub prober: Option<String>,
-    /// What opened it.
+    /// Why it opened.
     pub reason: Option<String>,
 }
 
-/// Whether a call may go out.
+/// Whether a call may be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
     Pass,
-    /// One probe may go out, after its caller has made the state half-open.
+    /// One probe may be sent, after its caller has made the state half-open.
     Probe,
     Refuse {
         retry_after: Duration,
@@ -148,7 +148,7 @@ impl Shared {
         }
     }
 
-    /// Closed, after a probe that was answered or by an operator.
+    /// Closed, after a successful probe or by an operator.
     #[must_use]
     pub fn closed() -> Self {
         Self::default()

@@ -5,28 +5,28 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ports::TransportError;
 
-/// What failed, as far as it matters to what happens next.
+/// Kind of failure; it decides what happens next.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// The provider could not be reached.
     Connect,
-    /// No whole answer in time.
+    /// No complete response in time.
     Timeout,
     /// The provider failed: 408, 500, 502, 503, 504.
     Unavailable,
-    /// The provider asks for less: 429.
+    /// The provider's limit is exhausted: 429.
     RateLimited,
-    /// The provider does not accept us: 401, 403.
+    /// The provider refuses our credentials: 401, 403.
     Unauthorized,
-    /// This batch cannot be answered: 400, 413, 422, or an answer beyond the limit.
+    /// This batch cannot be answered: 400, 413, 422, or a response beyond the size limit.
     BadBatch,
     /// Any other refusal.
     Refused,
-    /// The answer cannot be read: broken off, no JSON, wrong shape.
+    /// The response cannot be parsed: cut off, not JSON, or of the wrong shape.
     Malformed,
-    /// There is no token to call with, as Google's endpoint is out of reach: the provider was not called.
+    /// No token available, because Google's endpoint is unreachable: the provider was not called.
     Token,
 }
 
@@ -58,7 +58,7 @@ impl Class {
         }
     }
 
-    /// The class of a status; none for a success.
+    /// The class of an HTTP status; none for a success.
     pub fn of_status(status: StatusCode) -> Option<Self> {
         match status.as_u16() {
             200..=299 => None,
@@ -76,7 +76,7 @@ impl Class {
             TransportError::Timeout(_) | TransportError::BodyLate { .. } => Self::Timeout,
             TransportError::Denied(_) => Self::Unauthorized,
             TransportError::BodyBroken { .. } => Self::Malformed,
-            // The batch asks for more than one answer may be; its halves will not.
+            // The batch asks for more than one response may hold; its halves will not.
             TransportError::BodyTooLong { .. } => Self::BadBatch,
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::base::ports::Instant;
 
-/// When a run's request ends, with time kept back for its last words.
+/// When a run's request ends, with time reserved for closing it.
 ///
 /// ```text
 /// start ───────────────── soft ─────── hard ── end
@@ -17,11 +17,11 @@ pub struct Deadline {
     hard: Instant,
 }
 
-/// Most time kept back for the last writes and the ledger's closing.
+/// Maximum time reserved for the last writes and closing the ledger entry.
 const CLOSING_MAX: Duration = Duration::from_secs(20);
 
 impl Deadline {
-    /// A run that starts at `start` and may take `length`: a tenth of it (at most 20 s) is kept back
+    /// A run that starts at `start` and may take `length`: a tenth of it (at most 20 s) is reserved
     /// for closing, and no call starts in the last fifth before that.
     pub fn new(start: Instant, length: Duration) -> Self {
         let hard = start + length.saturating_sub((length / 10).min(CLOSING_MAX));
@@ -39,19 +39,19 @@ impl Deadline {
         self.soft.since(now)
     }
 
-    /// Time until running calls are cut.
+    /// Time until running calls are cut off.
     pub fn until_hard(&self, now: Instant) -> Duration {
         self.hard.since(now)
     }
 }
 
-/// A tick's run has ended this long before the next tick is due: Cloud Scheduler holds that one back while it waits.
+/// A tick's run ends this long before the next tick is due: Cloud Scheduler holds that one back while it waits.
 const BEFORE_NEXT_TICK: Duration = Duration::from_secs(10);
 
-/// So long may a tick's run take in any case. An attempt so late would do nothing else, and be tried again all the same.
+/// Minimum time for a tick's run. Otherwise an attempt this late would do nothing, and still be retried.
 const TICK_MIN: Duration = Duration::from_secs(30);
 
-/// How long a request may work on a tick's run: as long as any (`limit`), but not into the job's next tick.
+/// How long a request may work on a tick's run: up to `limit`, but not into the job's next tick.
 pub fn length_of_tick(limit: Duration, until_next_tick: Duration) -> Duration {
     until_next_tick.saturating_sub(BEFORE_NEXT_TICK).max(TICK_MIN).min(limit)
 }

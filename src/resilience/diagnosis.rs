@@ -1,31 +1,31 @@
 //! Whether calls fail because the provider is down or because of single tickers in them.
 //!
-//! A call with fifty tickers fails if one of them makes the service fail, so failed calls alone say nothing of the
-//! provider. When enough have failed for the breaker's window, the run stops to ask single tickers, drawn by chance:
+//! A call with fifty tickers fails if one of them makes the service fail, so failed calls alone say nothing about the
+//! provider. When enough have failed for the breaker's window, the run pauses to request single, randomly chosen tickers:
 //!
 //! ```text
 //!   working ──window is full of failures──▶ in doubt ──one is answered──▶ working
 //!                                              │
 //!                                              ├─ CHECKS_MAX different ones fail ──▶ down: the breaker opens
-//!                                              └─ there are fewer, and all fail  ──▶ unclear: come again later
+//!                                              └─ there are fewer, and all fail  ──▶ unclear: try again later
 //! ```
 //!
-//! A ticker that was answered before is asked first: it settles the question with one call.
+//! A ticker that was answered before is requested first: it settles the question with one call.
 
 use std::collections::BTreeSet;
 
 use super::breaker::{BreakerConfig, Window};
 use crate::catalogue::Ticker;
 
-/// Single tickers that must fail before the provider counts as down. With one bad ticker in ten, five drawn by chance
+/// Single tickers that must fail before the provider counts as down. With one bad ticker in ten, five chosen at random
 /// are all bad once in 100,000 times.
 pub const CHECKS_MAX: usize = 5;
 
-/// What is known of one endpoint of a provider.
+/// What is known about one endpoint of a provider.
 #[derive(Clone, Debug, Default)]
 pub struct Diagnosis {
     window: Window,
-    /// Failed calls since the last answer.
+    /// Failed calls since the last response.
     failures_in_row: u32,
     /// Tickers that have failed alone since the doubt arose; none while there is no doubt.
     checked: Option<BTreeSet<Ticker>>,
@@ -34,16 +34,16 @@ pub struct Diagnosis {
 /// What follows from a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Go on.
+    /// Continue.
     Working,
-    /// Ask single tickers.
+    /// Request single tickers.
     InDoubt,
     /// The provider is down.
     Down,
 }
 
 impl Diagnosis {
-    /// Starts with what earlier attempts have seen: calls that failed in a row, up to now.
+    /// Starts with what earlier attempts have seen: consecutive failed calls up to now.
     pub fn new(failures_before: u32, config: &BreakerConfig) -> Self {
         let mut diagnosis = Self { failures_in_row: failures_before, ..Self::default() };
         let seen = usize::try_from(failures_before).unwrap_or(usize::MAX).min(config.window);
@@ -62,7 +62,7 @@ impl Diagnosis {
         self.failures_in_row = 0;
     }
 
-    /// A call has failed; `alone` is its ticker where it had one only. A call without tickers is no riddle.
+    /// A call has failed; `alone` is its ticker if it had only one. A call without tickers leaves no doubt.
     pub fn failed(&mut self, tickers: &[Ticker], config: &BreakerConfig) -> Verdict {
         self.failures_in_row = self.failures_in_row.saturating_add(1);
         let full = self.window.record(true, config);
@@ -78,7 +78,7 @@ impl Diagnosis {
                 checked.insert(alone.clone());
                 if checked.len() >= CHECKS_MAX { Verdict::Down } else { Verdict::InDoubt }
             }
-            // Went out before the doubt arose.
+            // Sent before the doubt arose.
             (Some(_), _) => Verdict::InDoubt,
         }
     }
@@ -87,7 +87,7 @@ impl Diagnosis {
         self.checked.is_some()
     }
 
-    /// Whether this ticker need not be asked again to learn whether the provider is up.
+    /// Whether requesting this ticker again would not show whether the provider is up.
     pub fn has_checked(&self, ticker: &Ticker) -> bool {
         self.checked.as_ref().is_some_and(|checked| checked.contains(ticker))
     }
@@ -97,17 +97,17 @@ impl Diagnosis {
         self.checked.as_ref().map_or(0, BTreeSet::len)
     }
 
-    /// Doubts the provider, whatever was seen: its breaker is half-open.
+    /// Puts the endpoint in doubt, whatever was seen: its breaker is half-open.
     pub fn doubt(&mut self) {
         self.checked.get_or_insert_default();
     }
 
-    /// Failed calls since the last answer, over all attempts and instances.
+    /// Failed calls since the last response, across all attempts and instances.
     pub fn failures_in_row(&self) -> u32 {
         self.failures_in_row
     }
 
-    /// The breaker has opened or closed: what was seen before counts no more.
+    /// The breaker has opened or closed: what was seen before no longer counts.
     pub fn clear(&mut self) {
         *self = Self::default();
     }

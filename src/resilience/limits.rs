@@ -1,4 +1,4 @@
-//! What follows when a provider asks for less: a pause that all runs and instances share.
+//! What follows when a provider reports a limit: a pause that all runs and instances share.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// Longest pause of that kind.
 pub const PAUSE_MAX: Duration = Duration::from_secs(3600);
-/// Times in a row that a provider may ask for less before the attempt ends.
+/// How often in a row a provider may report a limit before the attempt ends.
 pub const IN_ROW_MAX: u32 = 3;
-/// Longest pause that is believed, whatever the provider says.
+/// Longest pause that is accepted, whatever the provider says.
 const ASKED_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// How a provider's limit stands, shared by all.
+/// State of a provider's limit, shared by all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limit {
     /// No call before this, by Firestore's clock.
     pub until: Option<DateTime<Utc>>,
-    /// Times in a row that the provider has asked for less, without an answer in between.
+    /// How often in a row the provider has reported a limit, without a success in between.
     pub in_row: u32,
-    /// Its words.
+    /// Its message.
     pub reason: Option<String>,
 }
 
@@ -28,10 +28,10 @@ impl Limit {
         self.until.map_or(Duration::ZERO, |until| (until - now).to_std().unwrap_or_default())
     }
 
-    /// After a call that was refused for its limit. `asked` is what the provider said, or the window that its words
-    /// name; `minute` is how long a provider's minute is: a quarter of it is the first pause where nobody says how long,
-    /// which doubles while the provider goes on asking for less. `is_late` says that the call went out before the
-    /// present pause began, so that it tells nothing new.
+    /// The state after a call was refused because of the limit. `asked` is the requested wait, or the window that the
+    /// message names; `minute` is the length of a provider's minute: without a requested wait the first pause is a quarter
+    /// of it, doubling while the provider keeps reporting a limit. `is_late`: the call was sent before the
+    /// current pause began, so it tells nothing new.
     #[must_use]
     pub fn hit(
         &self,
@@ -44,7 +44,7 @@ impl Limit {
         let in_row = if is_late { self.in_row.max(1) } else { self.in_row.saturating_add(1) };
         let doublings = in_row.saturating_sub(1).min(16);
         let growing = (minute / 4).saturating_mul(1 << doublings).min(PAUSE_MAX);
-        // The first time the provider's word is enough; after that it was not.
+        // The first time the requested wait is trusted; after that it was too short.
         let pause = match asked {
             Some(asked) if in_row <= 1 => asked.min(ASKED_MAX),
             Some(asked) => asked.max(growing).min(ASKED_MAX),

@@ -1,4 +1,4 @@
-//! How failures are answered: pure decisions that take state and time and give a named result.
+//! How failures are handled: pure decisions that take state and time and return a named result.
 
 pub mod backoff;
 pub mod breaker;

@@ -1,25 +1,25 @@
-//! How long calls take, and what follows: whether one still fits into the time left, and how many may run at once.
+//! How long calls take, and what follows: whether one still fits into the time left, and how many may run concurrently.
 //!
-//! The services walk their tickers one after the other, against limits of their own. So the time of a call is taken to
-//! grow with its tickers; and where calls get slower as more of them run at once, fewer are sent (the idea of TCP Vegas,
-//! Brakmo and Peterson, 1995: queueing shows in the delay before anything is lost).
+//! The services process their tickers one after the other, against limits of their own. So the duration of a call is
+//! assumed to grow with its tickers; and if calls get slower as more run concurrently, fewer are sent (the idea of TCP
+//! Vegas, Brakmo and Peterson, 1995: queueing shows in the delay before anything is lost).
 
 use std::time::Duration;
 
-/// Calls below this are never too slow: their time is noise.
+/// Calls shorter than this are never too slow: their duration is noise.
 const NOTICEABLE: Duration = Duration::from_secs(2);
-/// Slower than the best by this factor: calls stand in each other's way.
+/// Slower than the best by this factor: calls are slowing each other down.
 const SLOWER: u32 = 2;
-/// Answers in a row that are fast enough before one more call may run.
+/// Consecutive fast responses before one more call may run.
 const GOOD_IN_ROW: u32 = 4;
 
-/// What is known of one endpoint's calls.
+/// What is known about one endpoint's calls.
 #[derive(Clone, Debug)]
 pub struct Pace {
     calls_max: usize,
     calls: usize,
     good_in_row: u32,
-    /// Time a ticker takes: the best seen, and the slowest of late.
+    /// Time per ticker: the best seen, and the slowest recently.
     best: Option<Duration>,
     slowest: Option<Duration>,
 }
@@ -29,7 +29,7 @@ impl Pace {
         Self { calls_max, calls: calls_max, good_in_row: 0, best: None, slowest: None }
     }
 
-    /// Calls that may run at once.
+    /// Calls that may run concurrently.
     pub fn calls(&self) -> usize {
         self.calls
     }
@@ -39,7 +39,7 @@ impl Pace {
         let each = latency / u32::try_from(tickers.max(1)).unwrap_or(u32::MAX);
         let best = self.best.map_or(each, |best| best.min(each));
         self.best = Some(best);
-        // What was slow once is forgotten by and by.
+        // A slow call is gradually forgotten.
         let faded = self.slowest.map_or(Duration::ZERO, |slowest| slowest.saturating_sub(slowest / 8));
         self.slowest = Some(each.max(faded));
         if latency >= NOTICEABLE && each > best * SLOWER {
@@ -53,19 +53,19 @@ impl Pace {
         }
     }
 
-    /// A call had no answer in time: fewer at once.
+    /// A call timed out: fewer concurrent calls.
     pub fn slow_down(&mut self) {
         self.calls = (self.calls - self.calls / 2).min(self.calls.saturating_sub(1)).max(1);
         self.good_in_row = 0;
     }
 
-    /// The provider asked for less: one call at a time until it answers again.
+    /// The provider reported a limit: one call at a time until it answers again.
     pub fn limited(&mut self) {
         self.calls = 1;
         self.good_in_row = 0;
     }
 
-    /// How many of `tickers` can be asked for within `left`; all of them while nothing is known.
+    /// How many of `tickers` can be requested within `left`; all of them while nothing is known.
     pub fn fitting(&self, tickers: usize, left: Duration) -> usize {
         match self.slowest {
             Some(each) if !each.is_zero() => {

@@ -1,23 +1,23 @@
 //! What happens to a batch whose call failed.
 //!
-//! Only a single ticker can ever fail for good, and not by this decision alone: it is accused, and convicted when the
-//! provider answers a later call. A batch is taken apart until the accused stand alone.
+//! Only a single ticker can ever fail permanently, and not by this decision alone: it becomes a suspect, and fails when
+//! the provider answers a later call. A batch is split until the suspects are alone.
 
 use std::time::Duration;
 
 use super::backoff::Backoff;
 use super::class::Class;
 
-/// A failed call and all that the decision depends on.
+/// A failed call and everything the decision depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Failure {
     pub class: Class,
-    /// Tries of this batch so far, this one included.
+    /// Attempts of this batch so far, including this one.
     pub attempt: u32,
     pub attempts_max: u32,
     /// How many tickers the batch has.
     pub tickers: usize,
-    /// What the provider asked for.
+    /// The wait that the provider asked for.
     pub retry_after: Option<Duration>,
     /// Whether the endpoint has answered another call since this batch, or the one it is a piece of, was first tried.
     pub answers_others: bool,
@@ -28,25 +28,25 @@ pub struct Failure {
 /// What to do with the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Try it again after the wait.
+    /// Retry it after the delay.
     Retry { after: Duration },
     /// Try its pieces.
     Split,
-    /// Its one ticker has failed, unless it turns out that the provider was down.
+    /// Its only ticker has failed, unless it turns out that the provider was down.
     Accuse,
-    /// It has failed for good: there is no ticker that could be at fault.
+    /// It has failed permanently: there is no ticker that could be at fault.
     Fail,
     /// Its tickers stay pending: a later request may succeed.
     Defer,
-    /// Nothing more can be done in this run until an operator has acted.
+    /// Nothing more can be done in this run until an operator acts.
     Stop,
 }
 
-/// Tries of a whole batch while the provider answers others: what fails twice has a reason.
+/// Attempts of a whole batch while the provider answers others: what fails twice has a reason.
 const ATTEMPTS_BESIDE_OTHERS: u32 = 2;
-/// Tries of a single ticker to which there is no answer in time.
+/// Attempts of a single ticker that times out.
 const TIMEOUT_ATTEMPTS_MAX: u32 = 2;
-/// Tries of a batch whose answer cannot be read.
+/// Attempts of a batch whose response cannot be parsed.
 const MALFORMED_ATTEMPTS_MAX: u32 = 2;
 
 /// Decides by the failure policy.
@@ -54,7 +54,7 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
     match failure.class {
         Class::Unauthorized => Decision::Stop,
         Class::RateLimited => Decision::Defer,
-        // Nobody's fault but the token endpoint's: no ticker is the cause.
+        // Only the token endpoint is at fault: no ticker is the cause.
         Class::Token if failure.attempt < failure.attempts_max => {
             Decision::Retry { after: wait(failure, backoff) }
         }
@@ -66,7 +66,7 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
         },
         class => {
             let tries_max = match (failure.tickers, class) {
-                // As long again for the same silence: once more is enough.
+                // Another timeout costs as much again: one retry is enough.
                 (1, Class::Timeout) => failure.attempts_max.min(TIMEOUT_ATTEMPTS_MAX),
                 (0 | 1, _) => failure.attempts_max,
                 // A half needs half the time.

@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use http::HeaderMap;
 
-/// Longest wait taken from a header: what is longer says "not today", not "in a moment".
+/// Longest wait accepted from a header: anything longer means "not today" rather than "in a moment".
 pub const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The wait the header asks for; none where it is missing or means nothing.
+/// The wait that the header asks for; none if it is missing or invalid.
 pub fn parse(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let text = headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim();
     let wait = if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {

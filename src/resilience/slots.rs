@@ -1,29 +1,29 @@
-//! Who may call a provider, and with how many calls at once, over all runs and instances.
+//! Who may call a provider, and with how many concurrent calls, across all runs and instances.
 //!
-//! Runs register in one list that all of them read. The list is ordered by Firestore's own clock, so everybody who reads
-//! the same list comes to the same result without asking anybody:
+//! Runs register in one list that all of them read. The list is ordered by Firestore's own clock, so everyone who reads
+//! the same list reaches the same result without coordination:
 //!
 //! ```text
 //! a run may use  min(what it registered, limit − what those before it registered)
 //! ```
 //!
-//! A run only ever lowers what it has registered in its place; to get more it goes to the end of the list. So whoever
-//! acts on an older reading of the list can use too little, never too much.
+//! A run may only lower its registered calls in place; to get more it moves to the end of the list. So a run that
+//! acts on an older copy of the list can use too little, never too much.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How long a run keeps its turn while others wait: rotating costs a write and the others' next look at the list.
+/// How long a run keeps its turn while others wait: rotating costs a write and the others' next read of the list.
 pub const TURN: Duration = Duration::from_secs(10);
 
-/// Leases after which a registered run that says nothing is taken off the list.
+/// Number of leases after which a silent registered run is removed from the list.
 const LEASES_LONG: u32 = 3;
 
 /// A registered run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Who: a name that no other attempt of a run has.
+    /// The owner's name: unique to this attempt of a run.
     pub owner: String,
     /// Calls it wants to have in flight.
     pub calls: usize,
@@ -31,7 +31,7 @@ pub struct Entry {
     pub since: DateTime<Utc>,
     /// When it was last heard of, by Firestore's clock.
     pub renewed: DateTime<Utc>,
-    /// How long after that it counts as alive.
+    /// How long it counts as alive after that.
     pub lease: Duration,
 }
 
@@ -40,19 +40,19 @@ impl Entry {
         TimeDelta::from_std(self.lease).is_ok_and(|lease| now - self.renewed < lease)
     }
 
-    /// Whether nobody will hear of it again: its run's lease, which is as long, has been another's for long.
+    /// Whether it is certainly dead: its run's lease, which is as long, expired long ago.
     pub fn is_long_dead(&self, now: DateTime<Utc>) -> bool {
         TimeDelta::from_std(self.lease * LEASES_LONG).is_ok_and(|leases| now - self.renewed >= leases)
     }
 }
 
-/// The list, as it was at one moment.
+/// A snapshot of the list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Slots {
     entries: Vec<Entry>,
 }
 
-/// What a run makes of the list.
+/// What the list means for a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Share {
     /// Calls it may have in flight.
@@ -61,19 +61,19 @@ pub struct Share {
     pub runs: usize,
     /// Whether a run behind it has no call at all.
     pub others_wait: bool,
-    /// What it should register in the place of what it has; in the same place, as it is less.
+    /// What it should register instead; in the same place, since it is less.
     pub lower_to: Option<usize>,
 }
 
 impl Slots {
-    /// The list at Firestore's time `now`: what is dead is left out.
+    /// The list at Firestore's time `now`, without dead runs.
     pub fn new(mut entries: Vec<Entry>, now: DateTime<Utc>) -> Self {
         entries.retain(|entry| entry.is_alive(now));
         entries.sort_by(|a, b| (a.since, &a.owner).cmp(&(b.since, &b.owner)));
         Self { entries }
     }
 
-    /// What `owner` may do; none where it is not on the list.
+    /// What `owner` may do; none if it is not on the list.
     pub fn share(&self, owner: &str, limit: usize) -> Option<Share> {
         let place = self.entries.iter().position(|entry| entry.owner == owner)?;
         let mine = self.entries.get(place)?;

@@ -2,18 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Failure, RunState, Work};
+use super::{Done, Failure, RunState, Work};
 
 /// Counts units of work: a ticker at an endpoint, or an endpoint that knows no tickers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub planned: usize,
-    pub done: usize,
+    /// What versions before this one have done, without keeping of which tickers.
+    #[serde(default, rename = "done")]
+    pub done_unnamed: usize,
 }
 
 impl Account {
     pub(super) fn of_plan(work: &[Work]) -> Self {
-        Self { planned: units(work), done: 0 }
+        Self { planned: units(work), done_unnamed: 0 }
     }
 }
 
@@ -29,21 +31,15 @@ fn units(work: &[Work]) -> usize {
 }
 
 impl RunState {
-    /// Notes that so many units of work are done: stored, and not among those that failed.
-    pub fn note_done(&mut self, units: usize) {
-        if let Some(account) = &mut self.account {
-            account.done = account.done.saturating_add(units);
-        }
-    }
-
     /// What is wrong where planned work has vanished, or more is done than was planned; none where the account adds up.
     pub fn imbalance(&self) -> Option<String> {
-        let Account { planned, done } = self.account?;
+        let Account { planned, done_unnamed } = self.account?;
+        let done = done_unnamed + self.done.iter().map(Done::units).sum::<usize>();
         let (failed, pending) = (self.failed.len(), units(&self.pending));
         (done + failed + pending != planned).then(|| {
             format!(
-                "the account of the run does not add up: {planned} units of work planned, but {done} done, \
-                 {failed} failed, {pending} pending; this is a fault of the service: run the job again"
+                "the run's totals do not add up: {planned} units of work planned, but {done} done, \
+                 {failed} failed, {pending} pending; this is a bug in the service: run the job again"
             )
         })
     }
@@ -84,7 +80,7 @@ impl RunState {
 #[cfg(test)]
 mod tests {
     use crate::run::tests::{failure, state, work};
-    use crate::run::{RunState, Status};
+    use crate::run::{Outcome, RunState, Status};
 
     fn planned() -> RunState {
         let mut run = RunState { planned: false, ..state() };
@@ -98,7 +94,7 @@ mod tests {
         assert_eq!(run.imbalance(), None);
         run.pending.remove(0);
         assert!(run.imbalance().is_some());
-        run.note_done(2);
+        run.settle("/a", work("/a", &["A", "B"]).tickers, Outcome::Stored);
         run.failed.push(failure("/a", "C"));
         assert_eq!(run.imbalance(), None);
     }
@@ -116,7 +112,9 @@ mod tests {
     #[test]
     fn trying_again_what_failed_keeps_the_account() {
         let mut run = planned();
-        run.note_done(5);
+        run.settle("/a", work("/a", &["B", "C"]).tickers, Outcome::Stored);
+        run.settle("/b", work("/b", &["B", "C"]).tickers, Outcome::Stored);
+        run.settle("/c", Vec::new(), Outcome::Stored);
         run.pending.clear();
         run.failed = vec![failure("/a", "A"), failure("/b", "A")];
         assert_eq!(run.imbalance(), None);

@@ -11,29 +11,116 @@ pub const CALL_BOUNDS_MS: &[u64] =
 pub const ATTEMPT_BOUNDS_MS: &[u64] =
     &[500, 1_000, 2_500, 5_000, 15_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000];
 
-/// What a run did, over all its attempts.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Counts {
-    /// Records stored, by collection.
-    pub collections: BTreeMap<String, u64>,
-    /// Records kept aside because they break their schema, by the collection that they were meant for.
-    pub rejected: BTreeMap<String, u64>,
-    pub raw_logs: u64,
-    /// Batches that were answered and stored.
-    pub batches: u64,
-    /// Provider calls that went out, retries included.
-    pub calls: u64,
-    /// Provider calls that ended, by their class; `ok` for an answer.
-    pub classes: BTreeMap<String, u64>,
-    /// How long provider calls took.
-    pub latency: Histogram,
-    /// Provider calls beyond the first of their batch.
-    pub retries: u64,
-    /// Documents written.
-    pub writes: u64,
-    /// Tries of Firestore writes beyond the first.
-    pub write_retries: u64,
+/// A counter that is one number.
+pub struct Counter {
+    /// Its name in the statistics of a job.
+    pub stored: &'static str,
+    /// Its name and help among the metrics, where it is one of them.
+    pub metric: Option<(&'static str, &'static str)>,
+    pub get: fn(&Counts) -> u64,
+    pub get_mut: fn(&mut Counts) -> &mut u64,
+}
+
+/// A counter for each member of a family, such as each collection.
+pub struct Family {
+    /// The family's name in the statistics of a job.
+    pub stored: &'static str,
+    pub get: fn(&Counts) -> &BTreeMap<String, u64>,
+    pub get_mut: fn(&mut Counts) -> &mut BTreeMap<String, u64>,
+}
+
+/// Makes [`Counts`] of one table: ledger, statistics, metrics and reports have each counter from its row.
+macro_rules! counts {
+    (
+        reported { $($(#[doc = $doc:literal])+ $counter:ident, stored $stored:literal, metric $metric:expr;)* }
+        kept { $($(#[doc = $kept_doc:literal])+ $kept:ident, stored $kept_stored:literal, metric $kept_metric:expr;)* }
+        families { $($(#[doc = $family_doc:literal])+ $family:ident, stored $family_stored:literal;)* }
+    ) => {
+        /// What a run did, over all its attempts.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Counts {
+            $($(#[doc = $family_doc])+ pub $family: BTreeMap<String, u64>,)*
+            $($(#[doc = $doc])+ pub $counter: u64,)*
+            $($(#[doc = $kept_doc])+ pub $kept: u64,)*
+            /// Duration of provider calls.
+            pub latency: Histogram,
+        }
+
+        /// The counters that a report tells.
+        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+        #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+        pub struct Reported {
+            $($(#[doc = $doc])+ pub $counter: u64,)*
+        }
+
+        impl Counts {
+            /// The rows of the counters that are one number.
+            pub const COUNTERS: &[Counter] = &[
+                $(Counter {
+                    stored: $stored,
+                    metric: $metric,
+                    get: |counts| counts.$counter,
+                    get_mut: |counts| &mut counts.$counter,
+                },)*
+                $(Counter {
+                    stored: $kept_stored,
+                    metric: $kept_metric,
+                    get: |counts| counts.$kept,
+                    get_mut: |counts| &mut counts.$kept,
+                },)*
+            ];
+            /// The rows of the families.
+            pub const FAMILIES: &[Family] = &[
+                $(Family {
+                    stored: $family_stored,
+                    get: |counts| &counts.$family,
+                    get_mut: |counts| &mut counts.$family,
+                },)*
+            ];
+
+            /// What a report tells of them.
+            pub fn reported(&self) -> Reported {
+                Reported { $($counter: self.$counter,)* }
+            }
+        }
+    };
+}
+
+counts! {
+    reported {
+        /// Raw logs stored.
+        raw_logs, stored "raw_logs", metric None;
+        /// Batches that were answered and stored.
+        batches, stored "batches", metric None;
+        /// Provider calls that went out, retries included.
+        calls, stored "calls_sent", metric None;
+        /// Provider calls after the first of their batch.
+        retries, stored "retries", metric Some((
+            "orchestrator_provider_retries_total",
+            "Provider calls after the first of their batch.",
+        ));
+        /// Attempts of Firestore writes after the first.
+        write_retries, stored "write_retries", metric Some((
+            "orchestrator_firestore_write_retries_total",
+            "Attempts of document writes after the first.",
+        ));
+    }
+    kept {
+        /// Documents written.
+        writes, stored "writes", metric Some((
+            "orchestrator_firestore_writes_total",
+            "Documents written, excluding the ledger's own.",
+        ));
+    }
+    families {
+        /// Records stored, by collection.
+        collections, stored "records";
+        /// Records rejected because they violate their schema, by the collection they were meant for.
+        rejected, stored "rejected";
+        /// Provider calls that ended, by their class; `ok` for an answer.
+        classes, stored "calls";
+    }
 }
 
 /// How often a value lay between which bounds; the bounds are the reader's.
@@ -76,18 +163,14 @@ impl Counts {
     /// What has been done since `earlier`.
     #[must_use]
     pub fn since(&self, earlier: &Self) -> Self {
-        Self {
-            collections: growth(&self.collections, &earlier.collections),
-            rejected: growth(&self.rejected, &earlier.rejected),
-            raw_logs: self.raw_logs.saturating_sub(earlier.raw_logs),
-            batches: self.batches.saturating_sub(earlier.batches),
-            calls: self.calls.saturating_sub(earlier.calls),
-            classes: growth(&self.classes, &earlier.classes),
-            latency: self.latency.since(&earlier.latency),
-            retries: self.retries.saturating_sub(earlier.retries),
-            writes: self.writes.saturating_sub(earlier.writes),
-            write_retries: self.write_retries.saturating_sub(earlier.write_retries),
+        let mut since = Self { latency: self.latency.since(&earlier.latency), ..Self::default() };
+        for Counter { get, get_mut, .. } in Self::COUNTERS {
+            *get_mut(&mut since) = get(self).saturating_sub(get(earlier));
         }
+        for Family { get, get_mut, .. } in Self::FAMILIES {
+            *get_mut(&mut since) = growth(get(self), get(earlier));
+        }
+        since
     }
 }
 

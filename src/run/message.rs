@@ -3,7 +3,7 @@
 use super::{RunState, Status};
 
 impl RunState {
-    /// How it stands, in one sentence.
+    /// Its status, in one sentence.
     pub fn message(&self) -> String {
         let done = format!(
             "{} of {} tickers processed, {} records stored",
@@ -14,12 +14,12 @@ impl RunState {
         let stopped = self.stopped.as_deref().unwrap_or("calls failed");
         let left_out = match self.watchlist_problems.count {
             0 => String::new(),
-            1 => "; 1 document of the watchlist cannot be read".to_owned(),
-            count => format!("; {count} documents of the watchlist cannot be read"),
+            1 => "; 1 watchlist document cannot be read".to_owned(),
+            count => format!("; {count} watchlist documents cannot be read"),
         };
         match self.status {
             // Before the first checkpoint after the tickers are known, there is nothing to count.
-            Status::Running if !self.planned => "running: finding out the tickers".to_owned(),
+            Status::Running if !self.planned => "running: resolving tickers".to_owned(),
             Status::Running => format!("running: {done}"),
             Status::Failed if !self.planned => format!("not started: {stopped}"),
             Status::Failed if self.has_pending() => {

@@ -7,6 +7,7 @@ mod account;
 pub mod counts;
 mod last_calls;
 mod message;
+pub mod outcome;
 pub mod report;
 pub mod resources;
 mod source;
@@ -25,13 +26,14 @@ use crate::resilience::class::Class;
 pub use account::Account;
 pub use counts::Counts;
 pub use last_calls::LastCalls;
+pub use outcome::{Done, Outcome};
 pub use resources::Resources;
 pub use source::Source;
 pub use trigger::Trigger;
 pub use watchlist::WatchlistProblems;
 pub use work::{Work, merged};
 
-/// How a run stands.
+/// Status of a run.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -67,17 +69,17 @@ impl Status {
     }
 }
 
-/// A ticker that failed for good at one endpoint.
+/// A ticker that failed permanently at one endpoint.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// None where the endpoint knows no tickers.
+    /// Null if the endpoint takes no tickers.
     pub ticker: Option<Ticker>,
     pub endpoint: String,
-    /// What failed; none where a successful answer reports the failure.
+    /// Kind of failure; null if a successful response reported it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub class: Option<Class>,
-    /// The provider's words.
+    /// The provider's error message.
     pub reason: String,
 }
 
@@ -108,13 +110,16 @@ pub struct RunState {
     /// Start of the latest attempt.
     pub started_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
-    /// Time worked in the latest attempt.
+    /// Duration of the latest attempt.
     pub duration_ms: u64,
     /// Whether the tickers are resolved; until then `pending` says nothing.
     pub planned: bool,
     pub tickers_requested: usize,
     pub pending: Vec<Work>,
     pub failed: Vec<Failure>,
+    /// What is done, other than by failing.
+    #[serde(default)]
+    pub done: Vec<Done>,
     /// A ticker that was answered, by endpoint: asking for it again tells whether the endpoint is up.
     #[serde(default)]
     pub controls: BTreeMap<String, Ticker>,
@@ -187,8 +192,14 @@ impl RunState {
             return 0;
         }
         let failed = self.failed.iter().filter_map(|failure| failure.ticker.as_ref());
-        let open = distinct(&mut self.pending.iter().flat_map(|work| &work.tickers).chain(failed));
-        self.tickers_requested.saturating_sub(open)
+        let pending = self.pending.iter().flat_map(|work| &work.tickers);
+        let open: BTreeSet<_> = pending.chain(failed).collect();
+        if self.account.is_none_or(|account| account.done_unnamed > 0) {
+            // A version before this one has worked on it and kept no outcomes.
+            return self.tickers_requested.saturating_sub(open.len());
+        }
+        let done = self.done.iter().flat_map(|done| &done.tickers);
+        distinct(&mut done.filter(|ticker| !open.contains(ticker)))
     }
 
     /// Distinct tickers that failed for good.

@@ -10,20 +10,21 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue;
+use crate::run::counts::Reported;
 use crate::run::watchlist::WatchlistProblem;
 use crate::run::{Failure, Resources, RunState, Status, Work};
 
-/// The answer's `status`.
+/// The response's `status`.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ReportStatus {
     Ok,
     Partial,
     Error,
 }
 
-impl From<Status> for Outcome {
+impl From<Status> for ReportStatus {
     fn from(status: Status) -> Self {
         match status {
             Status::Succeeded => Self::Ok,
@@ -33,22 +34,22 @@ impl From<Status> for Outcome {
     }
 }
 
-/// The answer of a job route.
+/// The response of a job route.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Serialize)]
 pub struct RunReport {
-    pub status: Outcome,
+    pub status: ReportStatus,
     pub job: String,
     pub message: String,
-    /// True where the run was finished before and this is its stored report.
+    /// True if the run had already finished and this is its stored report.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub duplicate: bool,
     pub data: RunData,
-    /// When the run ended, or now where it runs; RFC 3339.
+    /// When the run ended, or when its latest attempt started if it is running; RFC 3339.
     pub timestamp: String,
 }
 
-/// The figures of a run.
+/// Details of a run.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Serialize)]
 pub struct RunData {
@@ -61,30 +62,27 @@ pub struct RunData {
     pub run_time: String,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
-    /// As many as an answer has room for.
+    /// As many as fit into a response.
     pub tickers_failed: Vec<Failure>,
-    /// How many more there are.
+    /// Number of further ones.
     #[serde(skip_serializing_if = "is_zero")]
     pub tickers_failed_left_out: usize,
     pub tickers_pending: usize,
-    /// As many as an answer has room for.
+    /// As many as fit into a response.
     pub pending: Vec<Work>,
-    /// How many more tickers are pending at some endpoint.
+    /// Number of further tickers that are pending at some endpoint.
     #[serde(skip_serializing_if = "is_zero")]
     pub pending_left_out: usize,
     pub records_stored: u64,
     pub records_rejected: u64,
     pub collections: BTreeMap<String, u64>,
-    pub raw_logs: u64,
-    pub batches: u64,
-    pub calls: u64,
-    pub retries: u64,
-    pub write_retries: u64,
-    /// Words of the providers and of the planner that belong to no single ticker.
+    #[serde(flatten)]
+    pub counts: Reported,
+    /// Notes from providers and the planner that concern no single ticker.
     pub remarks: Vec<String>,
-    /// The documents of the watchlist that were left out because they cannot be read: the first of them.
+    /// The first of the watchlist documents that were skipped because they cannot be read.
     pub watchlist_problems: Vec<WatchlistProblem>,
-    /// How many there are.
+    /// Total number of such documents.
     pub watchlist_problems_count: usize,
     pub created_at: String,
     pub started_at: String,
@@ -125,11 +123,7 @@ impl RunReport {
                 records_stored: counts.records_stored(),
                 records_rejected: counts.records_rejected(),
                 collections: counts.collections.clone(),
-                raw_logs: counts.raw_logs,
-                batches: counts.batches,
-                calls: counts.calls,
-                retries: counts.retries,
-                write_retries: counts.write_retries,
+                counts: counts.reported(),
                 remarks: state.remarks.clone(),
                 watchlist_problems: state.watchlist_problems.listed.clone(),
                 watchlist_problems_count: state.watchlist_problems.count,
@@ -153,15 +147,15 @@ impl RunReport {
     /// nothing worked, 200 where nothing is left to do.
     pub fn http_status(&self) -> StatusCode {
         match self.status {
-            Outcome::Ok | Outcome::Partial => StatusCode::OK,
-            Outcome::Error
+            ReportStatus::Ok | ReportStatus::Partial => StatusCode::OK,
+            ReportStatus::Error
                 if self.data.tickers_pending == 0
                     && self.data.pending.is_empty()
                     && self.nothing_worked() =>
             {
                 StatusCode::BAD_GATEWAY
             }
-            Outcome::Error => StatusCode::SERVICE_UNAVAILABLE,
+            ReportStatus::Error => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -189,7 +183,7 @@ mod tests {
     use crate::run::WatchlistProblems;
     use crate::run::tests::{failure, state, work};
 
-    fn check(run: RunState, outcome: Outcome, status: u16, message: &str) {
+    fn check(run: RunState, outcome: ReportStatus, status: u16, message: &str) {
         let run = RunState { status: run.judge(), ..run };
         let report = RunReport::new(&run);
         assert_eq!(
@@ -203,19 +197,19 @@ mod tests {
         let counts = || crate::run::Counts { calls: 1, ..Default::default() };
         check(
             RunState { counts: counts(), ..state() },
-            Outcome::Ok,
+            ReportStatus::Ok,
             200,
             "3 of 3 tickers processed, 0 records stored",
         );
         check(
             RunState { failed: vec![failure("/a", "A")], counts: counts(), ..state() },
-            Outcome::Partial,
+            ReportStatus::Partial,
             200,
             "2 of 3 tickers processed, 0 records stored; 1 tickers failed, 0 records rejected",
         );
         check(
             RunState { failed: ["A", "B", "C"].map(|t| failure("/a", t)).to_vec(), ..state() },
-            Outcome::Error,
+            ReportStatus::Error,
             502,
             "0 of 3 tickers processed, 0 records stored; nothing succeeded",
         );
@@ -225,7 +219,7 @@ mod tests {
                 stopped: Some("the deadline is near".into()),
                 ..state()
             },
-            Outcome::Error,
+            ReportStatus::Error,
             503,
             "2 of 3 tickers processed, 0 records stored; 1 ticker is left for the next attempt: the deadline is near",
         );
@@ -236,13 +230,13 @@ mod tests {
                 stopped: Some("firestore is down".into()),
                 ..state()
             },
-            Outcome::Error,
+            ReportStatus::Error,
             503,
             "not started: firestore is down",
         );
         check(
             RunState { tickers_requested: 0, ..state() },
-            Outcome::Ok,
+            ReportStatus::Ok,
             200,
             "the scope entire_watchlist has no tickers: nothing to do",
         );
@@ -255,14 +249,14 @@ mod tests {
             ..state()
         };
         let done = "3 of 3 tickers processed, 0 records stored; 0 tickers failed, 0 records rejected";
-        let message = |words: &str| format!("{done}; {words} of the watchlist cannot be read");
-        check(with(1), Outcome::Partial, 200, &message("1 document"));
-        check(with(2), Outcome::Partial, 200, &message("2 documents"));
+        let message = |words: &str| format!("{done}; {words} cannot be read");
+        check(with(1), ReportStatus::Partial, 200, &message("1 watchlist document"));
+        check(with(2), ReportStatus::Partial, 200, &message("2 watchlist documents"));
         check(
             RunState { tickers_requested: 0, ..with(2) },
-            Outcome::Partial,
+            ReportStatus::Partial,
             200,
-            "the scope entire_watchlist has no tickers: nothing to do; 2 documents of the watchlist cannot be read",
+            "the scope entire_watchlist has no tickers: nothing to do; 2 watchlist documents cannot be read",
         );
     }
 

@@ -1,24 +1,24 @@
-//! Why a run ends with work left, and when to come again for it.
+//! Why an attempt ends with work left, and when to retry.
 
 use std::time::Duration;
 
-/// When to come again while Firestore or the provider's permission is missing.
+/// When to retry while Firestore or the provider's permission is missing.
 pub const RETRY_LATER: Duration = Duration::from_secs(30);
-/// When to come again for the rest of a run.
+/// When to retry for the rest of a run.
 pub const RETRY_SOON: Duration = Duration::from_secs(1);
 
-/// Why a run ends with work left.
+/// Why an attempt ends with work left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StopReason {
-    /// The time of this request is used up.
+    /// This request ran out of time.
     Deadline,
     /// The provider's breaker is open.
     Breaker { retry_after: Duration, reason: String },
-    /// The provider answered none of the tickers, and they were too few to say that it is down.
+    /// The provider answered none of the tickers, but they were too few to conclude that it is down.
     Unanswered { retry_after: Duration, reason: String },
-    /// The provider's limit is used up for longer than this request lasts, or again and again.
+    /// The provider's limit is exhausted for longer than this request lasts, or repeatedly.
     Paused { retry_after: Duration, reason: String },
-    /// The provider does not accept us.
+    /// The provider refuses our calls.
     Unauthorized { message: String },
     /// Documents cannot be stored.
     Storage { reason: String },
@@ -29,28 +29,28 @@ pub enum StopReason {
 }
 
 impl StopReason {
-    /// Why, for people.
+    /// The reason, for people.
     pub fn message(&self) -> String {
         match self {
-            Self::Deadline => "the time of this request is used up".to_owned(),
+            Self::Deadline => "this request ran out of time".to_owned(),
             Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
             Self::Unanswered { reason, .. } => reason.clone(),
             Self::Paused { retry_after, reason } => {
                 format!(
-                    "the provider's limit is used up ({reason}): it is called again in {} s",
+                    "the provider's limit is exhausted ({reason}): calls resume in {} s",
                     retry_after.as_secs()
                 )
             }
             Self::Unauthorized { message } => {
-                format!("the provider does not accept this service: {message}")
+                format!("the provider refuses calls from this service: {message}")
             }
-            Self::Storage { reason } => format!("not all could be stored: {reason}"),
+            Self::Storage { reason } => format!("not everything could be stored: {reason}"),
             Self::Ledger { reason } => reason.clone(),
-            Self::Lost => "another instance has taken the run over".to_owned(),
+            Self::Lost => "another instance has taken over the run".to_owned(),
         }
     }
 
-    /// When the caller should come again.
+    /// When the caller should retry.
     pub fn retry_after(&self) -> Duration {
         match self {
             Self::Deadline => RETRY_SOON,

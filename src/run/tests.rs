@@ -22,6 +22,7 @@ pub(crate) fn state() -> RunState {
         controls: BTreeMap::new(),
         failed: vec![],
         account: None,
+        done: vec![],
         counts: Counts::default(),
         remarks: vec![],
         watchlist_problems: WatchlistProblems::default(),

@@ -53,6 +53,7 @@ impl Trigger {
             failed: Vec::new(),
             controls: BTreeMap::new(),
             account: None,
+            done: Vec::new(),
             counts: Counts::default(),
             remarks: Vec::new(),
             watchlist_problems: WatchlistProblems::default(),

@@ -13,15 +13,15 @@ const PROBLEM_BYTES_MAX: usize = 160;
 /// Most bytes of all problems in JSON: they must fit into the run's entry whatever else it holds.
 pub const ALL_BYTES_MAX: usize = PROBLEMS_MAX * (2 * SHOWN_BYTES_MAX + PROBLEM_BYTES_MAX + 80);
 
-/// A document of the watchlist that is left out because one of its fields cannot be read.
+/// A watchlist document that was skipped because one of its fields cannot be read.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatchlistProblem {
-    /// The document's id, shortened.
+    /// The document ID, shortened.
     pub document: String,
-    /// The field; `id` where the document's id stands for the symbol.
+    /// The field; `id` if the document ID serves as the symbol.
     pub field: String,
-    /// What it holds, shortened.
+    /// The field's value, shortened.
     pub value: String,
     pub problem: String,
 }

@@ -4,19 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Ticker;
 
-/// Tickers that one endpoint still has to be asked for. No tickers: the endpoint knows none.
+/// Tickers that are still to be requested from one endpoint. Empty if the endpoint takes no tickers.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Work {
     pub endpoint: String,
     pub tickers: Vec<Ticker>,
-    /// The parts of each ticker's answer that are missing still; none means all of them.
+    /// The parts of each ticker's data that are still missing; empty means all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
     /// Why it was deferred, if it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
-    /// How many attempts of the run have deferred it because the provider failed on it.
+    /// Number of attempts of the run that deferred it because the provider failed.
     #[serde(default, rename = "tries", skip_serializing_if = "is_zero")]
     pub deferrals: u32,
 }

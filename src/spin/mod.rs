@@ -19,8 +19,8 @@ use crate::api;
 use crate::app::App;
 use crate::base::instance::Instance;
 use crate::base::log::{JsonLog, Origin};
-use crate::config::keys::KEYS;
-use crate::config::{Config, ConfigErrors};
+use crate::config::keys::keys;
+use crate::settings::{Config, ConfigErrors};
 
 /// The routes, made at the instance's first request and shared by all that follow.
 static ROUTER: OnceLock<Router> = OnceLock::new();
@@ -60,7 +60,7 @@ async fn start() -> Router {
                 inbound_auth = ?config.auth.inbound,
                 credentials = config.credentials.name(),
                 firestore = config.firestore.endpoint,
-                "instance starts"
+                "instance started"
             );
             api::router(Arc::new(App::new(config, world, instance)))
         }
@@ -82,7 +82,7 @@ fn write_line(line: &str) {
 /// The text of every setting.
 async fn settings() -> anyhow::Result<BTreeMap<&'static str, String>> {
     let mut values = BTreeMap::new();
-    for key in KEYS {
+    for key in keys() {
         let value = spin_sdk::variables::get(key.name).await;
         values.insert(key.name, value.with_context(|| format!("{} cannot be read", key.name))?);
     }

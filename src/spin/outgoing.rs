@@ -35,7 +35,7 @@ pub(super) fn halves(
     let headers = Headers::try_from(parts.headers).map_err(|error| error.to_string())?;
     let (writer, contents, trailers) = BodyWriter::new();
     let (head, _sent) = Request::new(headers, Some(contents), trailers, Some(options));
-    let wrong = |what: &'static str| move |()| format!("the runtime takes no such {what}");
+    let wrong = |what: &'static str| move |()| format!("the runtime rejected the {what}");
     head.set_method(&Method::from(parts.method)).map_err(wrong("method"))?;
     head.set_scheme(parts.uri.scheme().map(Scheme::from).as_ref()).map_err(wrong("scheme"))?;
     head.set_authority(parts.uri.authority().map(Authority::as_str)).map_err(wrong("address"))?;

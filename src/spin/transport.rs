@@ -28,10 +28,9 @@ async fn send(request: OutboundRequest) -> Result<InboundResponse, TransportErro
     let address = address(&request.url).to_owned();
     let failed = |code: &ErrorCode| translate(code, &address, timeout);
     let options = options(request.connect_timeout, timeout);
-    let (head, body) =
-        into_http(request).and_then(|request| outgoing::halves(request, options)).map_err(|error| {
-            TransportError::Connection(format!("{address}: the request is not valid: {error}"))
-        })?;
+    let (head, body) = into_http(request)
+        .and_then(|request| outgoing::halves(request, options))
+        .map_err(|error| TransportError::Connection(format!("{address}: invalid request: {error}")))?;
     // One clock for head and body; the caller's own limit is a little longer than this.
     let late = Box::pin(spin_sdk::time::sleep(timeout));
     let exchange = async {
@@ -161,12 +160,12 @@ fn translate(code: &ErrorCode, address: &str, timeout: Duration) -> TransportErr
 fn reason(code: &ErrorCode) -> String {
     let text = match code {
         ErrorCode::ConnectionRefused => "connection refused",
-        ErrorCode::ConnectionTimeout => "no connection in time",
-        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "nothing more came in time",
+        ErrorCode::ConnectionTimeout => "connecting timed out",
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => "reading timed out",
         ErrorCode::ConnectionTerminated => "the connection was closed",
-        ErrorCode::HttpProtocolError => "the connection was closed, or what came is not HTTP",
-        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError => "no TLS connection",
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => "the name has no address",
+        ErrorCode::HttpProtocolError => "the connection was closed, or the response is not HTTP",
+        ErrorCode::TlsProtocolError | ErrorCode::TlsCertificateError => "no TLS connection could be made",
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => "the host name cannot be resolved",
         ErrorCode::HttpRequestDenied => "not in allowed_outbound_hosts, or an entry there is not valid",
         ErrorCode::InternalError(Some(words)) => words,
         // The others name themselves: `ErrorCode::LoopDetected`.

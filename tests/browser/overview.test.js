@@ -18,7 +18,7 @@ test("every job and every provider of the status is shown", () => visit({}, asyn
   assert.deepEqual(await page.locator("#jobs tbody .name").allInnerTexts(), status.jobs.map(({ job }) => job));
   assert.deepEqual(await page.locator(".card h3").allInnerTexts(), [...status.services.map(({ provider }) => provider), "Firestore"]);
   const finnhub = await text(page, "[data-provider=finnhub]");
-  for (const fact of ["healthy", "by its calls", "closed", "1 of 4"]) assert.ok(finnhub.includes(fact), `${fact} in ${finnhub}`);
+  for (const fact of ["healthy", "from its calls", "closed", "1 of 4"]) assert.ok(finnhub.includes(fact), `${fact} in ${finnhub}`);
   const row = await text(page, "#jobs tbody tr");
   for (const fact of ["succeeded", "508 tickers", "100 %", "last 20 runs", "Tue 18:00 New York", "Wed 00:00 Berlin"]) {
     assert.ok(row.includes(fact), `${fact} in ${row}`);
@@ -39,7 +39,7 @@ test("an alert says which job, which provider, which tickers, since when and why
     await alert.getByText("T000").waitFor();
     const words = await alert.innerText();
     for (const fact of ["critical", "tiingo-daily-prices", "tiingo", "12 failed, 40 pending of 508", "T000, T001", "and 40 more",
-      "upstream provider failed", "symbol not found (12×)", "22 min ago", "What to do: docs/operations.md#jobfailing"]) {
+      "upstream provider failed", "symbol not found (12×)", "22 min ago", "Runbook: docs/operations.md#jobfailing"]) {
       assert.ok(words.includes(fact), `${fact} in ${words}`);
     }
     assert.deepEqual(await page.locator(".alert strong").allInnerTexts(), ["JobFailing", "JobOverdue", "BreakerOpen"]);
@@ -74,7 +74,7 @@ test("what a provider says never becomes markup", () => visit(
 test("an open breaker says until when and why, and an overdue job since when", () => visit({ "GET /status": troubled() }, async (page) => {
   await page.locator(".card").first().waitFor();
   const card = await text(page, "[data-provider=tiingo]");
-  for (const fact of ["unhealthy", "open", "until", "12 of the last 20 calls failed", "no answer within 30 s", "no answer in 30.0 s", "12 in a row"]) {
+  for (const fact of ["unhealthy", "open", "until", "12 of the last 20 calls failed", "no complete response within 30 s", "no response in 30.0 s", "12 in a row"]) {
     assert.ok(card.includes(fact), `${fact} in ${card}`);
   }
   const row = await page.locator("#jobs tr", { hasText: "alpha-vantage" }).innerText();
@@ -93,7 +93,7 @@ test("a breaker is reset only after a confirmation", () => visit(
     assert.equal(server.named("POST /breakers/tiingo/reset").length, 0);
     await page.getByRole("button", { name: "Close the breaker" }).click();
     await eventually(() => server.named("POST /breakers/tiingo/reset").length, 1);
-    await page.locator("#announcer", { hasText: "The breaker of tiingo is closed." }).waitFor({ state: "attached" });
+    await page.locator("#announcer", { hasText: "The breaker for tiingo is closed." }).waitFor({ state: "attached" });
   },
 ));
 
@@ -102,7 +102,7 @@ test("a probe is made only after a confirmation, and its result is told", () => 
   async (page, server) => {
     const probes = () => server.named("POST /providers/alphavantage/probe").length;
     await page.locator("[data-provider=alphavantage] [data-action=probe]").click();
-    await page.getByText("costs one request of the provider's quota").waitFor();
+    await page.getByText("uses one request of the provider's quota").waitFor();
     assert.equal(probes(), 0);
     await page.getByRole("button", { name: "Probe", exact: true }).click();
     await eventually(probes, 1);
@@ -111,12 +111,12 @@ test("a probe is made only after a confirmation, and its result is told", () => 
 ));
 
 test("a probe that is refused says why", () => visit(
-  { "GET /status": fresh(), "POST /providers/tiingo/probe": [409, { title: "Not now", detail: "a run needs the provider" }] },
+  { "GET /status": fresh(), "POST /providers/tiingo/probe": [409, { title: "Try again later", detail: "a run needs the provider" }] },
   async (page) => {
-    await page.locator("[data-provider=tiingo]", { hasText: "nothing yet: it was never called" }).waitFor();
+    await page.locator("[data-provider=tiingo]", { hasText: "unknown: never called" }).waitFor();
     await page.locator("[data-provider=tiingo] [data-action=probe]").click();
     await page.getByRole("button", { name: "Probe", exact: true }).click();
-    await page.locator("#notices").getByText("409 Not now: a run needs the provider").waitFor();
+    await page.locator("#notices").getByText("409 Try again later: a run needs the provider").waitFor();
   },
 ));
 
@@ -141,7 +141,7 @@ test("a service without runs says so and offers to run a job", () => visit(
   { "GET /status": fresh(), "GET /runs": { runs: [], next_page_token: null } },
   async (page) => {
     await page.locator("#runs").getByText("No runs yet").waitFor();
-    assert.match(await text(page, "#jobs tbody tr"), /never ran/);
+    assert.match(await text(page, "#jobs tbody tr"), /never run/);
     await page.getByRole("button", { name: "Run a job now…" }).click();
     await page.getByRole("dialog").waitFor();
   },
@@ -150,9 +150,9 @@ test("a service without runs says so and offers to run a job", () => visit(
 test("a service that cannot be reached at the start is told apart from one without news", () => visit(
   { "GET /status": RESET, "GET /runs": RESET },
   async (page) => {
-    await page.locator("#notices").getByText("The service cannot be reached").waitFor();
+    await page.locator("#notices").getByText("The service is unreachable").waitFor();
     await eventually(() => page.locator(".loading").count(), 0);
-    assert.equal(await page.locator(".empty strong").first().innerText(), "Not known");
+    assert.equal(await page.locator(".empty strong").first().innerText(), "Unknown");
   },
 ));
 
@@ -161,11 +161,11 @@ test("what was known stays on the page while the service is away, marked as old"
   const usual = { ...server.answers };
   Object.assign(server.answers, { "GET /status": RESET, "GET /runs": RESET });
   await page.click("[data-action=refresh]");
-  await page.locator("#notices").getByText(/no connection .* What you see is from/).waitFor();
-  assert.match(await text(page, "#freshness"), /not current/);
+  await page.locator("#notices").getByText(/no connection .* The data shown is from/).waitFor();
+  assert.match(await text(page, "#freshness"), /out of date/);
   assert.equal(await page.locator("#jobs tbody tr").count(), 11);
   Object.assign(server.answers, usual);
-  await page.getByRole("button", { name: "Try now" }).click();
+  await page.getByRole("button", { name: "Retry now" }).click();
   await page.locator("#notices .notice").waitFor({ state: "detached" });
 }));
 
@@ -174,7 +174,7 @@ test("a sign-in that has ended is told, with the way out", () => visit({}, async
   const usual = { ...server.answers };
   Object.assign(server.answers, { "GET /status": [401, {}], "GET /runs": [401, {}] });
   await page.click("[data-action=refresh]");
-  await page.locator("#notices").getByText("Your sign-in has ended").waitFor();
+  await page.locator("#notices").getByText("You have been signed out").waitFor();
   Object.assign(server.answers, usual);
   await page.getByRole("button", { name: "Reload and sign in" }).click();
   await page.locator("#notices .notice").waitFor({ state: "detached" });
@@ -182,10 +182,10 @@ test("a sign-in that has ended is told, with the way out", () => visit({}, async
 
 test("a refusal is shown with every mistake that it names", () => visit({
   "GET /status": [503, { title: "Misconfigured", detail: "2 settings", errors: ["retry_base_ms is no number", "oidc_audience is missing"].map((message) => ({ field: "configuration", value: "", message })) }],
-  "GET /runs": [422, { title: "Invalid", errors: [{ field: "job", value: "x", message: "is no job" }] }],
+  "GET /runs": [422, { title: "Invalid", errors: [{ field: "job", value: "x", message: "is not a known job" }] }],
 }, async (page) => {
   await page.getByText("503 Misconfigured: 2 settings: configuration retry_base_ms is no number; configuration oidc_audience is missing").waitFor();
-  await page.locator("#runs").getByText('422 Invalid: job "x" is no job').waitFor();
+  await page.locator("#runs").getByText('422 Invalid: job "x" is not a known job').waitFor();
 }));
 
 test("filters are part of the address and of the question", () => visit({}, async (page, server) => {
@@ -196,7 +196,7 @@ test("filters are part of the address and of the question", () => visit({}, asyn
   assert.equal(new URL(page.url()).hash, "#/?job=polygon-news-market&status=failed");
   server.answers["GET /runs"] = { runs: [], next_page_token: null };
   await page.reload();
-  await page.getByText("No runs of polygon-news-market that are failed").waitFor();
+  await page.getByText("No runs of polygon-news-market with status failed").waitFor();
   assert.equal(await page.locator("[data-filter=status]").inputValue(), "failed");
   await page.getByText("Show all runs").click();
   await eventually(asked, "");

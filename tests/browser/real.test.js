@@ -157,7 +157,7 @@ test("an open breaker is closed by hand, then the failed run is resumed to its e
     await page.getByRole("button", { name: "Resume…" }).click();
     await page.getByRole("dialog").getByRole("button", { name: "Resume" }).click();
     await eventually(() => status(page), "succeeded");
-    await page.getByText("Nothing failed, nothing is pending.").waitFor();
+    await page.getByText("Nothing failed or pending.").waitFor();
   });
   const { data } = await api(`/runs/${encodeURIComponent(id)}`);
   assert.deepEqual([data.run_status, data.attempt, data.tickers_pending], ["succeeded", 2, 0]);

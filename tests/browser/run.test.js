@@ -27,7 +27,7 @@ test("a failed run shows its counts, its tickers by reason, and its calls by att
     assert.match(groups[0], /failed\s+12 tickers\s+\/fetch\s+refused[\s\S]*symbol not found[\s\S]*T011/);
     assert.match(groups[1], /pending\s+40 tickers[\s\S]*503: upstream[\s\S]*T139/);
     const attempts = await page.locator(".attempt-head").allInnerTexts();
-    assert.deepEqual(attempts, ["Attempt 2: 6 calls in 20.9 s, 6 with trouble", "Attempt 1: 14 calls in 3.5 s, 1 with trouble"]);
+    assert.deepEqual(attempts, ["Attempt 2: 6 calls in 20.9 s, 6 with problems", "Attempt 1: 14 calls in 3.5 s, 1 with problems"]);
     const logs = await page.locator(".log code").allInnerTexts();
     assert.deepEqual(logs.sort(), failedCalls().calls.map(({ log_id: id }) => id).sort());
   }, { path: runAddress(run) });
@@ -59,7 +59,7 @@ test("of many calls the failed ones and the first are shown, all on demand", () 
 });
 
 test("a run that nobody knows is told so", () => visit({}, async (page) => {
-  await page.getByText("No such run").waitFor();
+  await page.getByText("Run not found").waitFor();
 }, { path: "/#/runs/nobody%3Aknows" }));
 
 test("a run cannot be resumed unless it failed", () => visit(runAnswers(report(JOB)), async (page) => {
@@ -82,7 +82,7 @@ test("a failed run is resumed after a confirmation and watched to its end", () =
     server.answers[`GET ${path}`] = report("tiingo-daily-prices", { attempt: 3 });
     end();
     await eventually(() => status(page), "succeeded");
-    await page.getByText("Nothing failed, nothing is pending.").waitFor();
+    await page.getByText("Nothing failed or pending.").waitFor();
     assert.equal(server.named(`POST ${path}/resume`).length, 1);
   }, { path: runAddress(run) });
 });
@@ -170,7 +170,7 @@ test("a run that failed is an answer like any other, and a lost connection is to
   await page.getByText("← All runs").click();
   await order(page);
   await page.getByRole("button", { name: "Run now", exact: true }).click();
-  await page.getByText("The answer to this run did not arrive").waitFor();
+  await page.getByText("No response for this run").waitFor();
   assert.equal(await status(page), "succeeded");
 }));
 
@@ -178,7 +178,7 @@ test("the failed tickers of a partial run can be run again", () => {
   const failed = ["AAPL", "BRK.B"].map((ticker) => ({ ticker, endpoint: "/fetch", reason: "symbol not found" }));
   const run = report(JOB, { run_status: "partial", tickers_failed: [...failed, failed[0]] });
   return visit(runAnswers(run), async (page) => {
-    await page.getByRole("button", { name: "Run the failed tickers again…" }).click();
+    await page.getByRole("button", { name: "Rerun failed tickers…" }).click();
     assert.equal(await page.inputValue("[name=job]"), JOB);
     assert.equal(await page.inputValue("[name=tickers]"), "AAPL, BRK.B");
   }, { path: runAddress(run) });

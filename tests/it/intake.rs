@@ -84,11 +84,11 @@ fn prices_that_meet_at_one_day_are_one_document_and_a_named_loss() {
     assert_eq!(stored["AAPL_2026-01-30"]["close"], 2.0);
     let rejected = documents(&played, "rejected_records");
     let (_, loss) = rejected.first_key_value().expect("the loss");
-    let reason = "another record of the same answer is stored as prices_daily/AAPL_2026-01-30";
+    let reason = "another record in the same response is stored as prices_daily/AAPL_2026-01-30";
     assert_eq!((&loss["ticker"], &loss["reasons"]), (&json!("AAPL"), &json!([reason])));
     let kept: Json = serde_json::from_str(loss["record"]["data"].as_str().expect("text")).expect("JSON");
     assert_eq!(kept["close"], 1.0);
-    let note = "records sent more than once are stored once: 1, such as prices_daily/AAPL_2026-01-30";
+    let note = "duplicate records, each stored once: 1, for example prices_daily/AAPL_2026-01-30";
     assert_eq!(played.body["data"]["remarks"], json!([note]));
 }
 

@@ -20,7 +20,7 @@ use orchestrator::base::instance::Instance;
 use orchestrator::base::log::{JsonLog, Origin};
 use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 use orchestrator::base::world::World;
-use orchestrator::config::Config;
+use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
 use sim::data::{Spec, entries, moment};
 use sim::endpoint::Endpoint;
@@ -231,7 +231,7 @@ fn every_line_tells_its_request_and_a_runs_lines_their_run() {
         for field in ["request.id", "logging.googleapis.com/trace", "logging.googleapis.com/spanId"] {
             assert!(line[field].is_string(), "no {field}: {line}");
         }
-        let of_run = ["run ended", "provider call", "circuit breaker opens", "circuit breaker closes"];
+        let of_run = ["run ended", "provider call", "circuit breaker opened", "circuit breaker closed"];
         if of_run.iter().any(|message| line["message"] == *message) {
             assert_eq!(line["job.name"], "tiingo-daily-prices", "{line}");
             assert!(line["run.id"].is_string(), "{line}");

@@ -12,10 +12,10 @@ use orchestrator::base::instance::Instance;
 use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 use orchestrator::base::world::World;
 use orchestrator::catalogue;
-use orchestrator::config::Config;
 use orchestrator::engine::Answer;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
+use orchestrator::settings::Config;
 
 use crate::firestore::Store;
 use crate::hostile::deaf;

@@ -1,8 +1,11 @@
 //! House rules that run as code. Each exception stands here, with its reason.
 
 mod alerts;
+mod circles;
 pub mod files;
 pub mod generated;
+mod imports;
+mod layers;
 mod openapi;
 mod readme;
 mod settings;
@@ -12,8 +15,8 @@ use std::fmt::Write;
 
 use self::files::{File, tracked_files};
 
-/// Longest Rust file: what fits one sitting.
-const LINES_MAX: usize = 300;
+/// Longest Rust file without its unit tests: what fits one sitting.
+const LINES_MAX: usize = 400;
 
 /// Rust files that may be longer, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[];
@@ -45,8 +48,8 @@ const PANICS_ALLOWED: &[(&str, &str)] = &[];
 #[test]
 fn rust_files_are_short() {
     check("is too long: split it, or give its reason in LONG_FILES", |file| {
-        let lines = file.text.lines().count();
-        if !file.is_rust() || lines <= LINES_MAX || is_listed(LONG_FILES, file) {
+        let lines = file.text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
+        if !file.is_rust() || file.is_test() || lines <= LINES_MAX || is_listed(LONG_FILES, file) {
             return Vec::new();
         }
         vec![(lines, format!("{lines} lines, limit {LINES_MAX}"))]
@@ -96,20 +99,6 @@ fn nothing_names_a_registry_or_a_machine() {
             .filter(|(_, line)| found(line))
             .map(|(index, line)| (index + 1, line.to_owned()))
             .collect()
-    });
-}
-
-#[test]
-fn text_files_end_with_one_newline_and_lines_with_no_blank() {
-    check("has blanks at the end of a line, or no single newline at its end", |file| {
-        let end = !file.text.is_empty() && (!file.text.ends_with('\n') || file.text.ends_with("\n\n"));
-        let last = file.text.lines().count();
-        let blanks = file.text.lines().enumerate().filter(|(_, line)| line.ends_with([' ', '\t']));
-        let mut found: Vec<_> = blanks.map(|(index, line)| (index + 1, line.to_owned())).collect();
-        if end {
-            found.push((last, "end of file".to_owned()));
-        }
-        found
     });
 }
 

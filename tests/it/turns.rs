@@ -17,10 +17,10 @@ use orchestrator::base::ports::{
 };
 use orchestrator::base::world::World;
 use orchestrator::catalogue;
-use orchestrator::config::Config;
 use orchestrator::engine::Answer;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
+use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
 
 use crate::firestore::Store;

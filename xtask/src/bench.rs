@@ -17,8 +17,8 @@ pub fn run(args: &BenchArgs) -> Result<()> {
     let program = args.runtime.program()?;
     setup::everything()?;
     build::component(false)?;
-    progress::step("building the simulators with optimisation, and the host where it is measured");
-    progress::note("the first time takes minutes, and ten with the host");
+    progress::step("building the simulators with optimizations, and the host if it is measured");
+    progress::note("the first build takes a few minutes, or ten with the host");
     let mut build = build::cargo("build");
     build.args(["--profile", PROFILE, "--bins", "--package", "bench"]);
     if args.runtime == Runtime::Host {
@@ -31,7 +31,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         Runtime::Spin => program,
     };
     progress::step(
-        "measuring: three quarters of an hour, with --quick a quarter; each figure is told when it is known",
+        "measuring: takes 45 minutes, 15 with --quick; each figure is printed as soon as it is known",
     );
     let mut command = Command::new(programs.join("bench"));
     command.args(["--runtime", args.runtime.name()]).arg("--program").arg(program);

@@ -36,7 +36,7 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Option<Tally>> {
     match Tools::ensure() {
         Ok(tools) => test(&tools, runtime).await.map(Some),
         Err(error) => {
-            progress::step("the dashboard's tests are skipped");
+            progress::step("skipping the dashboard's tests");
             progress::note(&format!("{error:#}"));
             Ok(None)
         }
@@ -44,7 +44,7 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Option<Tally>> {
 }
 
 async fn test(tools: &Tools, runtime: Runtime) -> Result<Tally> {
-    progress::step("running the dashboard in headless Chromium, beside the whole system");
+    progress::step("testing the dashboard in headless Chromium, against the whole system");
     let scene = Scene::start(runtime, 0).await?;
     let mut command = tools.node();
     command.args(["--test", "--test-reporter=spec"]);
@@ -52,7 +52,7 @@ async fn test(tools: &Tools, runtime: Runtime) -> Result<Tally> {
     // The tests run for a minute: another thread waits for them, so that the simulated services go on here.
     let tally = tokio::task::spawn_blocking(move || Tally::run(&mut command)).await??;
     if tally.failed > 0 {
-        eprintln!("the component's last words:\n{}", scene.last_words());
+        eprintln!("the component's last log lines:\n{}", scene.last_words());
     }
     Ok(tally)
 }
@@ -87,7 +87,7 @@ impl Tally {
         let mut tally = Self::default();
         let succeeded = progress::watch(command, |line| tally.add(line))?;
         if !succeeded && tally.failed == 0 {
-            bail!("the dashboard's tests did not run to their end");
+            bail!("the dashboard's tests did not finish");
         }
         Ok(tally)
     }
@@ -108,7 +108,7 @@ impl Tally {
     /// Fails where a test failed.
     pub fn into_result(self) -> Result<()> {
         if self.failed > 0 {
-            bail!("tests of the dashboard failed; the lines above name them");
+            bail!("dashboard tests failed; see the lines above");
         }
         Ok(())
     }
@@ -117,7 +117,7 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { passed, failed, skipped } = self;
-        write!(f, "{passed} passed, {failed} failed, {skipped} skipped, of the dashboard in Chromium")
+        write!(f, "{passed} passed, {failed} failed, {skipped} skipped (dashboard in Chromium)")
     }
 }
 

@@ -36,7 +36,7 @@ pub fn all(runtime: Runtime) -> Result<()> {
     let first_host_build = runtime == Runtime::Host && !workspace::host().exists();
     if first_host_build {
         progress::step(
-            "first build: the component takes a minute; the host, which compiles Wasmtime, several",
+            "first build: the component takes a minute; the host takes several, because it compiles Wasmtime",
         );
         progress::note("later builds take seconds");
     }
@@ -93,8 +93,8 @@ mod tests {
         let different: Vec<_> = host.difference(&tests).collect();
         assert!(
             different.is_empty(),
-            "tests turn on features that the host is built without, so cargo builds Wasmtime twice; \
-             ask for the same features in crates/host/Cargo.toml: {different:?}"
+            "tests enable features that the host is built without, so cargo builds Wasmtime twice; \
+             enable the same features in crates/host/Cargo.toml: {different:?}"
         );
     }
 }

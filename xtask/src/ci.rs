@@ -49,7 +49,7 @@ fn dependencies() -> Result<()> {
     match advisories {
         Ok(_) => progress::note("advisories ok"),
         Err(error) if error.to_string().contains("failed to fetch advisory database") => {
-            progress::note("advisories skipped: their database cannot be reached from here");
+            progress::note("advisories skipped: the advisory database is unreachable from here");
         }
         Err(error) => bail!("{error}"),
     }

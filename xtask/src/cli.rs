@@ -33,57 +33,57 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run every test: native, tidy, and end to end on the built component and the emulator
     Test(TestArgs),
-    /// Run the dashboard's tests alone, in headless Chromium, against scripted answers and the built component
+    /// Run only the dashboard's tests, in headless Chromium, against scripted responses and the built component
     ///
-    /// Needs Node, npm and Chromium; as root on Debian Chromium is installed where it is missing. The environment
-    /// variable CHROMIUM names another one than the first on the search path.
+    /// Needs Node, npm and Chromium; on Debian, as root, a missing Chromium is installed. By default the first
+    /// one on the PATH is used; the environment variable CHROMIUM selects another.
     #[command(verbatim_doc_comment)]
     Browser(BrowserArgs),
-    /// Ask the published checkers alone: promtool, openapi-spec-validator, schemathesis, hadolint, shellcheck
+    /// Run only the published checkers: promtool, openapi-spec-validator, schemathesis, hadolint, shellcheck
     ///
-    /// They are installed below target/tools/ where they are missing: promtool from Debian's package prometheus, the
-    /// others by pip. What cannot be had is skipped, and named with the way to get it.
+    /// Missing ones are installed below target/tools/: promtool from Debian's package prometheus, the others with
+    /// pip. Checkers that cannot be installed are skipped, with a note on how to get them.
     #[command(verbatim_doc_comment)]
     Conformance(ConformanceArgs),
-    /// Measure the whole system: time of each job, load, memory, start; each figure beside one of the same run
+    /// Measure the whole system: job durations, load, memory, startup; each figure next to a baseline of the same run
     ///
-    /// Says what is known on stderr, and prints one table at the end. The first time it builds Wasmtime with
-    /// optimisation.
+    /// Reports progress on stderr and prints one table at the end. The first run builds an optimized
+    /// Wasmtime.
     #[command(verbatim_doc_comment)]
     Bench(BenchArgs),
-    /// Check all that a change must pass: formatting, lints, tests, dependencies
+    /// Run every check that a change must pass: formatting, lints, tests, dependencies
     Ci,
-    /// Play seeded worlds full of faults against the component, in virtual time
+    /// Run the component through seeded worlds full of faults, in virtual time
     Simulate(SimulateArgs),
     /// Start the whole system and keep it running until Ctrl-C
     Up(UpArgs),
     /// Start the component alone, configured by the environment
     ///
-    /// Settings come from SPIN_VARIABLE_<NAME> for each variable of spin.toml; where that is
+    /// Settings come from SPIN_VARIABLE_<NAME> for each variable in spin.toml; where that is
     /// not set, from the plain names: FIRESTORE_EMULATOR_HOST, GOOGLE_CLOUD_PROJECT,
     /// FIRESTORE_DATABASE, LOG_LEVEL, TIINGO_SERVICE_URL and the like. Prints
     /// `listening on http://ADDR` when ready.
     #[command(verbatim_doc_comment)]
     Serve(ServeArgs),
-    /// Run a job of a running instance and show its answer
+    /// Run a job on a running instance and show the response
     ///
-    /// Where the instance asks for a token, it is taken from the environment variable
-    /// OPERATOR_TOKEN. Exit code 1 on any answer that is not a 2xx.
+    /// If the instance requires a token, it is read from the environment variable
+    /// OPERATOR_TOKEN. Exit code 1 for any response other than 2xx.
     #[command(verbatim_doc_comment)]
     Trigger(TriggerArgs),
-    /// Create or update the jobs of Cloud Scheduler, from the catalogue
+    /// Create or update the Cloud Scheduler jobs, from the catalogue
     ///
-    /// Prints each gcloud command; --apply carries it out. Jobs of other names stay as they are.
+    /// Prints each gcloud command; --apply runs it. Jobs with other names are left alone.
     #[command(verbatim_doc_comment)]
     Scheduler(SchedulerArgs),
     /// Create Firestore's indexes and TTL policies, from firestore.indexes.json
     ///
-    /// Prints each gcloud command; --apply carries it out.
+    /// Prints each gcloud command; --apply runs it.
     #[command(verbatim_doc_comment)]
     Indexes(IndexesArgs),
     /// Build the component
     Build(BuildArgs),
-    /// Make this machine ready: the compiler's target, Java, the Firestore emulator
+    /// Set up this machine: the compiler target, Java, the Firestore emulator
     Setup(SetupArgs),
 }
 
@@ -129,13 +129,13 @@ pub struct BenchArgs {
     /// Leave out the runs of 5,000 tickers
     #[arg(long)]
     pub quick: bool,
-    /// Print JSON in place of the table, into this file where one is named
+    /// Print JSON instead of the table, to this file if one is given
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
-    /// Measure this part alone: exchange, jobs, growth, load, footprint
+    /// Measure only this part: exchange, jobs, growth, load, footprint
     #[arg(long, value_name = "PART")]
     pub only: Option<String>,
-    /// Of the jobs, measure this one alone
+    /// Among the jobs, measure only this one
     #[arg(long, value_name = "NAME")]
     pub job: Option<String>,
     /// What runs the component
@@ -145,16 +145,16 @@ pub struct BenchArgs {
 
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
-    /// Number of worlds [default: 2000; for each mutant 1000]
+    /// Number of worlds [default: 2000; 1000 per mutant]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
     /// The first seed
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub from: u64,
-    /// Play this seed alone and tell its story
+    /// Run only this seed and print its story
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from", "mutants"])]
     pub seed: Option<u64>,
-    /// Break the component in many ways, one at a time, and expect the worlds to notice each
+    /// Break the component in many ways, one at a time, and check that the simulation catches each
     #[arg(long, conflicts_with = "from")]
     pub mutants: bool,
 }
@@ -163,12 +163,12 @@ pub struct SimulateArgs {
 pub struct UpArgs {
     /// Use the well-known ports: emulator 8080, providers 8001 to 8004, component 8000
     ///
-    /// Without it every part gets a free port.
+    /// Otherwise every part gets a free port.
     #[arg(long)]
     pub mission_ports: bool,
-    /// Let the simulated services limit and pause as the deployed ones do, so many times faster; 1 is as in life
+    /// Make the simulated services rate limit and pause like the deployed ones, this many times faster; 1 is real time
     ///
-    /// Without it they do neither, and every job ends at once.
+    /// Otherwise they do neither, and every job finishes immediately.
     #[arg(long, value_name = "TIMES_FASTER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limits: Option<u32>,
     /// What runs the component
@@ -185,7 +185,7 @@ impl UpArgs {
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// Address to listen on; port 0 takes a free one
+    /// Address to listen on; port 0 picks a free one
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
     pub listen: SocketAddr,
     /// What runs the component
@@ -197,13 +197,13 @@ pub struct ServeArgs {
 pub struct TriggerArgs {
     /// Name of the job, such as finnhub-quote-portfolio
     pub job: String,
-    /// Address of the running instance
+    /// URL of the running instance
     #[arg(long, default_value = "http://127.0.0.1:8000")]
     pub url: String,
-    /// Run another scope than the job's own: entire_watchlist, active_symbols, indices, none
+    /// Scope to run instead of the job's own: entire_watchlist, active_symbols, indices, none
     #[arg(long)]
     pub scope: Option<String>,
-    /// Run these tickers only
+    /// Run only these tickers
     #[arg(long, value_delimiter = ',', value_name = "A,B")]
     pub tickers: Vec<String>,
     /// Time of the run, RFC 3339
@@ -214,10 +214,10 @@ pub struct TriggerArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct ModeArgs {
-    /// Show the commands, change nothing
+    /// Print the commands without running them
     #[arg(long)]
     pub dry_run: bool,
-    /// Carry the commands out
+    /// Run the commands
     #[arg(long)]
     pub apply: bool,
 }
@@ -238,16 +238,16 @@ pub struct SchedulerArgs {
     /// Region of the jobs
     #[arg(long, default_value = "us-east1")]
     pub location: String,
-    /// Address of the service, https://…
+    /// URL of the service, https://…
     #[arg(long)]
     pub url: String,
-    /// E-mail of the service account as which Cloud Scheduler calls
+    /// Email address of the service account that Cloud Scheduler calls as
     #[arg(long, value_name = "EMAIL")]
     pub service_account: String,
-    /// Audience of its tokens, one of the component's `oidc_audience` [default: the address]
+    /// Audience of its tokens, one of the component's `oidc_audience` [default: the URL]
     #[arg(long)]
     pub audience: Option<String>,
-    /// Where the service runs: sets the time limits
+    /// Where the service runs; determines the time limits
     #[arg(long, value_enum, default_value_t)]
     pub platform: Platform,
 }
@@ -266,17 +266,17 @@ pub struct IndexesArgs {
 
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// Build without optimisation
+    /// Build without optimizations
     #[arg(long)]
     pub debug: bool,
 }
 
 #[derive(Debug, Default, Args)]
 pub struct SetupArgs {
-    /// Prepare this compiler instead of the one that cargo uses
+    /// Set up this compiler instead of the one cargo uses
     #[arg(long, value_name = "PATH")]
     pub rustc: Option<PathBuf>,
-    /// Do not ask rustup for the target: build its standard library from source
+    /// Do not use rustup to add the target: build its standard library from source
     #[arg(long)]
     pub no_rustup: bool,
 }

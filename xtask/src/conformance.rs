@@ -35,7 +35,7 @@ pub async fn run(args: &ConformanceArgs) -> Result<()> {
 /// The same as a part of `cargo xtask test`, on what that has built.
 pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
     progress::step(
-        "asking the published checkers: promtool, openapi-spec-validator, schemathesis, hadolint, shellcheck",
+        "running the published checkers: promtool, openapi-spec-validator, schemathesis, hadolint, shellcheck",
     );
     let (promtool, shellcheck) =
         (Debian::ensure("promtool", "prometheus"), Debian::ensure("shellcheck", "shellcheck"));
@@ -61,10 +61,10 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
             // It takes a while: another thread waits for it, so that the simulated services go on here.
             let mut command = probe(&python, &scene);
             let outcome = tokio::task::spawn_blocking(move || progress::run(&mut command)).await?;
-            tally.add("the API's answers", outcome);
+            tally.add("the API's responses", outcome);
         }
         Err(error) => {
-            tally.skip(&["the Dockerfile", "the API's description", "the API's answers"], &error);
+            tally.skip(&["the Dockerfile", "the API's description", "the API's responses"], &error);
         }
     }
     Ok(tally)
@@ -154,7 +154,10 @@ impl Tally {
     /// Fails where a check failed.
     pub fn into_result(self) -> Result<()> {
         if !self.failed.is_empty() {
-            bail!("the published checkers object to: {}; the lines above say why", self.failed.join(", "));
+            bail!(
+                "the published checkers reported problems with: {}; see the lines above",
+                self.failed.join(", ")
+            );
         }
         Ok(())
     }
@@ -163,9 +166,9 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (failed, skipped) = (self.failed.len(), self.skipped.len());
-        write!(f, "{} passed, {failed} failed, {skipped} skipped, of the published checkers", self.passed)?;
+        write!(f, "{} passed, {failed} failed, {skipped} skipped (published checkers)", self.passed)?;
         if skipped > 0 {
-            write!(f, " (skipped: {}; the lines above say why)", self.skipped.join(", "))?;
+            write!(f, "; skipped: {}, see the lines above", self.skipped.join(", "))?;
         }
         Ok(())
     }
@@ -179,13 +182,13 @@ mod tests {
     fn a_skipped_check_is_named_and_only_a_failed_one_fails() {
         let mut tally = Tally::default();
         tally.add("metrics", Ok(()));
-        tally.skip(&["alerts", "the API's answers"], &anyhow::anyhow!("not here"));
+        tally.skip(&["alerts", "the API's responses"], &anyhow::anyhow!("not here"));
         let text = tally.to_string();
         assert!(text.starts_with("1 passed, 0 failed, 2 skipped"), "{text}");
-        assert!(text.contains("alerts, the API's answers"), "{text}");
+        assert!(text.contains("alerts, the API's responses"), "{text}");
         assert!(tally.into_result().is_ok());
         let mut tally = Tally::default();
         tally.add("metrics", Err(anyhow::anyhow!("no help text")));
-        assert!(tally.into_result().unwrap_err().to_string().contains("object to: metrics"));
+        assert!(tally.into_result().unwrap_err().to_string().contains("reported problems with: metrics"));
     }
 }

@@ -46,19 +46,19 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     println!("{}\n", verdict::collections_table(&expected, &found));
     let problems = verdict::problems(&played, &plans, &found);
     if !problems.is_empty() {
-        eprintln!("the component's last words:\n{}", stack.orchestrator.log().tail());
-        bail!("not everything is as it must be:\n  {}", problems.join("\n  "));
+        eprintln!("the component's last log lines:\n{}", stack.orchestrator.log().tail());
+        bail!("the results are not as expected:\n  {}", problems.join("\n  "));
     }
-    println!("All counts are exactly right, after {:.1} s.\n{WHERE_NEXT}", start.elapsed().as_secs_f64());
+    println!("All counts match exactly. Took {:.1} s.\n{WHERE_NEXT}", start.elapsed().as_secs_f64());
     Ok(())
 }
 
 const WHERE_NEXT: &str = "
 Where to look next:
-  cargo xtask up            keeps the same system running, with its addresses
-  cargo xtask trigger JOB   runs a job of it and shows the answer
+  cargo xtask up            keeps the same system running and prints its addresses
+  cargo xtask trigger JOB   runs one of its jobs and shows the response
   cargo xtask test          runs every test
-  README.md                 routes, settings, deployment
+  README.md                 jobs, first settings, deployment, all documents
   ARCHITECTURE.md           how a scheduled job runs through the code";
 
 async fn start_stack(watchlist: &Watchlist, builder: sim::orchestrator::Builder) -> Result<Stack> {

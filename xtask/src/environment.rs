@@ -1,6 +1,6 @@
 //! The plain environment names of the mission, for programs that know Spin's only.
 
-use orchestrator::config::keys::{KEYS, Key};
+use orchestrator::config::keys::{Key, keys};
 
 /// The settings that the environment names, by variable.
 ///
@@ -8,7 +8,7 @@ use orchestrator::config::keys::{KEYS, Key};
 pub fn settings(get: impl Fn(&str) -> Option<String>) -> Vec<(&'static str, String)> {
     let plain = |key: &Key| key.env.and_then(&get).filter(|value| !value.is_empty());
     let value = |key: &Key| get(&spin_name(key.name)).or_else(|| plain(key));
-    KEYS.iter().filter_map(|key| Some((key.name, value(key)?))).collect()
+    keys().iter().filter_map(|key| Some((key.name, value(key)?))).collect()
 }
 
 /// The setting that lets local callers in, where the environment does not say who may call.

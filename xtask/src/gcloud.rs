@@ -53,7 +53,7 @@ impl Call {
             (Ok(answer), _) => Ok(Some(answer)),
             (Err(error), Mode::Apply) => Err(error),
             (Err(_), Mode::DryRun) => {
-                progress::note("gcloud does not tell what exists: showing the commands for a new project");
+                progress::note("gcloud cannot list what exists: showing the commands for a new project");
                 Ok(None)
             }
         }

@@ -107,7 +107,7 @@ impl Index {
 /// The collection group in `projects/P/databases/D/collectionGroups/G/indexes/I`.
 fn group_of(name: &str) -> Result<String> {
     let mut segments = name.split('/').skip_while(|segment| *segment != "collectionGroups");
-    let group = segments.nth(1).with_context(|| format!("an index without collection group: {name}"))?;
+    let group = segments.nth(1).with_context(|| format!("an index without a collection group: {name}"))?;
     Ok(group.to_owned())
 }
 

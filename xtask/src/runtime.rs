@@ -38,7 +38,7 @@ impl Runtime {
             Self::Spin => {
                 let spin = sim::orchestrator::spin_program();
                 let line = progress::capture(Command::new(&spin).arg("--version")).context(
-                    "--runtime spin needs Spin's own binary, on the PATH or named by SPIN; without it use --runtime host",
+                    "--runtime spin requires the spin binary, on the PATH or given by SPIN; otherwise use --runtime host",
                 )?;
                 require_new_enough(&line)?;
                 Ok(spin)
@@ -52,11 +52,11 @@ fn require_new_enough(line: &str) -> Result<()> {
     let version = line.split_whitespace().nth(1).unwrap_or_default();
     let mut parts = version.split('.').map(str::parse);
     let (Some(Ok(major)), Some(Ok(minor))) = (parts.next(), parts.next()) else {
-        bail!("unexpected answer of `spin --version`: {line}");
+        bail!("unexpected output of `spin --version`: {line}");
     };
     let (need_major, need_minor) = SPIN_VERSION_MIN;
     if (major, minor) < SPIN_VERSION_MIN {
-        bail!("the component needs WASI 0.3, hence Spin {need_major}.{need_minor} or later; found {version}");
+        bail!("the component needs WASI 0.3, so Spin {need_major}.{need_minor} or later; found {version}");
     }
     Ok(())
 }

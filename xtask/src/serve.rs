@@ -18,7 +18,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     let mut settings = environment::settings(get);
     if let Some((name, value)) = environment::local_authentication(get) {
         progress::note(&format!(
-            "{name}={value}, since a Firestore emulator is set; SPIN_VARIABLE_INBOUND_AUTH overrides it"
+            "{name}={value}, because a Firestore emulator is set; SPIN_VARIABLE_INBOUND_AUTH overrides it"
         ));
         settings.push((name, value));
     }
@@ -39,6 +39,6 @@ fn become_host(mut command: Command, listen: SocketAddr) -> Result<()> {
     if runtime_config.exists() {
         command.arg("--runtime-config").arg(runtime_config);
     }
-    progress::step("starting the host; Ctrl-C ends it");
+    progress::step("starting the host; press Ctrl-C to stop");
     Err(Error::new(command.exec()).context("cannot start the host"))
 }

@@ -38,7 +38,7 @@ async fn supervise(command: Command, address: SocketAddr) -> Result<()> {
             status = child.wait() => {
                 let status = status?;
                 if !status.success() {
-                    bail!("spin ended: {status}");
+                    bail!("spin exited: {status}");
                 }
                 return Ok(());
             }

@@ -29,11 +29,11 @@ pub fn run(args: &TestArgs) -> Result<()> {
     println!("\nSummary: {tally} in {} s", start.elapsed().as_secs());
     match &browser {
         Some(browser) => println!("         {browser}"),
-        None => println!("         the dashboard in Chromium was skipped: the lines above say why"),
+        None => println!("         the dashboard in Chromium was skipped: see the lines above"),
     }
     println!("         {checkers}");
     if !succeeded {
-        bail!("tests failed; the lines above name them");
+        bail!("tests failed; see the lines above");
     }
     browser.map_or(Ok(()), browser::Tally::into_result)?;
     checkers.into_result()
@@ -76,7 +76,7 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { binaries, passed, failed, ignored } = self;
-        write!(f, "{passed} passed, {failed} failed, {ignored} ignored, of {binaries} test binaries")
+        write!(f, "{passed} passed, {failed} failed, {ignored} ignored ({binaries} test binaries)")
     }
 }
 

@@ -24,16 +24,18 @@ pub async fn run(args: &TriggerArgs) -> Result<()> {
         request = request.bearer_auth(token);
     }
     let answer = request.send().await.with_context(|| {
-        format!("no answer from {url}; `cargo xtask up` starts an instance and prints its address for --url")
+        format!(
+            "no response from {url}; `cargo xtask up` starts an instance and prints its address for --url"
+        )
     })?;
     let status = answer.status();
-    let text = answer.text().await.context("the answer ended early")?;
+    let text = answer.text().await.context("the response ended early")?;
     match serde_json::from_str(&text) {
         Ok(value) => println!("{}", render(&value)),
         Err(_) => println!("{text}"),
     }
     if !status.is_success() {
-        bail!("{} was answered with {status}", args.job);
+        bail!("{} returned {status}", args.job);
     }
     Ok(())
 }

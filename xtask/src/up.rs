@@ -64,7 +64,7 @@ pub async fn run(args: &UpArgs) -> Result<()> {
     let stack = Stack::start(parts, builder).await?;
     show(&stack);
     wait_for_the_end(&stack.orchestrator).await?;
-    progress::step("ending everything");
+    progress::step("stopping everything");
     stack.orchestrator.terminate(END_LIMIT).await?;
     Ok(())
 }
@@ -88,7 +88,7 @@ fn show(stack: &Stack) {
     println!("\n  curl {url}/jobs");
     println!("  cargo xtask trigger finnhub-quote-portfolio --url {url}");
     println!(
-        "\nThe watchlist has {} symbols, {} of them active. Ctrl-C ends everything.",
+        "\nThe watchlist has {} symbols, {} of them active. Press Ctrl-C to stop.",
         WATCHLIST.0, WATCHLIST.1
     );
 }
@@ -103,7 +103,7 @@ async fn wait_for_the_end(orchestrator: &Orchestrator) -> Result<()> {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = looks.tick() => if let Some(status) = orchestrator.exited() {
-                bail!("the component ended by itself: {status}");
+                bail!("the component exited on its own: {status}");
             },
         }
     }

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use orchestrator::config::Config;
+use orchestrator::settings::Config;
 
 /// Notes its arguments, one a line, and finds nothing.
 const NOTES: &str = r#"#!/bin/sh
@@ -56,7 +56,7 @@ fn carry_out(heading: &str) -> BTreeMap<&'static str, Vec<String>> {
 fn of_all_jobs(gcloud: &[String], option: &str) -> String {
     let start = format!("--{option}=");
     let mut values: Vec<_> = gcloud.iter().filter_map(|word| word.strip_prefix(&start)).collect();
-    assert_eq!(values.len(), orchestrator::catalogue::CATALOGUE.len(), "{gcloud:?}");
+    assert_eq!(values.len(), orchestrator::catalogue::jobs().count(), "{gcloud:?}");
     values.dedup();
     let [value] = values[..] else { panic!("{values:?}") };
     value.to_owned()

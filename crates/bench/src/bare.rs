@@ -38,7 +38,7 @@ impl Bare {
         let status = answer.status();
         let body = answer.bytes().await?;
         if !status.is_success() {
-            bail!("{address} answers {status}: {}", String::from_utf8_lossy(&body));
+            bail!("{address} returned {status}: {}", String::from_utf8_lossy(&body));
         }
         Ok(body)
     }

@@ -61,7 +61,7 @@ pub fn kinds(growing_alone: bool, name: Option<&str>) -> Result<Vec<Kind>> {
     let kinds: Vec<_> = KINDS.into_iter().filter(|(kind, _)| name.is_none_or(|name| name == *kind)).collect();
     if kinds.is_empty() {
         let known = KINDS.map(|(kind, _)| kind).join(", ");
-        bail!("no job {:?} is measured, these are: {known}", name.unwrap_or_default());
+        bail!("job {:?} is not measured, known jobs: {known}", name.unwrap_or_default());
     }
     Ok(kinds)
 }

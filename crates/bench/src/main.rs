@@ -34,16 +34,16 @@ struct Cli {
     /// The release component
     #[arg(long, value_name = "FILE")]
     component: PathBuf,
-    /// Print JSON in place of a table
+    /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
     /// Leave out the runs of 5,000 tickers
     #[arg(long)]
     quick: bool,
-    /// Measure this part alone
+    /// Measure only this part
     #[arg(long, value_enum)]
     only: Option<Part>,
-    /// Of the jobs, measure this one alone
+    /// Among the jobs, measure only this one
     #[arg(long, value_name = "NAME")]
     job: Option<String>,
 }

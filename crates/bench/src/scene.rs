@@ -123,7 +123,7 @@ impl Scene {
             }
         }
         system.stop().await?;
-        self.cores.confine_the_emulator(self.emulator.pid().context("the emulator has ended")?)
+        self.cores.confine_the_emulator(self.emulator.pid().context("the emulator exited")?)
     }
 
     /// An orchestrator with a project and a watchlist of its own.
@@ -195,7 +195,7 @@ impl System<'_> {
         let tick = Tick::new(job, time).field("run_time", json!(time)).deadline(RUN_LIMIT);
         let reply = tick.send(self.orchestrator.url()).await?;
         if reply.status != 200 || reply.body["status"] != "ok" {
-            bail!("{} answers {}: {}", job.name, reply.status, reply.body["message"]);
+            bail!("{} returned {}: {}", job.name, reply.status, reply.body["message"]);
         }
         Ok(reply)
     }

@@ -43,7 +43,7 @@ pub async fn wait(port: u16, limit: Duration) {
         }
         if open > 0 && !told {
             let limit = limit.as_secs();
-            say(format_args!("ending when {open} connections are closed, in {limit} s at the latest"));
+            say(format_args!("stopping when {open} connections are closed, or after {limit} s"));
             told = true;
         }
         sleep(INTERVAL).await;

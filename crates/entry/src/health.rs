@@ -12,7 +12,7 @@ const SHOWN_BYTES_MAX: u64 = 4096;
 
 /// Succeeds if the component says that it is healthy; else the error is its answer.
 pub fn check(port: u16) -> Result<(), String> {
-    let answer = ask(port).map_err(|error| format!("no answer on port {port}: {error}"))?;
+    let answer = ask(port).map_err(|error| format!("no response on port {port}: {error}"))?;
     let status = answer.split(' ').nth(1);
     if status == Some("200") { Ok(()) } else { Err(format!("not healthy: {answer}")) }
 }

@@ -51,7 +51,7 @@ fn serve(arguments: Vec<String>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
     runtime.block_on(async {
-        let mut stop = Stop::new().map_err(|error| format!("cannot take signals: {error}"))?;
+        let mut stop = Stop::new().map_err(|error| format!("cannot handle signals: {error}"))?;
         let port = port()?;
         let drain_limit = number("DRAIN_SECONDS", DRAIN_SECONDS).map(Duration::from_secs)?;
         let own = arguments.is_empty();
@@ -63,7 +63,7 @@ fn serve(arguments: Vec<String>) -> Result<u8> {
         if own {
             tokio::select! {
                 status = spin.wait() => return code(status),
-                () = stop.told() => say("told again: requests in progress are cut off"),
+                () = stop.told() => say("signalled again: aborting requests in progress"),
                 () = drain::wait(port, drain_limit) => {}
             }
         }
@@ -88,7 +88,7 @@ fn port() -> Result<u16> {
 fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T> {
     match std::env::var(name) {
         Ok(text) if !text.is_empty() => {
-            text.parse().map_err(|_| format!("{name} is no such number: `{text}`"))
+            text.parse().map_err(|_| format!("{name} is not a valid number: `{text}`"))
         }
         _ => Ok(default),
     }

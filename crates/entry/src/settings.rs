@@ -40,20 +40,20 @@ pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(Str
 
 #[cfg(test)]
 mod tests {
-    use orchestrator::config::keys::KEYS;
+    use orchestrator::config::keys::keys;
 
     use super::*;
 
     #[test]
     fn the_plain_names_are_those_of_the_table_of_settings() {
-        let names: Vec<_> = KEYS.iter().filter_map(|key| key.env).collect();
+        let names: Vec<_> = keys().iter().filter_map(|key| key.env).collect();
         let mut ours = PLAIN_NAMES.to_vec();
         let mut theirs = names.clone();
         ours.sort_unstable();
         theirs.sort_unstable();
         assert_eq!(ours, theirs);
         // Else the prefix alone would not make Spin's name of it.
-        assert!(KEYS.iter().all(|key| key.env.is_none_or(|env| env.eq_ignore_ascii_case(key.name))));
+        assert!(keys().iter().all(|key| key.env.is_none_or(|env| env.eq_ignore_ascii_case(key.name))));
     }
 
     #[test]

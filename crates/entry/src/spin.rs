@@ -19,7 +19,7 @@ pub fn start(arguments: Vec<String>) -> Result<Child> {
     let mut command = Command::new(program.unwrap_or_else(|| "spin".into()));
     command.args(arguments).envs(settings::settings(get));
     if let Some((name, value)) = settings::local_authentication(get) {
-        say(format_args!("{name}={value}, since a Firestore emulator is set"));
+        say(format_args!("{name}={value}, because a Firestore emulator is set"));
         command.env(name, value);
     }
     let parent = std::process::id();

@@ -157,7 +157,7 @@ fn spin_is_told_to_end_only_when_the_last_connection_is_closed() {
     let mut entry = Entry::start("drain", &[("PORT", &port), ("DRAIN_SECONDS", "600")], &[]);
     entry.until("started");
     entry.terminate();
-    let lines = entry.until("entry: ending when ");
+    let lines = entry.until("entry: stopping when ");
     assert!(!lines.contains(&"told".to_owned()), "{lines:?}");
     drop((served, client));
     let (lines, _) = entry.end();
@@ -236,5 +236,5 @@ fn the_health_check_follows_the_components_answer() {
 fn a_port_that_is_none_is_named() {
     let output = command().env("PORT", "http").output().unwrap();
     assert!(!output.status.success());
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "entry: PORT is no such number: `http`\n");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "entry: PORT is not a valid number: `http`\n");
 }

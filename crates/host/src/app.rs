@@ -61,9 +61,9 @@ fn choose<'a>(manifest: &'a Manifest, id: Option<&str>) -> Result<(&'a str, &'a 
         Some(id) => manifest
             .component
             .get_key_value(id)
-            .ok_or_else(|| format!("no component {id:?}, there is: {}", known())),
+            .ok_or_else(|| format!("no component {id:?}, available: {}", known())),
         None if manifest.component.len() > 1 => {
-            Err(format!("several components, choose one with --component: {}", known()))
+            Err(format!("more than one component, choose one with --component: {}", known()))
         }
         None => manifest.component.iter().next().ok_or_else(|| "no [component.ID] to serve".to_owned()),
     };
@@ -164,10 +164,10 @@ secret = "{{ token }}"
         let token = [("token", "t")];
         assert_eq!(
             resolve(MANIFEST, Some("two"), &token).unwrap_err(),
-            "no component \"two\", there is: one"
+            "no component \"two\", available: one"
         );
         let two = format!("{MANIFEST}[component.two]\nsource = \"two.wasm\"\n");
-        assert!(resolve(&two, None, &token).unwrap_err().starts_with("several components"));
+        assert!(resolve(&two, None, &token).unwrap_err().starts_with("more than one component"));
         assert_eq!(
             resolve(&two, Some("two"), &token).unwrap_err(),
             "no [[trigger.http]] for component \"two\""

@@ -49,7 +49,7 @@ pub fn load(engine: &Engine, path: &Path, cache: Option<&Path>) -> anyhow::Resul
 fn compile(engine: &Engine, wasm: &[u8], path: &Path) -> anyhow::Result<Component> {
     Component::new(engine, wasm)
         .map_err(anyhow::Error::from)
-        .with_context(|| format!("{} is not a component that this host can run", path.display()))
+        .with_context(|| format!("{} is not a component this host can run", path.display()))
 }
 
 /// Names the compiled form after the component's content and all of the engine that matters: version and settings.

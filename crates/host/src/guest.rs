@@ -102,7 +102,7 @@ fn refusal(component: &str, uri: &Uri, reason: &Refusal<'_>) -> String {
             format!("{refused}: add \"{scheme}://{host}\" to its allowed_outbound_hosts in the manifest")
         }
         Refusal::Void(reason) => {
-            format!("{refused}, nor any others: its allowed_outbound_hosts are void: {reason}")
+            format!("{refused}, nor any others: its allowed_outbound_hosts are invalid: {reason}")
         }
     }
 }

@@ -130,7 +130,7 @@ impl Host {
             .instantiate_pre(&component)
             .and_then(ServicePre::new)
             .map_err(anyhow::Error::from)
-            .with_context(|| format!("{} does not fit the world in wit/", app.wasm.display()))?;
+            .with_context(|| format!("{} does not match the world in wit/", app.wasm.display()))?;
 
         let listener = TcpListener::bind(self.listen)
             .await
@@ -166,7 +166,7 @@ impl Host {
         }
         let folder = self.manifest.parent().unwrap_or(Path::new("."));
         let mut app = App::resolve(&manifest, folder, self.component.as_deref(), &self.sources)
-            .with_context(|| format!("the manifest {} is not usable", self.manifest.display()))?;
+            .with_context(|| format!("the manifest {} is invalid", self.manifest.display()))?;
         if let Some(wasm) = self.wasm.take() {
             app.wasm = wasm;
         }

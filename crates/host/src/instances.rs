@@ -25,11 +25,11 @@ use crate::stats::Counters;
 /// How far one instance is used again. The default is Spin's.
 #[derive(Clone, Copy, Debug)]
 pub struct Reuse {
-    /// Requests that one instance works on at once.
+    /// Concurrent requests per instance.
     pub concurrency: usize,
-    /// Requests that one instance takes in all.
+    /// Total requests per instance.
     pub total: usize,
-    /// How long an instance stays without a request.
+    /// How long an idle instance is kept.
     pub idle_timeout: Duration,
 }
 

@@ -28,40 +28,40 @@ struct Serve {
     /// The application's manifest.
     #[arg(long, value_name = "FILE", default_value = "spin.toml")]
     manifest: PathBuf,
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 picks a free one.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
     /// The component to serve, if the manifest has several.
     #[arg(long, value_name = "ID")]
     component: Option<String>,
-    /// Run this file in place of the component's source.
+    /// Run this file instead of the component's source.
     #[arg(long, value_name = "FILE")]
     wasm: Option<PathBuf>,
-    /// Set a variable; stronger than the environment.
+    /// Set a variable; overrides the environment.
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = parse_variable)]
     variables: Vec<(String, String)>,
     /// The runtime configuration.
     #[arg(long, value_name = "FILE")]
     runtime_config: Option<PathBuf>,
-    /// Keep the compiled component in this folder, for a quick start the next time.
+    /// Cache the compiled component in this folder, for a faster start next time.
     #[arg(long, value_name = "DIR")]
     cache: Option<PathBuf>,
-    /// Requests that one instance works on at once.
+    /// Concurrent requests per instance.
     #[arg(long, value_name = "N", default_value_t = Reuse::default().concurrency)]
     reuse_concurrency: usize,
-    /// Requests that one instance takes in all.
+    /// Total requests per instance.
     #[arg(long, value_name = "N", default_value_t = Reuse::default().total)]
     reuse_total: usize,
-    /// How long an instance stays without a request.
+    /// How long an idle instance is kept.
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     idle_timeout_ms: u64,
-    /// Print what was done on standard error at the end.
+    /// Print statistics to standard error at exit.
     #[arg(long)]
     stats: bool,
 }
 
 fn parse_variable(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    let (name, value) = text.split_once('=').ok_or("must be NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
 }
 
@@ -119,7 +119,7 @@ async fn serve(options: Serve) -> anyhow::Result<()> {
     }
     let stats = tokio::select! {
         stats = running.stop() => stats?,
-        _ = interrupt.recv() => anyhow::bail!("interrupted again: requests in progress were cut off"),
+        _ = interrupt.recv() => anyhow::bail!("interrupted again: requests in progress were aborted"),
     };
     if options.stats {
         eprintln!("host: {stats}");

@@ -146,7 +146,7 @@ impl Manifest {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the manifest {}", path.display()))?;
-        Self::parse(&text).with_context(|| format!("the manifest {} is not usable", path.display()))
+        Self::parse(&text).with_context(|| format!("the manifest {} is invalid", path.display()))
     }
 
     /// Parses a manifest.

@@ -52,8 +52,7 @@ impl RuntimeConfig {
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the runtime configuration {}", path.display()))?;
-        Self::parse(&text)
-            .with_context(|| format!("the runtime configuration {} is not usable", path.display()))
+        Self::parse(&text).with_context(|| format!("the runtime configuration {} is invalid", path.display()))
     }
 
     fn parse(text: &str) -> anyhow::Result<Self> {
@@ -87,7 +86,7 @@ impl RuntimeConfig {
                 Some("env") if provider.len() == 1 => after_environment = true,
                 Some(kind) => {
                     self.warnings.push(format!(
-                        "the {section} of type {kind:?} has no effect in this host, only \"static\" and a bare \"env\" have"
+                        "the {section} of type {kind:?} has no effect in this host, only \"static\" and a bare \"env\" do"
                     ));
                 }
                 None => anyhow::bail!("a {section} has no type: add type = \"static\""),
@@ -97,7 +96,7 @@ impl RuntimeConfig {
     }
 
     fn set_outbound_http(&mut self, value: Value) -> anyhow::Result<()> {
-        let section: OutboundHttp = value.try_into().context("outbound_http is not usable")?;
+        let section: OutboundHttp = value.try_into().context("outbound_http is invalid")?;
         self.connection_pooling = section.connection_pooling;
         if section.max_connections.is_some() {
             self.warnings.push("outbound_http.max_connections has no effect in this host".into());

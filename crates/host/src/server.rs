@@ -114,7 +114,7 @@ impl Server {
 fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketAddr) -> Result<(), String> {
     let text = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).map(str::to_owned);
     for (name, value) in request.headers() {
-        text(value).map_err(|error| format!("the header {name} is no text: {error}"))?;
+        text(value).map_err(|error| format!("the header {name} is not valid text: {error}"))?;
     }
     let host = request.headers().get(header::HOST).and_then(|host| text(host).ok());
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));

@@ -131,7 +131,7 @@ impl Orchestrator {
             }
             if start.elapsed() > limit {
                 bail!(
-                    "the orchestrator still runs {limit:?} after SIGTERM; its last lines are:\n{}",
+                    "the orchestrator is still running {limit:?} after SIGTERM; its last lines:\n{}",
                     self.log.tail()
                 );
             }
@@ -245,7 +245,11 @@ impl Builder {
             if let Some(status) = process.exited() {
                 // The last lines may still be on their way through the pipe.
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                bail!("the orchestrator ended at its start ({status}):\n{}\n{}", stdout.tail(), log.tail());
+                bail!(
+                    "the orchestrator exited during startup ({status}):\n{}\n{}",
+                    stdout.tail(),
+                    log.tail()
+                );
             }
             if start.elapsed() > READY_LIMIT {
                 bail!(

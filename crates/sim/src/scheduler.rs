@@ -120,11 +120,12 @@ impl Tick {
         for (name, value) in self.all_headers() {
             request = request.header(name, value);
         }
-        let answer = request.send().await.with_context(|| format!("no answer from {address}"))?;
+        let answer = request.send().await.with_context(|| format!("no response from {address}"))?;
         let status = answer.status().as_u16();
         let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-        let bytes = answer.bytes().await.with_context(|| format!("the answer from {address} broke off"))?;
+        let bytes =
+            answer.bytes().await.with_context(|| format!("the response from {address} ended early"))?;
         let body = serde_json::from_slice(&bytes)
             .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
         Ok(Reply { status, headers, body, duration: start.elapsed() })

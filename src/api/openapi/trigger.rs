@@ -3,12 +3,12 @@
 use serde_json::{Value as Json, json};
 
 use crate::catalogue::ticker::TICKERS_MAX;
-use crate::catalogue::{CATALOGUE, Job, Scope};
+use crate::catalogue::{Job, Scope, jobs};
 
 /// Narrows the type's schema to what any route accepts.
 pub(super) fn narrow(schema: &mut Json) {
     let Some(Json::Object(properties)) = schema.get_mut("properties") else { return };
-    properties.insert("job".to_owned(), one_of(CATALOGUE.iter().map(|job| job.name)));
+    properties.insert("job".to_owned(), one_of(jobs().map(|job| job.name)));
     properties.insert("scope".to_owned(), one_of(Scope::ALL.into_iter().flat_map(spellings)));
     let time = json!({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]});
     properties.insert("run_time".to_owned(), time);
@@ -27,7 +27,7 @@ pub(super) fn of_job(job: &Job) -> Json {
 pub(super) fn of_any() -> Json {
     let kind = |with_tickers: bool| {
         let is_kind = |scope: &Scope| (*scope != Scope::None) == with_tickers;
-        let jobs = CATALOGUE.iter().filter(|job| is_kind(&job.scope)).map(|job| job.name);
+        let jobs = jobs().filter(|job| is_kind(&job.scope)).map(|job| job.name);
         let jobs = json!({"enum": jobs.collect::<Vec<_>>()});
         let scopes = Scope::ALL.into_iter().filter(is_kind).flat_map(spellings);
         properties(&jobs, &one_of(scopes), with_tickers)
@@ -44,7 +44,7 @@ fn properties(job: &Json, scope: &Json, with_tickers: bool) -> Json {
 fn body(required: bool, own: &Json, example: &Json) -> Json {
     let schema = json!({"allOf": [{"$ref": "#/components/schemas/TriggerRequest"}, own]});
     json!({
-        "description": "Of any content type; whatever is left out follows from the job",
+        "description": "Any content type is accepted; omitted fields follow from the job",
         "required": required,
         "content": {"application/json": {"schema": schema, "example": example}},
     })

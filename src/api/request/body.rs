@@ -13,7 +13,7 @@ use crate::catalogue::{Scope, Ticker};
 /// Most mistakes that one answer lists.
 const ERRORS_MAX: usize = 20;
 
-/// What the body says; whatever it leaves out, the route or the catalogue says.
+/// A request to run a job; omitted fields follow from the route or the catalogue.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Debug, Default)]
 #[cfg_attr(not(target_family = "wasm"), schema(as = TriggerRequest))]
@@ -32,7 +32,7 @@ impl Body {
             return Ok(Self::default());
         }
         let json: Json = serde_json::from_slice(body).map_err(|error| {
-            Problem::invalid(vec![FieldError::new("body", "", format!("is no valid JSON: {error}"))])
+            Problem::invalid(vec![FieldError::new("body", "", format!("is not valid JSON: {error}"))])
         })?;
         let Json::Object(members) = json else {
             return Err(Problem::invalid(vec![FieldError::new(
@@ -68,7 +68,7 @@ fn text<'a>(
         Json::Null => None,
         Json::String(text) => Some(text),
         other => {
-            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a text"));
+            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a string"));
             None
         }
     }
@@ -107,7 +107,7 @@ fn tickers(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<
         Json::Null => return None,
         Json::Array(items) => items,
         other => {
-            errors.push(FieldError::new("tickers", excerpt(&other.to_string()), "must be a list of texts"));
+            errors.push(FieldError::new("tickers", excerpt(&other.to_string()), "must be a list of strings"));
             return None;
         }
     };
@@ -132,7 +132,7 @@ fn tickers(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<
             None => errors.push(FieldError::new(
                 format!("tickers[{at}]"),
                 excerpt(&item.to_string()),
-                "must be a text",
+                "must be a string",
             )),
         }
     }

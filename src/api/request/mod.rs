@@ -59,7 +59,7 @@ pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<T
     let job = catalogue::find(name).ok_or_else(|| unknown_job(name))?;
     let scope = body.scope.unwrap_or(job.scope);
     if (scope == Scope::None) != (job.scope == Scope::None) {
-        let message = format!("{} cannot run with it; its own scope is {}", job.name, job.scope);
+        let message = format!("{} cannot run with this scope; its own is {}", job.name, job.scope);
         return Err(Problem::invalid(vec![FieldError::new("scope", scope.name(), message)]));
     }
     trigger(job, scope, body, headers, world)
@@ -116,7 +116,8 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let key = value.to_str().unwrap_or_default().trim();
     // No blanks: the key becomes a part of the run's id, which stands in addresses and is searched for in logs.
     if key.is_empty() || key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let message = format!("must be 1 to {KEY_BYTES_MAX} visible ASCII characters, has {}", value.len());
+        let message =
+            format!("must be 1 to {KEY_BYTES_MAX} visible ASCII characters, is {} bytes long", value.len());
         return Err(Problem::invalid(vec![FieldError::new("Idempotency-Key", "", message)]));
     }
     Ok(Some(key.to_owned()))

@@ -15,7 +15,7 @@ use crate::google::{Token, TokenError};
 use crate::provider::Call;
 use crate::resilience::class::Class;
 
-/// What does not change over a run.
+/// What stays the same for a whole run.
 #[derive(Clone, Debug)]
 pub(super) struct RunContext {
     pub job: &'static Job,
@@ -31,10 +31,10 @@ impl RunContext {
     }
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    #[error("no ID token: {0}")]
+    #[error("cannot get an ID token: {0}")]
     Token(TokenError),
     #[error(transparent)]
     Transport(TransportError),
@@ -79,8 +79,8 @@ pub(super) fn send(
     })
 }
 
-/// How long a call may take. The limit is meant for a whole batch; a piece of one that failed has its share, at least a
-/// fifth, or a ticker on which the service hangs would use up the time of the whole run.
+/// Timeout of a call. The limit is meant for a whole batch; a piece of a failed batch gets its share, at least a
+/// fifth. Otherwise one ticker that the service hangs on would use up the time of the whole run.
 fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
     const SHARE_MIN: u32 = 5;
     if batch.origin == Origin::Planned {
@@ -91,8 +91,8 @@ fn time_limit(whole: Duration, batch: &Batch, size: usize) -> Duration {
     (whole / size).saturating_mul(tickers).max(whole / SHARE_MIN).min(whole)
 }
 
-/// Sends a request, with an ID token where the provider wants one, within its time. Neither our token, which a service
-/// may repeat, nor credentials of its own get any further: what is read, stored and told is made of this answer.
+/// Sends a request within its timeout, with an ID token if the provider requires one. Our token, which a service may
+/// echo, and the service's own credentials are redacted here, before anything is read, stored or reported.
 async fn exchange(
     world: &World,
     token: Option<&Token>,

@@ -14,7 +14,7 @@ pub(super) struct Calls<R> {
     started: u64,
 }
 
-/// A call on its way.
+/// A call in flight.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct InFlight {
     number: u64,
@@ -26,9 +26,9 @@ pub(super) struct InFlight {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Purpose {
     pub endpoint: &'static str,
-    /// What is left to do if it is cut; none for a control.
+    /// What is left to do if it is cut off; none for a control.
     pub work: Option<Work>,
-    /// Whether it is to find out if the provider is up.
+    /// Whether its purpose is to find out if the provider is up.
     pub is_check: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of the tickers of which an answer tells an error.
+//! What happens to the tickers that a response reports errors for.
 
 use std::time::Duration;
 
@@ -10,27 +10,27 @@ use super::suspects::Suspect;
 use crate::catalogue::{Provider, Ticker, Trouble};
 use crate::resilience::class::Class;
 
-/// Tickers of one kind of trouble, with the first one's message.
+/// Tickers with the same kind of trouble, and the first one's message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Troubled {
     pub tickers: Vec<Ticker>,
     pub reason: String,
-    /// The longest time that a limit takes to renew itself, of all that they tell.
+    /// The longest reset time among the reported limits.
     pub window: Duration,
 }
 
-/// The complaints of an answer about the tickers of a batch, by what follows.
+/// The complaints in a response about a batch's tickers, grouped by what follows from them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Complaints {
-    /// Failed for good.
+    /// Failed permanently.
     pub failed: Vec<(Ticker, String)>,
-    /// To be asked again when the provider's limit allows it.
+    /// To be requested again when the provider's limit allows it.
     pub limited: Troubled,
     /// Either limited or without any data.
     pub nothing: Troubled,
-    /// To be tried again.
+    /// To be retried.
     pub transient: Troubled,
-    /// To be asked once more.
+    /// To be requested once more.
     pub unclear: Vec<Ticker>,
 }
 
@@ -49,13 +49,13 @@ impl Troubled {
 }
 
 impl Complaints {
-    /// Sorts the complaints. An error that nobody understands counts where the ticker was asked for once more already.
+    /// Sorts the complaints. An unrecognized error only counts if the ticker has already been requested once more.
     pub(super) fn sort(provider: Provider, complaints: Vec<(Ticker, String)>, batch: &Batch) -> Self {
         let is_last_word = batch.origin == Origin::OnceMore;
         let mut sorted = Self::default();
         let mut unclear = Vec::new();
         for (ticker, reason) in complaints {
-            // Asked for parts only, the others were answered before.
+            // Only parts were requested; the others were answered before.
             let trouble = if batch.parts.is_empty() {
                 provider.trouble(&reason)
             } else {
@@ -76,8 +76,8 @@ impl Complaints {
 }
 
 impl Execution<'_> {
-    /// Tickers of which nothing came: the next answer to another shows that the limit is not the reason. Where that does
-    /// not come, a ticker that had data before is asked, and where there is none, a few in a row are a limit.
+    /// Tickers without any data: the next response for another ticker shows that a limit is not the reason. If there is
+    /// none, a ticker that had data before is requested; without such a ticker, a few in a row count as a limit.
     pub(super) fn on_nothing(&mut self, reply: &Reply, nothing: Troubled) {
         let Troubled { tickers, reason, window } = nothing;
         let (at, endpoint) = (self.calls.started(), reply.batch.endpoint);
@@ -118,7 +118,7 @@ mod tests {
     fn check(messages: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
         let origin = if is_last_word { Origin::OnceMore } else { Origin::Planned };
         let batch = Batch { origin, ..batch(asked) };
-        let sorted = Complaints::sort(Provider::Tiingo, complaints(messages), &batch);
+        let sorted = Complaints::sort(Provider::parse("tiingo").unwrap(), complaints(messages), &batch);
         [
             sorted.failed.len(),
             sorted.limited.tickers.len(),
@@ -138,7 +138,8 @@ mod tests {
     #[test]
     fn the_longest_window_counts() {
         let messages = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
-        let sorted = Complaints::sort(Provider::AlphaVantage, complaints(&messages), &batch(2));
+        let sorted =
+            Complaints::sort(Provider::parse("alphavantage").unwrap(), complaints(&messages), &batch(2));
         assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, messages[0]));
     }
 }

@@ -1,13 +1,13 @@
-//! What the loop does about documents that are stored, refused or left.
+//! How the loop handles documents that were stored, refused or left.
 
 use super::Execution;
 use super::deliveries::Delivery;
-use crate::catalogue::dataset::Dataset;
+use crate::catalogue::Dataset;
 use crate::firestore::bulk::{Delivered, Unwritten};
 use crate::intake::kind::Kind;
 use crate::intake::rejected;
 use crate::run::stop::StopReason;
-use crate::run::{Failure, Work};
+use crate::run::{Failure, Outcome, Work};
 
 impl Execution<'_> {
     pub(super) fn on_delivered(&mut self, delivered: Delivered<Kind>) {
@@ -18,7 +18,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Takes the outcome of a delivery into the run's state; what could not be stored defers its work.
+    /// Applies a delivery's outcome to the run's state; work whose documents could not be stored is deferred.
     pub(super) fn note_delivered(&mut self, delivered: Delivered<Kind>) -> Option<StopReason> {
         let mut delivery = self.backlog.deliveries.close(delivered.delivery)?;
         self.state.counts.write_retries += delivered.retries;
@@ -38,19 +38,19 @@ impl Execution<'_> {
             match refused.tag {
                 Kind::Record(dataset) => refused_records.push((dataset, refused)),
                 Kind::RawLog | Kind::Rejected | Kind::Part => {
-                    refused_other.get_or_insert(format!("firestore refuses {refused}"));
+                    refused_other.get_or_insert(format!("firestore rejected {refused}"));
                 }
             }
         }
         let failed = delivered.failed.first().map(ToString::to_string);
         let mut reason = refused_other.or(failed);
         if delivered.unknown > 0 {
-            reason = Some("the request's time was used up before all was stored".to_owned());
+            reason = Some("the request ran out of time before everything was stored".to_owned());
         }
         if let Some(reason) = reason {
-            // The reason to stop may be another, and a raw log alone defers no work: it must be told all the same,
+            // The reason to stop may be another, and a raw log alone defers no work: it must be reported anyway,
             // once in an attempt.
-            let told = format!("attempt {}: not all could be stored", self.run.run_attempt);
+            let told = format!("attempt {}: not everything could be stored", self.run.run_attempt);
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
                 self.state.remark(format!("{told}: {reason}"));
             }
@@ -68,9 +68,9 @@ impl Execution<'_> {
     }
 
     /// Stores what Firestore refused as rejected records; the delivery is complete when they are.
-    fn reject(&mut self, mut delivery: Delivery, refused: &[(Dataset, Unwritten<Kind>)]) {
+    fn reject(&mut self, mut delivery: Delivery, refused: &[(&'static Dataset, Unwritten<Kind>)]) {
         for (dataset, _) in refused {
-            *delivery.rejected.entry(self.collection(*dataset)).or_default() += 1;
+            *delivery.rejected.entry(self.collection(dataset)).or_default() += 1;
         }
         let origin = self.origin();
         let writes = refused
@@ -82,8 +82,8 @@ impl Execution<'_> {
     }
 
     /// Where the records of a dataset go.
-    pub(super) fn collection(&self, dataset: Dataset) -> String {
-        (dataset.schema().collection)(&self.engine.settings.collections).to_owned()
+    pub(super) fn collection(&self, dataset: &Dataset) -> String {
+        self.engine.settings.collections.of(dataset).to_owned()
     }
 
     fn complete(&mut self, delivery: Delivery) {
@@ -99,11 +99,15 @@ impl Execution<'_> {
             *counts.rejected.entry(collection).or_default() += count;
         }
         self.lease.note_progress();
-        // Answers that settle no ticker may have stored something all the same.
+        // Responses that settle no ticker may still have stored something.
         let Some(work) = delivery.work else { return };
         counts.batches += 1;
-        self.state.note_done(work.units().saturating_sub(delivery.failed.len()));
-        let endpoint = work.endpoint;
+        let Work { endpoint, mut tickers, .. } = work;
+        let knows_tickers = !tickers.is_empty();
+        tickers.retain(|ticker| !delivery.failed.iter().any(|(failed, _)| failed == ticker));
+        if !(knows_tickers && tickers.is_empty()) {
+            self.state.settle(&endpoint, tickers, Outcome::Stored);
+        }
         let failure = |(ticker, reason)| Failure {
             ticker: Some(ticker),
             endpoint: endpoint.clone(),

@@ -1,4 +1,4 @@
-//! What is on its way into Firestore, and for whom.
+//! What is being written to Firestore, and for which work.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,11 +12,11 @@ use crate::run::Work;
 pub(super) struct Delivery {
     /// The work that is done when they are stored; none for the raw log of a failed call.
     pub work: Option<Work>,
-    /// Tickers of the work that failed for good.
+    /// Tickers of the work that failed permanently.
     pub failed: Vec<(Ticker, String)>,
     /// Records stored so far, by collection.
     pub written: BTreeMap<String, u64>,
-    /// Records kept aside, by the collection that they were meant for.
+    /// Rejected records, by the collection they were meant for.
     pub rejected: BTreeMap<String, u64>,
     /// Of the records stored, those that an earlier answer has stored, by collection: they are no further documents.
     pub repeated: BTreeMap<String, u64>,

@@ -10,14 +10,14 @@ use crate::resilience::breaker::Admission;
 use crate::resilience::limits::IN_ROW_MAX;
 use crate::run::stop::{RETRY_LATER, StopReason};
 
-/// Bytes of writes that may wait before no further call starts.
+/// Bytes of pending writes above which no further call starts.
 const WAITING_BYTES_MAX: usize = 8 << 20;
 
 impl Execution<'_> {
     /// Starts every call that may start now.
     pub(super) fn dispatch(&mut self) {
         let now = self.engine.world.clock.instant();
-        // What has happened is told to the others, whether or not this run goes on. Until then the shared state is
+        // What has happened is shared with the others, whether or not this run continues. Until then the shared state is
         // about to change: after a probe that was answered the breaker still reads half-open.
         if self.is_stepping(now) {
             return;
@@ -34,7 +34,7 @@ impl Execution<'_> {
             let Some(batch) = self.next_batch(now) else { break };
             self.send(batch);
         }
-        // What looking for a call has brought about is told at once.
+        // Whatever the search for a call has changed is shared at once.
         if self.steps.has_waiting() {
             self.is_stepping(now);
         }
@@ -43,7 +43,7 @@ impl Execution<'_> {
     fn may_call(&self, now: Instant) -> bool {
         let calls_max =
             self.share().map_or(0, |share| share.calls.min(share.lower_to.unwrap_or(share.calls)));
-        // After the provider has asked for less, one call finds out whether it answers again.
+        // After the provider has reported a limit, one call finds out whether it answers again.
         let calls_max = if self.engine.breakers.limit(self.run.provider()).in_row > 0 {
             calls_max.min(1)
         } else {
@@ -55,7 +55,7 @@ impl Execution<'_> {
             && self.engine.breakers.paused(self.run.provider()).is_zero()
     }
 
-    /// Leaves the work of endpoints to later attempts whose breaker refuses calls.
+    /// Leaves the work of endpoints whose breaker refuses calls to later attempts.
     fn hold_refused(&mut self) {
         let job = self.run.job;
         for endpoint in job.endpoints.iter().map(|endpoint| endpoint.path) {
@@ -69,7 +69,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Calls an endpoint no more in this attempt.
+    /// Stops calling an endpoint in this attempt.
     pub(super) fn hold(&mut self, endpoint: &str, held: Held) {
         self.backlog.defer_endpoint(endpoint, &held.reason);
         if let Some(lane) = self.lane_mut(endpoint) {
@@ -140,7 +140,7 @@ impl Execution<'_> {
         None
     }
 
-    /// A single ticker of an endpoint in doubt: one that was answered before, or any that has not failed alone yet.
+    /// A single ticker of an endpoint in doubt: one that was answered before, or any that has not yet failed alone.
     fn check(&mut self, endpoint: &'static str) -> Option<Batch> {
         let lane = self.lanes.iter().find(|lane| lane.endpoint == endpoint)?;
         if let Some(control) = lane.control_batch() {
@@ -161,16 +161,16 @@ impl Execution<'_> {
         lane.control_batch().filter(|_| lane.may_control())
     }
 
-    /// All tickers that there are have failed alone, and they are too few to say that the provider is down.
+    /// All tickers have failed alone, but they are too few to conclude that the provider is down.
     fn give_up_checking(&mut self, endpoint: &'static str) {
         if self.lane(endpoint).is_some_and(Lane::is_probing) {
             return self.reopen(endpoint);
         }
-        let reason = "the provider has answered none of these tickers".to_owned();
+        let reason = "the provider returned data for none of these tickers".to_owned();
         self.hold(endpoint, Held { reason, retry_after: RETRY_LATER, is_breaker: false });
     }
 
-    /// Counts the call and lets it go.
+    /// Counts the call and sends it.
     fn send(&mut self, mut batch: Batch) {
         let lane = self.lanes.iter().find(|lane| lane.endpoint == batch.endpoint);
         let is_check = batch.is_control() || lane.is_some_and(Lane::is_checking);
@@ -189,7 +189,7 @@ impl Execution<'_> {
         self.calls.start(purpose, now, |number| call::send(self.engine, &self.run, number, batch));
     }
 
-    /// Why no further call may start, whatever is free.
+    /// Why no further call may start, even if there is capacity.
     fn reason_to_stop(&self, now: Instant) -> Option<StopReason> {
         if !self.deadline.admits(now) {
             return Some(StopReason::Deadline);
@@ -213,7 +213,7 @@ impl Execution<'_> {
     }
 }
 
-/// Whether a batch of this endpoint may go out.
+/// Whether a batch of this endpoint may be sent.
 fn is_free(lane: &Lane, calls: &Calls<Reply>) -> bool {
     !lane.is_held() && !lane.is_checking() && calls.count(lane.endpoint) < lane.pace.calls()
 }

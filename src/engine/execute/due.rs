@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// Shortest sleep: what is due at once is done at once, the rest may wait this long.
+/// Shortest sleep: what is due now is done now, the rest may wait this long.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// Longest sleep while others must let this run call: it looks at the list of callers again.
+/// Longest sleep while waiting for a turn to call: then the list of callers is read again.
 const SHARE_POLL: Duration = Duration::from_millis(50);
 
 /// A reason to wake.

@@ -1,4 +1,4 @@
-//! How an attempt ends, and what it leaves.
+//! How an attempt ends, and what it leaves behind.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use crate::resilience::class::Class;
 use crate::run::Work;
 use crate::run::stop::StopReason;
 
-/// A call that was cut after so long a time is made smaller in the next attempt.
+/// A call that was cut off after this long is made smaller in the next attempt.
 const LONG_CALL: Duration = Duration::from_secs(60);
 
 impl Execution<'_> {
-    /// Ends the attempt: what is not done is pending.
+    /// Ends the attempt: whatever is not done is pending.
     pub(super) async fn finish(mut self) -> Executed {
         let cut = self.must_cut();
         if self.lease.is_saving() && self.stop != Some(StopReason::Lost) {
-            // The fence is only known again when the write on its way has landed.
+            // The fence is only known again once the write in flight has completed.
             let saved = self.lease.saved().await;
             self.on_saved(saved);
         }
@@ -28,7 +28,7 @@ impl Execution<'_> {
             self.stop = Some(StopReason::Deadline);
         }
         self.defer_cut(cut);
-        for delivered in self.writer.abandon("the request's time was used up before it was stored") {
+        for delivered in self.writer.abandon("the request ran out of time before it was stored") {
             self.note_delivered(delivered);
         }
         self.state.pending = self.backlog.pending(self.calls.work());
@@ -55,8 +55,8 @@ impl Execution<'_> {
             let answers = self.lane(endpoint).is_some_and(|lane| lane.answered > 0);
             let Some(work) = work else { continue };
             if took_long && answers && work.tickers.len() == 1 && work.deferrals >= DEFERRALS_MAX {
-                // Silent in attempt after attempt, in which others were answered.
-                let fault = Fault::new(Class::Timeout, format!("no answer within {} s", took.as_secs()));
+                // No response in attempt after attempt in which others were answered.
+                let fault = Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
                 self.fail(&work.tickers, endpoint, &fault);
             } else {
                 self.backlog.defer_work(Work { deferrals: work.deferrals + u32::from(took_long), ..work });
@@ -65,7 +65,7 @@ impl Execution<'_> {
         self.backlog.defer_suspects();
     }
 
-    /// Why endpoints were left to a later attempt, by the one that may be called again first.
+    /// Why endpoints were left to a later attempt; the reason of the one that may be called again first.
     fn held(&self) -> Option<StopReason> {
         let held = self.lanes.iter().filter_map(Lane::held);
         let first = held.min_by_key(|held| held.retry_after)?;

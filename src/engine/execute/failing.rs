@@ -1,4 +1,4 @@
-//! What the loop does about a call that failed.
+//! How the loop handles a failed call.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::Failure;
 use crate::run::stop::{RETRY_LATER, StopReason};
 
-/// Shorter waits that a failing provider asks for are its own affair; longer ones are told to all instances.
+/// Shorter waits requested by a failing provider concern this run only; longer ones are shared with all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
 
 impl Execution<'_> {
@@ -42,13 +42,13 @@ impl Execution<'_> {
             return self.backlog.defer(batch, Some(fault.message));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
-        // An attempt may be too short to wait for a second silence.
+        // An attempt may be too short to wait for a second timeout.
         let enough = batch.failed_alone >= 2
             || (batch.failed_alone == 1
                 && fault.class == Class::Timeout
                 && batch.deferrals >= 2 * DEFERRALS_MAX);
         if enough && batch.deferrals >= DEFERRALS_MAX && answered > 0 {
-            // It has failed in attempt after attempt, in which others were answered.
+            // It has failed in attempt after attempt in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }
         let failure = Failed {
@@ -94,7 +94,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Notes a failed call against its endpoint, and finds out what that says of the provider.
+    /// Counts a failed call against its endpoint and decides what it says about the provider.
     pub(super) fn on_failed(&mut self, reply: &Reply, fault: &Fault) {
         let config = *self.engine.breakers.config();
         let endpoint = reply.batch.endpoint;
@@ -106,7 +106,7 @@ impl Execution<'_> {
         }
     }
 
-    /// An endpoint is down: for all runs where it fails, for this one where it refuses whatever it is asked.
+    /// An endpoint is down: for all runs if it fails, for this run only if it refuses every request.
     fn on_down(&mut self, endpoint: &'static str, fault: &Fault) {
         let reason = format!("{}: {}", fault.class.name(), fault.message);
         if fault.class == Class::BadBatch {
@@ -121,7 +121,7 @@ impl Execution<'_> {
         self.steps.push(Step::Open { endpoint, reason });
     }
 
-    /// No ticker that the probe may try is answered.
+    /// None of the tickers that the probe may try was answered.
     pub(super) fn reopen(&mut self, endpoint: &'static str) {
         let reason = self.engine.breakers.endpoint(self.run.provider(), endpoint).reason.unwrap_or_default();
         let retry_after = self.engine.breakers.config().open;
@@ -129,7 +129,7 @@ impl Execution<'_> {
         self.steps.push(Step::Open { endpoint, reason });
     }
 
-    /// A call that the provider refused as its limit is used up: no try of its tickers.
+    /// A call that the provider refused because its limit is exhausted: it does not count as an attempt for its tickers.
     fn on_refused_for_limit(&mut self, reply: Reply, fault: Fault) {
         let window = self.window(&fault.message);
         self.on_limited(reply.number, fault.retry_after.or(window), &fault.message);
@@ -150,7 +150,7 @@ impl Execution<'_> {
         self.ask_again(&batch, tickers, &fault.message, false);
     }
 
-    /// How long the message of a refusal says that the limit takes to renew.
+    /// The reset time of the limit, according to the refusal's message.
     fn window(&self, message: &str) -> Option<Duration> {
         match self.run.provider().trouble(message) {
             crate::catalogue::Trouble::Limited(window) => Some(self.limit_pause(window)),
@@ -158,12 +158,12 @@ impl Execution<'_> {
         }
     }
 
-    /// How long a limit takes to renew itself whose message names this time.
+    /// The reset time of a limit whose message stands for this window.
     pub(super) fn limit_pause(&self, window: Duration) -> Duration {
         window * u32::try_from(self.engine.settings.call.limit_window.as_secs()).unwrap_or(u32::MAX) / 60
     }
 
-    /// The provider has asked for less: all runs pause, and go on with one call at a time.
+    /// The provider has reported a limit: all runs pause, then continue with one call at a time.
     pub(super) fn on_limited(&mut self, call: u64, asked: Option<Duration>, reason: &str) {
         let is_late = call <= self.limited_at;
         self.limited_at = self.calls.started();
@@ -180,7 +180,7 @@ impl Execution<'_> {
         let (never_answered, control_failed) = (lane.control.is_none(), lane.control_failed);
         for Suspect { batch, fault, .. } in self.backlog.suspects.take_of(endpoint) {
             if control_failed || fault.class == Class::RateLimited {
-                // The provider may be down just now, or its limit be used up: nobody is judged.
+                // The provider may be down at the moment, or its limit exhausted: nobody is judged.
                 self.backlog.defer(batch, Some(fault.message));
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
@@ -190,8 +190,8 @@ impl Execution<'_> {
         }
     }
 
-    /// Whether a call whose ID token was not accepted is worth another try: the token may have lost its worth
-    /// early, so a new one is asked for once in an attempt. Calls that went out beside the first refused one
+    /// Whether a call whose ID token was not accepted is worth a retry: the token may have been invalidated
+    /// early, so a new one is requested once per attempt. Calls that were sent alongside the first refused one
     /// carry the same token.
     fn renews(&mut self, token: Arc<Token>) -> bool {
         match &self.refused_token {
@@ -205,10 +205,10 @@ impl Execution<'_> {
         }
     }
 
-    /// Leaves a batch to the next attempt. A single ticker that the provider has answered with a failure in attempt after
-    /// attempt has failed for good, if the provider answers others.
+    /// Leaves a batch to the next attempt. A single ticker that the provider has failed on in attempt after
+    /// attempt has failed permanently, if the provider answers others.
     pub(super) fn defer_or_fail(&mut self, mut batch: Batch, class: Class, reason: &str) {
-        // A call that did not go out says nothing of its tickers.
+        // A call that was not sent says nothing about its tickers.
         batch.deferrals += u32::from(!batch.has_failed && class != Class::Token);
         let answers =
             self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;

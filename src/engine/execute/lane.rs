@@ -12,25 +12,25 @@ use crate::resilience::pace::Pace;
 
 /// Attempts of a run in which a single ticker may be deferred.
 pub(super) const DEFERRALS_MAX: u32 = 5;
-/// Answers without data, one after the other, that are a limit.
+/// Consecutive responses without data that count as a limit.
 pub(super) const NOTHING_IN_ROW: usize = 3;
 /// Calls for a ticker that was answered before, in one attempt, to judge the suspects.
 const CONTROLS_MAX: u32 = 12;
 
-/// What is known of an endpoint.
+/// What is known about an endpoint.
 pub(super) struct Lane {
     pub endpoint: &'static str,
     pub diagnosis: Diagnosis,
     pub pace: Pace,
-    /// Calls that were answered in this attempt.
+    /// Calls answered in this attempt.
     pub answered: u64,
-    /// Calls that failed, and whose repetition was answered: bad luck.
+    /// Calls that failed but whose retry was answered: bad luck.
     pub flukes: u64,
-    /// Calls that failed since the last answer, or since the attempt began.
+    /// Calls that failed since the last response, or since the attempt began.
     pub failures: u32,
     /// A ticker that was answered before.
     pub control: Option<Ticker>,
-    /// Whether the control ticker has failed since the last answer.
+    /// Whether the control ticker has failed since the last response.
     pub control_failed: bool,
     /// Calls for the control ticker that were made to judge the suspects.
     controls: u32,
@@ -48,11 +48,11 @@ enum BreakerStep {
     Held(Held),
 }
 
-/// Why an endpoint is not called any more.
+/// Why an endpoint is no longer called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub reason: String,
-    /// What the caller is told; none where the breaker knows.
+    /// What the caller is told; none if the breaker knows.
     pub retry_after: Duration,
     pub is_breaker: bool,
 }
@@ -98,7 +98,7 @@ impl Lane {
         }
     }
 
-    /// Whether only single tickers may be asked now, one after the other.
+    /// Whether only single tickers may be requested now, one after the other.
     pub(super) fn is_checking(&self) -> bool {
         self.is_probing() || self.diagnosis.is_in_doubt()
     }
@@ -164,7 +164,7 @@ impl Lane {
 
     /// A call for a batch has failed.
     pub(super) fn on_failed(&mut self, batch: &Batch, class: Class, config: &BreakerConfig) -> Consequence {
-        // What did not reach the provider says nothing of it; a probe stays claimed until its time is up.
+        // A call that did not reach the provider says nothing about it; a probe stays claimed until its time is up.
         if matches!(class, Class::Unauthorized | Class::Token) {
             self.end_probe();
             // Asked again at once, it would be refused again at once.
@@ -183,7 +183,7 @@ impl Lane {
             self.control_failed = true;
             self.flukes += 1;
         }
-        // While the endpoint answers others, a piece of a failed batch fails by itself: counted, the search for bad
+        // While the endpoint answers others, a piece of a failed batch fails on its own: if it counted, the search for bad
         // tickers would look like an outage.
         let is_explained = matches!(batch.origin, Origin::Piece | Origin::Recheck)
             && !self.is_checking()
@@ -233,7 +233,7 @@ impl Lane {
     }
 }
 
-/// Single tickers that a probe may try before the breaker opens again: where the failure may be the ticker's own, one
+/// Single tickers that a probe may try before the breaker opens again: if the failure may be the ticker's own, one
 /// bad ticker must not keep the breaker open.
 fn probe_checks(class: Class) -> usize {
     match class {

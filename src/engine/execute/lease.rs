@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::ledger::{Fence, SaveError};
 
-/// Least time between two checkpoints.
+/// Minimum time between two checkpoints.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
 /// A lease is renewed this often within its length, if there is no progress that has to be noted sooner.
 const RENEWALS: u32 = 3;

@@ -1,7 +1,7 @@
-//! Working off a run: calls go out, answers flow on to Firestore, the ledger learns how far it is.
+//! Executing a run: calls go out, responses flow on to Firestore, the ledger records the progress.
 //!
-//! One loop owns everything. It starts what may start, waits for the next event and reacts; whatever
-//! it decides comes from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
+//! One loop owns everything. It starts what may start, waits for the next event and reacts; its
+//! decisions come from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
 //! and memory holds only the batches in flight.
 
 mod backlog;
@@ -51,7 +51,7 @@ use queue::Queue;
 use reply::Reply;
 use steps::{Stepped, Steps, Turn};
 
-/// A run that was worked on as far as it went.
+/// A run after an attempt.
 pub struct Executed {
     pub state: RunState,
     pub fence: Fence,
@@ -61,13 +61,13 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// A run that could not be worked on.
+    /// A run that could not be executed.
     pub fn stopped(owned: Owned, stop: StopReason) -> Self {
         Self { state: owned.state, fence: owned.fence, stop: Some(stop), trends: Vec::new() }
     }
 }
 
-/// A run being worked on.
+/// A run in progress.
 struct Execution<'a> {
     engine: &'a Engine,
     run: RunContext,
@@ -81,9 +81,9 @@ struct Execution<'a> {
     stop: Option<StopReason>,
     steps: Steps,
     turn: Turn,
-    /// Calls that had gone out when the provider last asked for less.
+    /// Calls that had been sent when the provider last reported a limit.
     limited_at: u64,
-    /// The ID token that the provider did not accept in this attempt.
+    /// The ID token that the provider rejected in this attempt.
     refused_token: Option<Arc<Token>>,
 }
 
@@ -95,7 +95,7 @@ enum Event {
     Due(Due),
 }
 
-/// Works on what is pending of an owned run until nothing is left or it must stop.
+/// Works on the pending tickers of an owned run until none are left or it must stop.
 pub async fn execute(
     engine: &Engine,
     job: &'static Job,
@@ -108,8 +108,8 @@ pub async fn execute(
     execution.finish().await
 }
 
-/// Lets the runtime and the instance's other requests have their turn. An answer takes milliseconds to read, in which
-/// nothing arrives and nothing goes out: several that come together would hold up all writes, and every `/health`.
+/// Yields to the runtime and the instance's other requests. Reading a response takes milliseconds in which nothing
+/// arrives and nothing is sent: several at once would hold up all writes, and every `/health`.
 async fn yield_now() {
     let mut given = false;
     poll_fn(|task| {
@@ -227,7 +227,7 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Whether what runs must be cut now.
+    /// Whether running calls must be cut off now.
     fn must_cut(&mut self) -> bool {
         let now = self.engine.world.clock.instant();
         if self.lease.has_expired(now) && self.stop != Some(StopReason::Lost) {
@@ -238,7 +238,7 @@ impl<'a> Execution<'a> {
             || self.deadline.until_hard(now).is_zero()
     }
 
-    /// Notes progress, at most once a second, and keeps the lease alive when there is none.
+    /// Records progress, at most once a second, and renews the lease when there is none.
     fn checkpoint_if_due(&mut self) {
         let now = self.engine.world.clock.instant();
         if self.lease.is_checkpoint_due(now) {
@@ -253,7 +253,7 @@ impl<'a> Execution<'a> {
             Ok(()) => {}
             Err(SaveError::Lost) => self.stop = Some(StopReason::Lost),
             Err(SaveError::Firestore(error)) => {
-                tracing::warn!(run.id = self.run.run_id, %error, "the checkpoint could not be written");
+                tracing::warn!(run.id = self.run.run_id, %error, "checkpoint could not be written");
             }
         }
     }

@@ -13,15 +13,15 @@ pub struct Batch {
     /// Path of the endpoint.
     pub endpoint: &'static str,
     pub tickers: Vec<Ticker>,
-    /// The parts of each ticker's answer that are asked for; none means all.
+    /// The requested parts of each ticker's data; empty means all.
     pub parts: Vec<String>,
     /// Calls made for it.
     pub attempt: u32,
-    /// Calls it may have in all.
+    /// Maximum calls for it.
     pub attempts_max: u32,
-    /// How many calls the endpoint had answered when it was first tried; the same of the batch it is a piece of.
+    /// How many calls the endpoint had answered when it, or the batch it is a piece of, was first tried.
     pub answered_before: Option<u64>,
-    /// How many attempts of the run have deferred it because the provider failed on it.
+    /// Number of attempts of the run that deferred it because the provider failed.
     pub deferrals: u32,
     /// Whether a call for it, or for the batch it is a piece of, has failed in this attempt.
     pub has_failed: bool,
@@ -37,11 +37,11 @@ pub enum Origin {
     Planned,
     /// A piece of a batch that failed: then the batch, not the provider, may be the cause.
     Piece,
-    /// One ticker, asked for once more because its error was not understood.
+    /// One ticker, requested once more because its error was not recognized.
     OnceMore,
-    /// One ticker that is accused, asked for again after the provider has answered others.
+    /// One suspect, requested again after the provider has answered others.
     Recheck,
-    /// One ticker that was answered before, asked for again to see whether the provider is up. Nothing of its answer is
+    /// One ticker that was answered before, requested again to see whether the provider is up. Its data is not
     /// stored.
     Control,
 }
@@ -87,7 +87,7 @@ impl Batch {
         self.origin == Origin::Control
     }
 
-    /// What is left to do of it.
+    /// What is left to do for it.
     pub fn into_work(self, reason: Option<String>) -> Work {
         Work {
             endpoint: self.endpoint.to_owned(),
@@ -109,9 +109,9 @@ pub struct Queue {
 
 impl Queue {
     /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
-    /// short has whole tickers rather than one endpoint done. Work that was deferred before comes in
+    /// short has whole tickers done rather than one endpoint. Work that was deferred before comes in
     /// smaller batches each time, down to single tickers: if some of them are the cause, the others must
-    /// not wait for ever. Work of endpoints that the job does not have is no work: it has failed before
+    /// not wait forever. Work for endpoints that the job does not have is dropped: it has already failed
     /// ([`crate::run::RunState::fail_unknown`]).
     pub fn new(pending: Vec<Work>, endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
         let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
@@ -156,7 +156,7 @@ impl Queue {
         self.ready.remove(at)
     }
 
-    /// Time until a batch of an endpoint that may be called is due; none where there is none.
+    /// Time until a batch of an endpoint that may be called is due; none if there is no such batch.
     pub fn wait(&self, now: Instant, may_call: impl Fn(&'static str) -> bool) -> Option<Duration> {
         if self.ready.iter().any(|batch| may_call(batch.endpoint)) {
             return Some(Duration::ZERO);
@@ -202,7 +202,7 @@ impl Queue {
         }
     }
 
-    /// Takes one ticker of an endpoint that `fits`, any one; none where there is none.
+    /// Takes any one ticker of an endpoint that `fits`; none if there is none.
     pub fn take_one(&mut self, endpoint: &str, jitter: u64, fits: impl Fn(&Ticker) -> bool) -> Option<Batch> {
         let all = self.iter().filter(|batch| batch.endpoint == endpoint);
         let count = all.flat_map(|batch| &batch.tickers).filter(|ticker| fits(ticker)).count();
@@ -225,7 +225,7 @@ impl Queue {
         None
     }
 
-    /// What lost its last ticker is no batch any more; those of an endpoint without tickers have none from the start.
+    /// A batch that lost its last ticker is dropped; batches of endpoints without tickers have none from the start.
     fn drop_empty(&mut self, endpoint: &str) {
         self.ready.retain(|batch| batch.endpoint != endpoint || !batch.tickers.is_empty());
         self.delayed.retain(|(_, batch)| batch.endpoint != endpoint || !batch.tickers.is_empty());
@@ -242,7 +242,7 @@ impl Queue {
         taken.into_iter().chain(delayed.into_iter().map(|(_, batch)| batch)).collect()
     }
 
-    /// All that waits.
+    /// Everything that is waiting.
     pub fn iter(&self) -> impl Iterator<Item = &Batch> {
         self.ready.iter().chain(self.delayed.iter().map(|(_, batch)| batch))
     }

@@ -1,4 +1,4 @@
-//! What the loop does about an answer.
+//! How the loop handles a response.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::intake::rejected::{self, Origin as RejectedOrigin};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
 
-/// So many errors in one answer that nobody understands are no matter of single tickers, if they are most of it.
+/// This many unrecognized errors in one response are not about single tickers, if they are most of it.
 const MANY: usize = 5;
 
 impl Execution<'_> {
@@ -41,11 +41,11 @@ impl Execution<'_> {
         }
     }
 
-    /// An answer about the control ticker shows that the provider is up, unless it tells of a limit or of a trouble of the
-    /// provider's own: the services put both into an answer.
+    /// A response for the control ticker shows that the provider is up, unless it reports a limit or a failure of the
+    /// provider itself: the services put both into a successful response.
     fn on_control(&mut self, reply: &Reply, intake: Intake) {
         let complaints = Complaints::sort(self.run.provider(), intake.failed, &reply.batch);
-        // This ticker had data before: where it has none now, the limit is used up.
+        // This ticker had data before: if it has none now, the limit is exhausted.
         let limited = [&complaints.limited, &complaints.nothing];
         if let Some(limited) = limited.into_iter().find(|limited| !limited.tickers.is_empty()) {
             let renewal = self.limit_pause(limited.window);
@@ -61,7 +61,7 @@ impl Execution<'_> {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
         counts.latency.observe(CALL_BOUNDS_MS, reply.latency_ms());
-        // Without a token nothing went out, and a limit that is used up is no illness: neither says how the provider is.
+        // Without a token nothing was sent, and an exhausted limit is not a failure: neither says how healthy the provider is.
         if read.as_ref().is_err_and(|fault| matches!(fault.class, Class::Token | Class::RateLimited)) {
             return;
         }
@@ -85,7 +85,7 @@ impl Execution<'_> {
         );
     }
 
-    /// Takes an answer in: what is settled is stored, the rest is asked again.
+    /// Processes a response: settled tickers are stored, the rest is requested again.
     fn on_intake(&mut self, reply: &Reply, mut intake: Intake, raw_log: Vec<(Kind, Write)>) {
         let batch = &reply.batch;
         let provider = self.run.provider();
@@ -128,7 +128,7 @@ impl Execution<'_> {
         self.store(intake, complaints.failed, work, raw_log, asks_again);
     }
 
-    /// Queues tickers again about which an answer said nothing; where that `counts` as a try, not for ever.
+    /// Queues tickers again that a response said nothing about; not forever if that `counts` as an attempt.
     pub(super) fn ask_again(&mut self, batch: &Batch, tickers: Vec<Ticker>, reason: &str, counts: bool) {
         if tickers.is_empty() {
             return;
@@ -138,7 +138,7 @@ impl Execution<'_> {
             self.backlog.defer(again, Some(reason.to_owned()));
         } else if !counts {
             again.attempt = again.attempt.saturating_sub(1);
-            // Others first: a ticker that is limited each time must not keep them waiting.
+            // Others first: a ticker that hits a limit each time must not keep them waiting.
             self.backlog.queue.push(again);
         } else if again.attempt < self.engine.settings.call.max_attempts {
             let jitter = self.engine.world.entropy.next_u64();
@@ -149,8 +149,8 @@ impl Execution<'_> {
         }
     }
 
-    /// An error that nobody understands may be bad luck: each ticker is asked for once more, alone. Where it is most of
-    /// the batch, all are asked once more together: it is no matter of single tickers, and calls cost.
+    /// An unrecognized error may be bad luck: each ticker is requested once more, alone. If most of the batch is affected,
+    /// all are requested once more together: it is not about single tickers, and calls are expensive.
     fn ask_once_more(&mut self, batch: &Batch, tickers: Vec<Ticker>) {
         let together = tickers.len() >= MANY && tickers.len() * 2 > batch.tickers.len();
         let pieces: Vec<Vec<Ticker>> =
@@ -207,7 +207,7 @@ impl Execution<'_> {
         }
     }
 
-    /// Sends an answer's documents on their way.
+    /// Hands a response's documents to the writer.
     fn store(
         &mut self,
         intake: Intake,
@@ -245,7 +245,7 @@ impl Execution<'_> {
         self.push(id, writes);
     }
 
-    /// Where rejected records of this run come from.
+    /// The origin noted in this run's rejected records.
     pub(super) fn origin(&self) -> RejectedOrigin<'_> {
         RejectedOrigin {
             collection: &self.engine.settings.collections.rejected,

@@ -10,8 +10,7 @@ use http::StatusCode;
 use super::call::{CallError, RunContext};
 use super::queue::Batch;
 use crate::base::ports::{InboundResponse, millis};
-use crate::catalogue::dataset::Dataset;
-use crate::catalogue::{Provider, Ticker, Trouble};
+use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
 use crate::engine::Engine;
 use crate::firestore::Write;
 use crate::google::Token;
@@ -25,17 +24,17 @@ use crate::intake::record::Context;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
-/// What an operator must know of a redirect.
-const REDIRECT: &str = "a redirect, which is not followed";
+/// What operators are told about a redirect.
+const REDIRECT: &str = "redirects are not followed";
 
 /// What a call has ended with.
 pub(super) struct Reply {
-    /// Counts the calls of the run's attempt, from 1.
+    /// Number of the call within the attempt, from 1.
     pub number: u64,
     pub batch: Batch,
     pub requested_at: DateTime<Utc>,
     pub latency: Duration,
-    /// The ID token that it carried.
+    /// The ID token it carried.
     pub token: Option<Arc<Token>>,
     pub answer: Result<InboundResponse, CallError>,
 }
@@ -46,7 +45,7 @@ pub(super) struct Fault {
     pub class: Class,
     pub message: String,
     pub retry_after: Option<Duration>,
-    /// Tickers that a refusal points at.
+    /// Tickers that a refusal names.
     pub named: Vec<Ticker>,
 }
 
@@ -57,14 +56,14 @@ impl Fault {
 }
 
 impl Reply {
-    /// What the answer says of the batch.
+    /// What the response says about the batch.
     pub(super) fn read(&self, engine: &Engine, run: &RunContext) -> Result<Intake, Fault> {
         let answer = self.answer.as_ref().map_err(|error| Fault::new(error.class(), error.to_string()))?;
         let now = engine.world.clock.now();
         if let Some(class) = Class::of_status(answer.status) {
             let redirect = answer.status.is_redirection();
             let message = if redirect { REDIRECT.to_owned() } else { failure_message(&answer.body) };
-            // A limit of the upstream comes under any status; its message tells.
+            // An upstream limit can come with any status; the message identifies it.
             let limited = matches!(run.provider().trouble(&message), Trouble::Limited(_));
             let class = if limited { Class::RateLimited } else { class };
             let named = if class == Class::BadBatch {
@@ -83,7 +82,7 @@ impl Reply {
             Trouble::Limited(_) => Fault::new(Class::RateLimited, message),
             _ => Fault::new(Class::Malformed, message),
         };
-        // Half the tickers have half the answer.
+        // Half the tickers make half the response.
         let too_much = |message| Fault::new(Class::BadBatch, message);
         check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
@@ -95,10 +94,10 @@ impl Reply {
         };
         // The catalogue has every endpoint of the run's job.
         let Some(dataset) = self.dataset(run) else {
-            return Err(malformed("endpoint is not the job's".to_owned()));
+            return Err(malformed("endpoint does not belong to the job".to_owned()));
         };
         let intake = take_in(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
-        // Where there is no ticker that could have failed, a message without a record is the failure of the call.
+        // If there is no ticker that could have failed, a message without a record is the failure of the call.
         match intake.remarks.first() {
             Some(message) if self.batch.tickers.is_empty() && intake.is_empty() => {
                 Err(Fault::new(class_of_message(run.provider(), message), message.clone()))
@@ -107,7 +106,7 @@ impl Reply {
         }
     }
 
-    fn dataset(&self, run: &RunContext) -> Option<Dataset> {
+    fn dataset(&self, run: &RunContext) -> Option<&'static Dataset> {
         let endpoint = run.job.endpoints.iter().find(|endpoint| endpoint.path == self.batch.endpoint);
         endpoint.map(|endpoint| endpoint.dataset)
     }
@@ -133,7 +132,7 @@ impl Reply {
             scope: run.scope,
             url: &format!("{}{}", engine.settings.provider(run.provider()).base_url, self.batch.endpoint),
             endpoint: self.batch.endpoint,
-            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.schema().api_name),
+            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.api_name),
             run_time: &run.run_time,
             asked: &self.batch.tickers,
             succeeded,
@@ -154,7 +153,7 @@ impl Reply {
         millis(self.latency)
     }
 
-    /// What arrived of the answer, also of one that broke off.
+    /// What arrived of the response, even if it was cut off.
     fn arrived(&self) -> (Option<StatusCode>, Bytes) {
         let arrived = match &self.answer {
             Ok(answer) => Some(answer),
@@ -164,7 +163,7 @@ impl Reply {
     }
 }
 
-/// The class of a failure that only its message tells.
+/// The class of a failure, judged by its message alone.
 fn class_of_message(provider: Provider, message: &str) -> Class {
     match provider.trouble(message) {
         Trouble::Limited(_) | Trouble::Nothing(_) => Class::RateLimited,

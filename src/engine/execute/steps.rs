@@ -1,6 +1,6 @@
 //! The steps that change the state which all runs share: breakers, the provider's pause, the list of its callers.
 //!
-//! One step at a time, and no call starts while one is on its way: what it changes decides about the calls.
+//! One step at a time, and no call starts while a step is in flight: what it changes decides about the calls.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -20,7 +20,7 @@ const FAILED_PAUSE: Duration = Duration::from_secs(1);
 pub(super) enum Step {
     /// Read what the others know.
     Refresh,
-    /// Say that this run is alive and wants so many calls at once; with more than before, at the end of the list.
+    /// Announce that this run is alive and wants this many concurrent calls; at the end of the list if more than before.
     Register {
         calls: usize,
         at_the_end: bool,
@@ -29,14 +29,14 @@ pub(super) enum Step {
         endpoint: &'static str,
         reason: String,
     },
-    /// Become the one who tries whether the provider is back.
+    /// Become the one that probes whether the provider is back.
     ClaimProbe {
         endpoint: &'static str,
     },
     Close {
         endpoint: &'static str,
     },
-    /// The provider has asked for less.
+    /// The provider has reported a limit.
     LimitHit {
         asked: Option<Duration>,
         reason: String,
@@ -45,10 +45,10 @@ pub(super) enum Step {
     LimitOver,
 }
 
-/// A step that was taken, and for a claim whether it is ours.
+/// A completed step, and for a claim whether it is ours.
 pub(super) type Stepped = (Step, Result<bool, FirestoreError>);
 
-/// What a step needs to know of its run.
+/// What a step needs to know about its run.
 pub(super) struct Caller {
     pub breakers: Breakers,
     pub provider: Provider,
@@ -152,7 +152,7 @@ impl Steps {
 pub(super) struct Turn {
     /// Since when it has been among those who may call.
     began: Option<Instant>,
-    /// Whether it has said how many calls it wants at once.
+    /// Whether it has registered the number of concurrent calls it wants.
     has_asked: bool,
 }
 

@@ -9,7 +9,7 @@ use super::reply::Fault;
 use crate::resilience::class::Class;
 use crate::run::Work;
 
-/// Once in so many times an innocent ticker may be taken for a bad one.
+/// An innocent ticker may be mistaken for a bad one once in this many times.
 const ERRORS_RARE: f64 = 10_000.0;
 
 /// A ticker on which the provider has failed alone, often enough.
@@ -17,7 +17,7 @@ const ERRORS_RARE: f64 = 10_000.0;
 pub(super) struct Suspect {
     pub batch: Batch,
     pub fault: Fault,
-    /// Calls of the attempt that had gone out by then.
+    /// Calls of the attempt that had been sent by then.
     pub at: u64,
 }
 

@@ -13,7 +13,7 @@ use crate::resilience::slots::Share;
 const PROBE_SLACK: Duration = Duration::from_secs(5);
 
 impl Execution<'_> {
-    /// Begins the next step that is due, if none is on its way; whether one is.
+    /// Begins the next step that is due, if none is in flight; returns whether one is.
     pub(super) fn is_stepping(&mut self, now: Instant) -> bool {
         if self.steps.is_under_way() {
             return true;
@@ -33,12 +33,12 @@ impl Execution<'_> {
         true
     }
 
-    /// What is due without anything having happened.
+    /// What is due even though nothing has happened.
     fn upkeep(&self, now: Instant) -> Option<Step> {
         let goes_on = self.stop.is_none() && self.backlog.has_work();
         let is_due = self.steps.upkeep_wait(now).is_zero();
         if !goes_on {
-            // Calls on their way keep their place.
+            // Calls in flight keep their place.
             let is_calling = !self.calls.is_empty() && is_due;
             return is_calling.then(|| self.renewal()).flatten();
         }
@@ -61,7 +61,7 @@ impl Execution<'_> {
         })
     }
 
-    /// What this run may do beside the provider's other runs.
+    /// What this run may do alongside the provider's other runs.
     pub(super) fn share(&self) -> Option<Share> {
         let provider = self.run.provider();
         let limit = self.engine.settings.provider(provider).max_concurrency;
@@ -94,7 +94,7 @@ impl Execution<'_> {
         self.renewal()
     }
 
-    /// Says that this run is alive, when it is time to.
+    /// Announces that this run is alive, when it is time to.
     fn renewal(&self) -> Option<Step> {
         let (calls, age) = self.engine.breakers.registered(self.run.provider(), self.lease.owner())?;
         (age >= self.engine.settings.run.lease / 3).then_some(Step::Register { calls, at_the_end: false })
@@ -112,7 +112,7 @@ impl Execution<'_> {
         let ours = match taken {
             Ok(ours) => ours,
             Err(error) => {
-                tracing::warn!(provider.name = provider.name(), %error, "the provider's shared state is out of reach");
+                tracing::warn!(provider.name = provider.name(), %error, "the provider's shared state is unreachable");
                 return;
             }
         };

@@ -173,19 +173,19 @@ mod tests {
         let document = |name: &str, value: Value| ("A", fields([(name, value)]));
         assert_eq!(
             problem(&document("isActive", Value::string("sold")), scope),
-            told("isActive", "sold", "must be true or false, 1 or 0, or a word such as yes and no")
+            told("isActive", "sold", "must be true or false, 1 or 0, or a word such as yes or no")
         );
         assert_eq!(
             problem(&document("symbol", Value::Integer(700)), scope),
-            told("symbol", "700", "must be a text, not a number")
+            told("symbol", "700", "must be a string, not a number")
         );
         assert_eq!(
             problem(&document("ticker", Value::Boolean(true)), scope),
-            told("ticker", "true", "must be a text, not a boolean")
+            told("ticker", "true", "must be a string, not a boolean")
         );
         assert_eq!(
             problem(&document("symbol", Value::string("A\u{7}")), scope),
-            told("symbol", "A\u{7}", r"ticker `A\u{7}` has a character that cannot be seen: '\u{7}'")
+            told("symbol", "A\u{7}", r"ticker `A\u{7}` contains an invisible character: '\u{7}'")
         );
         let id = "A".repeat(65);
         let (field, _, words) = problem(&(&id, Fields::new()), scope).unwrap();
@@ -201,7 +201,7 @@ mod tests {
         let odd = ("A", fields([("sector", Value::strings(["Index"]))]));
         assert_eq!(problem(&odd, Scope::EntireWatchlist), None);
         let (field, value, words) = problem(&odd, Scope::Indices).unwrap();
-        assert_eq!((&*field, &*value, &*words), ("sector", "1 items", "must be a text, not a list"));
+        assert_eq!((&*field, &*value, &*words), ("sector", "1 items", "must be a string, not a list"));
         assert_eq!(problem(&("SPY", odd.1.clone()), Scope::Indices), None, "known by its name");
         check(&[("NDX", fields([("sector", Value::string(" INDEX"))]))], Scope::Indices, &["NDX"]);
     }

@@ -30,7 +30,7 @@ pub fn text<'a>(fields: &'a Fields, name: &'static str) -> Result<Option<&'a str
     match fields.get(name) {
         None | Some(Value::Null(())) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.trim()).filter(|text| !text.is_empty())),
-        Some(other) => Err(wrong(name, other, "must be a text")),
+        Some(other) => Err(wrong(name, other, "must be a string")),
     }
 }
 
@@ -55,7 +55,7 @@ pub fn truth(fields: &Fields, name: &'static str) -> Result<Option<bool>, Unread
     match (is_one_of(&YES), is_one_of(&NO)) {
         (true, _) => Ok(Some(true)),
         (_, true) => Ok(Some(false)),
-        _ => Err(wrong(name, value, "must be true or false, 1 or 0, or a word such as yes and no")),
+        _ => Err(wrong(name, value, "must be true or false, 1 or 0, or a word such as yes or no")),
     }
 }
 
@@ -66,7 +66,7 @@ fn wrong(field: &'static str, value: &Value, expected: &str) -> Unreadable {
         Value::Integer(number) => ("a number", number.to_string()),
         Value::Double(number) => ("a number", number.to_string()),
         Value::Timestamp(time) => ("a timestamp", time.to_rfc3339()),
-        Value::String(text) => ("a text", text.clone()),
+        Value::String(text) => ("a string", text.clone()),
         Value::Bytes(bytes) => ("bytes", format!("{} bytes", bytes.len())),
         Value::Reference(name) => ("a reference", name.clone()),
         Value::GeoPoint { latitude, longitude } => ("a place", format!("{latitude}, {longitude}")),
@@ -111,7 +111,7 @@ mod tests {
         let numbers = [Value::Integer(700), Value::Double(0.5), Value::Boolean(true)];
         for value in others().into_iter().chain(numbers) {
             let unreadable = text(&fields([("symbol", value.clone())]), "symbol").unwrap_err();
-            assert!(unreadable.problem.starts_with("must be a text, not "), "{value:?}: {unreadable:?}");
+            assert!(unreadable.problem.starts_with("must be a string, not "), "{value:?}: {unreadable:?}");
         }
     }
 

@@ -37,7 +37,7 @@ fn an_index_that_is_not_there_is_named_and_no_outage() {
     );
     assert_eq!(
         building.to_string(),
-        "firestore's index ingestion_runs (job, created_at) is still being built: this works as soon as it is"
+        "firestore's index ingestion_runs (job, created_at) is still being built: try again when it is ready"
     );
     assert!(!missing.is_retryable() && !missing.is_ambiguous());
     assert_eq!(told("no such time").to_string(), "firestore answered FAILED_PRECONDITION: no such time");

@@ -67,7 +67,7 @@ fn an_element_that_says_nothing_known_is_an_error() {
     for odd in [json!({}), json!({"document": document("a")}), row("found", "a"), json!({"done": true})] {
         check_query(
             &json!([odd]),
-            Err("firestore's answer cannot be read: an element of the answer says nothing that is known"),
+            Err("firestore's response cannot be parsed: the response has an element of an unknown kind"),
         );
     }
 }
@@ -89,14 +89,18 @@ fn every_document_that_is_asked_for_is_accounted_for() {
         &two,
         &["a", "b", "c"],
         Err(
-            "firestore's answer cannot be read: 1 of 3 documents are neither found nor missing, the first is c",
+            "firestore's response cannot be parsed: 1 of 3 documents are neither found nor missing, the first being c",
         ),
     );
-    check_get(&two, &["a"], Err("firestore's answer cannot be read: a document that is not asked for: b"));
+    check_get(
+        &two,
+        &["a"],
+        Err("firestore's response cannot be parsed: a document that was not requested: b"),
+    );
     check_get(
         &json!([missing("a"), missing("a")]),
         &["a"],
-        Err("firestore's answer cannot be read: a document that is not asked for: a"),
+        Err("firestore's response cannot be parsed: a document that was not requested: a"),
     );
     check_get(
         &json!([row("found", "b"), error()]),

@@ -1,13 +1,14 @@
 use serde_json::json;
 
 use super::*;
+use crate::catalogue::find_dataset;
 
-fn read(dataset: Dataset, asked: &[&str], body: &Json) -> Intake {
+fn read(dataset: &str, asked: &[&str], body: &Json) -> Intake {
     read_text(dataset, asked, body.to_string().as_bytes())
 }
 
-fn read_text(dataset: Dataset, asked: &[&str], body: &[u8]) -> Intake {
-    let config = crate::config::tests::parse(&[]).unwrap();
+fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Intake {
+    let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "s",
@@ -15,6 +16,7 @@ fn read_text(dataset: Dataset, asked: &[&str], body: &[u8]) -> Intake {
         now: chrono::DateTime::UNIX_EPOCH,
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
+    let dataset = find_dataset(dataset).unwrap();
     take_in(&Envelope::parse(body).unwrap(), dataset, &asked, &context).unwrap()
 }
 
@@ -39,24 +41,24 @@ fn every_ticker_asked_for_is_accounted_for() {
         null,
         quote("Z"),
     ]});
-    let intake = read(Dataset::Quotes, &["A", "B", "C", "D", "E"], &body);
+    let intake = read("quotes", &["A", "B", "C", "D", "E"], &body);
     assert_eq!(succeeded(&intake), ["A"]);
     let expect = [
         ("B", "Invalid symbol"),
-        ("C", "the provider's entry has no data and gives no reason"),
+        ("C", "the provider's entry has no data and no error"),
         ("D", "Failed: D (unknown symbol)"),
-        ("E", "the provider's answer has no entry for it"),
+        ("E", "the provider's response has no entry for it"),
     ];
     assert_eq!(failed(&intake), expect);
-    assert_eq!(intake.remarks, ["answer has an entry for Z, which was not asked for", "slow today"]);
-    assert_eq!(intake.rejected[0].reasons, ["entry names no ticker"]);
+    assert_eq!(intake.remarks, ["response has an entry for Z, which was not requested", "slow today"]);
+    assert_eq!(intake.rejected[0].reasons, ["entry has no ticker"]);
     assert_eq!(intake.records.len(), 2);
 }
 
 #[test]
 fn a_ticker_without_news_has_succeeded() {
     let body = json!({"status": "ok", "data": [{"ticker": "A", "data": [], "count": 0}]});
-    assert_eq!(succeeded(&read(Dataset::FinnhubNews, &["A"], &body)), ["A"]);
+    assert_eq!(succeeded(&read("finnhub_news", &["A"], &body)), ["A"]);
 }
 
 #[test]
@@ -66,9 +68,9 @@ fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
         {"ticker": "A", "data": [good, {"summary": "no id"}]},
         {"ticker": "B", "data": [{"summary": "no id"}]},
     ]});
-    let intake = read(Dataset::FinnhubNews, &["A", "B"], &body);
+    let intake = read("finnhub_news", &["A", "B"], &body);
     assert_eq!(succeeded(&intake), ["A"]);
-    let reason = "all 1 records are rejected: article_id is missing, and so are url, headline, datetime";
+    let reason = "all 1 records were rejected: article_id is missing, and so are url, headline, datetime";
     assert_eq!(failed(&intake), [("B", reason)]);
     assert_eq!((intake.records.len(), intake.rejected.len()), (1, 2));
 }
@@ -81,7 +83,7 @@ fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
         {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}, "MACD": {"data": premium}}},
         {"ticker": "B", "data": {"RSI": {"error": "limit reached"}, "SMA": {"error": "limit reached"}}},
     ]});
-    let intake = read(Dataset::TechnicalIndicators, &["A", "B"], &body);
+    let intake = read("technical_indicators", &["A", "B"], &body);
     assert_eq!(succeeded(&intake), ["A"]);
     assert_eq!(failed(&intake), [("B", "RSI: limit reached; SMA: limit reached")]);
     assert_eq!(intake.records.len(), 1);
@@ -96,12 +98,12 @@ fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
 fn words_in_the_place_of_data_are_the_tickers_error() {
     let words = "We have a limit of 25 requests per day.";
     for (dataset, key, data) in [
-        (Dataset::TechnicalIndicators, "Information: ", json!({"Information": words})),
-        (Dataset::TechnicalIndicators, "", json!(words)),
-        (Dataset::DailyPrices, "Note: ", json!({"Note": words})),
-        (Dataset::Quotes, "detail: ", json!({"detail": words})),
-        (Dataset::Fundamentals, "", json!({"error": words})),
-        (Dataset::FinnhubNews, "", json!(words)),
+        ("technical_indicators", "Information: ", json!({"Information": words})),
+        ("technical_indicators", "", json!(words)),
+        ("daily_prices", "Note: ", json!({"Note": words})),
+        ("quotes", "detail: ", json!({"detail": words})),
+        ("fundamentals", "", json!({"error": words})),
+        ("finnhub_news", "", json!(words)),
     ] {
         let body = json!({"status": "ok", "data": [{"ticker": "A", "data": data}]});
         let intake = read(dataset, &["A"], &body);
@@ -112,7 +114,7 @@ fn words_in_the_place_of_data_are_the_tickers_error() {
     let body = json!({"status": "ok", "data": [
         {"ticker": "A", "data": {"current_price": 1, "timestamp": 1_700_000_000, "message": "delayed"}},
     ]});
-    assert_eq!(succeeded(&read(Dataset::Quotes, &["A"], &body)), ["A"]);
+    assert_eq!(succeeded(&read("quotes", &["A"], &body)), ["A"]);
 }
 
 #[test]
@@ -125,10 +127,10 @@ fn an_odd_record_is_kept_raw_under_its_ticker_beside_the_others() {
             {{"ticker":"B","data":[{odd}]}},
             {{"ticker":"C","data":[{{"article_id":"f_3"}}]}}]}}"#
     );
-    let intake = read_text(Dataset::FinnhubNews, &["A", "B", "C"], body.as_bytes());
+    let intake = read_text("finnhub_news", &["A", "B", "C"], body.as_bytes());
     assert_eq!(succeeded(&intake), ["A", "C"]);
     let reason = "cannot be read: it is nested more than 127 levels deep";
-    assert_eq!(failed(&intake), [("B", format!("all 1 records are rejected: {reason}").as_str())]);
+    assert_eq!(failed(&intake), [("B", format!("all 1 records were rejected: {reason}").as_str())]);
     assert_eq!((intake.records.len(), intake.rejected.len()), (2, 2));
     let kept = &intake.rejected[0];
     assert_eq!(
@@ -144,11 +146,11 @@ fn text_that_is_no_text_costs_its_record_and_the_answer_is_read() {
         {\"ticker\":\"A\",\"data\":{\"current_price\":1,\"timestamp\":1700000000}},
         {\"ticker\":\"B\",\"data\":{\"current_price\":1,\"timestamp\":1700000000,\"x\":\"\xff\"}},
         {\"ticker\":\"\xff\",\"data\":{}}]}";
-    let intake = read_text(Dataset::Quotes, &["A", "B"], body);
+    let intake = read_text("quotes", &["A", "B"], body);
     assert_eq!(succeeded(&intake), ["A"]);
     assert_eq!(
         failed(&intake)[0].1,
-        "all 1 records are rejected: cannot be read: it has bytes that are no UTF-8"
+        "all 1 records were rejected: cannot be read: it has bytes that are not UTF-8"
     );
     assert_eq!(intake.rejected.len(), 2);
 }
@@ -159,13 +161,12 @@ fn what_is_counted_is_what_is_stored() {
     let body = json!({"status": "ok", "data": [
         {"ticker": "A", "data": [article("u1"), article("u2"), article("u3"), article("u1"), null, null]},
     ]});
-    let intake = read(Dataset::FinnhubNews, &["A"], &body);
+    let intake = read("finnhub_news", &["A"], &body);
     assert_eq!((intake.records.len(), intake.rejected.len()), (3, 1));
     assert!(
-        intake.remarks[0]
-            .starts_with("records sent more than once are stored once: 1, such as news_articles/")
+        intake.remarks[0].starts_with("duplicate records, each stored once: 1, for example news_articles/")
     );
-    assert_eq!(intake.remarks[1], "rejected records sent more than once are kept once: 1");
+    assert_eq!(intake.remarks[1], "duplicate rejected records, each kept once: 1");
 }
 
 #[test]
@@ -174,7 +175,7 @@ fn market_news_needs_no_ticker() {
         {"ticker": null, "article_id": "polygon_market_1", "title": "T"},
         {"ticker": null, "error": "page 2 failed"},
     ]});
-    let intake = read(Dataset::MarketNews, &[], &body);
+    let intake = read("market_news", &[], &body);
     assert_eq!(
         (intake.records.len(), intake.remarks.as_slice()),
         (1, ["page 2 failed".to_owned()].as_slice())
@@ -206,15 +207,15 @@ fn a_remark_names_a_ticker_only_as_a_word() {
 #[test]
 fn symbols_that_differ_in_case_are_two() {
     let body = json!({"status": "ok", "data": [quote("BACpL"), {"ticker": "BACPL", "error": "unknown", "data": null}]});
-    let intake = read(Dataset::Quotes, &["BACPL", "BACpL", "IC MARKETS:1"], &body);
+    let intake = read("quotes", &["BACPL", "BACpL", "IC MARKETS:1"], &body);
     assert_eq!(succeeded(&intake), ["BACpL"]);
-    let missing = ("IC MARKETS:1", "the provider's answer has no entry for it");
+    let missing = ("IC MARKETS:1", "the provider's response has no entry for it");
     assert_eq!(failed(&intake), [("BACPL", "unknown"), missing]);
 }
 
 #[test]
 fn an_answer_of_too_many_records_is_not_taken_in() {
-    let config = crate::config::tests::parse(&[]).unwrap();
+    let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
         source: "s",
@@ -236,9 +237,9 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         // What stands for itself is refused by the parser.
         let body = json!({"status": "ok", "data": entries}).to_string().replace("\"NaN\"", "NaN");
         let envelope = Envelope::parse(body.as_bytes()).unwrap();
-        let got = take_in(&envelope, Dataset::DailyPrices, &asked, &context).map(drop);
+        let got = take_in(&envelope, find_dataset("daily_prices").unwrap(), &asked, &context).map(drop);
         let expect =
-            if fits { Ok(()) } else { Err("answer has too many records: more than 100000".to_owned()) };
+            if fits { Ok(()) } else { Err("response has too many records: limit 100000".to_owned()) };
         assert_eq!(got, expect);
     }
 }
@@ -246,6 +247,6 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
 #[test]
 fn a_reason_of_a_megabyte_is_told_in_its_beginning() {
     let body = json!({"status": "ok", "data": [{"ticker": "A", "error": "x".repeat(1 << 20)}]});
-    let intake = read(Dataset::Quotes, &["A"], &body);
+    let intake = read("quotes", &["A"], &body);
     assert!(intake.failed[0].1.chars().count() < 400);
 }

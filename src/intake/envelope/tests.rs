@@ -6,18 +6,18 @@ use super::*;
 #[test]
 fn the_shape_is_checked_and_the_fault_named() {
     for (body, expect) in [
-        ("{", "answer cannot be read: EOF while parsing an object at line 1 column 1"),
+        ("{", "response cannot be parsed: EOF while parsing an object at line 1 column 1"),
         (
             r#"{"status":"ok","data":{}}"#,
-            "answer cannot be read: invalid type: map, expected a sequence at line 1 column 22; data: {}",
+            "response cannot be parsed: invalid type: map, expected a sequence at line 1 column 22; data: {}",
         ),
         (
             r#"{"status":"error","data":[],"errors":["down"]}"#,
-            "answer has the status `error` and no data: down",
+            "response has the status `error` and no data: down",
         ),
         (
             r#"{"status":"error","data":null,"errors":["down","slow"]}"#,
-            "answer has the status `error` and no data: down; slow",
+            "response has the status `error` and no data: down; slow",
         ),
     ] {
         assert_eq!(Envelope::parse(body.as_bytes()).unwrap_err(), expect);
@@ -56,7 +56,7 @@ fn words_in_the_place_of_entries_are_kept() {
     let error = Envelope::parse(body).unwrap_err();
     assert!(error.ends_with(r#"; data: {"Information":"25 requests per day"}"#), "{error}");
     let body = br#"{"status":1,"data":null,"errors":"no quota"}"#;
-    assert_eq!(Envelope::parse(body).unwrap_err(), "answer has the status `1` and no data: no quota");
+    assert_eq!(Envelope::parse(body).unwrap_err(), "response has the status `1` and no data: no quota");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn an_answer_of_tiny_values_is_too_much() {
     let body = [b"[0".as_slice(), &b",0".repeat(VALUES_MAX), b"]"].concat();
     check_values(&body).unwrap();
     let error = check_values(&[&body, b",".as_slice()].concat()).unwrap_err();
-    assert_eq!(error, "answer has too many values: 2500001, limit 2500000");
+    assert_eq!(error, "response has too many values: 2500001, limit 2500000");
 }
 
 proptest! {

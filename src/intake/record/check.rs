@@ -17,9 +17,9 @@ pub(super) fn check(field: &Field, value: &Json) -> Result<Value, String> {
     let wrong = |expect: &str| Err(format!("{name} must be {expect}, not {}", excerpt(value)));
     match (field.kind, value) {
         (Kind::Text, Json::String(text)) if !text.trim().is_empty() => Ok(Value::string(text)),
-        (Kind::Text, _) => wrong("a text that is not empty"),
+        (Kind::Text, _) => wrong("a non-empty string"),
         (Kind::FreeText, Json::String(text)) => Ok(Value::string(text)),
-        (Kind::FreeText, _) => wrong("a text"),
+        (Kind::FreeText, _) => wrong("a string"),
         (Kind::Date, Json::String(text)) if is_date(text) => Ok(Value::string(text)),
         (Kind::Date, _) => wrong("a date such as 2026-01-31"),
         (Kind::Moment, Json::String(text)) if is_moment(text) => Ok(Value::string(text)),
@@ -37,19 +37,19 @@ pub(super) fn check(field: &Field, value: &Json) -> Result<Value, String> {
             Some(seconds) if seconds > 0 && DateTime::from_timestamp(seconds, 0).is_some() => {
                 Ok(Value::Integer(seconds))
             }
-            _ => wrong("seconds or milliseconds since 1970, above zero"),
+            _ => wrong("a positive Unix time in seconds or milliseconds"),
         },
         (Kind::Texts, Json::Array(items)) if items.iter().all(Json::is_string) => stored(name, value),
-        (Kind::Texts, _) => wrong("a list of texts"),
+        (Kind::Texts, _) => wrong("a list of strings"),
         (Kind::Map, Json::Object(_)) => stored(name, value),
-        (Kind::Map, _) => wrong("a map"),
+        (Kind::Map, _) => wrong("an object"),
         (Kind::NumberOrNumbers, Json::Number(_)) => stored(name, value),
         (Kind::NumberOrNumbers, Json::Object(numbers))
             if !numbers.is_empty() && numbers.values().all(Json::is_number) =>
         {
             stored(name, value)
         }
-        (Kind::NumberOrNumbers, _) => wrong("a number or a map of numbers"),
+        (Kind::NumberOrNumbers, _) => wrong("a number or an object of numbers"),
         (Kind::Json, value) => Ok(Value::String(value.to_string())),
     }
 }

@@ -5,10 +5,11 @@ use serde_json::{Map, Value as Json};
 
 use super::check::check;
 use super::{Context, EXTRA_FIELD, SCHEMA_VERSION};
-use crate::catalogue::Ticker;
-use crate::catalogue::dataset::{Dataset, Field};
+use crate::catalogue::dataset::Field;
+use crate::catalogue::{Dataset, Ticker};
 use crate::firestore::value::is_field_name;
 use crate::firestore::{Fields, Value};
+use crate::intake::identity;
 
 /// Its fields, as they are stored.
 pub(super) struct Checked {
@@ -18,7 +19,7 @@ pub(super) struct Checked {
 impl Checked {
     /// Checks a record; `name` is the indicator's, where there is one.
     pub(super) fn new(
-        dataset: Dataset,
+        dataset: &Dataset,
         ticker: Option<&Ticker>,
         name: Option<&str>,
         members: &Map<String, Json>,
@@ -31,11 +32,10 @@ impl Checked {
             }
             None => members,
         };
-        let schema = dataset.schema();
         let mut checked = Self { fields: Fields::new() };
         let mut reasons = Vec::new();
         checked.ticker(ticker, members, &mut reasons);
-        for field in schema.fields {
+        for field in dataset.fields {
             match (members.get(field.name), field.required) {
                 (None | Some(Json::Null), true) => reasons.push(format!("{} is missing", field.name)),
                 (None, false) => {}
@@ -46,8 +46,8 @@ impl Checked {
                 },
             }
         }
-        checked.extras(schema.fields, members);
-        reasons.extend((schema.identify)(&mut checked.fields).err());
+        checked.extras(dataset.fields, members);
+        reasons.extend(identity::identify(dataset, &mut checked.fields).err());
         if reasons.is_empty() { Ok(checked) } else { Err(reasons) }
     }
 
@@ -63,12 +63,12 @@ impl Checked {
             (None, Some(entry)) => self.put("ticker", Value::string(entry.as_str())),
             (Some(Json::String(own)), entry) => match (Ticker::parse(own), entry) {
                 (Ok(own), Some(entry)) if own != *entry => {
-                    reasons.push(format!("ticker is `{own}` in an entry of `{entry}`"));
+                    reasons.push(format!("ticker is `{own}` in the entry for `{entry}`"));
                 }
                 (Ok(own), _) => self.put("ticker", Value::string(own.as_str())),
                 (Err(error), _) => reasons.push(error.to_string()),
             },
-            (Some(_), _) => reasons.push("ticker is not a text".to_owned()),
+            (Some(_), _) => reasons.push("ticker is not a string".to_owned()),
         }
     }
 

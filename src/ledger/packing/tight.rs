@@ -2,7 +2,7 @@
 //!
 //! One line of JSON, then a line for each ticker. Names stand in no JSON, where a quote takes two bytes: so their bytes
 //! are exactly those that [`super::PLAN_BYTES_MAX`] bounds. For each endpoint there is one number a ticker: which of
-//! the [`Group`]s it is in, 0 for none. What is compressed afterwards is at most
+//! the [`Group`]s it is in, 0 where the endpoint has nothing to do with it. What is compressed afterwards is at most
 //!
 //! | part | bytes |
 //! |---|---|
@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::text::clip;
 use crate::catalogue::Ticker;
 use crate::resilience::class::Class;
-use crate::run::{Failure, RunState, Work};
+use crate::run::{Failure, Outcome, RunState, Work};
 
 /// Groups in all: the number of one has three digits.
 const GROUPS_MAX: usize = 999;
@@ -35,7 +35,7 @@ const STOPPED_BYTES_MAX: usize = 2_000;
 /// The highest count of deferrals that is told from others: beyond it, all are asked for alone.
 const DEFERRALS_MAX: u32 = 9;
 /// The reason where there is no room for it.
-const NO_ROOM: &str = "(no room for the reason: see the raw logs of the run)";
+const NO_ROOM: &str = "(no room for the reason: see the run's raw logs)";
 
 /// Tickers with the same fate.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +48,8 @@ enum Group {
     },
     #[serde(rename = "f")]
     Failed { reason: String, class: Option<Class> },
+    #[serde(rename = "d")]
+    Done { outcome: Outcome },
 }
 
 /// The first line.
@@ -79,6 +81,7 @@ impl Group {
                 Self::Pending { reason, deferrals }
             }
             Self::Failed { reason, class } => Self::Failed { reason: clip(&reason, bytes_max), class },
+            Self::Done { .. } => self,
         }
     }
 
@@ -90,12 +93,15 @@ impl Group {
                 Self::Pending { reason: Some(reason), deferrals: (*deferrals).min(DEFERRALS_MAX) }
             }
             Self::Failed { class, .. } => Self::Failed { reason, class: *class },
+            Self::Done { outcome } => Self::Done { outcome: *outcome },
         }
     }
 }
 
-/// Most groups without words: each count of deferrals, each class, and none.
-const WORDLESS_MAX: usize = DEFERRALS_MAX as usize + 1 + Class::ALL.len() + 1;
+/// Most groups without words: each count of tries, each class and none, each outcome of what is done.
+const WORDLESS_MAX: usize = DEFERRALS_MAX as usize + 1 + Class::ALL.len() + 1 + DONE_MAX;
+/// Outcomes of what is done.
+const DONE_MAX: usize = 8;
 
 pub(super) fn encode(state: &RunState) -> String {
     let mut tickers = Tickers::default();
@@ -103,6 +109,7 @@ pub(super) fn encode(state: &RunState) -> String {
     let given = state.tickers_given.is_some().then_some(tickers.lines.len());
     tickers.add(state.pending.iter().flat_map(|work| &work.tickers));
     tickers.add(state.failed.iter().filter_map(|failure| failure.ticker.as_ref()));
+    tickers.add(state.done.iter().flat_map(|done| &done.tickers));
     let mut names = Names::of(state);
     let mut marks = BTreeMap::<String, Vec<usize>>::new();
     let mut mark = |endpoint: &str, ticker: &Ticker, group: usize| {
@@ -111,7 +118,14 @@ pub(super) fn encode(state: &RunState) -> String {
             *mark = group;
         }
     };
-    let mut bare = RunState { pending: Vec::new(), failed: Vec::new(), tickers_given: None, ..state.clone() };
+    let mut bare = without_tickers(state);
+    for done in &state.done {
+        let (_, number) = names.name(Group::Done { outcome: done.outcome });
+        if done.tickers.is_empty() {
+            bare.done.push(done.clone());
+        }
+        done.tickers.iter().for_each(|ticker| mark(&done.endpoint, ticker, number));
+    }
     for work in &state.pending {
         let (group, number) = names.name(Group::of_work(work));
         if work.tickers.is_empty()
@@ -126,7 +140,7 @@ pub(super) fn encode(state: &RunState) -> String {
         match (&failure.ticker, group) {
             (Some(ticker), _) => mark(&failure.endpoint, ticker, number),
             (None, Group::Failed { reason, .. }) => bare.failed.push(Failure { reason, ..failure.clone() }),
-            (None, Group::Pending { .. }) => {}
+            (None, Group::Pending { .. } | Group::Done { .. }) => {}
         }
     }
     let remark_bytes = REMARKS_BYTES_MAX / state.remarks.len().max(1);
@@ -135,6 +149,11 @@ pub(super) fn encode(state: &RunState) -> String {
     let head = Head { state: bare, given, groups: names.groups, marks };
     // Plain data with text keys cannot fail to encode.
     format!("{}\n{}", serde_json::to_string(&head).unwrap_or_default(), tickers.lines.join("\n"))
+}
+
+fn without_tickers(state: &RunState) -> RunState {
+    let (pending, failed, done) = (Vec::new(), Vec::new(), Vec::new());
+    RunState { pending, failed, done, tickers_given: None, ..state.clone() }
 }
 
 /// Every ticker once; first those that were given.
@@ -169,7 +188,8 @@ impl Names {
         let mut sizes = HashMap::<Group, (usize, usize)>::new();
         let works = state.pending.iter().map(|work| (Group::of_work(work), work.units()));
         let failures = state.failed.iter().map(|failure| (Group::of_failure(failure), 1));
-        for (place, (group, size)) in works.chain(failures).enumerate() {
+        let done = state.done.iter().map(|done| (Group::Done { outcome: done.outcome }, done.units()));
+        for (place, (group, size)) in works.chain(failures).chain(done).enumerate() {
             sizes.entry(group).or_insert((0, place)).0 += size;
         }
         let kept = sizes.len().min(GROUPS_MAX - WORDLESS_MAX);
@@ -208,13 +228,14 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
         .lines()
         .map(Ticker::parse)
         .collect::<Result<_, _>>()
-        .map_err(|error| format!("one of its tickers is none: {error}"))?;
+        .map_err(|error| format!("one of its tickers is invalid: {error}"))?;
     state.tickers_given = given.map(|given| tickers.iter().take(given).cloned().collect());
     for (endpoint, marks) in marks {
         let mut works: Vec<(usize, Work)> = Vec::new();
         for (ticker, number) in tickers.iter().zip(marks) {
             let Some(at) = number.checked_sub(1) else { continue };
             match groups.get(at).ok_or_else(|| format!("it has no group {number}"))? {
+                Group::Done { outcome } => state.settle(&endpoint, vec![ticker.clone()], *outcome),
                 Group::Failed { reason, class } => state.failed.push(Failure {
                     ticker: Some(ticker.clone()),
                     endpoint: endpoint.clone(),

@@ -53,23 +53,9 @@ fn check(
     let job = crate::catalogue::find(JOB).unwrap();
     let last_success_time = last_success.map(time);
     let overdue_since = overdue_since(job, last_success_time, &rules, now());
-    let status = JobStatus {
-        job: job.name,
-        route: job.route,
-        provider: job.provider.name(),
-        scope: job.scope.name(),
-        summary: job.summary,
-        schedule: job.schedule,
-        next_run_time: None,
-        last_due_time: None,
-        overdue: overdue_since.is_some(),
-        overdue_since,
-        statistics: JobStatistics { last_success_time, ..JobStatistics::default() },
-        last_success_time,
-        success_percent: None,
-        recent_runs,
-    };
-    let alerts = of_job(job, &status, &rules, now());
+    let statistics = JobStatistics { last_success_time, ..JobStatistics::default() };
+    let facts = JobFacts { job, statistics, overdue_since, recent_runs };
+    let alerts = of_job(&facts, &rules, now());
     let told: Vec<_> = alerts.iter().map(|alert| (alert.alert, alert.severity)).collect();
     assert_eq!(told, expect, "{alerts:#?}");
     alerts
@@ -90,7 +76,7 @@ fn a_job_that_did_not_run_for_its_time_is_overdue_after_its_grace() {
     assert_eq!(alerts[0].since, Some(time("2026-11-23T23:00:00Z")));
     assert_eq!(
         alerts[0].message,
-        "tiingo-daily-prices has not run since its time: has the scheduler called?"
+        "tiingo-daily-prices has not run since it was due: check whether the scheduler called"
     );
     assert_eq!(alerts[0].runbook, "docs/operations.md#joboverdue");
     check(None, vec![], &[("JobOverdue", Severity::Warning)]);
@@ -115,7 +101,7 @@ fn an_overdue_job_that_was_tried_says_what_went_wrong() {
 fn a_run_of_some_tickers_does_not_make_a_job_punctual() {
     let by_hand = run(Status::Succeeded, "2026-11-23T23:20:00Z", 1);
     let alerts = check(Some("2026-11-20T23:04:00Z"), vec![by_hand], &[("JobOverdue", Severity::Critical)]);
-    assert!(alerts[0].message.contains("for some tickers only"), "{}", alerts[0].message);
+    assert!(alerts[0].message.contains("for only some of its tickers"), "{}", alerts[0].message);
 }
 
 #[test]

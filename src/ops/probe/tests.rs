@@ -39,7 +39,7 @@ fn allow(known: &StoredProbe, runs: &[RunSummary], now: &str) -> Result<(), (Str
 fn two_probes_lie_apart_also_where_the_first_never_answered() {
     assert!(allow(&StoredProbe::default(), &[], NOW).is_ok());
     let refused = allow(&asked("2026-11-28T11:58:20Z"), &[], NOW).unwrap_err();
-    let reason = "the last probe was asked for 100 s ago, and probe_interval_seconds is 300";
+    let reason = "the last probe was requested 100 s ago; probe_interval_seconds is 300";
     assert_eq!(refused, (reason.to_owned(), 200));
     assert!(allow(&asked("2026-11-28T11:55:00Z"), &[], NOW).is_ok());
     assert!(allow(&asked("2026-11-28T12:00:30Z"), &[], NOW).is_ok(), "another clock runs ahead");
@@ -50,25 +50,22 @@ fn no_probe_takes_a_request_from_a_run() {
     let running =
         [run(Status::Succeeded, "2026-11-28T11:59:00Z"), run(Status::Running, "2026-11-28T11:50:00Z")];
     let (reason, _) = allow(&StoredProbe::default(), &running, NOW).unwrap_err();
-    assert_eq!(reason, "the run r needs the provider: its calls tell how it is");
+    assert_eq!(reason, "run r is calling the provider: its calls show how healthy it is");
     let dead = [run(Status::Running, "2026-11-28T11:45:00Z")];
     assert!(allow(&StoredProbe::default(), &dead, NOW).is_ok(), "no request works longer than its deadline");
 }
 
 #[test]
 fn what_was_answered_comes_back_from_the_store() {
+    let provider = Provider::parse("alphavantage").unwrap();
     for (status_code, error) in
         [(Some(200), None), (Some(503), Some("503: down".to_owned())), (None, Some("no answer".into()))]
     {
         let result = ProbeResult { probed_at: time(NOW), latency_ms: 12_345, status_code, error };
-        let mut fields = to_fields(Provider::AlphaVantage, &result);
+        let mut fields = to_fields(provider, &result);
         fields.insert("asked_at".into(), Value::Timestamp(time("2026-11-28T11:59:48Z")));
-        let document = Document {
-            id: document_id(Provider::AlphaVantage),
-            fields,
-            update_time: time(NOW),
-            read_time: time(NOW),
-        };
+        let document =
+            Document { id: document_id(provider), fields, update_time: time(NOW), read_time: time(NOW) };
         let stored = StoredProbe::from_document(&document);
         assert_eq!(stored, StoredProbe { result: Some(result), ..asked("2026-11-28T11:59:48Z") });
     }

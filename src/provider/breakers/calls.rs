@@ -15,17 +15,17 @@ use crate::resilience::slots::{Share, Slots};
 pub(super) struct Registered {
     owner: String,
     calls: usize,
-    /// When it was last written that it is alive; the moment before the request.
+    /// When its liveness was last written; the moment before the request.
     renewed: Instant,
 }
 
-/// What became of the calls to one endpoint in an attempt.
+/// How the calls to one endpoint went in an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trend {
     pub endpoint: &'static str,
     /// Whether it was answered at least once.
     pub answered: bool,
-    /// Calls that failed since the last answer, or since the attempt began.
+    /// Calls that failed since the last response, or since the attempt began.
     pub failures: u32,
 }
 
@@ -34,7 +34,7 @@ impl Breakers {
     pub fn registration(&self, provider: Provider, owner: &str, calls: usize) -> Write {
         let renewed = self.inner.world.clock.instant();
         self.with(provider, |cell| {
-            // Attempts that never said farewell are forgotten.
+            // Attempts that never deregistered are forgotten.
             let is_alive = |registered: &Registered| renewed.since(registered.renewed) < self.inner.lease * 2;
             cell.registered.retain(|registered| registered.owner != owner && is_alive(registered));
             cell.registered.push(Registered { owner: owner.to_owned(), calls, renewed });
@@ -44,7 +44,7 @@ impl Breakers {
         write
     }
 
-    /// Writes of `owner` that it is alive; its place stays.
+    /// Writes that `owner` is alive; its place stays the same.
     fn entry(&self, provider: Provider, owner: &str, calls: usize) -> Write {
         let entry = Value::map([
             ("calls", Value::count(calls)),
@@ -56,14 +56,14 @@ impl Breakers {
         write
     }
 
-    /// Takes `owner`, and who is dead, off the list, and notes how its calls went; to be committed with the end of its
-    /// attempt.
+    /// Removes `owner`, and every dead run, from the list, and records how its calls went; to be committed with the end
+    /// of its attempt.
     pub fn farewell(&self, provider: Provider, owner: &str, trends: &[Trend]) -> Write {
         let mut gone = vec![owner.to_owned()];
         let mut write = Write::merge(self.document(provider), fields([]));
         self.with(provider, |cell| {
             cell.registered.retain(|registered| registered.owner != owner);
-            // By a copy that may be old, one that is only just dead may have come back since.
+            // The copy may be old: a run that died only recently may have come back since.
             let long_dead = cell.state.entries.clone();
             let as_of = cell.as_of;
             let dead = long_dead.iter().filter(|entry| entry.is_long_dead(as_of));
@@ -78,7 +78,7 @@ impl Breakers {
                     (true, count) => drop(write.fields.insert(name, Value::Integer(count.into()))),
                 }
             }
-            // All its calls have ended: who waits in this instance need not read that first.
+            // All its calls have ended: runs waiting in this instance need not read that first.
             cell.state.entries.retain(|entry| !gone.contains(&entry.owner));
         });
         let names = |owner: &String| [CALLS, SINCE, RENEWED].map(|prefix| format!("{prefix}{owner}"));
@@ -86,7 +86,7 @@ impl Breakers {
         write
     }
 
-    /// What `owner` may do, by the copy of this instance; none where it is not on the list, or counts as dead.
+    /// What `owner` may do, according to this instance's copy; none if it is not on the list, or counts as dead.
     pub fn share(&self, provider: Provider, owner: &str, limit: usize) -> Option<Share> {
         let (instant, lease) = (self.inner.world.clock.instant(), self.inner.lease);
         self.with(provider, |cell| {
@@ -99,7 +99,7 @@ impl Breakers {
         })
     }
 
-    /// Calls that `owner` has registered, and how long ago it was written that it is alive.
+    /// Calls that `owner` has registered, and how long ago its liveness was written.
     pub fn registered(&self, provider: Provider, owner: &str) -> Option<(usize, Duration)> {
         let instant = self.inner.world.clock.instant();
         self.with(provider, |cell| {
@@ -108,7 +108,7 @@ impl Breakers {
         })
     }
 
-    /// Writes that `owner` is alive and wants `calls`; at the end of the list where it wants more than before.
+    /// Writes that `owner` is alive and wants `calls`; moves it to the end of the list if it wants more than before.
     pub async fn register(
         &self,
         provider: Provider,
@@ -120,7 +120,7 @@ impl Breakers {
             self.registration(provider, owner, calls)
         } else {
             let renewed = self.inner.world.clock.instant();
-            // Counts at once for this run, for the others when it is written.
+            // Takes effect immediately for this run, for the others once it is written.
             self.with(provider, |cell| {
                 for own in cell.registered.iter_mut().filter(|own| own.owner == owner) {
                     own.calls = calls;
@@ -141,13 +141,13 @@ impl Breakers {
     }
 }
 
-/// The list as the instance has it, with what the run knows of itself. Who was alive when it was read counts as alive
-/// until it is read again: an old copy cannot tell who has died since.
+/// The instance's copy of the list, with what the run knows about itself. Runs that were alive when it was read count
+/// as alive until it is read again: an old copy cannot tell which have died since.
 fn slots(cell: &Cell, owner: &str, calls: usize) -> Slots {
     let mut entries = cell.state.entries.clone();
     for entry in entries.iter_mut().filter(|entry| entry.owner == owner) {
         entry.calls = entry.calls.min(calls);
-        // Its own lease it judges by its own clock.
+        // Its own lease is judged by its own clock.
         entry.renewed = entry.renewed.max(cell.as_of);
     }
     Slots::new(entries, cell.as_of)

@@ -1,8 +1,8 @@
-//! What all runs and instances know together of a provider: its breakers, its pause, and who may call it.
+//! What all runs and instances share about a provider: its breakers, its pause, and who may call it.
 //!
-//! One document a provider holds it all. What decides is written under the precondition that nobody else has changed the
-//! document, so of all instances one opens, one probes, one closes; a lost answer is found out by reading again. In
-//! between an instance acts on its copy, at most [`FRESH`] old. All times are Firestore's: instances' clocks may differ.
+//! One document per provider holds it all. Decisions are written under the precondition that nobody else has changed the
+//! document, so among all instances one opens, one probes, one closes; a lost response is resolved by reading again. In
+//! between, an instance acts on its copy, at most [`FRESH`] old. All times are Firestore's: instances' clocks may differ.
 
 mod calls;
 mod stored;
@@ -15,7 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::base::ports::Instant;
 use crate::base::world::World;
-use crate::catalogue::Provider;
+use crate::catalogue::{PerProvider, Provider};
 use crate::firestore::{DocumentPath, Firestore, FirestoreError};
 use crate::resilience::breaker::{Admission, BreakerConfig, Shared};
 use crate::resilience::limits::Limit;
@@ -26,8 +26,11 @@ pub use stored::StoredBreaker;
 
 /// How long a copy of the shared state is trusted.
 pub const FRESH: Duration = Duration::from_secs(5);
-/// The same while a run waits for others to let it call.
+/// The same while a run waits for its turn to call.
 const FRESH_WAITING: Duration = Duration::from_millis(250);
+/// While it waits, a copy is trusted for this part of the time in which nothing has changed: who waits for minutes need
+/// not look every moment.
+const QUIET_PARTS: u32 = 8;
 
 /// All breakers; cheap to clone.
 #[derive(Clone)]
@@ -43,21 +46,23 @@ struct Inner {
     lease: Duration,
     /// How long a provider's minute is.
     minute: Duration,
-    cells: Mutex<[Cell; 4]>,
+    cells: Mutex<PerProvider<Cell>>,
 }
 
-/// What is known of one provider.
+/// What is known about one provider.
 #[derive(Clone, Debug, Default)]
 struct Cell {
     state: State,
     /// When the stored state last changed; none while there is no document.
     update_time: Option<DateTime<Utc>>,
     read_at: Option<Instant>,
-    /// Firestore's time at which the copy was true.
+    /// When a reading last found it changed.
+    changed_at: Option<Instant>,
+    /// Firestore's time at which the copy was current.
     as_of: DateTime<Utc>,
     /// How far Firestore's clock is ahead of this instance's.
     ahead: TimeDelta,
-    /// Until when this instance holds back its calls, whether or not that is stored yet.
+    /// Until when this instance holds back its calls, whether or not that is already stored.
     held_until: Option<Instant>,
     /// The runs of this instance that have registered.
     registered: Vec<Registered>,
@@ -86,28 +91,28 @@ impl Breakers {
         self.with(provider, |cell| now.checked_add_signed(cell.ahead).unwrap_or(now))
     }
 
-    /// Whether a call may go out to an endpoint, by the copy of this instance.
+    /// Whether an endpoint may be called, according to this instance's copy.
     pub fn admit(&self, provider: Provider, endpoint: &str) -> Admission {
         let now = self.now(provider);
         self.with(provider, |cell| cell.state.endpoint(endpoint).admit(now))
     }
 
-    /// The state of an endpoint's breaker, by the copy of this instance.
+    /// The state of an endpoint's breaker, according to this instance's copy.
     pub fn endpoint(&self, provider: Provider, endpoint: &str) -> Shared {
         self.with(provider, |cell| cell.state.endpoint(endpoint))
     }
 
-    /// The state of the worst of the provider's breakers, by the copy of this instance.
+    /// The state of the provider's worst breaker, according to this instance's copy.
     pub fn state(&self, provider: Provider) -> Shared {
         self.with(provider, |cell| cell.state.worst())
     }
 
-    /// Calls to an endpoint that have failed in a row, over all runs, when the copy was read.
+    /// Consecutive failed calls to an endpoint, across all runs, when the copy was read.
     pub fn failures(&self, provider: Provider, endpoint: &str) -> u32 {
         self.with(provider, |cell| cell.state.failures.get(endpoint).copied().unwrap_or_default())
     }
 
-    /// The provider's limit, by the copy of this instance.
+    /// The provider's limit, according to this instance's copy.
     pub fn limit(&self, provider: Provider) -> Limit {
         self.with(provider, |cell| cell.state.limit.clone())
     }
@@ -123,8 +128,11 @@ impl Breakers {
 
     /// Whether the copy is too old to call by; sooner while `waiting` for others.
     pub fn is_stale(&self, provider: Provider, now: Instant, waiting: bool) -> bool {
-        let fresh = if waiting { FRESH_WAITING } else { FRESH };
-        self.with(provider, |cell| cell.read_at.is_none_or(|read_at| now.since(read_at) >= fresh))
+        self.with(provider, |cell| {
+            let quiet = cell.changed_at.map_or(Duration::ZERO, |changed_at| now.since(changed_at));
+            let fresh = if waiting { (quiet / QUIET_PARTS).clamp(FRESH_WAITING, FRESH) } else { FRESH };
+            cell.read_at.is_none_or(|read_at| now.since(read_at) >= fresh)
+        })
     }
 
     /// Reads the shared state again, unless the copy is fresh.
@@ -141,14 +149,18 @@ impl Breakers {
         let (read_at, now) = (self.inner.world.clock.instant(), self.inner.world.clock.now());
         self.with(provider, |cell| match read {
             Ok(document) => {
-                cell.update_time = document.as_ref().map(|document| document.update_time);
+                let update_time = document.as_ref().map(|document| document.update_time);
+                if cell.changed_at.is_none() || update_time != cell.update_time {
+                    cell.changed_at = Some(read_at);
+                }
+                cell.update_time = update_time;
                 cell.state = document.as_ref().map(State::from_document).unwrap_or_default();
                 cell.ahead = document.as_ref().map_or(cell.ahead, |document| document.read_time - now);
                 cell.as_of = document.map_or(cell.as_of, |document| document.read_time);
                 cell.read_at = Some(read_at);
                 Ok(())
             }
-            // Out of reach: a copy that there is is trusted a little longer, or nothing could be called at all.
+            // Unreachable: an existing copy is trusted a little longer, or nothing could be called at all.
             Err(error) => {
                 cell.read_at = cell.read_at.and(Some(read_at));
                 Err(error)
@@ -156,13 +168,13 @@ impl Breakers {
         })
     }
 
-    /// Where what is known of a provider is stored.
+    /// Where a provider's shared state is stored.
     pub fn document(&self, provider: Provider) -> DocumentPath {
         DocumentPath::new(&self.inner.collection, provider.name())
     }
 
     fn with<T>(&self, provider: Provider, act: impl FnOnce(&mut Cell) -> T) -> T {
         let mut cells: MutexGuard<'_, _> = self.inner.cells.lock().unwrap_or_else(PoisonError::into_inner);
-        act(provider.pick(cells.each_mut()))
+        act(cells.get_mut(provider))
     }
 }

@@ -1,12 +1,12 @@
 //! The document in which a provider's shared state is stored.
 //!
 //! ```text
-//! provider, position, until, openings, prober, reason     the worst of its breakers, for people and queries
+//! provider, position, until, openings, prober, reason     its worst breaker, for people and queries
 //! endpoints            the breakers that are not closed, by endpoint
-//! failures/PATH        calls to an endpoint that have failed in a row, over all runs
+//! failures/PATH        consecutive failed calls to an endpoint, across all runs
 //! paused_until, limits_in_row, pause_reason               the provider's limit
-//! calls/OWNER, since/OWNER, renewed/OWNER                 who may call, with how many calls at once
-//! transitions/POSITION how often a breaker came into it
+//! calls/OWNER, since/OWNER, renewed/OWNER                 who may call, and how many concurrent calls
+//! transitions/POSITION how often a breaker entered it
 //! ```
 
 use std::collections::BTreeMap;
@@ -28,14 +28,14 @@ pub(super) const CALLS: &str = "calls/";
 pub(super) const SINCE: &str = "since/";
 pub(super) const RENEWED: &str = "renewed/";
 
-/// What all runs know together of a provider.
+/// What all runs share about a provider.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct State {
     /// The breakers that are not closed.
     pub endpoints: BTreeMap<String, Shared>,
     pub failures: BTreeMap<String, u32>,
     pub limit: Limit,
-    /// Who has registered to call; written by each for itself.
+    /// The runs that have registered to call; each writes its own entry.
     pub entries: Vec<Entry>,
 }
 
@@ -55,7 +55,7 @@ impl State {
         state
     }
 
-    /// The breaker that stands in the way most.
+    /// The most restrictive breaker.
     pub fn worst(&self) -> Shared {
         self.endpoints.values().max_by_key(|shared| shared.until).cloned().unwrap_or_default()
     }
@@ -67,7 +67,7 @@ impl State {
             && self.limit == Limit::default()
     }
 
-    /// What is written of it: all but what the runs write for themselves.
+    /// The fields to write: all except those the runs write for themselves.
     pub fn to_fields(&self, provider: Provider, now: DateTime<Utc>) -> Fields {
         let time = |time: Option<DateTime<Utc>>| time.map_or(Value::NULL, Value::Timestamp);
         let mut all = breaker_fields(&self.worst());
@@ -170,7 +170,7 @@ pub struct StoredBreaker {
     pub shared: Shared,
     pub limit: Limit,
     pub changed_at: Option<DateTime<Utc>>,
-    /// How often one came into each position.
+    /// How often one entered each position.
     pub transitions: BTreeMap<&'static str, u64>,
 }
 

@@ -1,4 +1,4 @@
-//! Changes of what all runs and instances know together of a provider.
+//! Changes to a provider's shared state.
 
 use std::time::Duration;
 
@@ -11,19 +11,19 @@ use crate::firestore::{Code, FirestoreError, Precondition, Write};
 use crate::resilience::breaker::{Admission, Position, Shared};
 use crate::resilience::limits::Limit;
 
-/// Times that a change starts over, because others changed the document or Firestore failed.
+/// How often a change is retried because others changed the document or Firestore failed.
 const TRIES_MAX: u32 = 6;
 
-/// What is to be done about the shared state.
+/// What to do with the shared state.
 enum Change {
     /// Nothing: this is the answer.
     Keep(bool),
-    /// Store this; with the position that a breaker comes into.
+    /// Store this; with the position that a breaker enters.
     Store(State, Option<Position>),
 }
 
 impl Breakers {
-    /// Opens an endpoint's breaker for all, unless somebody else has or probes. `caller` is the run that asks for it.
+    /// Opens an endpoint's breaker for everyone, unless another run has opened it or is probing. `caller` is the run that asks.
     pub async fn open(
         &self,
         provider: Provider,
@@ -36,12 +36,12 @@ impl Breakers {
             provider.name = provider.name(),
             provider.endpoint = endpoint,
             reason,
-            "circuit breaker opens"
+            "circuit breaker opened"
         );
         self.change(provider, |state, now| {
             let shared = state.endpoint(endpoint);
             match shared.position {
-                // Its answer was lost, or another run was faster.
+                // The response was lost, or another run was faster.
                 Position::Open if shared.until > Some(now) => Change::Keep(true),
                 Position::HalfOpen if shared.prober.as_deref() != Some(caller) => Change::Keep(true),
                 _ => {
@@ -54,7 +54,7 @@ impl Breakers {
         .map(drop)
     }
 
-    /// Makes `prober` the only one who may call; false where somebody else was faster.
+    /// Makes `prober` the only run that may call; false if another was faster.
     pub async fn claim_probe(
         &self,
         provider: Provider,
@@ -77,7 +77,7 @@ impl Breakers {
         .await
     }
 
-    /// Closes an endpoint's breaker for all, after the probe of `prober` was answered.
+    /// Closes an endpoint's breaker for everyone, after the probe of `prober` was answered.
     pub async fn close(
         &self,
         provider: Provider,
@@ -87,11 +87,11 @@ impl Breakers {
         tracing::info!(
             provider.name = provider.name(),
             provider.endpoint = endpoint,
-            "circuit breaker closes"
+            "circuit breaker closed"
         );
         self.change(provider, |state, _| {
             let shared = state.endpoint(endpoint);
-            // Closed already, or another has taken the probe over and will say how it went.
+            // Already closed, or another run has taken over the probe and will report the result.
             if shared.position != Position::HalfOpen || shared.prober.as_deref() != Some(prober) {
                 return Change::Keep(true);
             }
@@ -101,8 +101,8 @@ impl Breakers {
         .map(drop)
     }
 
-    /// Holds back all calls to the provider, of all runs and instances, as it has asked for less. `is_late` says that
-    /// the refused call went out before the present pause began.
+    /// Holds back all calls to the provider, from all runs and instances, because it has reported a limit. `is_late`: the
+    /// refused call was sent before the current pause began.
     pub async fn limit_hit(
         &self,
         provider: Provider,
@@ -112,7 +112,7 @@ impl Breakers {
     ) -> Result<(), FirestoreError> {
         let now = self.now(provider);
         let own = self.with(provider, |cell| {
-            // Calls of other runs that went out beside the first refused one tell nothing new either.
+            // Calls of other runs that were sent alongside the first refused one tell nothing new either.
             let is_late = is_late || !cell.state.limit.left(now).is_zero();
             cell.state.limit = cell.state.limit.hit(now, asked, self.inner.minute, reason, is_late);
             cell.state.limit.clone()
@@ -125,10 +125,10 @@ impl Breakers {
             reason,
             wait_seconds = wait.as_secs(),
             in_row = own.in_row,
-            "the provider asks for less"
+            "provider limit reached"
         );
         self.change(provider, |state, _| {
-            // Its answer was lost, or another run has noted as much.
+            // The response was lost, or another run has already recorded it.
             if state.limit.until >= own.until {
                 return Change::Keep(true);
             }
@@ -150,7 +150,7 @@ impl Breakers {
         .map(drop)
     }
 
-    /// Closes all breakers of a provider and ends its pause, whatever is stored: an operator's word.
+    /// Closes all breakers of a provider and ends its pause, whatever is stored: an operator's command.
     pub async fn reset(&self, provider: Provider) -> Result<(), FirestoreError> {
         self.with(provider, |cell| cell.held_until = None);
         self.change(provider, |state, _| {
@@ -163,8 +163,8 @@ impl Breakers {
         .map(drop)
     }
 
-    /// Changes the stored state, starting over where others have changed it meanwhile. Each time it decides anew on what
-    /// is stored by then, so a change whose answer was lost is found to be made.
+    /// Changes the stored state, starting over if others have changed it in the meantime. Each time it decides based on
+    /// what is stored by then, so a change whose response was lost is found to be done.
     async fn change(
         &self,
         provider: Provider,

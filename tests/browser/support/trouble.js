@@ -31,7 +31,7 @@ export function failedCalls() {
   const first = calls(14, (index) => (index === 5 ? { tickers_successful: 38, tickers_failed: 12 } : {}));
   const second = calls(6, (index) => ({
     log_id: `018f3c2e-0000-7c3d-9e4f-00000000100${index}`, requested_at: at(-1490 + index * 4), run_attempt: 2, attempt: (index % 4) + 1, latency_ms: 900,
-    tickers_requested: 40, tickers_successful: 0, status_code: index % 2 ? 503 : null, error: index % 2 ? DOWN : "no answer within 30 s",
+    tickers_requested: 40, tickers_successful: 0, status_code: index % 2 ? 503 : null, error: index % 2 ? DOWN : "no complete response within 30 s",
   }));
   return { calls: [...first, ...second], truncated: false };
 }
@@ -49,8 +49,8 @@ export function troubled() {
   const running = job("finnhub-quote-portfolio");
   running.recent_runs[0] = { ...running.recent_runs[0], run_status: "running", ended_at: null, started_at: at(-4), duration_ms: 1900, tickers_pending: 20 };
   Object.assign(world.services[0], {
-    healthy: false, source: "probe", checked_at: at(-20), error: "no answer within 30 s",
-    probe: { probed_at: at(-20), latency_ms: 30_000, status_code: null, error: "no answer within 30 s" },
+    healthy: false, source: "probe", checked_at: at(-20), error: "no complete response within 30 s",
+    probe: { probed_at: at(-20), latency_ms: 30_000, status_code: null, error: "no complete response within 30 s" },
     breaker: { position: "open", until: at(95), openings: 3, prober: null, reason: "12 of the last 20 calls failed" },
   });
   Object.assign(world.services[0].connections, { last_error_time: at(-25), last_error: DOWN, failures_in_row: 12 });

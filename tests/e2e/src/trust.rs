@@ -71,7 +71,7 @@ pub fn claims(google: &Google) -> Value {
 pub async fn assert_once_an_instance(stack: &Stack, fetches: usize, requests: usize) {
     let instances = || {
         let log = stack.orchestrator.log().lines();
-        log.iter().filter(|line| line.contains("instance starts")).count()
+        log.iter().filter(|line| line.contains("instance started")).count()
     };
     assert!(fetches > 0);
     // A line of the log may reach us after the answers.

@@ -11,8 +11,8 @@ use orchestrator::base::ports::{
     BoxFuture, Clock, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
 };
 use orchestrator::base::world::World;
-use orchestrator::config::Config;
 use orchestrator::firestore::Firestore;
+use orchestrator::settings::Config;
 use sim::firestore::{Emulator, unique_project};
 
 use crate::firestore::Store;

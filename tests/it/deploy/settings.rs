@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use orchestrator::config::keys::KEYS;
-use orchestrator::config::{Config, InboundAuth};
+use orchestrator::auth::settings::InboundAuth;
+use orchestrator::catalogue::Provider;
+use orchestrator::config::keys::keys;
+use orchestrator::settings::Config;
 
 /// Settings by variable.
 pub type Settings = BTreeMap<String, String>;
@@ -12,8 +14,8 @@ pub type Settings = BTreeMap<String, String>;
 pub fn from_environment(environment: &BTreeMap<String, String>) -> Settings {
     let setting = |(name, value): (&String, &String)| {
         let key = match name.strip_prefix("SPIN_VARIABLE_") {
-            Some(variable) => KEYS.iter().find(|key| key.name.eq_ignore_ascii_case(variable)),
-            None => KEYS.iter().find(|key| key.env == Some(name)),
+            Some(variable) => keys().iter().find(|key| key.name.eq_ignore_ascii_case(variable)),
+            None => keys().iter().find(|key| key.env == Some(name)),
         };
         let unknown = name.starts_with("SPIN_VARIABLE_") && key.is_none();
         assert!(!unknown, "there is no setting {name}");
@@ -25,7 +27,7 @@ pub fn from_environment(environment: &BTreeMap<String, String>) -> Settings {
 /// The configuration that the settings make; fails with every mistake.
 pub fn parse(settings: &Settings) -> Config {
     for name in settings.keys() {
-        assert!(KEYS.iter().any(|key| key.name == name), "there is no setting {name}");
+        assert!(keys().iter().any(|key| key.name == name), "there is no setting {name}");
     }
     Config::parse(|name| settings.get(name).cloned()).unwrap_or_else(|error| panic!("{error}"))
 }
@@ -79,7 +81,7 @@ fn local_development_needs_the_runtime_configuration_alone() {
         |(name, value): (&String, &toml::Value)| (name.clone(), value.as_str().expect("a text").to_owned());
     let config = parse(&values.iter().map(value).collect());
     assert_eq!(config.firestore.endpoint, "http://localhost:8080/v1");
-    let services = config.providers.map(|provider| provider.base_url);
+    let services = Provider::all().map(|provider| config.provider(provider).base_url.clone());
     assert_eq!(services, [1, 2, 3, 4].map(|n| format!("http://localhost:800{n}")));
     assert_eq!(file["outbound_http"]["connection_pooling"].as_bool(), Some(true));
 }

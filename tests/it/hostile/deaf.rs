@@ -13,7 +13,7 @@ use orchestrator::base::ports::{
     BoxFuture, Clock, Entropy, InboundResponse, Instant, OutboundRequest, Transport, TransportError,
 };
 use orchestrator::base::world::World;
-use orchestrator::config::Config;
+use orchestrator::settings::Config;
 
 /// Requests after which nothing is said any more: who asks on and on must not ask for ever.
 const REQUESTS_MAX: u64 = 40;

@@ -196,7 +196,7 @@ fn key_files() -> Vec<String> {
 
 fn settings() -> Vec<String> {
     let mut lines = vec!["retry_max_ms=1".to_owned()];
-    let names = orchestrator::config::keys::KEYS.iter();
+    let names = orchestrator::config::keys::keys().iter();
     lines.extend(names.clone().map(|key| format!("{}={}", key.name, key.default)));
     lines.extend(names.map(|key| format!("{}=\u{202e}-1,=99999999999999999999,x=1e9", key.name)));
     lines.push(deaf::setting("operator_token").unwrap_or_default());

@@ -125,7 +125,7 @@ fn a_body_that_never_comes_ends_after_half_a_minute() {
     });
     assert_eq!((status, took), (StatusCode::REQUEST_TIMEOUT, Duration::from_secs(30)), "{body:#}");
     assert_eq!(body["type"], "/problems/body-late");
-    assert_eq!(body["detail"], "the body did not arrive within 30 s");
+    assert_eq!(body["detail"], "the request body did not arrive within 30 s");
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn a_run_ends_whatever_its_provider_answers() {
             assert!([200, 502, 503].contains(&status.as_u16()), "{route}: {status} {body:#}");
             let reason = body["data"]["remarks"].to_string();
             // What could not be stored would be tried again for ever.
-            assert!(!reason.contains("not all could be stored"), "{route}: {reason}");
+            assert!(!reason.contains("not everything could be stored"), "{route}: {reason}");
             if status == StatusCode::OK {
                 assert_counted(&played);
             }

@@ -15,8 +15,7 @@ use orchestrator::auth::claims::{self, Claims, Expected};
 use orchestrator::auth::keys::KeySet;
 use orchestrator::base::instance::Instance;
 use orchestrator::base::world::World;
-use orchestrator::catalogue::{CATALOGUE, Provider, Scope, Ticker};
-use orchestrator::config::{Config, Credentials};
+use orchestrator::catalogue::{Provider, Scope, Ticker, jobs};
 use orchestrator::engine::plan;
 use orchestrator::firestore::value::is_field_name;
 use orchestrator::firestore::write::field_path;
@@ -24,6 +23,7 @@ use orchestrator::firestore::{DocumentPath, Write, path};
 use orchestrator::google::Google;
 use orchestrator::google::assertion::ServiceAccountKey;
 use orchestrator::google::jwt::unverified_expiry;
+use orchestrator::google::settings::Credentials;
 use orchestrator::intake::answer::take_in;
 use orchestrator::intake::envelope::{Envelope, check_values, failure_message};
 use orchestrator::intake::record::Context;
@@ -35,6 +35,7 @@ use orchestrator::provider::breakers::StoredBreaker;
 use orchestrator::resilience::retry_after;
 use orchestrator::run::Trigger;
 use orchestrator::run::report::RunReport;
+use orchestrator::settings::Config;
 use serde_json::Value as Json;
 
 use super::deaf::{self, Deaf, message, now, wait};
@@ -68,7 +69,7 @@ pub const TARGETS: [(&str, Target); 9] = [
 pub fn request(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::silent());
-    let job = CATALOGUE.iter().find(|job| job.scope != Scope::None).expect("jobs with tickers");
+    let job = jobs().find(|job| job.scope != Scope::None).expect("jobs with tickers");
     for trigger in [parse_job(job, &headers, body, &world), parse_manual(&headers, body, &world)] {
         match trigger {
             Ok(trigger) => triggered(trigger),
@@ -100,7 +101,7 @@ pub fn provider(body: &[u8]) {
         return;
     }
     let asked = ["AAPL", "T001", "BRK/B"].map(|ticker| Ticker::parse(ticker).expect("a ticker"));
-    for job in CATALOGUE {
+    for job in jobs() {
         let context = Context {
             collections: &config.collections,
             source: job.provider.name(),
@@ -157,12 +158,12 @@ pub fn firestore(bytes: &[u8]) {
     let _ = wait(app.engine.ledger.list(&Filter { limit: 1, ..Filter::default() }));
     let _ = wait(app.engine.ledger.recent("tiingo-daily-prices", 1));
     let _ = (wait(app.engine.ledger.get("r")), wait(app.engine.ledger.resume("r", &|_, _| Vec::new())));
-    let _ = wait(app.engine.breakers.refresh(Provider::Tiingo));
-    let _ =
-        (app.engine.breakers.admit(Provider::Tiingo, "/fetch"), app.engine.breakers.state(Provider::Tiingo));
-    let _ = wait(app.engine.breakers.open(Provider::Tiingo, "/fetch", "r", "words"));
-    let _ = wait(app.engine.breakers.limit_hit(Provider::Tiingo, None, "words", false));
-    let _ = app.engine.breakers.farewell(Provider::Tiingo, "o", &[]);
+    let tiingo = Provider::parse("tiingo").expect("known");
+    let _ = wait(app.engine.breakers.refresh(tiingo));
+    let _ = (app.engine.breakers.admit(tiingo, "/fetch"), app.engine.breakers.state(tiingo));
+    let _ = wait(app.engine.breakers.open(tiingo, "/fetch", "r", "words"));
+    let _ = wait(app.engine.breakers.limit_hit(tiingo, None, "words", false));
+    let _ = app.engine.breakers.farewell(tiingo, "o", &[]);
     let write = Write::overwrite(paths[0].clone(), orchestrator::firestore::Fields::new());
     let _ = wait(app.engine.firestore.commit(std::slice::from_ref(&write)));
     match wait(app.engine.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {
@@ -180,7 +181,7 @@ pub fn tokens(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::saying(body));
     let mut config = deaf::config();
-    config.auth.inbound = orchestrator::config::InboundAuth::Oidc;
+    config.auth.inbound = orchestrator::auth::settings::InboundAuth::Oidc;
     let auth = orchestrator::auth::Authenticator::new(world.clone(), config.auth.clone());
     let mut parts: Parts = http::Request::new(()).into_parts().0;
     parts.headers = headers;
@@ -258,7 +259,7 @@ pub fn settings(bytes: &[u8]) {
     }
     let world = deaf::world(Deaf::silent());
     drop(orchestrator::api::misconfigured(
-        orchestrator::config::ConfigErrors(vec![text.into_owned()]),
+        orchestrator::settings::ConfigErrors(vec![text.into_owned()]),
         world,
     ));
 }

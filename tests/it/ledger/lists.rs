@@ -62,7 +62,7 @@ fn an_index_that_is_still_being_built_is_no_outage() {
         assert_eq!(
             words,
             "firestore's index ingestion_runs (job, created_at descending) is still being built: \
-             this works as soon as it is"
+             try again when it is ready"
         );
         assert!(status.alerts.iter().any(|alert| alert.message == words), "{:?}", status.alerts);
     });

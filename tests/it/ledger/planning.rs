@@ -21,7 +21,7 @@ fn five_slow_pages_of_the_watchlist_do_not_cost_the_lease() {
             told(other.engine.run(tick(&other)).await)
         };
         let (first, (kind, report, _)) = Box::pin(join(app.engine.run(tick(&app)), second)).await;
-        assert_eq!((kind, &report["message"]), ("running", &json!("running: finding out the tickers")));
+        assert_eq!((kind, &report["message"]), ("running", &json!("running: resolving tickers")));
         let (kind, report, status) = told(first);
         assert_eq!((kind, status), ("ended", 200), "{report:#}");
         assert_eq!(report["data"]["tickers_processed"], 8_500);

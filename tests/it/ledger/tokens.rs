@@ -23,7 +23,8 @@ fn an_outage_of_the_token_endpoint_is_no_failure_of_the_provider() {
         let report = loop {
             attempts += 1;
             let (_, report, status) = told(app.engine.run(tick(&app)).await);
-            assert_eq!(app.engine.breakers.admit(Provider::Tiingo, "/fetch"), Admission::Pass, "{report:#}");
+            let tiingo = Provider::parse("tiingo").expect("known");
+            assert_eq!(app.engine.breakers.admit(tiingo, "/fetch"), Admission::Pass, "{report:#}");
             assert_eq!(report["data"]["tickers_failed"], json!([]), "no ticker is the cause");
             if status == 200 {
                 break report;

@@ -13,12 +13,12 @@ use orchestrator::base::instance::Instance;
 use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 use orchestrator::base::world::World as Ports;
 use orchestrator::catalogue;
-use orchestrator::config::Config;
 use orchestrator::engine::Answer;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
 use orchestrator::run::RunState;
 use orchestrator::run::Trigger;
+use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
 
 use crate::firestore::Store;

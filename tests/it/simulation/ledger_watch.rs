@@ -1,5 +1,6 @@
 //! Watches every write of the ledger: an entry has one owner at a time, and changes hands only when it may.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -61,6 +62,10 @@ fn fault(old: Option<&View>, new: &View) -> Option<String> {
     }
     if let Some(imbalance) = new.state.imbalance() {
         return Some(imbalance);
+    }
+    let mut seen = BTreeSet::new();
+    if let Some((endpoint, ticker, _)) = new.state.outcomes().find(|(at, of, _)| !seen.insert((*at, *of))) {
+        return Some(format!("the work on {ticker:?} at {endpoint} has two outcomes"));
     }
     if new.owner == old.owner {
         let same = new.state.attempt == old.state.attempt && old.state.status == Status::Running;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use orchestrator::catalogue::{CATALOGUE, Job, Provider, Scope, Ticker};
-use orchestrator::config::Config;
+use orchestrator::catalogue::{Job, Provider, Scope, Ticker, jobs};
 use orchestrator::run::trigger::tick_id;
+use orchestrator::settings::Config;
 
 use super::provider::Fetch;
 use super::storm::Storm;
@@ -220,7 +220,7 @@ impl Scenario {
 
     /// Whether a provider's storms may say something against a single ticker.
     pub(super) fn may_blame(&self, provider: Provider) -> bool {
-        let place = Provider::ALL.iter().position(|known| *known == provider).expect("one of the four");
+        let place = Provider::all().iter().position(|known| *known == provider).expect("one of the four");
         self.storms.iter().any(|storm| storm.may_blame(place))
     }
 
@@ -241,7 +241,7 @@ fn symbol(number: u64) -> String {
 
 fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick {
     let at = Duration::from_secs(dice.between(0, calm_at.as_secs() / 2));
-    let job = &CATALOGUE[dice.below(CATALOGUE.len())];
+    let job = jobs().nth(dice.below(jobs().count())).expect("below the number of jobs");
     let given = job.scope != Scope::None && dice.chance(25);
     let some = |dice: &Dice| tickers.iter().take(1 + dice.below(tickers.len())).cloned().collect();
     // Ticks of one job lie apart, so that each has a time of its own.
@@ -276,7 +276,7 @@ fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<String, Strin
         set("gcp_access_token", "token".into());
         set("firestore_ramp_writes_per_second", dice.pick(&[20, 500]).to_string());
     }
-    for provider in Provider::ALL {
+    for provider in Provider::all() {
         let name = provider.name();
         set(&format!("{name}_service_url"), format!("http://{name}.test"));
         let sizes: &[u64] = if is_big { &[20, 50] } else { &[1, 2, 3, 5, 50] };

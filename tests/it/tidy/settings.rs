@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use orchestrator::config::keys::KEYS;
+use orchestrator::config::keys::keys;
 use toml::{Table, Value};
 
 use super::files::{read, root};
@@ -31,7 +31,7 @@ fn spin_toml_declares_exactly_the_settings_and_gives_the_component_each() {
 
 /// The rows of `[variables]`.
 fn declared() -> String {
-    KEYS.iter().fold(String::new(), |mut rows, key| {
+    keys().iter().fold(String::new(), |mut rows, key| {
         let secret = if key.secret { ", secret = true" } else { "" };
         let (default, description) = (quoted(key.default), quoted(key.description));
         let _ =
@@ -42,7 +42,7 @@ fn declared() -> String {
 
 /// The rows of `[component.orchestrator.variables]`.
 fn given() -> String {
-    KEYS.iter().fold(String::new(), |mut rows, key| {
+    keys().iter().fold(String::new(), |mut rows, key| {
         let _ = writeln!(rows, "{0} = \"{{{{ {0} }}}}\"", key.name);
         rows
     })
@@ -57,7 +57,7 @@ fn quoted(text: &str) -> String {
 fn spin_toml_says_what_the_table_says() {
     let manifest = manifest();
     let variables = table(&manifest, &["variables"]);
-    for key in KEYS {
+    for key in keys() {
         let variable = variables[key.name].as_table().expect("a table");
         let text = |name: &str| variable.get(name).and_then(Value::as_str);
         assert_eq!(text("default"), Some(key.default), "default of {}", key.name);
@@ -69,9 +69,9 @@ fn spin_toml_says_what_the_table_says() {
 
 #[test]
 fn names_of_settings_are_unique_and_described() {
-    let names: BTreeSet<_> = KEYS.iter().map(|key| key.name).collect();
-    assert_eq!(names.len(), KEYS.len(), "a setting stands in the table twice");
-    for key in KEYS {
+    let names: BTreeSet<_> = keys().iter().map(|key| key.name).collect();
+    assert_eq!(names.len(), keys().len(), "a setting stands in the table twice");
+    for key in keys() {
         assert!(!key.description.is_empty(), "{} has no description", key.name);
         assert!(!key.description.ends_with('.'), "the description of {} ends with a full stop", key.name);
         assert!(!key.secret || key.default.is_empty(), "the secret {} has a default", key.name);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use orchestrator::catalogue::CATALOGUE;
+use orchestrator::catalogue::jobs;
 use serde_json::{Value, json};
 use sim::firestore::Emulator;
 use sim::providers::{Fault, Pace};
@@ -62,7 +62,7 @@ impl Scene {
         let client = reqwest::Client::builder().no_proxy().build()?;
         let scene = Self { stack, client };
         for _ in 0..rounds {
-            for job in CATALOGUE {
+            for job in jobs() {
                 scene.trigger(job.name, "succeeded").await?;
             }
         }
@@ -97,7 +97,7 @@ impl Scene {
     async fn trigger(&self, job: &str, expected: &str) -> Result<()> {
         let url = format!("{}/manual/trigger-job", self.stack.orchestrator.url());
         let request = self.client.post(url).bearer_auth(OPERATOR_TOKEN).json(&json!({ "job": job }));
-        let answer: Value = request.send().await?.json().await.context("the answer is no JSON")?;
+        let answer: Value = request.send().await?.json().await.context("the response is not JSON")?;
         let status = answer["data"]["run_status"].as_str().unwrap_or_default();
         if status != expected {
             bail!("{job} should have {expected}: {answer}\n{}", self.last_words());

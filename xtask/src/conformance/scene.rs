@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use orchestrator::catalogue::CATALOGUE;
+use orchestrator::catalogue::jobs;
 use serde_json::json;
 use sim::firestore::Emulator;
 use sim::providers::{Fault, Pace};
@@ -61,7 +61,7 @@ impl Scene {
         providers.alphavantage().fault(Fault::garbage().times(1));
         let tickers = self.stack.watchlist.tickers(sim::watchlist::Scope::ActiveSymbols);
         providers.finnhub().fault(Fault::ticker_errors(tickers.into_iter().take(1)).times(2));
-        for job in CATALOGUE {
+        for job in jobs() {
             self.trigger(job.name).await?;
         }
         providers.polygon().fault(Fault::status(503));
@@ -81,7 +81,7 @@ impl Scene {
         let request = self.client.post(self.url("/manual/trigger-job")).bearer_auth(OPERATOR_TOKEN);
         let answer = request.json(&json!({ "job": job })).send().await?;
         let status = answer.status();
-        let report: serde_json::Value = answer.json().await.context("the answer is no JSON")?;
+        let report: serde_json::Value = answer.json().await.context("the response is not JSON")?;
         if !report["data"]["run_id"].is_string() {
             bail!("{job} did not run: {status} {report}\n{}", self.stack.orchestrator.log().tail());
         }

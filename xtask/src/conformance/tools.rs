@@ -23,11 +23,13 @@ impl Debian {
         let program = folder.join("root/usr/bin").join(name);
         if !program.exists() {
             download(&folder, package).with_context(|| {
-                format!("{name} is missing: install your system's package {package}, or put {name} on the search path")
+                format!(
+                    "{name} is missing: install your system's package {package}, or put {name} on the PATH"
+                )
             })?;
         }
         if !program.exists() {
-            bail!("Debian's package {package} holds no {name} as it used to");
+            bail!("Debian's package {package} no longer contains {name}");
         }
         Ok(Self { program })
     }
@@ -59,7 +61,7 @@ fn download(folder: &Path, package: &str) -> Result<()> {
         progress::run_quietly(&words, apt(private).args(["download", package]))
     };
     if fetch(false).is_err() {
-        progress::run_quietly("reading the list of packages", apt(true).arg("update"))?;
+        progress::run_quietly("updating the package lists", apt(true).arg("update"))?;
         fetch(true)?;
     }
     for entry in folder.read_dir()? {
@@ -91,14 +93,14 @@ impl Python {
         }
         let mut make = Command::new("python3");
         make.args(["-m", "venv", "--clear"]).arg(&folder);
-        progress::run_quietly("making an environment of Python", &mut make).context(
+        progress::run_quietly("creating a Python environment", &mut make).context(
             "Python 3.10 or later is missing: install your system's packages python3 and python3-venv",
         )?;
         let mut install = Command::new(folder.join("bin/pip"));
         install
             .args(["install", "--quiet", "--disable-pip-version-check", "--requirement"])
             .arg(&requirements);
-        progress::run_quietly("pip install, for the checks of the API", &mut install).context(
+        progress::run_quietly("pip install, for the API checks", &mut install).context(
             "openapi-spec-validator and schemathesis cannot be installed: pip must reach its package index",
         )?;
         fs::write(stamp, wanted)?;

@@ -65,20 +65,19 @@ fn plan_job(
 /// The component's default, which the demonstration leaves alone.
 fn batch_size(provider: &str) -> Result<usize> {
     let name = format!("batch_size_{provider}");
-    let key = keys::find(&name).with_context(|| format!("there is no setting {name}"))?;
-    key.default.parse().with_context(|| format!("the default of {name} is no number"))
+    let key = keys::find(&name).with_context(|| format!("unknown setting {name}"))?;
+    key.default.parse().with_context(|| format!("the default of {name} is not a number"))
 }
 
 #[cfg(test)]
 mod tests {
-    use orchestrator::catalogue::CATALOGUE;
+    use orchestrator::catalogue::jobs;
 
     use super::*;
 
     #[test]
     fn cloud_scheduler_knows_the_catalogue() {
-        let ours: Vec<_> = CATALOGUE
-            .iter()
+        let ours: Vec<_> = jobs()
             .map(|job| {
                 let paths: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
                 (job.name, job.route, job.scope.name(), job.schedule, job.provider.name(), paths)
@@ -92,7 +91,7 @@ mod tests {
                 (job.name, job.route, job.scope.name(), job.schedule, provider, paths)
             })
             .collect();
-        assert_eq!(ours, theirs, "the simulators' jobs and orchestrator::catalogue::CATALOGUE differ");
+        assert_eq!(ours, theirs, "the simulators' jobs and orchestrator::catalogue::jobs() differ");
     }
 
     #[test]

@@ -46,7 +46,7 @@ impl Played<'_> {
         let figures = [
             ("tickers processed", as_u64(plan.tickers), self.data("tickers_processed")),
             ("records stored", as_u64(plan.records()), self.data("records_stored")),
-            ("raw logs told of", as_u64(plan.calls), self.data("raw_logs")),
+            ("raw logs reported", as_u64(plan.calls), self.data("raw_logs")),
             ("raw logs in Firestore", as_u64(plan.calls), as_u64(self.raw_logs(found))),
         ];
         for (what, expected, actual) in figures {
@@ -65,7 +65,7 @@ pub fn problems(played: &[Played], plans: &[JobPlan], found: &Found) -> Vec<Stri
     let mut problems: Vec<_> = played.iter().flat_map(|played| played.problems(found)).collect();
     for (collection, expected) in &all_documents(plans) {
         let actual = found.documents.get(collection).cloned().unwrap_or_default();
-        for (what, ids) in [("missing", expected - &actual), ("not expected", &actual - expected)] {
+        for (what, ids) in [("missing", expected - &actual), ("unexpected", &actual - expected)] {
             if !ids.is_empty() {
                 problems.push(format!("{collection}: {} {what}, such as {}", ids.len(), examples(&ids)));
             }
@@ -176,7 +176,7 @@ mod tests {
         check(
             &reply(),
             &Found { documents: documents(&["A_1", "C_1"]), ..found() },
-            &["prices_daily: 1 missing, such as B_1", "prices_daily: 1 not expected, such as C_1"],
+            &["prices_daily: 1 missing, such as B_1", "prices_daily: 1 unexpected, such as C_1"],
         );
     }
 

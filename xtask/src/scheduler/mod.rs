@@ -5,8 +5,8 @@ mod schedule;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use orchestrator::catalogue::CATALOGUE;
 use orchestrator::catalogue::job::{Job, SCHEDULE_TIME_ZONE};
+use orchestrator::catalogue::jobs;
 use serde_json::{Value, json};
 
 use crate::cli::SchedulerArgs;
@@ -19,14 +19,14 @@ pub fn run(args: &SchedulerArgs) -> Result<()> {
     let mode = args.mode.chosen();
     let limits = Limits::read(args.platform)?;
     let present = present(args, mode)?;
-    for job in CATALOGUE {
+    for job in jobs() {
         let verb = if present.contains(job.name) { "update" } else { "create" };
         call(job, verb, &limits, args)?.perform(mode)?;
     }
     progress::step(&format!(
         "{} jobs, {} of them new{}",
-        CATALOGUE.len(),
-        CATALOGUE.iter().filter(|job| !present.contains(job.name)).count(),
+        jobs().count(),
+        jobs().filter(|job| !present.contains(job.name)).count(),
         if mode == Mode::DryRun { "; nothing was changed" } else { "" }
     ));
     Ok(())
@@ -77,7 +77,7 @@ fn body(job: &Job) -> Value {
 #[cfg(test)]
 fn data() -> Result<Value> {
     let limits = Limits::read(crate::limits::Platform::CloudRun)?;
-    let jobs = CATALOGUE.iter().map(|job| {
+    let jobs = jobs().map(|job| {
         let window = schedule::retry_window(job.schedule)?;
         Ok(json!({
             "name": job.name,
@@ -106,6 +106,6 @@ mod tests {
         if found != expected && std::env::var_os("UPDATE").is_some() {
             return std::fs::write(&path, expected).unwrap();
         }
-        assert_eq!(found, expected, "renew it by `UPDATE=1 cargo test -p xtask scheduler`");
+        assert_eq!(found, expected, "renew it with `UPDATE=1 cargo test -p xtask scheduler`");
     }
 }

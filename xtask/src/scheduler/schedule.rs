@@ -41,14 +41,14 @@ pub fn retries(window: Duration, limits: &Limits) -> u64 {
 
 /// The shortest time between two ticks of a week.
 fn shortest_gap(schedule: &str) -> Result<Duration> {
-    let schedule = Schedule::parse(schedule).with_context(|| format!("no schedule: `{schedule}`"))?;
+    let schedule = Schedule::parse(schedule).with_context(|| format!("not a schedule: `{schedule}`"))?;
     let tick_after = |tick: &DateTime<Utc>| schedule.next_after(*tick);
     // Clocks do not change in it.
     let start = DateTime::from_timestamp(WEEK_WITHOUT_CHANGE, 0).context("no such time")?;
     let end = start + TimeDelta::days(8);
     let ticks: Vec<_> = successors(tick_after(&start), tick_after).take_while(|tick| *tick < end).collect();
     let gap = ticks.windows(2).map(|pair| pair[1] - pair[0]).min();
-    Ok(gap.context("a schedule that does not tick twice a week")?.to_std()?)
+    Ok(gap.context("the schedule has fewer than two ticks a week")?.to_std()?)
 }
 
 #[cfg(test)]

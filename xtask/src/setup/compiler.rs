@@ -32,7 +32,7 @@ impl Compiler {
     pub fn version(&self) -> Result<String> {
         let line = progress::capture(Command::new(&self.rustc).arg("--version"))?;
         let version = line.split_whitespace().nth(1);
-        version.map(str::to_owned).with_context(|| format!("unexpected answer of `rustc --version`: {line}"))
+        version.map(str::to_owned).with_context(|| format!("unexpected output of `rustc --version`: {line}"))
     }
 
     /// Where it keeps the libraries of the component's target, whether they are there or not.

@@ -37,18 +37,18 @@ pub fn fetch(rust_version: &str, scratch: &Path) -> Result<Packages> {
         }
     }
     bail!(
-        "no archive in this machine's apt configuration could serve the suite {SUITE}: {}",
+        "no archive in this machine's apt configuration provides the suite {SUITE}: {}",
         problems.join("; ")
     )
 }
 
 fn fetch_from(archive: &str, rust_version: &str, scratch: &Path) -> Result<Packages> {
     let apt = Apt::new(archive, scratch)?;
-    progress::run_quietly("reading the list of packages", apt.command("apt-get").arg("update"))?;
+    progress::run_quietly("updating the package lists", apt.command("apt-get").arg("update"))?;
     let listed = progress::capture(apt.command("apt-cache").args(["madison", "rust-src"]))?;
     let Some(package_version) = matching_version(&listed, rust_version) else {
         bail!(
-            "the compiler is Rust {rust_version}, but the archive has no source package of exactly that \
+            "the compiler is Rust {rust_version}, but the archive has no source package for exactly that \
              version, only: {}",
             versions(&listed).collect::<Vec<_>>().join(", ")
         );
@@ -74,7 +74,7 @@ fn unpack(scratch: &Path, rust_version: &str) -> Result<Packages> {
     let libc = tree.join("usr/lib").join(WASM_TARGET);
     for folder in [&library_source, &libc] {
         if !folder.is_dir() {
-            bail!("the packages do not hold {} as they used to", folder.display());
+            bail!("the packages no longer contain {}", folder.display());
         }
     }
     Ok(Packages { library_source, libc })
@@ -85,14 +85,14 @@ fn archives() -> Result<Vec<String>> {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
     let Some(codename) = codename.map(|value| value.trim_matches('"')) else {
-        bail!("building it from source is known for machines of the Debian family only");
+        bail!("building it from source is only supported on Debian-based machines");
     };
     let mut command = Command::new("apt-get");
     command.args(["indextargets", "--no-release-info", "--format", "$(RELEASE) $(COMPONENT) $(REPO_URI)"]);
     let targets = progress::capture(&mut command)?;
     let archives = archives_of(&targets, codename);
     if archives.is_empty() {
-        bail!("this machine's apt configuration names no archive of its release {codename}");
+        bail!("this machine's apt configuration has no archive for its release {codename}");
     }
     Ok(archives)
 }

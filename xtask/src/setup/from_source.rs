@@ -23,14 +23,14 @@ const LIBC_FILES: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
 pub fn install(compiler: &Compiler) -> Result<()> {
     let scratch = workspace::target_dir().join(format!("{WASM_TARGET}-std"));
     if scratch.exists() {
-        fs::remove_dir_all(&scratch).context("cannot clear the last attempt")?;
+        fs::remove_dir_all(&scratch).context("cannot remove the previous attempt")?;
     }
     fs::create_dir_all(&scratch)?;
     let packages = debian::fetch(&compiler.version()?, &scratch)?;
     build(compiler, &packages, &scratch)?;
     copy(compiler, &packages, &scratch)?;
     compiler.try_target(&scratch).context("the target was built but does not work")?;
-    fs::remove_dir_all(&scratch).context("cannot clear the build directory")
+    fs::remove_dir_all(&scratch).context("cannot remove the build directory")
 }
 
 /// Builds the standard library with the very compiler that will use it.
@@ -51,7 +51,7 @@ fn build(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()>
         .env("CARGO_TARGET_DIR", scratch.join("build"))
         .env_remove("CARGO_ENCODED_RUSTFLAGS")
         .env_remove("RUSTC_WRAPPER");
-    progress::run_quietly("building the standard library, about a minute", &mut command).map(drop)
+    progress::run_quietly("building the standard library, takes about a minute", &mut command).map(drop)
 }
 
 /// Puts the libraries in place in one step, so that an interrupted set-up leaves no half of a target.
@@ -65,7 +65,7 @@ fn copy(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()> 
     let lib = staged.join("lib");
     let self_contained = lib.join("self-contained");
     fs::create_dir_all(&self_contained)
-        .with_context(|| format!("cannot write into {}: run the set-up as its owner", home.display()))?;
+        .with_context(|| format!("cannot write to {}: run setup as its owner", home.display()))?;
 
     let built = scratch.join("build").join(WASM_TARGET).join("release/deps");
     let mut count = 0;
@@ -77,7 +77,7 @@ fn copy(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()> 
         }
     }
     if count == 0 {
-        bail!("the build left no libraries in {}", built.display());
+        bail!("the build produced no libraries in {}", built.display());
     }
     for name in LIBC_FILES {
         let from = packages.libc.join(name);

@@ -39,8 +39,8 @@ pub fn ensure(compiler: &Compiler, use_rustup: bool) -> Result<Origin> {
         format!(
             "the target {WASM_TARGET} is missing and could not be added\n\
              rustup: {rustup_error:#}\n\
-             To get it by hand: `rustup target add {WASM_TARGET}`; where Rust comes from a distribution, \
-             install that distribution's package of the standard library for {WASM_TARGET}."
+             To add it manually: `rustup target add {WASM_TARGET}`; if Rust comes from a distribution, \
+             install its package of the standard library for {WASM_TARGET}."
         )
     })?;
     Ok(Origin::Source)
@@ -51,7 +51,7 @@ fn add_by_rustup(compiler: &Compiler) -> Result<()> {
     command.args(["target", "add", WASM_TARGET]);
     progress::run_quietly("rustup target add", &mut command)?;
     if !compiler.has_target()? {
-        bail!("rustup added the target to another toolchain than the compiler's");
+        bail!("rustup added the target to a toolchain other than the compiler's");
     }
     Ok(())
 }

@@ -38,7 +38,7 @@ pub(super) fn run(seeds: u64) -> Result<()> {
         }
     }
     println!("{table}");
-    ensure!(survivors.is_empty(), "{seeds} seeds do not notice: {}", survivors.join("; "));
+    ensure!(survivors.is_empty(), "{seeds} seeds do not catch: {}", survivors.join("; "));
     Ok(())
 }
 
@@ -47,7 +47,12 @@ fn judge(mutant: &Mutant, tree: &Path, seeds: u64) -> Result<Fate> {
     let path = tree.join(mutant.file);
     let whole = fs::read_to_string(&path).with_context(|| format!("no {}", mutant.file))?;
     let places = whole.matches(mutant.old).count();
-    ensure!(places == 1, "the text of `{}` occurs {places} times in {}: update it", mutant.name, mutant.file);
+    ensure!(
+        places == 1,
+        "the text of mutant `{}` occurs {places} times in {}: update it",
+        mutant.name,
+        mutant.file
+    );
     fs::write(&path, whole.replacen(mutant.old, mutant.new, 1))?;
     let fate = play(tree, seeds);
     fs::write(&path, whole)?;

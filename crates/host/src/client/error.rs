@@ -30,7 +30,7 @@ impl From<io::Error> for ConnectError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no connection: {self:?}")
+        write!(f, "cannot connect: {self:?}")
     }
 }
 

@@ -119,11 +119,9 @@ async fn start_says_what_is_missing() {
     let missing = host().wasm(Some("/nowhere/app.wasm".into()));
     assert!(error(missing).await.starts_with("cannot read the component /nowhere/app.wasm: build it first"));
     assert!(error(host().variable("nmae", "x")).await.ends_with(
-        "is not usable: no variable \"nmae\" to override: the manifest's [variables] does not declare it"
+        "is invalid: no variable \"nmae\" to override: the manifest's [variables] does not declare it"
     ));
-    assert!(
-        error(host().wasm(Some(manifest(&[])))).await.contains("is not a component that this host can run")
-    );
+    assert!(error(host().wasm(Some(manifest(&[])))).await.contains("is not a component this host can run"));
     let unread = Host::builder(Path::new("/nowhere/spin.toml"));
     assert!(error(unread).await.starts_with("cannot read the manifest /nowhere/spin.toml"));
 }

@@ -206,7 +206,7 @@ async fn checked(answer: reqwest::Response) -> Result<Value> {
     let (status, address) = (answer.status(), answer.url().clone());
     let body = answer.text().await?;
     if !status.is_success() {
-        bail!("Firestore answers {status} to {address}: {body}");
+        bail!("Firestore returned {status} for {address}: {body}");
     }
-    serde_json::from_str(&body).with_context(|| format!("no JSON from {address}: {body}"))
+    serde_json::from_str(&body).with_context(|| format!("not JSON, from {address}: {body}"))
 }

@@ -117,7 +117,7 @@ impl Emulator {
 
     async fn launch(&self) -> Result<()> {
         if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok() {
-            bail!("port {} is taken: stop what listens there, or choose another port", self.port);
+            bail!("port {} is taken: stop what is listening there, or choose another port", self.port);
         }
         let log = OpenOptions::new().create(true).append(true).open(&self.log);
         let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
@@ -141,7 +141,7 @@ impl Emulator {
                 return Ok(());
             }
             if self.has_exited() {
-                bail!("the Firestore emulator ended at its start:\n{}", self.log_tail());
+                bail!("the Firestore emulator exited during startup:\n{}", self.log_tail());
             }
             if start.elapsed() > READY_LIMIT {
                 bail!("the Firestore emulator is not ready after {READY_LIMIT:?}:\n{}", self.log_tail());

@@ -36,13 +36,13 @@ fn program() -> Result<PathBuf> {
         if named.is_file() {
             return Ok(named);
         }
-        bail!("{BIN_VARIABLE} names {}, which is no file: correct or unset it", named.display());
+        bail!("{BIN_VARIABLE} names {}, which is not a file: correct or unset it", named.display());
     }
     on_path(PROGRAM).or_else(beside_gcloud).or_else(told_by_gcloud).ok_or_else(|| {
         anyhow::anyhow!(
             "the Firestore emulator is missing. Install it with `gcloud components install cloud-firestore-emulator`, \
              or with the Debian package google-cloud-cli-firestore-emulator, \
-             or let {BIN_VARIABLE} name the program {PROGRAM}"
+             or set {BIN_VARIABLE} to the path of the program {PROGRAM}"
         )
     })
 }

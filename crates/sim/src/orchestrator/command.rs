@@ -62,9 +62,7 @@ impl Builder {
 
     fn spin_args(&self, address: SocketAddr) -> Result<Vec<OsString>> {
         if self.wasm.is_some() {
-            bail!(
-                "spin runs the component that the manifest names: build that one instead of giving another"
-            );
+            bail!("spin runs the component named in the manifest: build that one instead of passing another");
         }
         let from = ["up".into(), "--from".into(), self.manifest.clone().into()];
         Ok(from.into_iter().chain(["--listen".into(), address.to_string().into()]).collect())

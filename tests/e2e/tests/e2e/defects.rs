@@ -75,15 +75,15 @@ async fn each_defect_costs_only_its_own_record() {
     for (defect, fate) in [
         (Defect::MissingDate, Fate::Rejected("date is missing", "\"close\"")),
         (Defect::TextNumbers, Fate::Rejected("close must be a number, not \\\"NaN\\\"", "\"close\":\"NaN\"")),
-        (Defect::NullRecord, Fate::Rejected("the record is not a map", "null")),
+        (Defect::NullRecord, Fate::Rejected("the record is not an object", "null")),
         (Defect::NestedArray, Fate::Stored("{\"matrix\":[[1,2],[3,4]]}")),
         (Defect::ReservedName, Fate::Stored("{\"__reserved__\":1}")),
         (Defect::EmptyName, Fate::Stored("{\"\":1}")),
-        (Defect::HugeField(1_200_000), Fate::Rejected("too big for a document", "\"padding\"")),
+        (Defect::HugeField(1_200_000), Fate::Rejected("too large for a document", "\"padding\"")),
         (Defect::ErrorInPlace, Fate::Rejected("date is missing", "simulated failure of one record")),
         // A price has nothing to flatten: it is a good record.
         (Defect::FlatIndicator, Fate::Stored("")),
-        (Defect::NullEntry, Fate::Rejected("entry names no ticker", "null")),
+        (Defect::NullEntry, Fate::Rejected("entry has no ticker", "null")),
         (Defect::NullData, Fate::TickerFailed("has no data")),
     ] {
         check(&stack, defect, fate).await;

@@ -119,20 +119,20 @@ async fn a_connection_that_is_reset_is_tried_again() {
 async fn a_provider_that_hangs_is_given_up_after_its_time() {
     let settings =
         [("service_timeout_seconds", "1"), ("max_concurrency_tiingo", "3"), ("retry_max_attempts", "2")];
-    check(Fault::hang(), &settings, 503, 15, "no whole answer within").await;
+    check(Fault::hang(), &settings, 503, 15, "no complete response within").await;
 }
 
 #[tokio::test]
 async fn a_body_that_comes_too_slowly_is_given_up_after_its_time() {
     let settings =
         [("service_timeout_seconds", "1"), ("max_concurrency_tiingo", "3"), ("retry_max_attempts", "2")];
-    check(Fault::slow_body(Duration::from_secs(30)), &settings, 503, 15, "no whole answer within").await;
+    check(Fault::slow_body(Duration::from_secs(30)), &settings, 503, 15, "no complete response within").await;
 }
 
 #[tokio::test]
 async fn an_answer_that_cannot_be_read_is_asked_for_once_more() {
     check(Fault::truncated(), &[], 503, 24, "").await;
-    check(Fault::garbage(), &[], 503, 24, "answer cannot be read").await;
+    check(Fault::garbage(), &[], 503, 24, "response cannot be parsed").await;
     check(Fault::wrong_shape(), &[], 503, 24, "no data").await;
 }
 

@@ -100,7 +100,7 @@ async fn no_probe_takes_a_request_from_a_run() {
     let refused = post(&fresh, "/providers/polygon/probe").await;
     assert_eq!(refused.status, 409, "{:#}", refused.body);
     let words = refused.body["detail"].as_str().expect("words");
-    assert!(words.contains("polygon-news-portfolio") && words.contains("its calls tell"), "{words}");
+    assert!(words.contains("polygon-news-portfolio") && words.contains("its calls show"), "{words}");
     assert_eq!(post(&fresh, "/providers/tiingo/probe").await.status, 200, "the others are free");
     assert_eq!(looks(&stack), 1);
     sending.abort();

@@ -62,7 +62,7 @@ async fn every_line_of_a_request_names_it_and_every_line_of_a_run_names_job_and_
     for line in &lines {
         let message = line["message"].as_str().expect("a message");
         messages.insert(message);
-        if message == "instance starts" {
+        if message == "instance started" {
             continue;
         }
         assert!(line["request.id"].as_str().is_some_and(|id| !id.is_empty()), "{line}");
@@ -75,7 +75,7 @@ async fn every_line_of_a_request_names_it_and_every_line_of_a_run_names_job_and_
             assert!(line["run.id"].is_string() && line["job.name"].is_string(), "{line}");
         }
     }
-    for message in ["provider call", "run ended", "request answered", "circuit breaker opens"] {
+    for message in ["provider call", "run ended", "request completed", "circuit breaker opened"] {
         assert!(messages.contains(message), "no `{message}` among {messages:?}");
     }
     let jobs: BTreeSet<_> = lines.iter().filter_map(|line| line["job.name"].as_str()).collect();

@@ -27,10 +27,10 @@ fn mistakes() -> Vec<(&'static str, String, u16, &'static str, &'static str)> {
     let json = |body: Value| body.to_string();
     let tickers = |count: usize| (0..count).map(|number| format!("T{number}")).collect::<Vec<_>>();
     vec![
-        (PRICES, "{".into(), 422, "body", "is no valid JSON"),
-        (PRICES, "\u{fffd}".into(), 422, "body", "is no valid JSON"),
+        (PRICES, "{".into(), 422, "body", "is not valid JSON"),
+        (PRICES, "\u{fffd}".into(), 422, "body", "is not valid JSON"),
         (PRICES, "[]".into(), 422, "body", "must be a JSON object"),
-        (PRICES, json(json!({"scope": 7})), 422, "scope", "must be a text"),
+        (PRICES, json(json!({"scope": 7})), 422, "scope", "must be a string"),
         (
             PRICES,
             json(json!({"scope": "everything"})),
@@ -45,7 +45,7 @@ fn mistakes() -> Vec<(&'static str, String, u16, &'static str, &'static str)> {
             "scope",
             "tiingo-daily-prices covers entire_watchlist",
         ),
-        (PRICES, json(json!({"job": 7})), 422, "job", "must be a text"),
+        (PRICES, json(json!({"job": 7})), 422, "job", "must be a string"),
         (
             PRICES,
             json(json!({"job": "polygon-news-market"})),
@@ -54,7 +54,7 @@ fn mistakes() -> Vec<(&'static str, String, u16, &'static str, &'static str)> {
             "this route runs tiingo-daily-prices",
         ),
         (PRICES, json(json!({"job": "no-such-job"})), 400, "", "known jobs: tiingo-daily-prices,"),
-        (PRICES, json(json!({"run_time": 7})), 422, "run_time", "must be a text"),
+        (PRICES, json(json!({"run_time": 7})), 422, "run_time", "must be a string"),
         (PRICES, json(json!({"run_time": "yesterday"})), 422, "run_time", "must be an RFC 3339 time such as"),
         (
             PRICES,
@@ -63,28 +63,16 @@ fn mistakes() -> Vec<(&'static str, String, u16, &'static str, &'static str)> {
             "run_time",
             "must be an RFC 3339 time",
         ),
-        (PRICES, json(json!({"tickers": "AAPL"})), 422, "tickers", "must be a list of texts"),
-        (PRICES, json(json!({"tickers": ["AAPL", 7]})), 422, "tickers[1]", "must be a text"),
+        (PRICES, json(json!({"tickers": "AAPL"})), 422, "tickers", "must be a list of strings"),
+        (PRICES, json(json!({"tickers": ["AAPL", 7]})), 422, "tickers[1]", "must be a string"),
         (PRICES, json(json!({"tickers": ["  "]})), 422, "tickers[0]", "ticker is empty"),
-        (
-            PRICES,
-            json(json!({"tickers": ["A\tB"]})),
-            422,
-            "tickers[0]",
-            "has a character that cannot be seen",
-        ),
+        (PRICES, json(json!({"tickers": ["A\tB"]})), 422, "tickers[0]", "contains an invisible character"),
         (PRICES, json(json!({"tickers": ["A".repeat(65)]})), 422, "tickers[0]", "65 bytes, limit 64"),
         (PRICES, json(json!({"tickers": tickers(5_001)})), 422, "tickers", "5001, limit 5000"),
         (MARKET, json(json!({"tickers": ["AAPL"]})), 422, "tickers", "takes no tickers, but 1 were given"),
         (MANUAL, String::new(), 422, "job", "is missing; known jobs: tiingo-daily-prices,"),
         (MANUAL, json(json!({"job": "no-such-job"})), 400, "", "known jobs: tiingo-daily-prices,"),
-        (
-            MANUAL,
-            json(json!({"job": "tiingo-daily-prices", "scope": "none"})),
-            422,
-            "scope",
-            "its own scope is",
-        ),
+        (MANUAL, json(json!({"job": "tiingo-daily-prices", "scope": "none"})), 422, "scope", "its own is"),
         (MANUAL, json(json!({"job": "polygon-news-market", "scope": "indices"})), 422, "scope", "is none"),
     ]
 }

@@ -50,7 +50,7 @@ async fn a_trace_goes_from_the_scheduler_through_the_run_to_the_provider_and_bac
     let of_trace =
         format!("\"logging.googleapis.com/trace\":\"projects/{}/traces/{TRACE_ID}\"", stack.project);
     let run_id = report["data"]["run_id"].as_str().expect("a run id");
-    for message in ["provider call", "run ended", "request answered"] {
+    for message in ["provider call", "run ended", "request completed"] {
         let line = lines.iter().find(|line| line.contains(message)).unwrap_or_else(|| panic!("no {message}"));
         assert!(line.contains(&of_trace) && line.contains(run_id) && line.contains("req-7"), "{line}");
     }
@@ -73,7 +73,7 @@ async fn a_request_without_a_trace_gets_one_and_cloud_runs_own_header_is_underst
 async fn the_boundary_line_is_cloud_loggings_http_request() {
     let stack = start(Watchlist::new(3, 3), &[]).await;
     expect(&stack.orchestrator, &tick("finnhub-quote-portfolio"), 200).await;
-    let line = stack.orchestrator.log().wait_for("request answered", PATIENCE).await.expect("a line");
+    let line = stack.orchestrator.log().wait_for("request completed", PATIENCE).await.expect("a line");
     let line: Value = serde_json::from_str(&line).expect("JSON");
     let request = line["httpRequest"].as_object().expect("an object");
     assert_eq!((&request["requestMethod"], &request["status"]), (&"POST".into(), &200.into()));

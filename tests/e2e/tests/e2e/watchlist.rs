@@ -93,14 +93,14 @@ async fn what_is_plain_is_read_and_the_rest_is_left_out_and_named() {
     );
     assert_eq!(reply.body["status"], "partial", "{:#}", reply.body);
     let message = reply.body["message"].as_str().expect("a message");
-    assert!(message.ends_with("4 documents of the watchlist cannot be read"), "{message}");
+    assert!(message.ends_with("4 watchlist documents cannot be read"), "{message}");
     let problems = &reply.body["data"]["watchlist_problems"];
-    let unclear = "must be true or false, 1 or 0, or a word such as yes and no";
+    let unclear = "must be true or false, 1 or 0, or a word such as yes or no";
     let expected = [
         ("ODD1", "isActive", "sold", unclear.to_owned()),
         ("ODD2", "isActive", "1 items", format!("{unclear}, not a list")),
-        ("ODD3", "symbol", "700", "must be a text, not a number".to_owned()),
-        ("ODD4", "ticker", "true", "must be a text, not a boolean".to_owned()),
+        ("ODD3", "symbol", "700", "must be a string, not a number".to_owned()),
+        ("ODD4", "ticker", "true", "must be a string, not a boolean".to_owned()),
     ];
     let expected = expected.map(|(document, field, value, problem)| {
         json!({"document": document, "field": field, "value": value, "problem": problem})

@@ -49,7 +49,10 @@ async fn an_address_that_the_runtime_would_refuse_is_a_mistake_of_the_configurat
         let reply = get(&stack.orchestrator, "/health").await;
         assert_eq!(reply.status, 503, "{:#}", reply.body);
         let words = reply.body.to_string();
-        assert!(words.contains(&format!("{name} `{value}`")) && words.contains("Spin lets"), "{words}");
+        assert!(
+            words.contains(&format!("{name} `{value}`")) && words.contains("Spin only accepts"),
+            "{words}"
+        );
     }
 }
 

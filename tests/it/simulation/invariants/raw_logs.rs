@@ -78,8 +78,8 @@ fn must_be_logged(stage: &Stage, call: &Call) -> bool {
     let Some(Ending::Answered(answered)) = ending else { return false };
     let message = answered.body["message"].as_str().unwrap_or_default();
     let excuses =
-        ["could be stored", "time of this request is used up", "lease could not be renewed", "running: "];
-    let admitted = format!("attempt {}: not all could be stored", answered.body["data"]["attempt"]);
+        ["could be stored", "this request ran out of time", "lease could not be renewed", "running: "];
+    let admitted = format!("attempt {}: not everything could be stored", answered.body["data"]["attempt"]);
     let mut remarks =
         answered.body["data"]["remarks"].as_array().into_iter().flatten().filter_map(Json::as_str);
     !answered.body["data"].is_null()

@@ -148,7 +148,7 @@ async fn behind_a_platform_every_caller_is_proven_already() {
     assert_eq!(get(&stack.orchestrator, "/jobs").await.status, 200);
     assert_eq!(ask_as(&stack.orchestrator, JOBS_PAGE, &["Bearer anything"], "").await.status, 200);
     assert_eq!(google.journal().len(), 0);
-    let line = stack.orchestrator.log().wait_for("instance starts", PATIENCE).await.expect("a line");
+    let line = stack.orchestrator.log().wait_for("instance started", PATIENCE).await.expect("a line");
     assert!(line.contains("\"inbound_auth\":\"Platform\""), "{line}");
 }
 
@@ -158,7 +158,7 @@ async fn the_first_log_line_names_the_modes() {
     let settings: Vec<_> = GUARDED.into_iter().chain([("gcp_credentials", "metadata")]).collect();
     let stack = system(&google, &settings).await;
     get(&stack.orchestrator, "/health").await;
-    let line = stack.orchestrator.log().wait_for("instance starts", PATIENCE).await.expect("a line");
+    let line = stack.orchestrator.log().wait_for("instance started", PATIENCE).await.expect("a line");
     assert!(
         line.contains("\"inbound_auth\":\"Oidc\"") && line.contains("\"credentials\":\"metadata\""),
         "{line}"

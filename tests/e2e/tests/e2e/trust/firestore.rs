@@ -119,11 +119,11 @@ async fn a_key_that_cannot_be_used_is_a_mistake_of_the_configuration() {
     };
     let broken_pem = Key::account().pem().replace('A', "B");
     for (key, words) in [
-        (google.key_file().replace('}', ""), "is no JSON key file"),
+        (google.key_file().replace('}', ""), "is not a JSON key file"),
         ("{}".to_owned(), "has no `private_key`"),
-        (with("private_key", &broken_pem), "no RSA key in PEM"),
+        (with("private_key", &broken_pem), "not an RSA key in PEM format"),
         (with("token_uri", "https://evil.example/token"), "google_oauth_url"),
-        (String::new(), "is no JSON key file"),
+        (String::new(), "is not a JSON key file"),
     ] {
         let settings =
             [("gcp_credentials", "service_account_key"), ("gcp_service_account_key", key.as_str())];

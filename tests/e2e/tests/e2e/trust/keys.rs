@@ -92,7 +92,7 @@ async fn without_any_keys_the_caller_is_told_to_come_again() {
         let detail = reply.body["detail"].as_str().expect("a detail");
         assert!(detail.contains("cannot be verified"), "{detail}");
         retry_after(&reply);
-        let line = stack.orchestrator.log().wait_for("Google's keys are out of reach", PATIENCE).await;
+        let line = stack.orchestrator.log().wait_for("Google's keys are unavailable", PATIENCE).await;
         assert!(line.expect("a line").contains("ERROR"));
         google.recover();
         expect(&google, &stack, 200).await;

@@ -83,7 +83,7 @@ async fn a_provider_that_refuses_every_token_ends_the_run() {
         let reply = expect(&stack.orchestrator, &prices(0), 503).await;
         let words = reply.body["message"].as_str().expect("a message");
         assert!(
-            words.contains("does not accept this service") && words.contains(&code.to_string()),
+            words.contains("refuses calls from this service") && words.contains(&code.to_string()),
             "{words}"
         );
         assert_eq!(identities(&google), 2, "asked for a new one once");
@@ -101,7 +101,7 @@ async fn where_no_id_token_is_given_the_run_ends_without_a_call() {
     google.fail(Desk::Token, Outage::Status(403));
     let reply = expect(&stack.orchestrator, &prices(0), 503).await;
     let words = reply.body["message"].as_str().expect("a message");
-    assert!(words.contains("no ID token"), "{words}");
+    assert!(words.contains("cannot get an ID token"), "{words}");
     assert_eq!(stack.providers.tiingo().journal().count(), 0);
     assert_eq!(reply.body["data"]["tickers_pending"], 5);
     google.recover();

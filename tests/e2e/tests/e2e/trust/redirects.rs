@@ -24,7 +24,7 @@ async fn a_providers_redirect_is_a_failure() {
     stack.providers.tiingo().fault(Fault::redirect(other));
     let reply = expect(&stack.orchestrator, &tick(PRICES), 503).await;
     let reason = reply.body.to_string();
-    assert!(reason.contains("307: a redirect, which is not followed"), "{reason}");
+    assert!(reason.contains("307: redirects are not followed"), "{reason}");
     assert_not_followed(&stack);
 }
 
@@ -38,7 +38,7 @@ async fn firestores_redirect_is_a_failure() {
     stack.front.as_ref().expect("a front").fault(FirestoreFault::redirect(port));
     let reply = expect(&stack.orchestrator, &tick(PRICES), 503).await;
     let detail = reply.body["detail"].as_str().expect("a detail");
-    assert!(detail.contains("a redirect, which is not followed"), "{detail}");
+    assert!(detail.contains("redirects are not followed"), "{detail}");
     assert_not_followed(&stack);
 }
 
@@ -52,7 +52,7 @@ async fn googles_redirects_are_failures() {
         google.fail(desk, Outage::Redirect(format!("{}/fetch", stack.providers.finnhub().url())));
         let reply = expect(&stack.orchestrator, &tick(PRICES), 503).await;
         let detail = reply.body["detail"].as_str().expect("a detail");
-        assert!(detail.contains("a redirect, which is not followed"), "{detail}");
+        assert!(detail.contains("redirects are not followed"), "{detail}");
         assert_not_followed(&stack);
     }
 }

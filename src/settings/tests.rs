@@ -46,11 +46,11 @@ fn addresses_that_spin_would_refuse_are_mistakes() {
         "google_metadata_url",
     ] {
         let [error] = errors(&[(name, "https://gateway.example/base")]).try_into().unwrap();
-        let expect = format!("{name} `https://gateway.example/base` has the path `/base`: Spin lets");
+        let expect = format!("{name} `https://gateway.example/base` has the path `/base`: Spin only accepts");
         assert!(error.starts_with(&expect), "{error}");
     }
     let emulator = |host| errors(&[("firestore_emulator_host", host)]);
-    assert!(emulator(" ").contains(&"firestore_emulator_host is white space: leave it empty".to_owned()));
+    assert!(emulator(" ").contains(&"firestore_emulator_host is only whitespace: leave it empty".to_owned()));
     assert_eq!(emulator("localhost"), ["firestore_emulator_host must be host:port, not `localhost`"]);
     for host in ["*:8080", "self:8080"] {
         let [error] = emulator(host).try_into().unwrap();
@@ -63,8 +63,9 @@ fn the_defaults_with_an_emulator_are_valid() {
     let config = parse(&[]).unwrap();
     assert_eq!(config.firestore.endpoint, "http://127.0.0.1:8080/v1");
     assert_eq!(config.firestore.database, "projects/p/databases/(default)");
+    let sizes = Provider::all().map(|provider| config.provider(provider).batch_size);
     assert_eq!((config.credentials, config.firestore.ramp), (Credentials::Emulator, None));
-    assert_eq!(config.providers.map(|provider| provider.batch_size), [50, 50, 5, 2]);
+    assert_eq!(sizes, [50, 50, 5, 2]);
 }
 
 #[test]
@@ -80,11 +81,11 @@ fn all_mistakes_are_told_together() {
     ];
     let expect = [
         "log_level must be one of error, warn, warning, info, debug, not `loud`",
-        "cors_allow_origins `https://a.example/path` is no origin such as https://example.com",
+        "cors_allow_origins `https://a.example/path` is not an origin such as https://example.com",
         "google_cloud_project is empty",
         "tiingo_service_url `localhost:8001` must be an http or https URL",
         "batch_size_polygon must be a whole number from 1 to 1000, not `0`",
-        "retry_max_ms is less than the first wait: 100 ms, first 500 ms",
+        "retry_max_ms is less than the base delay: 100 ms, base 500 ms",
         "breaker_min_calls 30 is more than breaker_window, 20",
     ];
     assert_eq!(errors(&settings), expect);
@@ -96,14 +97,14 @@ fn the_cloud_is_the_default_and_fails_closed() {
     assert_eq!(
         errors(&cloud),
         [
-            "scheduler_service_account is empty: with inbound_auth = oidc nobody could call",
-            "oidc_audience is empty: with inbound_auth = oidc no token could be for this service",
+            "scheduler_service_account is empty: inbound_auth = oidc requires at least one account",
+            "oidc_audience is empty: inbound_auth = oidc requires at least one audience",
         ]
     );
     let open = [("firestore_emulator_host", "")];
     assert_eq!(
         errors(&open),
-        ["inbound_auth `none` needs firestore_emulator_host or allow_unauthenticated = true"]
+        ["inbound_auth `none` requires firestore_emulator_host or allow_unauthenticated = true"]
     );
     let config = parse(&[("firestore_emulator_host", ""), ("allow_unauthenticated", "true")]).unwrap();
     assert_eq!(config.firestore.endpoint, "https://firestore.googleapis.com/v1");
@@ -120,17 +121,17 @@ fn credentials_are_found_in_their_order() {
     assert_eq!(with(&[("gcp_access_token", "t")]), Ok("access_token"));
     assert_eq!(with(&[("gcp_access_token", "t"), ("gcp_credentials", "metadata")]), Ok("metadata"));
     let emulator = with(&[("gcp_credentials", "emulator")]).unwrap_err();
-    assert_eq!(emulator, ["gcp_credentials `emulator` needs firestore_emulator_host"]);
+    assert_eq!(emulator, ["gcp_credentials `emulator` requires firestore_emulator_host"]);
 }
 
 #[test]
 fn a_bad_key_is_named_without_what_is_in_it() {
     let with =
         |key: &str| errors(&[("gcp_credentials", "service_account_key"), ("gcp_service_account_key", key)]);
-    assert_eq!(with("{\"s3cret\""), ["gcp_service_account_key is no JSON key file (line 1, column 9)"]);
+    assert_eq!(with("{\"s3cret\""), ["gcp_service_account_key is not a JSON key file (line 1, column 9)"]);
     assert_eq!(
         with(r#"{"private_key": "-----BEGIN s3cret", "client_email": "a", "token_uri": "b"}"#),
-        ["gcp_service_account_key has a `private_key` that is no RSA key in PEM"]
+        ["gcp_service_account_key has a `private_key` that is not an RSA key in PEM format"]
     );
 }
 
@@ -147,12 +148,12 @@ fn a_threshold_may_differ_for_single_jobs() {
     let limits = config.alerts.run_seconds;
     assert_eq!((limits.of("polygon-news-universe"), limits.of("tiingo-daily-prices")), (3600, 600));
     for (text, expect) in [
-        ("polygon-news-universe=5", "alert_run_seconds has no number for all jobs"),
-        ("5, 6", "alert_run_seconds has a second number for all jobs: `6`"),
-        ("5, other=6", "alert_run_seconds names no job: `other=6`"),
+        ("polygon-news-universe=5", "alert_run_seconds has no default for all jobs"),
+        ("5, 6", "alert_run_seconds sets the default for all jobs twice: `6`"),
+        ("5, other=6", "alert_run_seconds names an unknown job: `other=6`"),
         (
             "5, polygon-news-universe=0",
-            "alert_run_seconds must have whole numbers from 1 to 86400, not `polygon-news-universe=0`",
+            "alert_run_seconds must contain whole numbers from 1 to 86400, not `polygon-news-universe=0`",
         ),
     ] {
         assert_eq!(errors(&[("alert_run_seconds", text)]), [expect]);

@@ -1,11 +1,11 @@
-//! What articles of all providers have in common: ids that say nothing, and how articles are told apart without.
+//! What articles of all providers have in common: ids that say nothing, and ids that are made instead.
 
+use super::hash;
+use crate::catalogue::Provider;
 use crate::firestore::{Fields, Value};
 
 /// What Python, JavaScript and spreadsheets write where there is no id.
 const NONE: [&str; 6] = ["none", "null", "nan", "undefined", "n/a", ""];
-/// What services put before a provider's id.
-const PREFIXES: [&str; 4] = ["finnhub_", "polygon_market_", "polygon_search_", "polygon_"];
 
 /// Gives an article without an id one that is made of what it says of itself, so that it is the same in every run.
 pub(super) fn identify(fields: &mut Fields, prefix: &str, stable: &[&str]) -> Result<(), String> {
@@ -18,20 +18,16 @@ pub(super) fn identify(fields: &mut Fields, prefix: &str, stable: &[&str]) -> Re
     if known.iter().all(Option::is_none) {
         return Err(format!("article_id is missing, and so are {}", stable.join(", ")));
     }
-    let made = format!("{prefix}_hash_{:032x}", super::hash(&known));
+    let made = format!("{prefix}_hash_{:032x}", hash(&known));
     fields.insert("article_id".to_owned(), Value::String(made));
     Ok(())
-}
-
-/// Tells versions of one article apart, and different articles that a provider gives the same id.
-pub(super) fn content(fields: &Fields) -> String {
-    format!("{:032x}", super::content(fields))
 }
 
 /// Whether an id names no article: a provider's prefix with nothing behind it, or the time at which a service made
 /// one up, which is another each time.
 fn says_nothing(id: &str) -> bool {
-    let own = PREFIXES.iter().find_map(|prefix| id.strip_prefix(prefix)).unwrap_or(id).trim();
+    let mut prefixes = Provider::all().into_iter().flat_map(|provider| provider.spec().article_prefixes);
+    let own = prefixes.find_map(|prefix| id.strip_prefix(prefix)).unwrap_or(id).trim();
     let is_time = own.split_once('.').is_some_and(|(seconds, fraction)| {
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         seconds.len() == 10 && digits(seconds) && digits(fraction)

@@ -1,0 +1,58 @@
+//! AlphaVantage: technical indicators.
+
+use crate::catalogue::dataset::{
+    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, Shape, optional, required,
+};
+use crate::catalogue::trouble::{MINUTE, NOTHING_OF_A_DAY};
+use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
+
+pub(super) static SPEC: ProviderSpec = ProviderSpec {
+    name: "alphavantage",
+    title: "AlphaVantage",
+    service_url: "http://localhost:8004",
+    batch_size: 2,
+    max_concurrency: 1,
+    article_prefixes: &[],
+    phrases: &[
+        ("apikey is invalid or missing", Trouble::Transient),
+        ("request per second", MINUTE),
+        ("invalid api call", Trouble::Permanent),
+        ("empty time series data", Trouble::Permanent),
+    ],
+    // The service loses the upstream's words when the day's requests are used up: then no indicator of a ticker has
+    // data. Where others have, this one is not in the plan of the key.
+    phrases_without_data: &[("no time series data found", NOTHING_OF_A_DAY)],
+    jobs: &[Job {
+        name: "alpha-vantage-technical-indicators",
+        route: "/alphavantage/technical-indicators",
+        scope: Scope::EntireWatchlist,
+        provider: Provider::of(&SPEC),
+        endpoints: &[Endpoint { path: "/fetch", dataset: &TECHNICAL_INDICATORS }],
+        schedule: "0 17 * * 1-5",
+        summary: "Technical indicators of the entire watchlist",
+    }],
+};
+
+static TECHNICAL_INDICATORS: Dataset = Dataset {
+    name: "technical_indicators",
+    collection: &Collection {
+        key: "indicators",
+        default: "technical_indicators",
+        holds: "technical indicators",
+    },
+    api_name: "technical-indicators",
+    mode: Mode::Merge,
+    shape: Shape::Indicators,
+    fields: &[
+        required("indicator", Kind::Text),
+        required("date", Kind::Moment),
+        required("value", Kind::NumberOrNumbers),
+        optional("interval", Kind::FreeText),
+        optional("parameters", Kind::Map),
+        // A whole time series of any shape: as a map its index entries alone could exceed a document's limit.
+        optional("raw_data", Kind::Json),
+    ],
+    identify: Identify::AsSent,
+    apart: Apart::Nothing,
+    id: &[IdPart::Field("ticker"), IdPart::Field("indicator"), IdPart::Day("date")],
+};

@@ -1,0 +1,52 @@
+//! The names of all collections.
+
+use std::collections::BTreeMap;
+
+use super::read::Reader;
+use crate::catalogue::{self, Collection, Dataset};
+
+/// The names of all collections.
+#[derive(Clone, Debug)]
+pub struct Collections {
+    pub universe: String,
+    pub active: String,
+    pub raw_logs: String,
+    pub rejected: String,
+    pub runs: String,
+    pub breakers: String,
+    pub statistics: String,
+    /// Those of datasets, by the key of each in the catalogue.
+    pub(super) records: BTreeMap<&'static str, String>,
+}
+
+impl Collections {
+    /// The collection of a dataset's records.
+    pub fn of(&self, dataset: &Dataset) -> &str {
+        let Collection { key, default, .. } = dataset.collection;
+        self.records.get(key).map_or(default, String::as_str)
+    }
+
+    /// Whether a collection holds records of a dataset.
+    pub fn has_records(&self, collection: &str) -> bool {
+        self.records.values().any(|name| name == collection)
+    }
+}
+
+/// Reads them.
+pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
+    let mut name = |key: &str| r.path_segment(&format!("collection_{key}"));
+    let (universe, active) = (name("universe"), name("active"));
+    let records: Vec<_> = catalogue::collections().iter().map(|known| (known.key, name(known.key))).collect();
+    let (raw_logs, rejected, runs) = (name("raw_logs"), name("rejected"), name("runs"));
+    let (breakers, statistics) = (name("breakers"), name("statistics"));
+    Some(Collections {
+        universe: universe?,
+        active: active?,
+        raw_logs: raw_logs?,
+        rejected: rejected?,
+        runs: runs?,
+        breakers: breakers?,
+        statistics: statistics?,
+        records: records.into_iter().map(|(key, name)| Some((key, name?))).collect::<Option<_>>()?,
+    })
+}

@@ -1,0 +1,27 @@
+//! When alerts fire: the settings.
+
+use crate::config::PerJob;
+use crate::config::read::Reader;
+
+/// When an operator is told.
+#[derive(Clone, Debug)]
+pub struct AlertConfig {
+    pub failure_percent: PerJob,
+    pub failure_runs_min: usize,
+    pub run_seconds: PerJob,
+    pub overdue_minutes: PerJob,
+}
+
+/// Reads them.
+pub fn read(r: &mut Reader<'_>) -> Option<AlertConfig> {
+    let failure_percent = r.per_job("alert_failure_percent", 1..=100);
+    let failure_runs_min = r.integer("alert_failure_runs_min", 1..=20);
+    let run_seconds = r.per_job("alert_run_seconds", 1..=86_400);
+    let overdue_minutes = r.per_job("alert_overdue_minutes", 1..=10_080);
+    Some(AlertConfig {
+        failure_percent: failure_percent?,
+        failure_runs_min: usize::try_from(failure_runs_min?).ok()?,
+        run_seconds: run_seconds?,
+        overdue_minutes: overdue_minutes?,
+    })
+}
