@@ -41,7 +41,7 @@ static CONFIG: LazyLock<Config> = LazyLock::new(|| {
 static BODY: LazyLock<Bytes> = LazyLock::new(|| {
     let spec = Spec { records_per_ticker: RECORDS, ..Spec::default() };
     let tickers: Vec<_> = tickers(TICKERS).iter().map(ToString::to_string).collect();
-    let data = sim::data::entries(&spec, Endpoint::TiingoPrices, &tickers, sim::data::moment(None));
+    let data = sim::data::entries(&spec, Endpoint::TIINGO_PRICES, &tickers, sim::data::moment(None));
     Bytes::from(serde_json::json!({"status": "ok", "fetched": data.len(), "data": data}).to_string())
 });
 

@@ -3,8 +3,14 @@
 # scheduler jobs, Firestore indexes. It can be run again at any time and leaves alone what is already right.
 set -euo pipefail
 
+# Generated from the catalogue by `UPDATE=1 cargo test --test it tidy`.
+# providers:start
+service_urls=(TIINGO_SERVICE_URL FINNHUB_SERVICE_URL POLYGON_SERVICE_URL ALPHAVANTAGE_SERVICE_URL)
+# providers:end
+
 usage() {
-  cat <<'TEXT'
+  local urls="${service_urls[*]}"
+  cat <<TEXT
 Usage: deploy/cloud-run/deploy.sh [--dry-run]
 
   --dry-run   show every command that would change something, and the service definition; change nothing
@@ -12,7 +18,7 @@ Usage: deploy/cloud-run/deploy.sh [--dry-run]
 Settings, from the environment:
   PROJECT                Google Cloud project (required)
   IMAGE                  image to run, preferably by digest: REGION-docker.pkg.dev/…/orchestrator@sha256:… (required)
-  TIINGO_SERVICE_URL, FINNHUB_SERVICE_URL, POLYGON_SERVICE_URL, ALPHAVANTAGE_SERVICE_URL
+  ${urls// /, }
                          addresses of the provider services (required)
   REGION                 region of the service and the scheduler jobs [us-east1]
   DATABASE               Firestore database [(default)]
@@ -34,7 +40,7 @@ for argument in "$@"; do
   esac
 done
 
-for name in PROJECT IMAGE TIINGO_SERVICE_URL FINNHUB_SERVICE_URL POLYGON_SERVICE_URL ALPHAVANTAGE_SERVICE_URL; do
+for name in PROJECT IMAGE "${service_urls[@]}"; do
   if [[ -z "${!name:-}" ]]; then
     echo "error: $name is not set; see --help" >&2
     exit 2
@@ -104,8 +110,8 @@ step "the service"
 rendered=$(mktemp)
 trap 'rm -f "$rendered"' EXIT
 text=$(<"$here/service.yaml")
-for name in PROJECT IMAGE DATABASE TIINGO_SERVICE_URL FINNHUB_SERVICE_URL POLYGON_SERVICE_URL \
-  ALPHAVANTAGE_SERVICE_URL LOG_LEVEL INBOUND_AUTH AUDIENCE OPERATOR_TOKEN_VERSION PROVIDER_AUTH; do
+for name in PROJECT IMAGE DATABASE "${service_urls[@]}" LOG_LEVEL INBOUND_AUTH AUDIENCE OPERATOR_TOKEN_VERSION \
+  PROVIDER_AUTH; do
   # All values are inside quotes. None may change the document around it.
   if [[ ! "${!name}" =~ ^[A-Za-z0-9()._~:/@%,+=-]*$ ]]; then
     echo "error: $name contains characters that are not allowed: ${!name}" >&2

@@ -19,13 +19,16 @@ locals {
   }
 
   environment = {
-    GOOGLE_CLOUD_PROJECT     = var.project
-    FIRESTORE_DATABASE       = var.database
+    GOOGLE_CLOUD_PROJECT = var.project
+    FIRESTORE_DATABASE   = var.database
+    LOG_LEVEL            = var.log_level
+
+    # providers:start
     TIINGO_SERVICE_URL       = var.provider_urls.tiingo
     FINNHUB_SERVICE_URL      = var.provider_urls.finnhub
     POLYGON_SERVICE_URL      = var.provider_urls.polygon
     ALPHAVANTAGE_SERVICE_URL = var.provider_urls.alphavantage
-    LOG_LEVEL                = var.log_level
+    # providers:end
 
     # IAM has authenticated the caller before a request reaches the component.
     SPIN_VARIABLE_INBOUND_AUTH            = "platform"

@@ -22,10 +22,12 @@ variable "database" {
 
 variable "provider_urls" {
   type = object({
+    # providers:start
     tiingo       = string
     finnhub      = string
     polygon      = string
     alphavantage = string
+    # providers:end
   })
   description = "Addresses of the provider services"
 }

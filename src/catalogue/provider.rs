@@ -32,7 +32,7 @@ pub struct ProviderSpec {
 
 /// A provider service: who answers the calls of a job.
 #[derive(Clone, Copy)]
-pub struct Provider(&'static ProviderSpec);
+pub struct Provider(pub(super) &'static ProviderSpec);
 
 /// How many there are.
 const COUNT: usize = PROVIDERS.len();
@@ -49,11 +49,6 @@ const ALL: [Provider; COUNT] = {
 };
 
 impl Provider {
-    /// The provider of a file, for its own jobs.
-    pub(super) const fn of(spec: &'static ProviderSpec) -> Self {
-        Self(spec)
-    }
-
     /// Every provider, in the order in which people see them.
     pub const fn all() -> [Self; COUNT] {
         ALL

@@ -4,11 +4,13 @@ import { get } from "./api.js";
 import { h, render, span } from "./dom.js";
 import { detailKey, witnesses } from "./evidence.js";
 import { clock, learnClock, now, plural, relative } from "./format.js";
-import { alertKey, alertsView, jobsView, servicesView } from "./overview.js";
 import { orderActions } from "./orders.js";
 import { button, empty, icon, pill, problem } from "./parts.js";
-import { runView } from "./run.js";
-import { overviewPath, runsView } from "./runs.js";
+import { alertKey, alertsView } from "./views/alerts.js";
+import { jobsView } from "./views/jobs.js";
+import { runView } from "./views/run.js";
+import { overviewPath, runsView } from "./views/runs.js";
+import { servicesView } from "./views/services.js";
 
 /** Between two refreshes. */
 const REFRESH_MS = 10_000;

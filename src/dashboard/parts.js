@@ -132,3 +132,13 @@ export function sparkline(runs) {
   return h("svg", { class: "sparkline", role: "img", "aria-label": words, viewBox },
     h("rect", { class: "track", y: BAR.height, width, height: 1 }), bars);
 }
+
+/** A link to a job; after a comma where it is not the first. */
+export function jobLink({ job }, at) {
+  return [at > 0 && ", ", h("a", { href: jobPath(job) }, job)];
+}
+
+/** A link to a run. */
+export function runLink(run, ...words) {
+  return h("a", { href: runPath(run.run_id) }, words);
+}

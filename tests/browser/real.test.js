@@ -40,7 +40,7 @@ async function failedRun() {
 }
 
 test("the component serves exactly these files, under the policy that the mock has", options, async () => {
-  const names = await readdir(HOME);
+  const names = (await readdir(HOME, { recursive: true })).filter((name) => name.includes("."));
   for (const name of names) {
     const path = name === "index.html" ? "/" : `/assets/${name}`;
     const response = await fetch(base + path, { headers });

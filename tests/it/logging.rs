@@ -95,7 +95,7 @@ impl Wire {
         let tickers = asked["tickers"].as_array().expect("tickers").iter();
         let tickers: Vec<_> = tickers.map(|ticker| ticker.as_str().expect("a text").to_owned()).collect();
         let spec = Spec { seed: 1, records_per_ticker: 2, market_articles: 1 };
-        let data = entries(&spec, Endpoint::TiingoPrices, &tickers, moment(asked["run_time"].as_str()));
+        let data = entries(&spec, Endpoint::TIINGO_PRICES, &tickers, moment(asked["run_time"].as_str()));
         Ok((StatusCode::OK, json!({"status": "ok", "fetched": data.len(), "data": data}).to_string()))
     }
 }

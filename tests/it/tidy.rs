@@ -7,6 +7,7 @@ pub mod generated;
 mod imports;
 mod layers;
 mod openapi;
+mod providers;
 mod readme;
 mod settings;
 mod shown;

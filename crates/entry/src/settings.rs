@@ -1,14 +1,16 @@
 //! From plain environment names to Spin's.
 
 /// The names that count without Spin's prefix. A test holds them to the component's table of settings.
-pub const PLAIN_NAMES: [&str; 8] = [
+pub const PLAIN_NAMES: &[&str] = &[
     "GOOGLE_CLOUD_PROJECT",
     "FIRESTORE_DATABASE",
     "FIRESTORE_EMULATOR_HOST",
+    // providers:start
     "TIINGO_SERVICE_URL",
     "FINNHUB_SERVICE_URL",
     "POLYGON_SERVICE_URL",
     "ALPHAVANTAGE_SERVICE_URL",
+    // providers:end
     "LOG_LEVEL",
 ];
 

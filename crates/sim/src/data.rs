@@ -3,68 +3,29 @@
 //! The same arguments always give the same records, so a test can compute what must be stored instead of
 //! copying it from an answer.
 
-mod company;
-mod dice;
-mod indicators;
-mod news;
-mod prices;
-
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, SecondsFormat, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::endpoint::Endpoint;
-pub(crate) use dice::{Dice, filler};
-pub use indicators::INDICATORS;
-
-/// What the answers are made from, beside the request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spec {
-    /// Another seed gives other numbers and other words.
-    pub seed: u64,
-    /// Prices, articles and earnings per ticker. Quotes and fundamentals are always one, indicators always seven.
-    pub records_per_ticker: usize,
-    /// Articles in one answer of the market news.
-    pub market_articles: usize,
-}
-
-impl Default for Spec {
-    fn default() -> Self {
-        Self { seed: 1, records_per_ticker: 5, market_articles: 20 }
-    }
-}
-
-/// The time that records refer to: the request's `run_time`, or 2024-03-15T16:00:00Z where it has none.
-pub fn moment(run_time: Option<&str>) -> DateTime<Utc> {
-    run_time
-        .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
-        .map_or_else(|| DateTime::from_timestamp_nanos(1_710_518_400_000_000_000), |time| time.to_utc())
-}
+use crate::endpoint::{Endpoint, Form};
+pub use crate::services::INDICATORS;
+pub use crate::spec::{Spec, moment};
 
 /// The records that `endpoint` returns for `ticker`; market news ignores the ticker.
 pub fn records(spec: &Spec, endpoint: Endpoint, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
-    match endpoint {
-        Endpoint::TiingoPrices => prices::daily(spec, ticker, at),
-        Endpoint::FinnhubQuotes => vec![prices::quote(spec, ticker, at)],
-        Endpoint::FinnhubNews => news::finnhub(spec, ticker, at),
-        Endpoint::FinnhubFundamentals => vec![company::fundamentals(spec, ticker, at)],
-        Endpoint::FinnhubEarnings => company::earnings(spec, ticker, at),
-        Endpoint::PolygonNews => news::polygon(spec, ticker, at),
-        Endpoint::PolygonMarket => news::market(spec, at),
-        Endpoint::AlphavantageIndicators => indicators::all(spec, ticker, at),
-    }
+    (endpoint.spec().records)(spec, ticker, at)
 }
 
 /// The entries of `data` in the answer to a request for `tickers`.
 pub fn entries(spec: &Spec, endpoint: Endpoint, tickers: &[String], at: DateTime<Utc>) -> Vec<Value> {
-    if endpoint == Endpoint::PolygonMarket {
-        return news::market(spec, at);
+    if endpoint.has_articles() {
+        return records(spec, endpoint, "", at);
     }
     tickers.iter().map(|ticker| entry(spec, endpoint, ticker, at)).collect()
 }
 
-/// The same, of alphavantage only these indicators in this order; one that nobody knows has a value too.
+/// The same, of indicators only these indicators in this order; one that nobody knows has a value too.
 pub(crate) fn asked(
     spec: &Spec,
     endpoint: Endpoint,
@@ -73,10 +34,11 @@ pub(crate) fn asked(
     at: DateTime<Utc>,
 ) -> Vec<Value> {
     let mut entries = entries(spec, endpoint, tickers, at);
-    if endpoint == Endpoint::AlphavantageIndicators && indicators != INDICATORS {
+    if let Form::Indicators(names, one) = endpoint.spec().form
+        && indicators != names
+    {
         for (entry, ticker) in entries.iter_mut().zip(tickers) {
-            let chosen =
-                indicators.iter().map(|name| (name.clone(), indicators::one(spec, ticker, name, at)));
+            let chosen = indicators.iter().map(|name| (name.clone(), one(spec, ticker, name, at)));
             entry["data"] = chosen.collect::<serde_json::Map<_, _>>().into();
             entry["indicators_count"] = json!(indicators.len());
         }
@@ -94,7 +56,7 @@ pub fn documents(
     at: DateTime<Utc>,
 ) -> BTreeMap<(&'static str, String), Value> {
     let one = [String::new()];
-    let tickers = if endpoint == Endpoint::PolygonMarket { &one } else { tickers };
+    let tickers = if endpoint.has_articles() { &one } else { tickers };
     tickers
         .iter()
         .flat_map(|ticker| records(spec, endpoint, ticker, at))
@@ -105,48 +67,19 @@ pub fn documents(
 fn entry(spec: &Spec, endpoint: Endpoint, ticker: &str, at: DateTime<Utc>) -> Value {
     let mut records = records(spec, endpoint, ticker, at);
     let count = records.len();
-    match endpoint {
-        Endpoint::FinnhubQuotes | Endpoint::FinnhubFundamentals => {
+    match endpoint.spec().form {
+        Form::One => {
             json!({"ticker": ticker, "data": records.pop()})
         }
-        Endpoint::AlphavantageIndicators => {
+        Form::Indicators(..) => {
             let by_name: serde_json::Map<_, _> = records
                 .into_iter()
                 .filter_map(|record| Some((record.get("indicator")?.as_str()?.to_owned(), record)))
                 .collect();
             json!({"ticker": ticker, "data": by_name, "indicators_count": count})
         }
-        _ => json!({"ticker": ticker, "data": records, "count": count}),
+        Form::List | Form::Articles => json!({"ticker": ticker, "data": records, "count": count}),
     }
-}
-
-/// `seconds` since 1970 as `YYYY-MM-DDTHH:MM:SS`, UTC.
-pub(crate) fn utc_second(seconds: i64) -> Option<String> {
-    Some(DateTime::from_timestamp(seconds, 0)?.format("%Y-%m-%dT%H:%M:%S").to_string())
-}
-
-fn stamp(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Secs, true)
-}
-
-/// As the services write their own times: UTC, to the microsecond, without a zone.
-pub(crate) fn naive(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
-}
-
-/// The `ingested_at` of a record: a moment after the run's time.
-fn ingested(at: DateTime<Utc>) -> String {
-    naive(at + TimeDelta::microseconds(118_812))
-}
-
-/// The weekday on which `date`'s data was made: itself, or the Friday before a weekend.
-fn trading_day(date: NaiveDate) -> NaiveDate {
-    let back = match date.weekday() {
-        Weekday::Sat => 1,
-        Weekday::Sun => 2,
-        _ => 0,
-    };
-    date.checked_sub_days(Days::new(back)).unwrap_or(date)
 }
 
 #[cfg(test)]
@@ -167,8 +100,8 @@ mod tests {
         }
         let other = Spec { seed: 2, ..spec };
         assert_ne!(
-            records(&spec, Endpoint::TiingoPrices, "AAPL", at),
-            records(&other, Endpoint::TiingoPrices, "AAPL", at)
+            records(&spec, Endpoint::TIINGO_PRICES, "AAPL", at),
+            records(&other, Endpoint::TIINGO_PRICES, "AAPL", at)
         );
     }
 
@@ -176,11 +109,11 @@ mod tests {
     fn every_record_is_a_document_of_its_own() {
         let (spec, at) = (Spec { records_per_ticker: 20, ..Spec::default() }, moment(None));
         for endpoint in Endpoint::ALL {
-            let expected = match endpoint {
-                Endpoint::FinnhubQuotes | Endpoint::FinnhubFundamentals => 3,
-                Endpoint::AlphavantageIndicators => 3 * INDICATORS.len(),
-                Endpoint::PolygonMarket => spec.market_articles,
-                _ => 60,
+            let expected = match endpoint.spec().form {
+                Form::One => 3,
+                Form::Indicators(names, _) => 3 * names.len(),
+                Form::Articles => spec.market_articles,
+                Form::List => 60,
             };
             assert_eq!(documents(&spec, endpoint, &tickers(), at).len(), expected, "{endpoint:?}");
         }
@@ -203,7 +136,7 @@ mod tests {
     #[test]
     fn prices_end_at_the_last_weekday() {
         let sunday = moment(Some("2026-11-22T12:00:00Z"));
-        let days: BTreeSet<_> = records(&Spec::default(), Endpoint::TiingoPrices, "AAPL", sunday)
+        let days: BTreeSet<_> = records(&Spec::default(), Endpoint::TIINGO_PRICES, "AAPL", sunday)
             .iter()
             .filter_map(|price| price["date"].as_str().map(str::to_owned))
             .collect();
@@ -216,11 +149,11 @@ mod tests {
     #[test]
     fn integral_fields_are_integers_and_the_others_decimals() {
         let (spec, at) = (Spec::default(), moment(None));
-        let price = &records(&spec, Endpoint::TiingoPrices, "AAPL", at)[0];
+        let price = &records(&spec, Endpoint::TIINGO_PRICES, "AAPL", at)[0];
         assert!(price["volume"].is_i64() && price["close"].is_f64() && price["split_factor"].is_f64());
-        let quote = &records(&spec, Endpoint::FinnhubQuotes, "AAPL", at)[0];
+        let quote = &records(&spec, Endpoint::FINNHUB_QUOTES, "AAPL", at)[0];
         assert!(quote["timestamp"].is_i64() && quote["current_price"].is_f64());
-        let earning = &records(&spec, Endpoint::FinnhubEarnings, "AAPL", at)[0];
+        let earning = &records(&spec, Endpoint::FINNHUB_EARNINGS, "AAPL", at)[0];
         assert!(earning["year"].is_i64() && earning["quarter"].is_i64());
     }
 }

@@ -1,44 +1,145 @@
-//! The four provider services and the eight endpoints that they offer.
+//! A simulated service and its endpoints as data: `services/` has one file for each.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-/// One of the four provider services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Service {
-    /// End-of-day prices.
-    Tiingo,
-    /// Quotes, company news, fundamentals, earnings.
-    Finnhub,
-    /// Company and market news.
-    Polygon,
-    /// Technical indicators.
-    Alphavantage,
+use crate::spec::Spec;
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is known of one provider service.
+pub(crate) struct ServiceSpec {
+    /// The name as it appears in paths, variables and records' `source`.
+    pub(crate) name: &'static str,
+    /// The name as it appears in the words of errors.
+    pub(crate) title: &'static str,
+    pub(crate) default_port: u16,
+    /// With which it calls its upstream.
+    pub(crate) api_key: &'static str,
+    /// The limits in the code of `services/*/…_client.py`, `_check_rate_limit`, in the order in which they are checked:
+    /// the window, the requests in it, what it is called.
+    pub(crate) limits: &'static [(Duration, usize, &'static str)],
+    /// Whether `GET /health` takes as long as any other request upstream.
+    pub(crate) is_slow_to_tell_health: bool,
+    /// The words when upstream has answered 500.
+    pub(crate) server_error: &'static str,
+    /// The address upstream for a ticker, with the API key.
+    pub(crate) address: fn(ticker: &str, api_key: &str) -> String,
+    pub(crate) endpoints: &'static [Endpoint],
 }
 
+/// What is known of one path of a service that returns records.
+pub(crate) struct EndpointSpec {
+    pub(crate) service: Service,
+    pub(crate) path: &'static str,
+    /// The Firestore collection that its records belong in.
+    pub(crate) collection: &'static str,
+    pub(crate) form: Form,
+    /// Its records for a ticker; those of articles are the same for every ticker.
+    pub(crate) records: fn(&Spec, &str, DateTime<Utc>) -> Vec<Value>,
+    /// The id of the document that holds a record, or none where the record lacks a part of it.
+    pub(crate) document_id: fn(&Value) -> Option<String>,
+    /// How the service asks its upstream for the tickers of a call.
+    pub(crate) rhythm: Rhythm,
+    /// What the service puts around the words of an error that is not upstream's own, given the ticker and the words.
+    pub(crate) wrapped: fn(&str, &str) -> String,
+    /// What upstream says of a symbol that does not exist, where its service lets that through.
+    pub(crate) unknown_symbol: Option<&'static str>,
+    /// The `data` of a ticker that failed.
+    pub(crate) nothing: fn() -> Value,
+}
+
+/// How an entry of an answer holds its records.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    /// `data` is a list of them.
+    List,
+    /// `data` is the only one.
+    One,
+    /// `data` has one for each of these names; and how one of any name is made.
+    Indicators(&'static [&'static str], fn(&Spec, &str, &str, DateTime<Utc>) -> Value),
+    /// The entries are the records, and there are no tickers.
+    Articles,
+}
+
+/// How a service asks its upstream for the tickers of a call.
+#[derive(Clone, Copy)]
+pub(crate) enum Rhythm {
+    /// Five at once, then a pause, unless they were the last.
+    FiveAtOnce(Duration),
+    /// A pause after each, also after the last and after one that was refused.
+    OneByOne(Duration),
+    /// One request for all tickers.
+    Together,
+    /// One request, whose refusal is that of the call.
+    Whole,
+    /// One request for each indicator of each ticker, and a long pause after each.
+    Indicators,
+}
+
+/// The plain id of a record's document: its ticker and these text fields.
+pub(crate) fn id_of(record: &Value, fields: &[&str]) -> Option<String> {
+    let texts: Option<Vec<&str>> =
+        ["ticker"].iter().chain(fields).map(|field| record.get(field).and_then(Value::as_str)).collect();
+    Some(texts?.join("_"))
+}
+
+/// One of the provider services.
+#[derive(Clone, Copy)]
+pub struct Service(pub(crate) &'static ServiceSpec);
+
 impl Service {
-    /// All four, in the order of their default ports.
-    pub const ALL: [Self; 4] = [Self::Tiingo, Self::Finnhub, Self::Polygon, Self::Alphavantage];
+    pub(crate) const fn spec(self) -> &'static ServiceSpec {
+        self.0
+    }
 
     /// The name as it appears in paths, variables and records' `source`.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tiingo => "tiingo",
-            Self::Finnhub => "finnhub",
-            Self::Polygon => "polygon",
-            Self::Alphavantage => "alphavantage",
-        }
+        self.0.name
     }
 
     /// The port that a default deployment gives to this service.
     pub const fn default_port(self) -> u16 {
-        match self {
-            Self::Tiingo => 8001,
-            Self::Finnhub => 8002,
-            Self::Polygon => 8003,
-            Self::Alphavantage => 8004,
-        }
+        self.0.default_port
+    }
+}
+
+impl PartialEq for Service {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Service {}
+
+impl PartialOrd for Service {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Service {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name().cmp(other.name())
+    }
+}
+
+impl Hash for Service {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.title)
     }
 }
 
@@ -49,127 +150,62 @@ impl fmt::Display for Service {
 }
 
 /// One path of one provider service that returns records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Endpoint {
-    /// End-of-day prices, a list for each ticker.
-    TiingoPrices,
-    /// One quote for each ticker.
-    FinnhubQuotes,
-    /// Company news, a list for each ticker.
-    FinnhubNews,
-    /// One set of figures for each ticker.
-    FinnhubFundamentals,
-    /// Past and coming reports, a list for each ticker.
-    FinnhubEarnings,
-    /// Company news, a list for each ticker.
-    PolygonNews,
-    /// Market news: the entries are the articles, and there are no tickers.
-    PolygonMarket,
-    /// Indicators by name for each ticker.
-    AlphavantageIndicators,
-}
+#[derive(Clone, Copy)]
+pub struct Endpoint(pub(crate) &'static EndpointSpec);
 
 impl Endpoint {
-    /// All eight, by service.
-    pub const ALL: [Self; 8] = [
-        Self::TiingoPrices,
-        Self::FinnhubQuotes,
-        Self::FinnhubNews,
-        Self::FinnhubFundamentals,
-        Self::FinnhubEarnings,
-        Self::PolygonNews,
-        Self::PolygonMarket,
-        Self::AlphavantageIndicators,
-    ];
+    pub(crate) const fn spec(self) -> &'static EndpointSpec {
+        self.0
+    }
 
     /// The endpoint that `service` serves under `path`, if there is one.
     pub fn find(service: Service, path: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|endpoint| endpoint.service() == service && endpoint.path() == path)
+        service.0.endpoints.iter().copied().find(|endpoint| endpoint.path() == path)
     }
 
     /// The service that offers this endpoint.
     pub const fn service(self) -> Service {
-        match self {
-            Self::TiingoPrices => Service::Tiingo,
-            Self::FinnhubQuotes | Self::FinnhubNews | Self::FinnhubFundamentals | Self::FinnhubEarnings => {
-                Service::Finnhub
-            }
-            Self::PolygonNews | Self::PolygonMarket => Service::Polygon,
-            Self::AlphavantageIndicators => Service::Alphavantage,
-        }
+        self.0.service
     }
 
     /// The path of this endpoint on its service.
     pub const fn path(self) -> &'static str {
-        match self {
-            Self::TiingoPrices | Self::FinnhubQuotes | Self::PolygonNews | Self::AlphavantageIndicators => {
-                "/fetch"
-            }
-            Self::FinnhubNews => "/fetch/news",
-            Self::FinnhubFundamentals => "/fetch/fundamentals",
-            Self::FinnhubEarnings => "/fetch/earnings",
-            Self::PolygonMarket => "/fetch/market",
-        }
+        self.0.path
     }
 
     /// The Firestore collection that this endpoint's records belong in.
     pub const fn collection(self) -> &'static str {
-        match self {
-            Self::TiingoPrices => "prices_daily",
-            Self::FinnhubQuotes => "prices_intraday",
-            Self::FinnhubNews | Self::PolygonNews | Self::PolygonMarket => "news_articles",
-            Self::FinnhubFundamentals => "fundamentals",
-            Self::FinnhubEarnings => "earnings_calendar",
-            Self::AlphavantageIndicators => "technical_indicators",
-        }
+        self.0.collection
     }
 
     /// The id of the document that holds `record`, or `None` where the record lacks a part of it.
     ///
     /// This is the plain form: an id with a character that Firestore forbids is the orchestrator's to escape.
     pub fn document_id(self, record: &Value) -> Option<String> {
-        let text = |field: &str| record.get(field).and_then(Value::as_str);
-        let of_ticker = |part: &str| Some(format!("{}_{part}", text("ticker")?));
-        match self {
-            Self::TiingoPrices => of_ticker(text("date")?),
-            Self::FinnhubQuotes => {
-                let seconds = record.get("timestamp").and_then(Value::as_i64)?;
-                of_ticker(&crate::data::utc_second(seconds)?)
-            }
-            Self::FinnhubNews | Self::PolygonNews => of_ticker(text("article_id")?),
-            Self::PolygonMarket => Some(format!("market_{}", text("article_id")?)),
-            Self::FinnhubFundamentals => of_ticker(text("report_date")?),
-            Self::FinnhubEarnings => of_ticker(text("earnings_date")?),
-            Self::AlphavantageIndicators => {
-                let date = record.pointer("/data/date").and_then(Value::as_str)?;
-                of_ticker(&format!("{}_{date}", text("indicator")?))
-            }
-        }
+        (self.0.document_id)(record)
+    }
+
+    /// Whether its entries are articles of no ticker.
+    pub const fn has_articles(self) -> bool {
+        matches!(self.0.form, Form::Articles)
+    }
+
+    /// Whether its entries hold indicators by name.
+    pub const fn has_indicators(self) -> bool {
+        matches!(self.0.form, Form::Indicators(..))
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn every_endpoint_is_found_by_its_service_and_path() {
-        for endpoint in Endpoint::ALL {
-            assert_eq!(Endpoint::find(endpoint.service(), endpoint.path()), Some(endpoint));
-        }
-        assert_eq!(Endpoint::find(Service::Tiingo, "/fetch/news"), None);
+impl PartialEq for Endpoint {
+    fn eq(&self, other: &Self) -> bool {
+        (self.service(), self.path()) == (other.service(), other.path())
     }
+}
 
-    #[test]
-    fn a_quote_is_named_after_its_second_in_utc() {
-        let quote = json!({"ticker": "AAPL", "timestamp": 1_710_518_400});
-        assert_eq!(Endpoint::FinnhubQuotes.document_id(&quote).as_deref(), Some("AAPL_2024-03-15T16:00:00"));
-    }
+impl Eq for Endpoint {}
 
-    #[test]
-    fn a_record_without_its_date_has_no_document() {
-        assert_eq!(Endpoint::TiingoPrices.document_id(&json!({"ticker": "AAPL"})), None);
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", self.service(), self.path())
     }
 }

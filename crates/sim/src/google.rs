@@ -4,6 +4,8 @@
 //! and not be too old; the metadata server wants its own header. What it gives out it knows again, so that a
 //! [`Gate`] in front of another party can ask for it.
 
+mod answer;
+mod asked;
 mod desk;
 mod jwt;
 mod key;
@@ -19,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::gate::Gate;
 use crate::server::Server;
-pub use desk::{Asked, Desk, Outage};
+pub use asked::{Asked, Desk, Outage};
 pub use jwt::{assemble, assemble_hs256};
 pub use key::Key;
 use state::{Shared, seconds_now};

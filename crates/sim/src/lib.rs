@@ -8,7 +8,8 @@
 //!
 //! - [`scheduler`] plays Cloud Scheduler; its table of jobs is written down independently of the orchestrator's.
 //! - [`orchestrator`] runs the built component as a process, on this project's host or on Spin.
-//! - [`providers`] are the four provider services on real sockets, with scripted faults and a journal.
+//! - [`providers`] are the provider services on real sockets, with scripted faults and a journal; each is described by
+//!   one file of `services/`.
 //! - [`data`] computes what they answer, and so what must be stored; [`endpoint`] names paths and collections.
 //! - [`firestore`] runs the real emulator, reads it back with a client of its own, and can stand in its way.
 //! - [`google`] issues and checks tokens: published keys, token endpoint, metadata server.
@@ -25,10 +26,12 @@
 
 mod client;
 pub mod data;
+mod dice;
 pub mod endpoint;
 pub mod firestore;
 pub mod gate;
 pub mod google;
+mod job;
 pub mod orchestrator;
 mod ports;
 mod process;
@@ -36,6 +39,8 @@ pub mod providers;
 pub mod relay;
 pub mod scheduler;
 mod server;
+mod services;
+mod spec;
 pub mod stack;
 pub mod watchlist;
 

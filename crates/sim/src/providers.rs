@@ -1,4 +1,4 @@
-//! The four provider services on real sockets: deterministic answers, scripted faults, a journal of every request.
+//! The provider services on real sockets: deterministic answers, scripted faults, a journal of every request.
 //!
 //! They behave as the deployed services do (`dhumphrey11/djh-ingest`, `services/*`), which were run unchanged before an
 //! imitated upstream. What was seen, and where it stands there:
@@ -42,114 +42,97 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::data::Spec;
 use crate::endpoint::Service;
 use crate::gate::Gate;
 use crate::server::Server;
+use crate::spec::Spec;
 pub use defects::Defect;
 pub use faults::{Fault, RetryAfter};
 pub use journal::{Call, Journal, Outcome};
 pub use pace::Pace;
 use shared::Shared;
 
-/// Where the services listen on 127.0.0.1; 0 lets the system choose.
+/// Where the services listen on 127.0.0.1.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Ports {
-    /// 8001 in a default deployment.
-    pub tiingo: u16,
-    /// 8002 in a default deployment.
-    pub finnhub: u16,
-    /// 8003 in a default deployment.
-    pub polygon: u16,
-    /// 8004 in a default deployment.
-    pub alphavantage: u16,
+pub enum Ports {
+    /// The system chooses.
+    #[default]
+    Free,
+    /// As in a default deployment, from 8001.
+    Standard,
 }
 
 impl Ports {
-    /// The ports of a default deployment, 8001 to 8004.
+    /// The ports of a default deployment.
     pub const fn standard() -> Self {
-        Self {
-            tiingo: Service::Tiingo.default_port(),
-            finnhub: Service::Finnhub.default_port(),
-            polygon: Service::Polygon.default_port(),
-            alphavantage: Service::Alphavantage.default_port(),
-        }
+        Self::Standard
     }
 
     const fn of(self, service: Service) -> u16 {
-        match service {
-            Service::Tiingo => self.tiingo,
-            Service::Finnhub => self.finnhub,
-            Service::Polygon => self.polygon,
-            Service::Alphavantage => self.alphavantage,
+        match self {
+            Self::Free => 0,
+            Self::Standard => service.default_port(),
         }
     }
 }
 
-/// The four services. They end when this value is dropped.
+/// All services. They end when this value is dropped.
 #[derive(Debug)]
-pub struct Providers([Provider; 4]);
+pub struct Providers(Vec<Provider>);
 
 impl Providers {
-    /// Starts all four.
+    /// Starts all of them.
     pub async fn start(ports: Ports) -> Result<Self> {
-        let [tiingo, finnhub, polygon, alphavantage] =
-            Service::ALL.map(|service| Provider::start(service, ports.of(service)));
-        Ok(Self([tiingo.await?, finnhub.await?, polygon.await?, alphavantage.await?]))
+        let started = Service::ALL.map(|service| Provider::start(service, ports.of(service)));
+        Ok(Self(futures::future::try_join_all(started).await?))
     }
 
     /// The tiingo service.
     pub fn tiingo(&self) -> &Provider {
-        self.get(Service::Tiingo)
+        self.get(Service::TIINGO)
     }
 
     /// The finnhub service.
     pub fn finnhub(&self) -> &Provider {
-        self.get(Service::Finnhub)
+        self.get(Service::FINNHUB)
     }
 
     /// The polygon service.
     pub fn polygon(&self) -> &Provider {
-        self.get(Service::Polygon)
+        self.get(Service::POLYGON)
     }
 
     /// The alphavantage service.
     pub fn alphavantage(&self) -> &Provider {
-        self.get(Service::Alphavantage)
+        self.get(Service::ALPHAVANTAGE)
     }
 
     /// The service of that name.
     pub fn get(&self, service: Service) -> &Provider {
-        let [tiingo, finnhub, polygon, alphavantage] = &self.0;
-        match service {
-            Service::Tiingo => tiingo,
-            Service::Finnhub => finnhub,
-            Service::Polygon => polygon,
-            Service::Alphavantage => alphavantage,
-        }
+        self.0.iter().find(|provider| provider.service() == service).expect("every service is started")
     }
 
-    /// All four, in the order of [`Service::ALL`].
-    pub fn all(&self) -> &[Provider; 4] {
+    /// All of them, in the order of [`Service::ALL`].
+    pub fn all(&self) -> &[Provider] {
         &self.0
     }
 
     /// The base addresses, `http://127.0.0.1:PORT`.
-    pub fn urls(&self) -> [(Service, String); 4] {
-        self.0.each_ref().map(|provider| (provider.service(), provider.url()))
+    pub fn urls(&self) -> Vec<(Service, String)> {
+        self.0.iter().map(|provider| (provider.service(), provider.url())).collect()
     }
 
-    /// Sets what all four make their answers from.
+    /// Sets what all make their answers from.
     pub fn set_spec(&self, spec: Spec) {
         self.0.iter().for_each(|provider| provider.set_spec(spec));
     }
 
-    /// Sets how all four keep time, and starts it afresh.
+    /// Sets how all keep time, and starts it afresh.
     pub fn set_pace(&self, pace: Pace) {
         self.0.iter().for_each(|provider| provider.set_pace(pace));
     }
 
-    /// Ends the scripts, journals and high-water marks of all four, and starts their time afresh.
+    /// Ends the scripts, journals and high-water marks of all, and starts their time afresh.
     pub fn clear(&self) {
         for provider in &self.0 {
             provider.clear();
@@ -159,7 +142,7 @@ impl Providers {
         }
     }
 
-    /// Stops all four: open connections break, new ones are refused.
+    /// Stops all: open connections break, new ones are refused.
     pub async fn stop(&self) {
         for provider in &self.0 {
             provider.stop().await;
@@ -186,7 +169,7 @@ impl Provider {
         Ok(Self { port: server.port(), shared, server: tokio::sync::Mutex::new(Some(server)) })
     }
 
-    /// Which of the four this is.
+    /// Which of them this is.
     pub fn service(&self) -> Service {
         self.shared.service
     }

@@ -1,7 +1,5 @@
 //! Plays Cloud Scheduler: posts ticks with its headers, body and content type.
 
-mod jobs;
-
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -10,7 +8,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use crate::client::client;
-pub use jobs::{JOBS, Job};
+pub use crate::job::Job;
+pub use crate::services::JOBS;
 
 /// Cloud Scheduler's default attempt deadline.
 const ATTEMPT_DEADLINE: Duration = Duration::from_mins(3);

@@ -44,7 +44,7 @@ pub struct Stack {
     // First, so that it ends before the parts that it talks to.
     /// The orchestrator under test.
     pub orchestrator: Orchestrator,
-    /// The four simulated services.
+    /// The simulated services.
     pub providers: Providers,
     /// The emulator, perhaps shared with other stacks.
     pub emulator: Arc<Emulator>,

@@ -26,7 +26,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
         name: "alpha-vantage-technical-indicators",
         route: "/alphavantage/technical-indicators",
         scope: Scope::EntireWatchlist,
-        provider: Provider::of(&SPEC),
+        provider: Provider(&SPEC),
         endpoints: &[Endpoint { path: "/fetch", dataset: &TECHNICAL_INDICATORS }],
         schedule: "0 17 * * 1-5",
         summary: "Technical indicators of the entire watchlist",

@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use orchestrator::catalogue::Provider;
+
 use super::document;
 use crate::tidy::files::root;
 
@@ -46,8 +48,8 @@ impl Machine {
         let mut command = Command::new("bash");
         command.arg(root().join("deploy/cloud-run/deploy.sh")).args(arguments);
         command.env("PATH", path).env("PROJECT", "p").env("IMAGE", "example/orchestrator@sha256:0");
-        for name in ["TIINGO", "FINNHUB", "POLYGON", "ALPHAVANTAGE"] {
-            command.env(format!("{name}_SERVICE_URL"), url);
+        for provider in Provider::all() {
+            command.env(format!("{}_SERVICE_URL", provider.name().to_uppercase()), url);
         }
         command.envs(environment.iter().copied()).output().expect("bash runs")
     }

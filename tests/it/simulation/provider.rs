@@ -74,7 +74,7 @@ pub(super) fn answer(
     if let Some(ticker) = poison(Poison::Crash) {
         return Ok(refusal(500, &format!("crashed at {ticker}"), RetryAfter::Nothing, now));
     }
-    if fetch.endpoint == Endpoint::PolygonMarket && !stage.admits(fetch.endpoint.service()) {
+    if fetch.endpoint.has_articles() && !stage.admits(fetch.endpoint.service()) {
         // As the deployed service: a call without tickers has no entry for the error.
         return Ok(refusal(502, &format!("Polygon API error: {LIMITED}"), RetryAfter::Nothing, now));
     }
@@ -120,11 +120,11 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
     entries.retain_mut(|entry| {
         let ticker = entry["ticker"].as_str().unwrap_or_default().to_owned();
         // An article of the market that the service leaves out is nobody's loss: only a broken one can be told.
-        let is_article = fetch.endpoint == Endpoint::PolygonMarket;
+        let is_article = fetch.endpoint.has_articles();
         let hit = dice.chance(40) && (!is_article || fault == Some(Fault::BadRecords));
         let poison = scenario.poison_of(&ticker, now);
         let poisoned = matches!(poison, Some(Poison::Error | Poison::Barren));
-        let has_indicators = fetch.endpoint == Endpoint::AlphavantageIndicators;
+        let has_indicators = fetch.endpoint.has_indicators();
         if !is_article && !stage.admits(fetch.endpoint.service()) {
             if has_indicators && scenario.pacing.is_some_and(|pacing| pacing.is_mute) {
                 bare(entry);
@@ -161,14 +161,12 @@ fn bare(entry: &mut Json) {
 
 /// Adds a record that breaks its schema, or breaks the only one.
 fn spoil(endpoint: Endpoint, entry: &mut Json) {
-    match (endpoint, &mut entry["data"]) {
-        (Endpoint::PolygonMarket, _) => {
-            entry["article_id"] = json!(7);
-        }
-        (Endpoint::AlphavantageIndicators, Json::Object(indicators)) => {
+    match &mut entry["data"] {
+        _ if endpoint.has_articles() => entry["article_id"] = json!(7),
+        Json::Object(indicators) if endpoint.has_indicators() => {
             indicators.insert("BROKEN".to_owned(), json!({"data": {"date": "never"}}));
         }
-        (_, Json::Array(records)) => records.push(json!({"broken": [[1]]})),
-        (_, data) => *data = json!({"broken": true}),
+        Json::Array(records) => records.push(json!({"broken": [[1]]})),
+        data => *data = json!({"broken": true}),
     }
 }

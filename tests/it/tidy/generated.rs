@@ -21,7 +21,12 @@ impl Marks {
 
     /// Comments of TOML: `# name:start`.
     pub fn toml(name: &str) -> Self {
-        Self { start: format!("# {name}:start\n"), end: format!("# {name}:end") }
+        Self::comment("#", name)
+    }
+
+    /// Comments on lines of their own, behind this sign.
+    pub fn comment(sign: &str, name: &str) -> Self {
+        Self { start: format!("{sign} {name}:start\n"), end: format!("{sign} {name}:end") }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use orchestrator::catalogue::Provider;
 use orchestrator::config::keys::keys;
 use toml::{Table, Value};
 
@@ -27,6 +28,13 @@ fn spin_toml_declares_exactly_the_settings_and_gives_the_component_each() {
     // One test for both: renewing writes one file.
     check("spin.toml", &Marks::toml("variables"), &declared());
     check("spin.toml", &Marks::toml("given"), &given());
+    check("spin.toml", &Marks::toml("providers"), &addresses());
+}
+
+/// The rows of `allowed_outbound_hosts` that follow from the catalogue.
+fn addresses() -> String {
+    let row = |provider: Provider| format!("    \"{{{{ {}_service_url }}}}\",\n", provider.name());
+    Provider::all().map(row).concat() + "    "
 }
 
 /// The rows of `[variables]`.
@@ -92,16 +100,14 @@ fn the_component_may_call_the_parties_of_the_contract_and_no_other_host() {
     let hosts = component["allowed_outbound_hosts"].as_array().expect("a list");
     let hosts: Vec<_> = hosts.iter().filter_map(Value::as_str).collect();
     // Each follows from one setting; none has a `*`, a range of ports or addresses.
-    let expected = [
-        "{{ tiingo_service_url }}",
-        "{{ finnhub_service_url }}",
-        "{{ polygon_service_url }}",
-        "{{ alphavantage_service_url }}",
+    let services = Provider::all().map(|provider| format!("{{{{ {}_service_url }}}}", provider.name()));
+    let others = [
         "http://{{ firestore_emulator_host }}",
         "https://firestore.googleapis.com",
         "{{ google_certs_url }}",
         "{{ google_oauth_url }}",
         "{{ google_metadata_url }}",
     ];
+    let expected: Vec<_> = services.iter().map(String::as_str).chain(others).collect();
     assert_eq!(hosts, expected);
 }

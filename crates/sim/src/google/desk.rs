@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http::header::{CACHE_CONTROL, LOCATION};
+use http::{Method, Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use serde_json::{Value, json};
+use serde_json::json;
 use url::form_urlencoded;
 
+use super::answer::Answer;
+use super::asked::{Asked, Desk, Outage};
 use super::oauth;
 use super::state::Shared;
 use crate::server::{Body, Handler, Reset};
@@ -17,60 +18,6 @@ use crate::server::{Body, Handler, Reset};
 const KEYS: &str = "/oauth2/v3/certs";
 const TOKEN: &str = "/token";
 const METADATA: &str = "/computeMetadata/v1/instance/service-accounts/default/";
-
-/// A part of Google.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Desk {
-    /// `GET /oauth2/v3/certs`: the published keys.
-    Keys,
-    /// `POST /token`: tokens for an assertion.
-    Token,
-    /// The metadata server.
-    Metadata,
-}
-
-/// What a part does in place of its work.
-#[derive(Debug, Clone)]
-pub enum Outage {
-    /// Answers so.
-    Status(u16),
-    /// Never answers.
-    Hang,
-    /// Sends the caller to this address.
-    Redirect(String),
-    /// Answers 200 with something else.
-    Garbage,
-}
-
-/// One request.
-#[derive(Debug, Clone)]
-pub struct Asked {
-    /// The part; none where there is no such address.
-    pub desk: Option<Desk>,
-    /// The path without the query.
-    pub path: String,
-    /// The fields of the query and of the form.
-    pub fields: BTreeMap<String, String>,
-    /// The status of the answer; 0 while there is none.
-    pub status: u16,
-}
-
-/// An answer before it is sent.
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: String,
-    header: Option<(http::HeaderName, String)>,
-}
-
-impl Answer {
-    pub(super) fn json(status: u16, body: &Value) -> Self {
-        Self::text(status, body.to_string())
-    }
-
-    pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
-        Self { status, body: body.into(), header: None }
-    }
-}
 
 impl Handler for Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Body>, Reset> {
@@ -99,7 +46,7 @@ impl Handler for Shared {
             (None, None) => Answer::text(404, "no such address"),
         };
         self.with(|state| state.journal[place].status = answer.status);
-        Ok(send(answer))
+        Ok(answer.into_response())
     }
 }
 
@@ -149,17 +96,4 @@ fn metadata(shared: &Shared, what: &str, flavor: bool, fields: &BTreeMap<String,
 
 fn pairs(text: &[u8]) -> BTreeMap<String, String> {
     form_urlencoded::parse(text).into_owned().collect()
-}
-
-fn send(answer: Answer) -> Response<Body> {
-    let body = Full::new(Bytes::from(answer.body)).map_err(|never| match never {}).boxed_unsync();
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some((name, value)) = answer.header
-        && let Ok(value) = HeaderValue::try_from(value)
-    {
-        response.headers_mut().insert(name, value);
-    }
-    response
 }

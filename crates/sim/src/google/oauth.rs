@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::desk::Answer;
+use super::answer::Answer;
 use super::state::State;
 use super::{ACCOUNT, Key, jwt};
 

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use super::{ACCOUNT, Asked, Desk, ISSUER, Key, Outage, assemble};
+use super::asked::{Asked, Desk, Outage};
+use super::{ACCOUNT, ISSUER, Key, assemble};
 
 /// How long a token is good beyond its told end, in seconds.
 const GRACE: i64 = 30;

@@ -16,9 +16,11 @@ use super::faults::{Effect, RetryAfter};
 use super::request::Fetch;
 use super::walk::Refused;
 use super::{Defect, defects, words};
-use crate::data::{self, Spec, filler};
+use crate::data;
+use crate::dice::filler;
 use crate::endpoint::{Endpoint, Service};
 use crate::server::Body;
+use crate::spec::Spec;
 
 /// Pieces in which a slow body is sent.
 const SLOW_PIECES: usize = 10;

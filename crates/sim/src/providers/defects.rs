@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::data::filler;
+use crate::dice::filler;
 
 /// What is wrong with one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,14 +186,14 @@ mod tests {
     fn with(endpoint: Endpoint, defects: &[Defect]) -> Vec<Value> {
         let tickers = ["AAPL", "MSFT"].map(str::to_owned);
         let mut entries = entries(&Spec::default(), endpoint, &tickers, moment(None));
-        add(&mut entries, Some("MSFT").filter(|_| endpoint != Endpoint::PolygonMarket), defects);
+        add(&mut entries, Some("MSFT").filter(|_| !endpoint.has_articles()), defects);
         entries
     }
 
     #[test]
     fn good_records_stay_beside_the_defective_ones() {
         let entries =
-            with(Endpoint::TiingoPrices, &[Defect::MissingDate, Defect::NestedArray, Defect::NullRecord]);
+            with(Endpoint::TIINGO_PRICES, &[Defect::MissingDate, Defect::NestedArray, Defect::NullRecord]);
         let records = entries[1]["data"].as_array().expect("a list");
         assert_eq!(entries[0]["data"].as_array().map(Vec::len), Some(5));
         assert_eq!((records.len(), &entries[1]["count"]), (8, &json!(8)));
@@ -204,9 +204,9 @@ mod tests {
 
     #[test]
     fn a_single_object_takes_the_defect_itself() {
-        let entries = with(Endpoint::FinnhubQuotes, &[Defect::TextNumbers]);
+        let entries = with(Endpoint::FINNHUB_QUOTES, &[Defect::TextNumbers]);
         assert_eq!(entries[1]["data"]["current_price"], "NaN");
-        let entries = with(Endpoint::AlphavantageIndicators, &[Defect::MissingDate]);
+        let entries = with(Endpoint::ALPHAVANTAGE_INDICATORS, &[Defect::MissingDate]);
         let spoiled = |entry: &Value| {
             let indicators = entry["data"].as_object().expect("a map");
             indicators.values().filter(|indicator| indicator.pointer("/data/date").is_none()).count()
@@ -216,26 +216,26 @@ mod tests {
 
     #[test]
     fn an_indicator_can_fail_or_be_flat() {
-        let first = |defect| with(Endpoint::AlphavantageIndicators, &[defect])[1]["data"]["SMA"].clone();
+        let first = |defect| with(Endpoint::ALPHAVANTAGE_INDICATORS, &[defect])[1]["data"]["SMA"].clone();
         assert!(first(Defect::ErrorInPlace)["error"].is_string());
         assert!(first(Defect::FlatIndicator)["date"].is_string());
     }
 
     #[test]
     fn what_upstream_leaves_out_of_an_article_is_named_none_and_dated_zero() {
-        let entries = with(Endpoint::FinnhubNews, &[Defect::NoId, Defect::NoTime, Defect::NullTexts]);
+        let entries = with(Endpoint::FINNHUB_NEWS, &[Defect::NoId, Defect::NoTime, Defect::NullTexts]);
         let records = entries[1]["data"].as_array().expect("a list");
         assert_eq!((&records[5]["article_id"], &records[6]["datetime"]), (&json!("finnhub_None"), &json!(0)));
         assert!(records[7]["headline"].is_null());
-        let market = with(Endpoint::PolygonMarket, &[Defect::NoId]);
+        let market = with(Endpoint::POLYGON_MARKET, &[Defect::NoId]);
         assert_eq!(market[20]["article_id"], "polygon_market_None");
-        let indicators = with(Endpoint::AlphavantageIndicators, &[Defect::OpenSession]);
+        let indicators = with(Endpoint::ALPHAVANTAGE_INDICATORS, &[Defect::OpenSession]);
         assert_eq!(indicators[1]["data"]["SMA"]["data"]["date"], "2024-03-15 12:08:22");
     }
 
     #[test]
     fn market_news_grows_by_the_defective_articles() {
-        let entries = with(Endpoint::PolygonMarket, &[Defect::EmptyName, Defect::NullEntry]);
+        let entries = with(Endpoint::POLYGON_MARKET, &[Defect::EmptyName, Defect::NullEntry]);
         assert_eq!(entries.len(), Spec::default().market_articles + 2);
         assert_eq!(entries[20][""], 1);
         assert!(entries[21].is_null());

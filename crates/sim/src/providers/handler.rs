@@ -15,9 +15,9 @@ use super::answer::Answer;
 use super::faults::Effect;
 use super::request::Fetch;
 use super::{Call, Outcome, Shared, lock, walk, words};
-use crate::data;
-use crate::endpoint::{Endpoint, Service};
+use crate::endpoint::Endpoint;
 use crate::server::{Body, Handler, Reset};
+use crate::spec::naive;
 
 /// Largest body that a service reads: far more than any list of tickers.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
@@ -139,7 +139,7 @@ async fn health(shared: &Shared) -> Answer {
     } else {
         Err(words::server_error(shared.service))
     };
-    if shared.service == Service::Alphavantage && asked.is_ok() {
+    if shared.service.spec().is_slow_to_tell_health && asked.is_ok() {
         to_the_end(async move { walk.wait().await }).await;
     }
     match asked {
@@ -149,7 +149,7 @@ async fn health(shared: &Shared) -> Answer {
                 "status": "healthy",
                 "service": format!("{}-service", shared.service),
                 "version": "1.0.0",
-                "timestamp": data::naive(SystemTime::now().into()),
+                "timestamp": naive(SystemTime::now().into()),
             }),
         ),
         Err(words) => {

@@ -9,13 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::lock;
-use crate::endpoint::Service;
+use crate::endpoint::{DAY, MINUTE, Service};
 
 /// How many times faster than real the services' time passes: their minute is a quarter of a second.
 const QUICK: u32 = 240;
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(60 * 60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How the services keep time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,23 +98,13 @@ impl Account {
     fn send(&mut self, now: Duration, together: usize) -> Result<(), String> {
         self.sent.retain(|sent| *sent + DAY > now);
         let within = |window: Duration| self.sent.iter().filter(|sent| **sent + window > now).count();
-        for (window, limit, words) in limits(self.service) {
+        for (window, limit, words) in self.service.spec().limits {
             if within(*window) >= *limit {
                 return Err(format!("{words} ({limit}) exceeded"));
             }
         }
         self.sent.extend(std::iter::repeat_n(now, together));
         Ok(())
-    }
-}
-
-/// The limits in the code of `services/*/…_client.py`, `_check_rate_limit`, in the order in which they are checked.
-fn limits(service: Service) -> &'static [(Duration, usize, &'static str)] {
-    match service {
-        Service::Tiingo => &[(HOUR, 1000, "Hourly rate limit"), (MINUTE, 50, "Per-minute rate limit")],
-        Service::Finnhub => &[(MINUTE, 60, "Per-minute rate limit")],
-        Service::Polygon => &[(MINUTE, 5, "Per-minute rate limit")],
-        Service::Alphavantage => &[(MINUTE, 5, "Per-minute rate limit"), (DAY, 500, "Daily rate limit")],
     }
 }
 
@@ -163,6 +150,7 @@ impl Walk {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::endpoint::HOUR;
 
     fn account(service: Service) -> Account {
         Account::new(service, Pace::REAL)
@@ -170,7 +158,7 @@ mod tests {
 
     #[test]
     fn a_minute_holds_as_many_requests_as_the_code_says_and_the_next_one_none_of_them() {
-        for (service, limit) in [(Service::Tiingo, 50), (Service::Finnhub, 60), (Service::Polygon, 5)] {
+        for (service, limit) in [(Service::TIINGO, 50), (Service::FINNHUB, 60), (Service::POLYGON, 5)] {
             let mut account = account(service);
             assert!((0..limit).all(|_| account.send(Duration::ZERO, 1).is_ok()));
             let refused = account.send(Duration::from_secs(59), 1).expect_err("refused");
@@ -181,7 +169,7 @@ mod tests {
 
     #[test]
     fn five_that_leave_together_pass_where_one_was_left() {
-        let mut tiingo = account(Service::Tiingo);
+        let mut tiingo = account(Service::TIINGO);
         assert!((0..49).all(|_| tiingo.send(Duration::ZERO, 1).is_ok()));
         assert!(tiingo.send(Duration::ZERO, 5).is_ok());
         assert!(tiingo.send(Duration::ZERO, 5).is_err());
@@ -190,10 +178,10 @@ mod tests {
     #[test]
     fn tiingo_has_an_hour_and_alphavantage_a_day_too() {
         let seconds = |seconds: usize| Duration::from_secs(seconds as u64);
-        let mut tiingo = account(Service::Tiingo);
+        let mut tiingo = account(Service::TIINGO);
         assert!((0..1000).all(|place| tiingo.send(seconds(place * 2), 1).is_ok()));
         assert_eq!(tiingo.send(seconds(2000), 1).expect_err("refused"), "Hourly rate limit (1000) exceeded");
-        let mut alphavantage = account(Service::Alphavantage);
+        let mut alphavantage = account(Service::ALPHAVANTAGE);
         assert!((0..500).all(|place| alphavantage.send(seconds(place * 12), 1).is_ok()));
         let refused = alphavantage.send(seconds(500 * 12), 1).expect_err("refused");
         assert_eq!(refused, "Daily rate limit (500) exceeded");
@@ -201,7 +189,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_limits_nothing_is_refused_and_nothing_waits() {
-        let meter = Meter::new(Service::Polygon);
+        let meter = Meter::new(Service::POLYGON);
         meter.start(Pace::Unlimited);
         let mut walk = meter.walk();
         for _ in 0..100 {

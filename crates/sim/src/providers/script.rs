@@ -1,7 +1,7 @@
 //! Which of a provider's scripted faults strike a request.
 
 use super::faults::{Effect, Fault};
-use crate::data::Dice;
+use crate::dice::Dice;
 
 /// A provider's script with the count of what has happened.
 #[derive(Debug, Default)]

@@ -8,9 +8,9 @@ use super::journal::Journal;
 use super::lock;
 use super::pace::Meter;
 use super::script::Script;
-use crate::data::Spec;
 use crate::endpoint::Service;
 use crate::gate::Gate;
+use crate::spec::Spec;
 
 /// What the connections of one service share.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::pace::Walk;
 use super::words;
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, Rhythm};
 
-/// Tickers that tiingo's service and finnhub's quotes ask for at once.
+/// Tickers that a service asks for at once, where it does.
 const AT_ONCE: usize = 5;
 
 /// What the limit has refused: by ticker's place in the list and, for indicators, by name.
@@ -29,7 +29,7 @@ impl Refused {
             if let Some(entry) = entries.get_mut(*place) {
                 let ticker = entry["ticker"].as_str().unwrap_or_default().to_owned();
                 let error = words::wrapped(endpoint, &ticker, inner);
-                *entry = json!({"ticker": ticker, "error": error, "data": words::nothing(endpoint)});
+                *entry = json!({"ticker": ticker, "error": error, "data": (endpoint.spec().nothing)()});
             }
         }
         for ((place, name), inner) in &self.indicators {
@@ -49,24 +49,17 @@ pub(super) async fn through(
     indicators: Vec<String>,
 ) -> Refused {
     let mut refused = Refused::default();
-    match endpoint {
-        Endpoint::TiingoPrices => at_once(&mut walk, tickers, 500, &mut refused).await,
-        Endpoint::FinnhubQuotes => at_once(&mut walk, tickers, 200, &mut refused).await,
-        Endpoint::FinnhubNews | Endpoint::FinnhubFundamentals => {
-            one_by_one(&mut walk, tickers, Duration::from_millis(500), &mut refused).await;
-        }
-        Endpoint::PolygonNews => {
-            one_by_one(&mut walk, tickers, Duration::from_secs(12), &mut refused).await;
-        }
-        // The calendar of all companies is one request, whatever the tickers.
-        Endpoint::FinnhubEarnings if tickers > 0 => {
+    match endpoint.spec().rhythm {
+        Rhythm::FiveAtOnce(pause) => at_once(&mut walk, tickers, pause, &mut refused).await,
+        Rhythm::OneByOne(pause) => one_by_one(&mut walk, tickers, pause, &mut refused).await,
+        Rhythm::Together if tickers > 0 => {
             if let Err(inner) = walk.send() {
                 refused.entries.extend((0..tickers).map(|place| (place, inner.clone())));
             }
         }
-        Endpoint::FinnhubEarnings => {}
-        Endpoint::PolygonMarket => refused.call = walk.send().err(),
-        Endpoint::AlphavantageIndicators => {
+        Rhythm::Together => {}
+        Rhythm::Whole => refused.call = walk.send().err(),
+        Rhythm::Indicators => {
             for place in 0..tickers {
                 for name in &indicators {
                     match walk.send() {
@@ -81,14 +74,14 @@ pub(super) async fn through(
 }
 
 /// Five at once, then a pause, unless they were the last.
-async fn at_once(walk: &mut Walk, tickers: usize, pause_ms: u64, refused: &mut Refused) {
+async fn at_once(walk: &mut Walk, tickers: usize, pause: Duration, refused: &mut Refused) {
     for first in (0..tickers).step_by(AT_ONCE) {
         let batch = first..tickers.min(first + AT_ONCE);
         if let Err(inner) = walk.send_together(batch.len()) {
             refused.entries.extend(batch.clone().map(|place| (place, inner.clone())));
         }
         if batch.end < tickers {
-            walk.pause(Duration::from_millis(pause_ms)).await;
+            walk.pause(pause).await;
         }
     }
 }

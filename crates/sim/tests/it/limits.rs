@@ -39,7 +39,7 @@ fn failed(answer: &Value) -> (Vec<usize>, Option<&str>) {
 async fn what_is_over_the_limit_fails_inside_a_200() {
     let providers = start().await;
     // The start cost one; five that leave together may pass where one was left.
-    let (status, answer) = fetch(&providers, Endpoint::TiingoPrices, 120, json!({})).await;
+    let (status, answer) = fetch(&providers, Endpoint::TIINGO_PRICES, 120, json!({})).await;
     assert_eq!((status, &answer["status"], &answer["fetched"]), (200, &json!("ok"), &json!(50)));
     let (places, words) = failed(&answer);
     assert_eq!(places, (50..120).collect::<Vec<_>>());
@@ -52,18 +52,18 @@ async fn what_is_over_the_limit_fails_inside_a_200() {
 #[tokio::test]
 async fn all_kinds_of_finnhub_share_one_limit_and_earnings_are_one_request() {
     let providers = start().await;
-    let (_, quotes) = fetch(&providers, Endpoint::FinnhubQuotes, 30, json!({})).await;
-    let (_, earnings) = fetch(&providers, Endpoint::FinnhubEarnings, 500, json!({})).await;
+    let (_, quotes) = fetch(&providers, Endpoint::FINNHUB_QUOTES, 30, json!({})).await;
+    let (_, earnings) = fetch(&providers, Endpoint::FINNHUB_EARNINGS, 500, json!({})).await;
     assert_eq!((failed(&quotes).0.len(), failed(&earnings).0.len()), (0, 0));
-    let (_, news) = fetch(&providers, Endpoint::FinnhubNews, 40, json!({})).await;
+    let (_, news) = fetch(&providers, Endpoint::FINNHUB_NEWS, 40, json!({})).await;
     let (places, words) = failed(&news);
     assert_eq!(places, (28..40).collect::<Vec<_>>(), "1 of the start, 30, 1 and 28 are 60");
     assert_eq!(words, Some("Failed to fetch news for T028: Per-minute rate limit (60) exceeded"));
     providers.set_pace(Pace::REAL);
     for _ in 0..59 {
-        fetch(&providers, Endpoint::FinnhubEarnings, 1, json!({})).await;
+        fetch(&providers, Endpoint::FINNHUB_EARNINGS, 1, json!({})).await;
     }
-    let (_, earnings) = fetch(&providers, Endpoint::FinnhubEarnings, 2, json!({})).await;
+    let (_, earnings) = fetch(&providers, Endpoint::FINNHUB_EARNINGS, 2, json!({})).await;
     assert_eq!(failed(&earnings), (vec![0, 1], Some("Per-minute rate limit (60) exceeded")));
 }
 
@@ -71,7 +71,7 @@ async fn all_kinds_of_finnhub_share_one_limit_and_earnings_are_one_request() {
 async fn polygon_alone_keeps_within_its_limit_and_beside_another_call_does_not() {
     let providers = start().await;
     let start = Instant::now();
-    let (_, alone) = fetch(&providers, Endpoint::PolygonNews, 5, json!({})).await;
+    let (_, alone) = fetch(&providers, Endpoint::POLYGON_NEWS, 5, json!({})).await;
     assert!(start.elapsed() >= Duration::from_secs(5 * 12) / FASTER, "12 s after each");
     let (places, _) = failed(&alone);
     assert!(
@@ -80,8 +80,8 @@ async fn polygon_alone_keeps_within_its_limit_and_beside_another_call_does_not()
     );
     providers.set_pace(PACE);
     let (one, other) = tokio::join!(
-        fetch(&providers, Endpoint::PolygonNews, 4, json!({})),
-        fetch(&providers, Endpoint::PolygonNews, 4, json!({}))
+        fetch(&providers, Endpoint::POLYGON_NEWS, 4, json!({})),
+        fetch(&providers, Endpoint::POLYGON_NEWS, 4, json!({}))
     );
     let refused = failed(&one.1).0.len() + failed(&other.1).0.len();
     assert!(refused >= 3, "{refused} of 8 within a minute that has room for 5");
@@ -92,9 +92,9 @@ async fn market_news_at_the_limit_is_a_502() {
     let providers = start().await;
     providers.set_pace(Pace::REAL);
     for _ in 0..4 {
-        assert_eq!(fetch(&providers, Endpoint::PolygonMarket, 0, json!({})).await.0, 200);
+        assert_eq!(fetch(&providers, Endpoint::POLYGON_MARKET, 0, json!({})).await.0, 200);
     }
-    let (status, answer) = fetch(&providers, Endpoint::PolygonMarket, 0, json!({})).await;
+    let (status, answer) = fetch(&providers, Endpoint::POLYGON_MARKET, 0, json!({})).await;
     let words = "Polygon API error: Failed to fetch market news: Per-minute rate limit (5) exceeded";
     assert_eq!((status, &answer["detail"]), (502, &json!(words)));
 }
@@ -103,7 +103,7 @@ async fn market_news_at_the_limit_is_a_502() {
 async fn alphavantage_never_answers_all_indicators_in_one_call() {
     let providers = start().await;
     providers.set_pace(PACE);
-    let (_, answer) = fetch(&providers, Endpoint::AlphavantageIndicators, 2, json!({})).await;
+    let (_, answer) = fetch(&providers, Endpoint::ALPHAVANTAGE_INDICATORS, 2, json!({})).await;
     assert_eq!(
         (&answer["fetched"], &answer["errors"]),
         (&json!(2), &Value::Null),
@@ -117,7 +117,7 @@ async fn alphavantage_never_answers_all_indicators_in_one_call() {
 
     providers.set_pace(PACE);
     let chosen = json!({"indicators": ["STOCH", "ADX"]});
-    let (_, answer) = fetch(&providers, Endpoint::AlphavantageIndicators, 2, chosen).await;
+    let (_, answer) = fetch(&providers, Endpoint::ALPHAVANTAGE_INDICATORS, 2, chosen).await;
     let data = answer["data"][1]["data"].as_object().expect("a map");
     assert_eq!(data.keys().collect::<Vec<_>>(), ["ADX", "STOCH"]);
     assert!(data["ADX"]["data"]["value"].is_number(), "{data:?}");
@@ -133,29 +133,29 @@ async fn a_look_at_the_health_costs_a_request_and_takes_alphavantage_ten_seconds
     };
     providers.set_pace(Pace::REAL);
     for _ in 0..4 {
-        let (status, body) = health(Service::Polygon).await;
+        let (status, body) = health(Service::POLYGON).await;
         assert_eq!((status, &body["service"]), (200, &json!("polygon-service")));
     }
-    let (status, body) = health(Service::Polygon).await;
+    let (status, body) = health(Service::POLYGON).await;
     let words = "Service unhealthy: Health check failed: Per-minute rate limit (5) exceeded";
     assert_eq!((status, &body["detail"]), (503, &json!(words)));
-    let market = fetch(&providers, Endpoint::PolygonMarket, 0, json!({})).await;
+    let market = fetch(&providers, Endpoint::POLYGON_MARKET, 0, json!({})).await;
     assert_eq!(market.0, 502, "the looks have spent the minute");
 
     providers.set_pace(PACE);
     let start = Instant::now();
-    assert_eq!(health(Service::Alphavantage).await.0, 200);
+    assert_eq!(health(Service::ALPHAVANTAGE).await.0, 200);
     assert!(start.elapsed() >= Duration::from_secs(10) / FASTER);
 }
 
 #[tokio::test]
 async fn a_caller_that_hangs_up_stops_nothing() {
     let providers = start().await;
-    let hurried = fetch(&providers, Endpoint::TiingoPrices, 50, json!({}));
+    let hurried = fetch(&providers, Endpoint::TIINGO_PRICES, 50, json!({}));
     assert!(tokio::time::timeout(Duration::from_millis(60), hurried).await.is_err());
     // The list goes on without its caller: its ten requests of five take 9 · 0.5 s.
     tokio::time::sleep(Duration::from_millis(700)).await;
-    let (_, answer) = fetch(&providers, Endpoint::TiingoPrices, 1, json!({})).await;
+    let (_, answer) = fetch(&providers, Endpoint::TIINGO_PRICES, 1, json!({})).await;
     assert_eq!(failed(&answer).0, [0], "the minute is spent on the call that nobody waits for");
 }
 
@@ -163,20 +163,20 @@ async fn a_caller_that_hangs_up_stops_nothing() {
 async fn keys_stand_where_the_deployed_services_put_them_and_a_leak_puts_them_everywhere() {
     let providers = start().await;
     providers.set_pace(Pace::Unlimited);
-    let key = words::api_key(Service::Alphavantage);
-    let (_, answer) = fetch(&providers, Endpoint::AlphavantageIndicators, 1, json!({})).await;
+    let key = words::api_key(Service::ALPHAVANTAGE);
+    let (_, answer) = fetch(&providers, Endpoint::ALPHAVANTAGE_INDICATORS, 1, json!({})).await;
     assert_eq!(answer["data"][0]["data"]["RSI"]["parameters"]["apikey"], key);
     assert_eq!(answer["data"][0]["data"]["RSI"]["parameters"]["function"], "RSI");
-    assert!(words::html_page(Service::Tiingo, "AAPL").contains(words::api_key(Service::Tiingo)));
+    assert!(words::html_page(Service::TIINGO, "AAPL").contains(words::api_key(Service::TIINGO)));
 
     let tiingo = providers.tiingo();
     tiingo.fault(Fault::leak());
     tiingo.fault(Fault::ticker_errors(["T001"]).detail(words::timed_out()));
     tiingo.fault(Fault::bad_records([Defect::NullRecord]).ticker("T000"));
-    let (_, answer) = fetch(&providers, Endpoint::TiingoPrices, 2, json!({})).await;
-    let times = answer.to_string().matches(words::api_key(Service::Tiingo)).count();
+    let (_, answer) = fetch(&providers, Endpoint::TIINGO_PRICES, 2, json!({})).await;
+    let times = answer.to_string().matches(words::api_key(Service::TIINGO)).count();
     assert!(times > 20, "{times}");
-    assert!(!words::without_keys(&answer.to_string()).contains(words::api_key(Service::Tiingo)));
+    assert!(!words::without_keys(&answer.to_string()).contains(words::api_key(Service::TIINGO)));
 }
 
 #[tokio::test]
@@ -184,7 +184,7 @@ async fn a_single_indicator_can_fail() {
     let providers = start().await;
     providers.set_pace(Pace::Unlimited);
     providers.alphavantage().fault(Fault::indicator_errors(["MACD"]));
-    let (_, answer) = fetch(&providers, Endpoint::AlphavantageIndicators, 1, json!({})).await;
+    let (_, answer) = fetch(&providers, Endpoint::ALPHAVANTAGE_INDICATORS, 1, json!({})).await;
     assert_eq!(answer["data"][0]["data"]["MACD"], json!({"error": "No time series data found for MACD"}));
     assert!(answer["data"][0]["data"]["ADX"]["data"].is_object());
 }

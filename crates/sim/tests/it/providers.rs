@@ -106,7 +106,7 @@ async fn the_journal_tells_what_was_asked_and_answered() {
     let call = journal.calls().remove(0);
     assert_eq!(
         (call.service, call.path.as_str(), call.outcome),
-        (Service::Tiingo, "/fetch", Outcome::Answered(200))
+        (Service::TIINGO, "/fetch", Outcome::Answered(200))
     );
     assert_eq!(call.tickers, ["AAPL", "MSFT"]);
     assert_eq!(call.body["scope"], "indices");

@@ -11,10 +11,10 @@ use sim::watchlist::{Scope, Watchlist};
 
 /// One job of each provider that covers the whole watchlist.
 const JOBS: [(&str, Service); 4] = [
-    ("tiingo-daily-prices", Service::Tiingo),
-    ("finnhub-company-news-universe", Service::Finnhub),
-    ("polygon-news-universe", Service::Polygon),
-    ("alpha-vantage-technical-indicators", Service::Alphavantage),
+    ("tiingo-daily-prices", Service::TIINGO),
+    ("finnhub-company-news-universe", Service::FINNHUB),
+    ("polygon-news-universe", Service::POLYGON),
+    ("alpha-vantage-technical-indicators", Service::ALPHAVANTAGE),
 ];
 
 #[tokio::test]

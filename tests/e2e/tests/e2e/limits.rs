@@ -135,5 +135,5 @@ async fn alphavantage_at_6_tickers_ends_with_all_seven_indicators_of_each() {
     let vain = in_vain(stack.providers.alphavantage());
     assert!(vain <= 9, "{vain} calls in vain");
     assert_eq!(stack.watchlist.tickers(Scope::EntireWatchlist).len(), 6);
-    assert_eq!(stack.providers.get(Service::Alphavantage).pace().minute(), MINUTE);
+    assert_eq!(stack.providers.get(Service::ALPHAVANTAGE).pace().minute(), MINUTE);
 }

@@ -50,7 +50,7 @@ async fn check(name: &str, endpoint: Endpoint, id: &str, table: &str) {
 async fn a_daily_price() {
     check(
         "tiingo-daily-prices",
-        Endpoint::TiingoPrices,
+        Endpoint::TIINGO_PRICES,
         "AAPL_2025-11-20",
         "date stringValue, open doubleValue, high doubleValue, low doubleValue, close doubleValue,
          volume integerValue, adj_open doubleValue, adj_high doubleValue, adj_low doubleValue,
@@ -63,7 +63,7 @@ async fn a_daily_price() {
 async fn a_quote() {
     check(
         "finnhub-quote-portfolio",
-        Endpoint::FinnhubQuotes,
+        Endpoint::FINNHUB_QUOTES,
         "AAPL_2025-11-20T15:00:00",
         "current_price doubleValue, change doubleValue, percent_change doubleValue, high doubleValue,
          low doubleValue, open doubleValue, previous_close doubleValue, timestamp integerValue",
@@ -80,7 +80,7 @@ fn first_id(name: &str, endpoint: Endpoint) -> String {
 
 #[tokio::test]
 async fn a_company_article_of_finnhub() {
-    let (name, endpoint) = ("finnhub-company-news-portfolio", Endpoint::FinnhubNews);
+    let (name, endpoint) = ("finnhub-company-news-portfolio", Endpoint::FINNHUB_NEWS);
     check(
         name,
         endpoint,
@@ -98,13 +98,13 @@ const POLYGON_ARTICLE: &str = "article_id stringValue, title stringValue, descri
 
 #[tokio::test]
 async fn a_company_article_of_polygon() {
-    let (name, endpoint) = ("polygon-news-portfolio", Endpoint::PolygonNews);
+    let (name, endpoint) = ("polygon-news-portfolio", Endpoint::POLYGON_NEWS);
     check(name, endpoint, &first_id(name, endpoint), POLYGON_ARTICLE).await;
 }
 
 #[tokio::test]
 async fn a_market_article_has_no_ticker() {
-    let (name, endpoint) = ("polygon-news-market", Endpoint::PolygonMarket);
+    let (name, endpoint) = ("polygon-news-market", Endpoint::POLYGON_MARKET);
     let id = first_id(name, endpoint);
     assert!(id.starts_with("market_polygon_market_"), "{id}");
     let stack = start(Watchlist::new(0, 0), &[]).await;
@@ -117,7 +117,7 @@ async fn a_market_article_has_no_ticker() {
 #[tokio::test]
 async fn fundamentals() {
     let name = "finnhub-fundamentals-earnings";
-    let endpoint = Endpoint::FinnhubFundamentals;
+    let endpoint = Endpoint::FINNHUB_FUNDAMENTALS;
     let id = first_id(name, endpoint);
     assert_eq!(id, "AAPL_2025-Q4");
     let record = sim::data::records(&sim::data::Spec::default(), endpoint, "AAPL", at(0)).remove(0);
@@ -138,7 +138,7 @@ async fn fundamentals() {
 
 #[tokio::test]
 async fn an_earning_that_is_still_to_come() {
-    let (name, endpoint) = ("finnhub-fundamentals-earnings", Endpoint::FinnhubEarnings);
+    let (name, endpoint) = ("finnhub-fundamentals-earnings", Endpoint::FINNHUB_EARNINGS);
     check(
         name,
         endpoint,
@@ -156,14 +156,14 @@ const INDICATOR: &str = "indicator stringValue, interval stringValue, parameters
 async fn an_indicator_with_one_value() {
     let table = format!("{INDICATOR}, value doubleValue");
     let name = "alpha-vantage-technical-indicators";
-    check(name, Endpoint::AlphavantageIndicators, "AAPL_SMA_2025-11-20", &table).await;
+    check(name, Endpoint::ALPHAVANTAGE_INDICATORS, "AAPL_SMA_2025-11-20", &table).await;
 }
 
 #[tokio::test]
 async fn an_indicator_with_several_values() {
     let table = format!("{INDICATOR}, value mapValue");
     let name = "alpha-vantage-technical-indicators";
-    check(name, Endpoint::AlphavantageIndicators, "AAPL_MACD_2025-11-20", &table).await;
+    check(name, Endpoint::ALPHAVANTAGE_INDICATORS, "AAPL_MACD_2025-11-20", &table).await;
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 // One run: what became of it, what failed and why, every call that it made.
 
 import { callsView } from "./calls.js";
-import { code, div, h, span } from "./dom.js";
-import { failureGroups, pendingGroups } from "./evidence.js";
-import { bytes, duration, number, plural } from "./format.js";
-import { button, empty, facts, icon, loading, pill, problem, when } from "./parts.js";
+import { code, div, h, span } from "../dom.js";
+import { failureGroups, pendingGroups } from "../evidence.js";
+import { bytes, duration, number, plural } from "../format.js";
+import { button, empty, facts, icon, loading, pill, problem, when } from "../parts.js";
 
 /** Tickers of one reason that are shown before one asks for the rest. */
 const TICKERS_SHOWN = 60;

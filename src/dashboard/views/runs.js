@@ -1,8 +1,8 @@
 // The latest runs, with filters that are part of the address.
 
-import { h, span } from "./dom.js";
-import { duration, number } from "./format.js";
-import { button, empty, icon, loading, pill, problem, runPath, table, when } from "./parts.js";
+import { h, span } from "../dom.js";
+import { duration, number } from "../format.js";
+import { button, empty, icon, loading, pill, problem, runPath, table, when } from "../parts.js";
 
 const STATUSES = ["running", "succeeded", "partial", "failed"];
 

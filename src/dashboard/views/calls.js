@@ -1,8 +1,8 @@
 // The time line of a run's calls, one table for each attempt of the run.
 
-import { code, div, h, span } from "./dom.js";
-import { duration, number, plural } from "./format.js";
-import { button, empty, icon, loading, problem, sub, table } from "./parts.js";
+import { code, div, h, span } from "../dom.js";
+import { duration, number, plural } from "../format.js";
+import { button, empty, icon, loading, problem, sub, table } from "../parts.js";
 
 /** Calls shown before one asks for all: the failed ones and the first of the others. */
 const CALLS_SHOWN = 50;

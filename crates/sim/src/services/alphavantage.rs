@@ -1,22 +1,79 @@
-//! Technical indicators (alphavantage): date and value sit one level down, in `data`.
+//! Alphavantage: technical indicators, whose date and value sit one level down, in `data`.
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::{Dice, Spec, ingested, trading_day};
-use crate::endpoint::Service;
-use crate::providers::words::api_key;
+use crate::dice::Dice;
+use crate::endpoint::{DAY, Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec};
+use crate::job::Job;
+use crate::spec::{Spec, ingested, trading_day};
+use crate::watchlist::Scope;
+
+impl Service {
+    /// Technical indicators.
+    pub const ALPHAVANTAGE: Self = Self(&SPEC);
+}
+
+impl Endpoint {
+    /// Indicators by name for each ticker.
+    pub const ALPHAVANTAGE_INDICATORS: Self = Self(&ENDPOINT);
+}
+
+static SPEC: ServiceSpec = ServiceSpec {
+    name: "alphavantage",
+    title: "AlphaVantage",
+    default_port: 8004,
+    api_key: "A1PHAVANTAGEKEY0",
+    limits: &[(MINUTE, 5, "Per-minute rate limit"), (DAY, 500, "Daily rate limit")],
+    is_slow_to_tell_health: true,
+    server_error: "AlphaVantage API HTTP error 500",
+    address: |ticker, key| {
+        format!(
+            "https://www.alphavantage.co/query?interval=daily&time_period=14&function=RSI&symbol={ticker}&apikey={key}"
+        )
+    },
+    endpoints: &[Endpoint(&ENDPOINT)],
+};
+
+static ENDPOINT: EndpointSpec = EndpointSpec {
+    service: Service(&SPEC),
+    path: "/fetch",
+    collection: "technical_indicators",
+    form: Form::Indicators(&INDICATORS, one),
+    records: all,
+    document_id: |record| {
+        let text = |field: &str| record.get(field).and_then(Value::as_str);
+        let date = record.pointer("/data/date").and_then(Value::as_str)?;
+        Some(format!("{}_{}_{date}", text("ticker")?, text("indicator")?))
+    },
+    rhythm: Rhythm::Indicators,
+    wrapped: |_, words| words.to_owned(),
+    unknown_symbol: Some(
+        "API Error: Invalid API call. Please retry or visit the documentation \
+         (https://www.alphavantage.co/documentation/) for RSI.",
+    ),
+    nothing: || json!({}),
+};
+
+/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+pub(super) const JOBS: &[Job] = &[Job {
+    name: "alpha-vantage-technical-indicators",
+    route: "/alphavantage/technical-indicators",
+    scope: Scope::EntireWatchlist,
+    schedule: "0 17 * * 1-5",
+    endpoints: &[Endpoint::ALPHAVANTAGE_INDICATORS],
+}];
 
 /// The indicators of every ticker, in the order in which the service asks for them.
 pub const INDICATORS: [&str; 7] = ["RSI", "SMA", "EMA", "MACD", "BBANDS", "STOCH", "ADX"];
 
 /// All indicators of one ticker.
-pub(super) fn all(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
+fn all(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     INDICATORS.map(|name| one(spec, ticker, name, at)).to_vec()
 }
 
 /// One indicator of one ticker.
-pub(super) fn one(spec: &Spec, ticker: &str, name: &str, at: DateTime<Utc>) -> Value {
+fn one(spec: &Spec, ticker: &str, name: &str, at: DateTime<Utc>) -> Value {
     let date = trading_day(at.date_naive()).to_string();
     let mut dice = Dice::new(spec.seed, &["indicator", ticker, name, &date]);
     let parts = parts(name);
@@ -76,7 +133,7 @@ fn parameters(name: &str, ticker: &str) -> Value {
     sent["interval"] = json!("daily");
     sent["function"] = json!(name);
     sent["symbol"] = json!(ticker);
-    sent["apikey"] = json!(api_key(Service::Alphavantage));
+    sent["apikey"] = json!(SPEC.api_key);
     sent
 }
 
@@ -86,7 +143,7 @@ mod tests {
 
     #[test]
     fn values_are_numbers_or_objects_of_numbers() {
-        for record in all(&Spec::default(), "AAPL", super::super::moment(None)) {
+        for record in all(&Spec::default(), "AAPL", crate::spec::moment(None)) {
             let value = &record["data"]["value"];
             let compound = matches!(record["indicator"].as_str(), Some("MACD" | "BBANDS" | "STOCH"));
             assert_eq!(value.is_object(), compound, "{record}");

@@ -1,0 +1,37 @@
+//! What the articles of all services have in common.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::dice::Dice;
+
+/// Headlines in several scripts, so that nothing on the way may count bytes where it means characters.
+pub(super) const HEADLINES: [&str; 8] = [
+    "beats expectations — shares rise 5%",
+    "in talks with Société Générale, says Frankfurter Börse",
+    "東京市場で買収を発表",
+    "объявляет результаты квартала",
+    "\u{1F680} to the moon? Analysts disagree \u{1F4C9}",
+    "توسّع أعمالها في الشرق الأوسط",
+    "to split its stock \"2 for 1\" \\ dividend kept",
+    "names naïve café owner to its board",
+];
+pub(super) const AUTHORS: [&str; 4] = ["Ana López", "J. O'Neil", "李小龙", "Staff"];
+pub(super) const CATEGORIES: [&str; 3] = ["company", "earnings", "merger"];
+
+/// The first of a thousand numbers that no other answer is likely to use.
+pub(super) fn first_id(dice: &mut Dice) -> u64 {
+    u64::from(dice.between(1_000, 999_999)) * 1_000
+}
+
+/// The articles' numbers with the times of their publication: one every 17 minutes, newest first.
+pub(super) fn times(count: usize, at: DateTime<Utc>) -> impl Iterator<Item = (u64, DateTime<Utc>)> {
+    std::iter::successors(Some(at), |time| time.checked_sub_signed(TimeDelta::minutes(17)))
+        .zip(0..)
+        .take(count)
+        .map(|(time, number)| (number, time))
+}
+
+pub(super) fn summary(dice: &mut Dice) -> String {
+    let sentences = dice.between(1, 4);
+    (0..sentences).flat_map(|_| ["It ", dice.pick(&HEADLINES), ". "]).collect()
+}

@@ -1,0 +1,104 @@
+//! Tiingo: end-of-day prices.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
+use serde_json::{Value, json};
+
+use super::level::level;
+use crate::dice::{Dice, round2};
+use crate::endpoint::{Endpoint, EndpointSpec, Form, HOUR, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::job::Job;
+use crate::spec::{Spec, ingested, trading_day};
+use crate::watchlist::Scope;
+
+impl Service {
+    /// End-of-day prices.
+    pub const TIINGO: Self = Self(&SPEC);
+}
+
+impl Endpoint {
+    /// End-of-day prices, a list for each ticker.
+    pub const TIINGO_PRICES: Self = Self(&PRICES);
+}
+
+static SPEC: ServiceSpec = ServiceSpec {
+    name: "tiingo",
+    title: "Tiingo",
+    default_port: 8001,
+    api_key: "7e1a5c0de7e1a5c0de7e1a5c0de7e1a5c0de7e1a",
+    limits: &[(HOUR, 1000, "Hourly rate limit"), (MINUTE, 50, "Per-minute rate limit")],
+    is_slow_to_tell_health: false,
+    server_error: "Tiingo API error 500: Internal error",
+    address: |ticker, key| {
+        format!(
+            "https://api.tiingo.com/tiingo/daily/{ticker}/prices?startDate=2026-10-27&endDate=2026-11-26&format=json&token={key}"
+        )
+    },
+    endpoints: &[Endpoint(&PRICES)],
+};
+
+static PRICES: EndpointSpec = EndpointSpec {
+    service: Service(&SPEC),
+    path: "/fetch",
+    collection: "prices_daily",
+    form: Form::List,
+    records: daily,
+    document_id: |record| id_of(record, &["date"]),
+    rhythm: Rhythm::FiveAtOnce(Duration::from_millis(500)),
+    wrapped: |ticker, words| format!("Failed to fetch daily prices for {ticker}: {words}"),
+    unknown_symbol: None,
+    nothing: || Value::Null,
+};
+
+/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+pub(super) const JOBS: &[Job] = &[
+    Job {
+        name: "tiingo-daily-prices",
+        route: "/tiingo/daily-prices",
+        scope: Scope::EntireWatchlist,
+        schedule: "0 18 * * 1-5",
+        endpoints: &[Endpoint::TIINGO_PRICES],
+    },
+    Job {
+        name: "tiingo-daily-prices-indices",
+        route: "/tiingo/daily-prices-indices",
+        scope: Scope::Indices,
+        schedule: "5 18 * * 1-5",
+        endpoints: &[Endpoint::TIINGO_PRICES],
+    },
+];
+
+/// The prices of the last `records_per_ticker` weekdays, oldest first.
+fn daily(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
+    let mut prices: Vec<_> = std::iter::successors(Some(trading_day(at.date_naive())), NaiveDate::pred_opt)
+        .filter(|date| !matches!(date.weekday(), Weekday::Sat | Weekday::Sun))
+        .take(spec.records_per_ticker)
+        .map(|date| price(spec, ticker, date, at))
+        .collect();
+    prices.reverse();
+    prices
+}
+
+fn price(spec: &Spec, ticker: &str, date: NaiveDate, at: DateTime<Utc>) -> Value {
+    let date = date.to_string();
+    let mut dice = Dice::new(spec.seed, &["price", ticker, &date]);
+    let open = round2(level(spec, ticker) + dice.cents(0, 400));
+    let close = round2(open + dice.cents(0, 600) - 3.0);
+    let high = round2(open.max(close) + dice.cents(1, 200));
+    let low = round2(open.min(close) - dice.cents(1, 200));
+    let volume = dice.between(100_000, 90_000_000);
+    let (dividend, split) = (dice.chance(5), dice.chance(1));
+    // A price that upstream does not have is 0, and an adjusted one the plain one.
+    let open = if dice.chance(3) { 0.0 } else { open };
+    json!({
+        "ticker": ticker,
+        "date": date,
+        "open": open, "high": high, "low": low, "close": close, "volume": volume,
+        "adj_open": open, "adj_high": high, "adj_low": low, "adj_close": close, "adj_volume": volume,
+        "div_cash": if dividend { dice.cents(10, 90) } else { 0.0 },
+        "split_factor": if split { 2.0 } else { 1.0 },
+        "source": "tiingo",
+        "ingested_at": ingested(at),
+    })
+}
