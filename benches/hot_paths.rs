@@ -17,7 +17,7 @@ use orchestrator::engine::execute::queue::Queue;
 use orchestrator::engine::plan;
 use orchestrator::firestore::value::Fields;
 use orchestrator::firestore::{Value, Write};
-use orchestrator::intake::answer::harvest;
+use orchestrator::intake::answer::take_in;
 use orchestrator::intake::envelope::{Envelope, check_values};
 use orchestrator::intake::record::Context;
 use orchestrator::settings::Config;
@@ -66,7 +66,7 @@ fn records(body: &Bytes) -> Vec<Write> {
     };
     let envelope = Envelope::parse(body).expect("an envelope");
     let dataset = find_dataset("daily_prices").expect("the dataset is in the catalogue");
-    harvest(&envelope, dataset, &tickers(TICKERS), &context).expect("a harvest").records
+    take_in(&envelope, dataset, &tickers(TICKERS), &context).expect("an answer").records
 }
 
 /// From a body to checked records.

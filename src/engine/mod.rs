@@ -27,7 +27,7 @@ use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
 use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::run::report::RunReport;
-use crate::run::stop::{RETRY_LATER, RETRY_SOON, Stop};
+use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
 use crate::run::{RunState, Status, Trigger};
 use execute::{Executed, execute};
 
@@ -145,7 +145,7 @@ impl Engine {
         let executed = match known {
             None => {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
-                Executed::stopped(owned, Stop::Ledger { reason })
+                Executed::stopped(owned, StopReason::Ledger { reason })
             }
             Some((job, scope)) => match self.prepare(job, scope, &mut owned, start).await {
                 Ok(()) => {
@@ -163,10 +163,10 @@ impl Engine {
     /// Closes the ledger entry; the answer is what the ledger says afterwards.
     async fn end(&self, executed: Executed, start: Instant) -> Answer {
         let Executed { mut state, fence, stop, trends } = executed;
-        let lost = stop == Some(Stop::Lost);
+        let lost = stop == Some(StopReason::Lost);
         // A reason to stop that arose after everything was done changes nothing.
-        let stop = stop.filter(|stop| state.has_pending() || matches!(stop, Stop::Storage { .. }));
-        state.stopped = stop.as_ref().map(Stop::words);
+        let stop = stop.filter(|stop| state.has_pending() || matches!(stop, StopReason::Storage { .. }));
+        state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
         state.status = state.judge();
         state.ended_at = Some(self.world.clock.now());
@@ -182,7 +182,7 @@ impl Engine {
                 log_run(&state, self.millis_since(closing));
                 let report = Box::new(RunReport::new(&state));
                 let retry_after = (!report.http_status().is_success())
-                    .then(|| stop.as_ref().map_or(RETRY_SOON, Stop::retry_after));
+                    .then(|| stop.as_ref().map_or(RETRY_SOON, StopReason::retry_after));
                 Answer::Ended { report, retry_after }
             }
             Err(SaveError::Lost) => {

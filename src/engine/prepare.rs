@@ -13,7 +13,7 @@ use crate::ledger::{Kept, Owned, packing};
 use crate::resilience::breaker::Admission;
 use crate::resilience::deadline::Deadline;
 use crate::run::WatchlistProblems;
-use crate::run::stop::Stop;
+use crate::run::stop::StopReason;
 
 /// Why a run ends whose lease has ended before.
 const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
@@ -27,7 +27,7 @@ impl Engine {
         scope: Scope,
         owned: &mut Owned,
         start: Instant,
-    ) -> Result<(), Stop> {
+    ) -> Result<(), StopReason> {
         let began = self.world.clock.instant();
         let given = owned.state.tickers_given.clone();
         let plan = pin!(self.plan(job, scope, given, owned.state.planned));
@@ -38,10 +38,10 @@ impl Engine {
             Kept::Done(Either::Left((planned, _))) => planned?,
             Kept::Done(Either::Right(_)) => {
                 let reason = format!("the tickers could not be read within {} s", until_soft.as_secs());
-                return Err(Stop::Ledger { reason });
+                return Err(StopReason::Ledger { reason });
             }
-            Kept::Lost => return Err(Stop::Lost),
-            Kept::Expired => return Err(Stop::Ledger { reason: LEASE_EXPIRED.to_owned() }),
+            Kept::Lost => return Err(StopReason::Lost),
+            Kept::Expired => return Err(StopReason::Ledger { reason: LEASE_EXPIRED.to_owned() }),
         };
         if let Some((tickers, problems)) = planned {
             owned.state.watchlist_problems = problems;
@@ -60,8 +60,8 @@ impl Engine {
         scope: Scope,
         given: Option<Vec<Ticker>>,
         is_planned: bool,
-    ) -> Result<Option<(Vec<Ticker>, WatchlistProblems)>, Stop> {
-        let storage = |error: FirestoreError| Stop::Storage { reason: error.to_string() };
+    ) -> Result<Option<(Vec<Ticker>, WatchlistProblems)>, StopReason> {
+        let storage = |error: FirestoreError| StopReason::Storage { reason: error.to_string() };
         // Not the copy of before: the run has just been put on the list of those who may call.
         self.breakers.reload(job.provider).await.map_err(storage)?;
         if let Some(stop) = self.all_refused(job) {
@@ -79,20 +79,20 @@ impl Engine {
         };
         match packing::excess(&tickers) {
             None => Ok(Some((tickers, problems))),
-            Some(reason) => Err(Stop::Ledger { reason }),
+            Some(reason) => Err(StopReason::Ledger { reason }),
         }
     }
 
     /// Why nothing of the job may be called, where every endpoint's breaker refuses it.
-    fn all_refused(&self, job: &Job) -> Option<Stop> {
-        let mut soonest: Option<Stop> = None;
+    fn all_refused(&self, job: &Job) -> Option<StopReason> {
+        let mut soonest: Option<StopReason> = None;
         for endpoint in job.endpoints {
             let Admission::Refuse { retry_after } = self.breakers.admit(job.provider, endpoint.path) else {
                 return None;
             };
             if soonest.as_ref().is_none_or(|stop| retry_after < stop.retry_after()) {
                 let reason = self.breakers.endpoint(job.provider, endpoint.path).reason.unwrap_or_default();
-                soonest = Some(Stop::Breaker { retry_after, reason });
+                soonest = Some(StopReason::Breaker { retry_after, reason });
             }
         }
         soonest

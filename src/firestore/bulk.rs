@@ -1,13 +1,13 @@
 //! Many writes, by the rules of Firestore's BulkWriter.
 //!
-//! Writes come in groups. The writer sends them in batches bounded by count and bytes over a few
+//! Writes come in deliveries. The writer sends them in batches bounded by count and bytes over a few
 //! lanes, never one document twice at a time, retries single writes by their own status, and tells a
-//! group's outcome when every write of it is settled. A write has a tag that says what it is to whoever sent it,
-//! which comes back with its outcome and means nothing here. The writer waits only inside [`BulkWriter::settled`],
+//! delivery's outcome when every write of it is settled. A write has a tag that says what it is to whoever sent it,
+//! which comes back with its outcome and means nothing here. The writer waits only inside [`BulkWriter::delivered`],
 //! whose future may be dropped at any time without losing anything.
 
-mod landing;
 mod outcome;
+mod response;
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +23,7 @@ use super::write::EncodedWrite;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::base::world::World;
 use crate::resilience::backoff::Backoff;
-pub use outcome::{Settled, Unwritten};
+pub use outcome::{Delivered, Unwritten};
 
 /// Writes in one request (Firestore's own limit).
 pub const BATCH_WRITES_MAX: usize = 500;
@@ -37,10 +37,10 @@ const COMPANY_WRITES_MIN: usize = 200;
 /// Bytes for which it does, likewise.
 const COMPANY_BYTES_MIN: usize = BATCH_BYTES_MAX / 3;
 
-/// Names a group of writes.
-pub type GroupId = u64;
+/// Names a delivery.
+pub type DeliveryId = u64;
 
-/// Writes groups of documents; `T` is the tag of a write.
+/// Delivers documents; `T` is the tag of a write.
 pub struct BulkWriter<T> {
     firestore: Firestore,
     world: World,
@@ -49,10 +49,10 @@ pub struct BulkWriter<T> {
     ready: VecDeque<Item<T>>,
     delayed: Vec<(Instant, Item<T>)>,
     waiting_bytes: usize,
-    flights: FuturesUnordered<BoxFuture<'static, Flight<T>>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Response<T>>>,
     busy: HashSet<DocumentPath>,
-    open: BTreeMap<GroupId, (usize, Settled<T>)>,
-    settled: VecDeque<Settled<T>>,
+    open: BTreeMap<DeliveryId, (usize, Delivered<T>)>,
+    delivered: VecDeque<Delivered<T>>,
     held_since: Option<Instant>,
     held: Duration,
 }
@@ -60,13 +60,13 @@ pub struct BulkWriter<T> {
 struct Item<T> {
     tag: T,
     write: EncodedWrite,
-    group: GroupId,
+    delivery: DeliveryId,
     attempt: u32,
     /// Most writes that may share its request: halved when a whole request is refused.
     company_max: usize,
 }
 
-struct Flight<T> {
+struct Response<T> {
     items: Vec<Item<T>>,
     answer: Result<Vec<Option<(Code, String)>>, FirestoreError>,
 }
@@ -88,31 +88,31 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
             ready: VecDeque::new(),
             delayed: Vec::new(),
             waiting_bytes: 0,
-            flights: FuturesUnordered::new(),
+            in_flight: FuturesUnordered::new(),
             busy: HashSet::new(),
             open: BTreeMap::new(),
-            settled: VecDeque::new(),
+            delivered: VecDeque::new(),
             held_since: None,
             held: Duration::ZERO,
         }
     }
 
-    /// Takes a group of writes; a group without writes is settled at once.
-    pub fn push(&mut self, group: GroupId, writes: Vec<(T, EncodedWrite)>) {
-        let outcome = Settled::new(group);
+    /// Takes the writes of a delivery; one without writes is settled at once.
+    pub fn push(&mut self, delivery: DeliveryId, writes: Vec<(T, EncodedWrite)>) {
+        let outcome = Delivered::new(delivery);
         if writes.is_empty() {
-            self.settled.push_back(outcome);
+            self.delivered.push_back(outcome);
             return;
         }
-        self.open.insert(group, (writes.len(), outcome));
+        self.open.insert(delivery, (writes.len(), outcome));
         self.waiting_bytes += writes.iter().map(|(_, write)| write.json.len()).sum::<usize>();
-        let item = |(tag, write)| Item { tag, write, group, attempt: 1, company_max: BATCH_WRITES_MAX };
+        let item = |(tag, write)| Item { tag, write, delivery, attempt: 1, company_max: BATCH_WRITES_MAX };
         self.ready.extend(writes.into_iter().map(item));
     }
 
-    /// Whether every group is settled and told.
+    /// Whether every delivery is settled and told.
     pub fn is_idle(&self) -> bool {
-        self.open.is_empty() && self.settled.is_empty()
+        self.open.is_empty() && self.delivered.is_empty()
     }
 
     /// Bytes of writes that are not yet on their way.
@@ -125,38 +125,38 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         self.held
     }
 
-    /// The next group that is settled; waits for ever when there is none to come.
-    pub async fn settled(&mut self) -> Settled<T> {
+    /// The next delivery that is settled; waits for ever when there is none to come.
+    pub async fn delivered(&mut self) -> Delivered<T> {
         loop {
-            if let Some(settled) = self.settled.pop_front() {
-                return settled;
+            if let Some(delivered) = self.delivered.pop_front() {
+                return delivered;
             }
             let pause = self.launch();
             let timer = match pause {
                 Some(pause) => self.world.clock.sleep(pause),
                 None => Box::pin(std::future::pending()),
             };
-            if self.flights.is_empty() {
+            if self.in_flight.is_empty() {
                 timer.await;
                 continue;
             }
-            let landed = futures::future::select(self.flights.next(), timer).await;
-            if let futures::future::Either::Left((Some(flight), _)) = landed {
-                self.land(flight);
+            let landed = futures::future::select(self.in_flight.next(), timer).await;
+            if let futures::future::Either::Left((Some(response), _)) = landed {
+                self.on_response(response);
             }
         }
     }
 
-    /// Gives up what is not settled: every open group is told with its remaining writes as failed.
-    pub fn abandon(&mut self, reason: &str) -> Vec<Settled<T>> {
+    /// Gives up what is not settled: every open delivery is told with its remaining writes as failed.
+    pub fn abandon(&mut self, reason: &str) -> Vec<Delivered<T>> {
         let mut rest: Vec<_> =
             self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, item)| item)).collect();
-        self.flights.clear();
+        self.in_flight.clear();
         self.busy.clear();
         self.waiting_bytes = 0;
-        let mut told: Vec<_> = self.settled.drain(..).collect();
-        for (group, (mut left, mut outcome)) in std::mem::take(&mut self.open) {
-            for item in rest.extract_if(.., |item| item.group == group) {
+        let mut told: Vec<_> = self.delivered.drain(..).collect();
+        for (delivery, (mut left, mut outcome)) in std::mem::take(&mut self.open) {
+            for item in rest.extract_if(.., |item| item.delivery == delivery) {
                 left -= 1;
                 outcome.failed.push(item.unwritten(reason.to_owned()));
             }
@@ -171,7 +171,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         let now = self.world.clock.instant();
         let due: Vec<_> = self.delayed.extract_if(.., |(at, _)| *at <= now).map(|(_, item)| item).collect();
         self.ready.extend(due);
-        while self.flights.len() < LANES && self.is_worth_a_request() {
+        while self.in_flight.len() < LANES && self.is_worth_a_request() {
             let held = self.ramp.as_ref().map_or(Duration::ZERO, |ramp| lock(ramp).wait(now));
             if !held.is_zero() {
                 self.held_since.get_or_insert(now);
@@ -185,7 +185,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
             if let Some(ramp) = &self.ramp {
                 lock(ramp).spend(items.len(), now);
             }
-            self.flights.push(self.fly(items));
+            self.in_flight.push(self.send_batch(items));
         }
         self.delayed.iter().map(|(at, _)| at.since(now)).min()
     }
@@ -193,7 +193,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
     /// Whether what is ready should go out now. What may not have all the company it could get gains nothing by waiting.
     fn is_worth_a_request(&self) -> bool {
         let Some(first) = self.ready.front() else { return false };
-        self.flights.is_empty()
+        self.in_flight.is_empty()
             || self.ready.len() >= COMPANY_WRITES_MIN
             || self.waiting_bytes >= COMPANY_BYTES_MIN
             || first.company_max < BATCH_WRITES_MAX
@@ -231,12 +231,12 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         batch
     }
 
-    fn fly(&self, items: Vec<Item<T>>) -> BoxFuture<'static, Flight<T>> {
+    fn send_batch(&self, items: Vec<Item<T>>) -> BoxFuture<'static, Response<T>> {
         let firestore = self.firestore.clone();
         Box::pin(async move {
             let writes: Vec<_> = items.iter().map(|item| &item.write).collect();
             let answer = firestore.batch_write(&writes).await;
-            Flight { items, answer }
+            Response { items, answer }
         })
     }
 }

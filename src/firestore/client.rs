@@ -52,7 +52,7 @@ impl Firestore {
 
     /// The same client with less patience: no request of it waits longer than `most`.
     #[must_use]
-    pub fn impatient(&self, most: Duration) -> Self {
+    pub fn with_timeout(&self, most: Duration) -> Self {
         let inner = &self.inner;
         let config = FirestoreConfig { timeout: inner.config.timeout.min(most), ..inner.config.clone() };
         Self::new(config, inner.google.clone(), inner.world.clone(), inner.backoff)

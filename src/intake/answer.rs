@@ -10,12 +10,12 @@ use crate::catalogue::dataset::Shape;
 use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
 use crate::firestore::Write;
 use crate::intake::collisions;
-use crate::intake::record::{self, Context, Part, words};
+use crate::intake::record::{self, Context, Part, error_message};
 use crate::intake::rejected::Rejected;
 
 /// What an answer held. Every ticker that was asked for is in exactly one of the three lists.
 #[derive(Debug)]
-pub struct Harvest {
+pub struct Intake {
     /// What its records are.
     pub dataset: &'static Dataset,
     pub succeeded: Vec<Ticker>,
@@ -25,7 +25,7 @@ pub struct Harvest {
     pub rejected: Vec<Rejected>,
     /// Tickers of which a part is to be asked for again, as nothing is said against it.
     pub partly: Vec<Partly>,
-    /// Words of the provider that belong to no single ticker.
+    /// What the provider says that belongs to no single ticker.
     pub remarks: Vec<String>,
 }
 
@@ -35,13 +35,13 @@ pub struct Partly {
     pub ticker: Ticker,
     /// The names of what is missing.
     pub parts: Vec<String>,
-    /// The provider's words on the first of them.
-    pub words: String,
+    /// What the provider says of the first of them.
+    pub message: String,
 }
 
 /// What is known of one ticker while the entries are read.
 #[derive(Default)]
-struct Tally {
+struct TickerSoFar {
     records: usize,
     rejected: usize,
     /// Why the first of the rejected ones is.
@@ -52,14 +52,14 @@ struct Tally {
 }
 
 /// Reads all entries of an answer; the error says that there are too many records to take in at once.
-pub fn harvest(
+pub fn take_in(
     envelope: &Envelope<'_>,
     dataset: &'static Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
-) -> Result<Harvest, String> {
-    let mut harvest = Harvest::new(dataset);
-    let mut tallies = BTreeMap::<Ticker, Tally>::new();
+) -> Result<Intake, String> {
+    let mut intake = Intake::new(dataset);
+    let mut tickers = BTreeMap::<Ticker, TickerSoFar>::new();
     let mut records = 0_usize;
     for raw in envelope.data.iter().flatten() {
         let entry = entries::read(raw, dataset.shape);
@@ -68,18 +68,18 @@ pub fn harvest(
             return Err(format!("response has too many records: limit {RECORDS_MAX}"));
         }
         match entry {
-            Ok(entry) => take_entry(entry, dataset, asked, context, &mut harvest, &mut tallies),
+            Ok(entry) => take_entry(entry, dataset, asked, context, &mut intake, &mut tickers),
             Err(reason) => {
-                harvest.rejected.push(Rejected::raw(dataset, None, format!("entry {reason}"), raw));
+                intake.rejected.push(Rejected::raw(dataset, None, format!("entry {reason}"), raw));
             }
         }
     }
-    judge(envelope, asked, &mut tallies, &mut harvest);
-    harvest.settle();
-    Ok(harvest)
+    judge(envelope, asked, &mut tickers, &mut intake);
+    intake.settle();
+    Ok(intake)
 }
 
-impl Harvest {
+impl Intake {
     fn new(dataset: &'static Dataset) -> Self {
         Self {
             dataset,
@@ -137,106 +137,106 @@ fn take_entry(
     dataset: &'static Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
-    harvest: &mut Harvest,
-    tallies: &mut BTreeMap<Ticker, Tally>,
+    intake: &mut Intake,
+    tickers: &mut BTreeMap<Ticker, TickerSoFar>,
 ) {
-    let error = entry.get("error").filter(|error| !error.is_null()).map(words);
+    let error = entry.get("error").filter(|error| !error.is_null()).map(error_message);
     if dataset.shape == Shape::Bare {
         match error {
-            Some(error) => harvest.remarks.push(shorten(&error)),
-            None => absorb(record::extract(dataset, None, entry, context), harvest),
+            Some(error) => intake.remarks.push(shorten(&error)),
+            None => absorb(record::extract(dataset, None, entry, context), intake),
         }
         return;
     }
     let ticker = match entry.get("ticker").map(|ticker| ticker.as_str().map(Ticker::parse)) {
         Some(Some(Ok(ticker))) => ticker,
         Some(Some(Err(error))) => {
-            return harvest.rejected.push(Rejected::new(dataset, None, vec![error.to_string()], entry));
+            return intake.rejected.push(Rejected::new(dataset, None, vec![error.to_string()], entry));
         }
         _ => {
             let reason = "entry has no ticker".to_owned();
-            return harvest.rejected.push(Rejected::new(dataset, None, vec![reason], entry));
+            return intake.rejected.push(Rejected::new(dataset, None, vec![reason], entry));
         }
     };
     if !asked.contains(&ticker) {
-        harvest.remarks.push(format!("response has an entry for {ticker}, which was not requested"));
+        intake.remarks.push(format!("response has an entry for {ticker}, which was not requested"));
     }
-    let tally = tallies.entry(ticker.clone()).or_default();
+    let so_far = tickers.entry(ticker.clone()).or_default();
     if let Some(error) = error {
-        tally.errors.push(error);
+        so_far.errors.push(error);
         return;
     }
     let is_odd = !odd.is_empty();
     let raw = |odd: entries::Odd<'_>| Rejected::raw(dataset, Some(&ticker), odd.reason, odd.raw);
-    tally.reject(odd.into_iter().map(raw).collect(), harvest);
+    so_far.reject(odd.into_iter().map(raw).collect(), intake);
     match entry.get_mut("data").map(Json::take) {
         None if is_odd => {}
         None | Some(Json::Null) => {
-            tally.errors.push("the provider's entry has no data and no error".to_owned());
+            so_far.errors.push("the provider's entry has no data and no error".to_owned());
         }
         Some(data) => {
             let mut found = record::extract(dataset, Some(&ticker), data, context);
-            tally.errors.append(&mut found.errors);
+            so_far.errors.append(&mut found.errors);
             let parts = std::mem::take(&mut found.parts);
             // An indicator that fails beside others costs only itself.
             if found.records.is_empty() {
-                tally.errors.extend(parts.iter().map(ToString::to_string));
+                so_far.errors.extend(parts.iter().map(ToString::to_string));
             } else {
                 let provider = Provider::parse(context.source);
                 for part in parts {
-                    match provider.map(|provider| provider.trouble_of_part(&part.words)) {
-                        Some(Trouble::Limited(_) | Trouble::Transient) => tally.again.push(part),
-                        _ => harvest.reject_part(&ticker, part),
+                    match provider.map(|provider| provider.trouble_of_part(&part.message)) {
+                        Some(Trouble::Limited(_) | Trouble::Transient) => so_far.again.push(part),
+                        _ => intake.reject_part(&ticker, part),
                     }
                 }
             }
-            tally.records += found.records.len();
-            tally.reject(std::mem::take(&mut found.rejected), harvest);
-            absorb(found, harvest);
+            so_far.records += found.records.len();
+            so_far.reject(std::mem::take(&mut found.rejected), intake);
+            absorb(found, intake);
         }
     }
 }
 
-impl Tally {
-    fn reject(&mut self, rejected: Vec<Rejected>, harvest: &mut Harvest) {
+impl TickerSoFar {
+    fn reject(&mut self, rejected: Vec<Rejected>, intake: &mut Intake) {
         self.rejected += rejected.len();
         if let Some(first) = rejected.first() {
             self.why.get_or_insert_with(|| first.reasons.join(", "));
         }
-        harvest.rejected.extend(rejected);
+        intake.rejected.extend(rejected);
     }
 }
 
-fn absorb(found: record::Yield, harvest: &mut Harvest) {
-    harvest.records.extend(found.records);
-    harvest.rejected.extend(found.rejected);
+fn absorb(found: record::Extracted, intake: &mut Intake) {
+    intake.records.extend(found.records);
+    intake.rejected.extend(found.rejected);
 }
 
 /// Says of every ticker that was asked for what became of it.
 fn judge(
     envelope: &Envelope<'_>,
     asked: &[Ticker],
-    tallies: &mut BTreeMap<Ticker, Tally>,
-    harvest: &mut Harvest,
+    tickers: &mut BTreeMap<Ticker, TickerSoFar>,
+    intake: &mut Intake,
 ) {
     let remarks = envelope.errors();
     let mut used = BTreeSet::new();
     for ticker in asked {
-        let words = remarks.iter().enumerate().filter(|(_, remark)| names(remark, ticker));
+        let named = remarks.iter().enumerate().filter(|(_, remark)| names(remark, ticker));
         let mut reasons: Vec<String> = Vec::new();
         let mut again = Vec::new();
-        match tallies.get_mut(ticker) {
-            Some(tally) => {
-                reasons.append(&mut tally.errors);
-                again.append(&mut tally.again);
-                if tally.records == 0 && tally.rejected > 0 {
-                    let why = tally.why.take().unwrap_or_default();
-                    reasons.push(format!("all {} records were rejected: {why}", tally.rejected));
+        match tickers.get_mut(ticker) {
+            Some(so_far) => {
+                reasons.append(&mut so_far.errors);
+                again.append(&mut so_far.again);
+                if so_far.records == 0 && so_far.rejected > 0 {
+                    let why = so_far.why.take().unwrap_or_default();
+                    reasons.push(format!("all {} records were rejected: {why}", so_far.rejected));
                 }
-                used.extend(words.map(|(at, _)| at));
+                used.extend(named.map(|(at, _)| at));
             }
             None => {
-                for (at, remark) in words {
+                for (at, remark) in named {
                     used.insert(at);
                     reasons.push(remark.clone());
                 }
@@ -246,17 +246,17 @@ fn judge(
             }
         }
         if let (true, Some(first)) = (reasons.is_empty(), again.first()) {
-            let words = shorten(&first.words);
+            let message = shorten(&first.message);
             let parts = again.iter().map(|part| part.name.clone()).collect();
-            harvest.partly.push(Partly { ticker: ticker.clone(), parts, words });
+            intake.partly.push(Partly { ticker: ticker.clone(), parts, message });
         } else if reasons.is_empty() {
-            harvest.succeeded.push(ticker.clone());
+            intake.succeeded.push(ticker.clone());
         } else {
-            harvest.failed.push((ticker.clone(), shorten(&reasons.join("; "))));
+            intake.failed.push((ticker.clone(), shorten(&reasons.join("; "))));
         }
     }
     let unused = remarks.iter().enumerate().filter(|(at, _)| !used.contains(at));
-    harvest.remarks.extend(unused.map(|(_, remark)| remark.clone()));
+    intake.remarks.extend(unused.map(|(_, remark)| remark.clone()));
 }
 
 /// Whether a remark has the ticker as a word of its own, letter for letter.

@@ -85,10 +85,10 @@ pub(super) fn readable(raw: &[u8]) -> Json {
 
 /// Why the parser refuses something.
 fn reason(error: &Error) -> String {
-    let words = error.to_string();
+    let message = error.to_string();
     // The place is one in the whole answer, or in a piece of it: nobody could look there.
-    let words = words.split(" at line ").next().unwrap_or_default();
-    let plain = match words {
+    let message = message.split(" at line ").next().unwrap_or_default();
+    let plain = match message {
         "recursion limit exceeded" => "it is nested more than 127 levels deep",
         "number out of range" => "it has a number that is out of range for a double",
         "invalid unicode code point" => "it has bytes that are not UTF-8",

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::entries::readable;
 use super::pieces::{elements, members};
 use crate::base::{redact, text};
-use crate::intake::record::words;
+use crate::intake::record::error_message;
 
 /// The answer, its entries not yet read: one that cannot be read costs only itself.
 #[derive(Debug)]
@@ -34,12 +34,12 @@ struct Wire<'a> {
 /// What some editors and encoders put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Most characters of a provider's words that reach a report.
-const WORDS_CHARS_MAX: usize = 300;
+/// Most characters of a provider's message that reach a report.
+const MESSAGE_CHARS_MAX: usize = 300;
 /// Most errors of an answer that are read: each is looked through for every ticker of the batch.
 const ERRORS_MAX: usize = 1_000;
 /// Most bytes of a failure's body that are looked at where it has no `detail`.
-const FAILURE_BYTES_MAX: usize = 4 * WORDS_CHARS_MAX;
+const FAILURE_BYTES_MAX: usize = 4 * MESSAGE_CHARS_MAX;
 /// Most values in one answer, by its commas: a value of two bytes takes fifty and more once it is read, and an
 /// instance that runs out of memory takes all its requests with it. 32 MiB of prices have fewer.
 pub const VALUES_MAX: usize = 2_500_000;
@@ -64,7 +64,7 @@ impl<'a> Envelope<'a> {
                 Self { status, data, errors }
             }
             Err(error) => Self::salvage(body)
-                .map_err(|words| shorten(&format!("response cannot be parsed: {error}{words}")))?,
+                .map_err(|message| shorten(&format!("response cannot be parsed: {error}{message}")))?,
         };
         let status = envelope.status.as_deref().unwrap_or("missing");
         if status != "ok" && envelope.data.as_ref().is_none_or(Vec::is_empty) {
@@ -75,21 +75,21 @@ impl<'a> Envelope<'a> {
     }
 
     /// Reads an answer that the parser refuses because of a part of it: it is cut into its entries, of which each is
-    /// read by itself. The error has the words that stand where the entries should.
+    /// read by itself. The error has what stands where the entries should.
     fn salvage(body: &'a [u8]) -> Result<Self, String> {
         let mut envelope = Self { status: None, data: None, errors: Vec::new() };
         for (name, value) in members(body).ok_or_else(String::new)? {
             match name {
-                b"\"status\"" => envelope.status = Some(words(&readable(value))),
+                b"\"status\"" => envelope.status = Some(error_message(&readable(value))),
                 b"\"data\"" if value != b"null" => {
-                    let entries =
-                        elements(value).ok_or_else(|| format!("; data: {}", words(&readable(value))))?;
+                    let entries = elements(value)
+                        .ok_or_else(|| format!("; data: {}", error_message(&readable(value))))?;
                     envelope.data = Some(entries);
                 }
                 b"\"errors\"" => {
                     let errors = elements(value).unwrap_or_else(|| vec![value]);
                     let errors = errors.into_iter().filter(|error| *error != b"null").take(ERRORS_MAX);
-                    envelope.errors = errors.map(|error| shorten(&words(&readable(error)))).collect();
+                    envelope.errors = errors.map(|error| shorten(&error_message(&readable(error)))).collect();
                 }
                 _ => {}
             }
@@ -97,15 +97,15 @@ impl<'a> Envelope<'a> {
         Ok(envelope)
     }
 
-    /// The provider's own words on what failed.
+    /// What the provider says failed.
     pub fn errors(&self) -> &[String] {
         &self.errors
     }
 }
 
-/// The start of a provider's words: reports, ledger entries and raw logs must stay of a size that can be stored.
-pub fn shorten(words: &str) -> String {
-    text::excerpt(words, WORDS_CHARS_MAX)
+/// The start of a provider's message: reports, ledger entries and raw logs must stay of a size that can be stored.
+pub fn shorten(message: &str) -> String {
+    text::excerpt(message, MESSAGE_CHARS_MAX)
 }
 
 /// The first errors of an answer, as texts.
@@ -127,7 +127,7 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Err
             let mut few = Vec::new();
             while few.len() < ERRORS_MAX {
                 match errors.next_element::<Json>()? {
-                    Some(error) => few.push(shorten(&words(&error))),
+                    Some(error) => few.push(shorten(&error_message(&error))),
                     None => return Ok(few),
                 }
             }
@@ -139,8 +139,8 @@ fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Err
     deserializer.deserialize_any(Few)
 }
 
-/// The provider's words in the body of a failure: its `detail`, or the start of the body.
-pub fn failure_words(body: &[u8]) -> String {
+/// The provider's message in the body of a failure: its `detail`, or the start of the body.
+pub fn failure_message(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Failure<'a> {
         #[serde(borrow)]
@@ -153,7 +153,7 @@ pub fn failure_words(body: &[u8]) -> String {
         None => String::from_utf8_lossy(body.get(..FAILURE_BYTES_MAX).unwrap_or(body)),
     };
     let text = redact::words(text.into_owned());
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(WORDS_CHARS_MAX).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MESSAGE_CHARS_MAX).collect()
 }
 
 #[cfg(test)]

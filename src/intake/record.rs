@@ -37,10 +37,10 @@ pub struct Context<'a> {
 
 /// What an entry held.
 #[derive(Debug, Default)]
-pub struct Yield {
+pub struct Extracted {
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
-    /// What the provider itself reports as failed, in its words.
+    /// What the provider itself reports as failed.
     pub errors: Vec<String>,
     pub parts: Vec<Part>,
 }
@@ -50,7 +50,7 @@ pub struct Yield {
 pub struct Part {
     pub name: String,
     /// The provider's error message.
-    pub words: String,
+    pub message: String,
     record: Json,
 }
 
@@ -69,7 +69,7 @@ impl Part {
 
 impl fmt::Display for Part {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.name, self.words)
+        write!(f, "{}: {}", self.name, self.message)
     }
 }
 
@@ -79,8 +79,8 @@ pub fn extract(
     ticker: Option<&Ticker>,
     data: Json,
     context: &Context<'_>,
-) -> Yield {
-    let mut found = Yield::default();
+) -> Extracted {
+    let mut found = Extracted::default();
     for (name, record) in split(dataset, data, &mut found, ticker) {
         match build(dataset, ticker, name.as_deref(), record, context) {
             Ok(write) => found.records.push(write),
@@ -94,7 +94,7 @@ pub fn extract(
 fn split(
     dataset: &'static Dataset,
     data: Json,
-    found: &mut Yield,
+    found: &mut Extracted,
     ticker: Option<&Ticker>,
 ) -> Vec<(Option<String>, Json)> {
     let mut reject = |record: Json, reason: &str| {
@@ -110,15 +110,15 @@ fn split(
                 match notice(dataset, record.get("data").unwrap_or(&record))
                     .or_else(|| notice(dataset, &record))
                 {
-                    Some(words) => found.parts.push(Part { name, words, record }),
+                    Some(message) => found.parts.push(Part { name, message, record }),
                     None => records.push((Some(name), record)),
                 }
             }
             records
         }
         (shape, data) => match (notice(dataset, &data), shape) {
-            (Some(words), _) => {
-                found.errors.push(words);
+            (Some(message), _) => {
+                found.errors.push(message);
                 Vec::new()
             }
             (None, Shape::List) => reject(data, "data is not a list"),
@@ -131,21 +131,21 @@ fn split(
 /// The words of a provider that stand where data should be.
 fn notice(dataset: &Dataset, data: &Json) -> Option<String> {
     let members = match data {
-        Json::String(text) => return Some(words(&Json::String(text.clone()))),
+        Json::String(text) => return Some(error_message(&Json::String(text.clone()))),
         Json::Object(members) => members,
         _ => return None,
     };
     if let Some(error) = members.get("error").filter(|error| !error.is_null()) {
-        return Some(words(error));
+        return Some(error_message(error));
     }
     let has_data = dataset.fields.iter().any(|field| field.required && members.contains_key(field.name));
     let is_notice = |name: &&&str| members.get(**name).is_some_and(Json::is_string);
     let name = NOTICES.iter().find(is_notice).filter(|_| !has_data && !members.contains_key("data"))?;
-    members.get(*name).map(|text| format!("{name}: {}", words(text)))
+    members.get(*name).map(|text| format!("{name}: {}", error_message(text)))
 }
 
 /// An error value as text, without credentials: a text itself, anything else as JSON.
-pub fn words(error: &Json) -> String {
+pub fn error_message(error: &Json) -> String {
     crate::base::redact::words(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned))
 }
 

@@ -108,7 +108,7 @@ impl Ledger {
     /// No request waits longer than a third of the lease: one that hangs leaves time for a retry before the
     /// lease has expired.
     pub fn new(firestore: &Firestore, world: World, collections: Collections, config: RunConfig) -> Self {
-        Self { firestore: firestore.impatient(config.lease / 3), world, collections, config }
+        Self { firestore: firestore.with_timeout(config.lease / 3), world, collections, config }
     }
 
     /// Makes the caller the owner of the run, or says who is.

@@ -20,7 +20,7 @@ use crate::catalogue::{Provider, Trouble};
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
-use crate::intake::envelope::failure_words;
+use crate::intake::envelope::failure_message;
 use crate::ledger::summary::RunSummary;
 use crate::run::Status;
 
@@ -214,7 +214,7 @@ async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>)
     if answer.status.is_success() {
         return Ok((status, None));
     }
-    let words = failure_words(&body);
+    let words = failure_message(&body);
     let limited = matches!(provider.trouble(&words), Trouble::Limited(_));
     Ok((status, (!limited).then(|| format!("{status}: {words}"))))
 }

@@ -37,7 +37,7 @@ pub enum Decision {
     /// It has failed permanently: there is no ticker that could be at fault.
     Fail,
     /// Its tickers stay pending: a later request may succeed.
-    Postpone,
+    Defer,
     /// Nothing more can be done in this run until an operator acts.
     Stop,
 }
@@ -53,12 +53,12 @@ const MALFORMED_ATTEMPTS_MAX: u32 = 2;
 pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
     match failure.class {
         Class::Unauthorized => Decision::Stop,
-        Class::RateLimited => Decision::Postpone,
+        Class::RateLimited => Decision::Defer,
         // Only the token endpoint is at fault: no ticker is the cause.
         Class::Token if failure.attempt < failure.attempts_max => {
             Decision::Retry { after: wait(failure, backoff) }
         }
-        Class::Token => Decision::Postpone,
+        Class::Token => Decision::Defer,
         Class::BadBatch => match failure.tickers {
             0 => Decision::Fail,
             1 => Decision::Accuse,
@@ -77,7 +77,7 @@ pub fn decide(failure: &Failure, backoff: &Backoff) -> Decision {
             };
             match failure.tickers {
                 _ if failure.attempt < tries_max => Decision::Retry { after: wait(failure, backoff) },
-                0 => Decision::Postpone,
+                0 => Decision::Defer,
                 1 => Decision::Accuse,
                 _ => Decision::Split,
             }
@@ -163,7 +163,7 @@ mod tests {
     fn a_call_without_tickers_is_left_to_the_next_attempt() {
         let call = Failure { tickers: 0, ..failure(Class::Unavailable) };
         assert!(is_retry(call));
-        assert_eq!(check(Failure { attempt: 4, ..call }), Decision::Postpone);
+        assert_eq!(check(Failure { attempt: 4, ..call }), Decision::Defer);
     }
 
     #[test]
@@ -178,7 +178,7 @@ mod tests {
         for tickers in [1, 50] {
             let failure = Failure { tickers, answers_others: true, ..failure(Class::Token) };
             assert!(is_retry(failure));
-            assert_eq!(check(Failure { attempt: 4, ..failure }), Decision::Postpone);
+            assert_eq!(check(Failure { attempt: 4, ..failure }), Decision::Defer);
         }
     }
 

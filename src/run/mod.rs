@@ -241,7 +241,7 @@ impl RunState {
                     tickers: Vec::from_iter(failure.ticker),
                     parts: Vec::new(),
                     reason: None,
-                    tries: 0,
+                    deferrals: 0,
                 };
                 self.pending.push(work);
             }

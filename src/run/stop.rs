@@ -9,7 +9,7 @@ pub const RETRY_SOON: Duration = Duration::from_secs(1);
 
 /// Why an attempt ends with work left.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Stop {
+pub enum StopReason {
     /// This request ran out of time.
     Deadline,
     /// The provider's breaker is open.
@@ -19,7 +19,7 @@ pub enum Stop {
     /// The provider's limit is exhausted for longer than this request lasts, or repeatedly.
     Paused { retry_after: Duration, reason: String },
     /// The provider refuses our calls.
-    Unauthorized { words: String },
+    Unauthorized { message: String },
     /// Documents cannot be stored.
     Storage { reason: String },
     /// The lease could not be renewed in time.
@@ -28,9 +28,9 @@ pub enum Stop {
     Lost,
 }
 
-impl Stop {
+impl StopReason {
     /// The reason, for people.
-    pub fn words(&self) -> String {
+    pub fn message(&self) -> String {
         match self {
             Self::Deadline => "this request ran out of time".to_owned(),
             Self::Breaker { reason, .. } => format!("the provider's circuit breaker is open ({reason})"),
@@ -41,7 +41,9 @@ impl Stop {
                     retry_after.as_secs()
                 )
             }
-            Self::Unauthorized { words } => format!("the provider refuses calls from this service: {words}"),
+            Self::Unauthorized { message } => {
+                format!("the provider refuses calls from this service: {message}")
+            }
             Self::Storage { reason } => format!("not everything could be stored: {reason}"),
             Self::Ledger { reason } => reason.clone(),
             Self::Lost => "another instance has taken over the run".to_owned(),

@@ -36,7 +36,7 @@ pub(crate) fn state() -> RunState {
 
 pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
     let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
-    Work { endpoint: endpoint.into(), tickers, parts: Vec::new(), reason: None, tries: 0 }
+    Work { endpoint: endpoint.into(), tickers, parts: Vec::new(), reason: None, deferrals: 0 }
 }
 
 pub(crate) fn failure(endpoint: &str, ticker: &str) -> Failure {

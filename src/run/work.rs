@@ -17,8 +17,8 @@ pub struct Work {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Number of attempts of the run that deferred it because the provider failed.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub tries: u32,
+    #[serde(default, rename = "tries", skip_serializing_if = "is_zero")]
+    pub deferrals: u32,
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -30,8 +30,8 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, &into.parts, &into.reason, into.tries)
-                == (&work.endpoint, &work.parts, &work.reason, work.tries)
+            (&into.endpoint, &into.parts, &into.reason, into.deferrals)
+                == (&work.endpoint, &work.parts, &work.reason, work.deferrals)
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

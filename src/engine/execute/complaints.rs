@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::Execution;
-use super::call::{Called, Fault};
 use super::lane::NOTHING_IN_ROW;
 use super::queue::{Batch, Origin};
+use super::reply::{Fault, Reply};
 use super::suspects::Suspect;
 use crate::catalogue::{Provider, Ticker, Trouble};
 use crate::resilience::class::Class;
@@ -78,10 +78,10 @@ impl Complaints {
 impl Execution<'_> {
     /// Tickers without any data: the next response for another ticker shows that a limit is not the reason. If there is
     /// none, a ticker that had data before is requested; without such a ticker, a few in a row count as a limit.
-    pub(super) fn on_nothing(&mut self, called: &Called, nothing: Troubled) {
+    pub(super) fn on_nothing(&mut self, reply: &Reply, nothing: Troubled) {
         let Troubled { tickers, reason, window } = nothing;
-        let (at, endpoint) = (self.calls.started(), called.batch.endpoint);
-        let batches = tickers.into_iter().map(|ticker| called.batch.of(vec![ticker]));
+        let (at, endpoint) = (self.calls.started(), reply.batch.endpoint);
+        let batches = tickers.into_iter().map(|ticker| reply.batch.of(vec![ticker]));
         if self.stop.is_some() || self.is_held(endpoint) {
             return batches.for_each(|batch| self.backlog.defer(batch, Some(reason.clone())));
         }
@@ -97,7 +97,7 @@ impl Execution<'_> {
             self.backlog.defer_work(suspect.into_work());
         }
         let renewal = self.limit_pause(window);
-        self.on_limited(called.number, Some(renewal), &reason);
+        self.on_limited(reply.number, Some(renewal), &reason);
     }
 }
 
@@ -105,9 +105,9 @@ impl Execution<'_> {
 mod tests {
     use super::*;
 
-    fn complaints(words: &[&str]) -> Vec<(Ticker, String)> {
+    fn complaints(messages: &[&str]) -> Vec<(Ticker, String)> {
         let ticker = |place: usize| Ticker::parse(&format!("T{place}")).unwrap();
-        words.iter().enumerate().map(|(place, words)| (ticker(place), (*words).to_owned())).collect()
+        messages.iter().enumerate().map(|(place, message)| (ticker(place), (*message).to_owned())).collect()
     }
 
     fn batch(tickers: usize) -> Batch {
@@ -115,10 +115,10 @@ mod tests {
         Batch::new("/fetch", vec![ticker; tickers], 4)
     }
 
-    fn check(words: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
+    fn check(messages: &[&str], asked: usize, is_last_word: bool) -> [usize; 4] {
         let origin = if is_last_word { Origin::OnceMore } else { Origin::Planned };
         let batch = Batch { origin, ..batch(asked) };
-        let sorted = Complaints::sort(Provider::parse("tiingo").unwrap(), complaints(words), &batch);
+        let sorted = Complaints::sort(Provider::parse("tiingo").unwrap(), complaints(messages), &batch);
         [
             sorted.failed.len(),
             sorted.limited.tickers.len(),
@@ -129,16 +129,17 @@ mod tests {
 
     #[test]
     fn every_complaint_has_one_consequence() {
-        let words = ["error 404: unknown", "Per-minute rate limit (50) exceeded", "Request failed: ", "odd"];
-        assert_eq!(check(&words, 50, false), [1, 1, 1, 1]);
-        assert_eq!(check(&words, 50, true), [2, 1, 1, 0], "asked once more already");
+        let messages =
+            ["error 404: unknown", "Per-minute rate limit (50) exceeded", "Request failed: ", "odd"];
+        assert_eq!(check(&messages, 50, false), [1, 1, 1, 1]);
+        assert_eq!(check(&messages, 50, true), [2, 1, 1, 0], "asked once more already");
     }
 
     #[test]
     fn the_longest_window_counts() {
-        let words = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
+        let messages = ["Per-minute rate limit (5) exceeded", "Daily rate limit (500) exceeded"];
         let sorted =
-            Complaints::sort(Provider::parse("alphavantage").unwrap(), complaints(&words), &batch(2));
-        assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, words[0]));
+            Complaints::sort(Provider::parse("alphavantage").unwrap(), complaints(&messages), &batch(2));
+        assert_eq!((sorted.limited.window.as_secs(), sorted.limited.reason.as_str()), (3600, messages[0]));
     }
 }

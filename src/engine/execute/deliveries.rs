@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::catalogue::Ticker;
-use crate::firestore::bulk::GroupId;
+use crate::firestore::bulk::DeliveryId;
 use crate::firestore::{DocumentPath, Write};
 use crate::run::Work;
 
@@ -46,19 +46,19 @@ impl Seen {
 /// All deliveries that are not complete, and what was seen in earlier ones.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
-    next: GroupId,
-    open: BTreeMap<GroupId, Delivery>,
+    next: DeliveryId,
+    open: BTreeMap<DeliveryId, Delivery>,
     pub seen: Seen,
 }
 
 impl Deliveries {
-    pub(super) fn open(&mut self, delivery: Delivery) -> GroupId {
+    pub(super) fn open(&mut self, delivery: Delivery) -> DeliveryId {
         self.next += 1;
         self.open.insert(self.next, delivery);
         self.next
     }
 
-    pub(super) fn close(&mut self, id: GroupId) -> Option<Delivery> {
+    pub(super) fn close(&mut self, id: DeliveryId) -> Option<Delivery> {
         self.open.remove(&id)
     }
 

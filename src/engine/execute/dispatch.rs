@@ -1,14 +1,14 @@
 //! Which calls may start now.
 
-use super::call::Called;
 use super::calls::{Calls, Purpose};
 use super::lane::{Held, Lane};
 use super::queue::Batch;
+use super::reply::Reply;
 use super::{Execution, call};
 use crate::base::ports::Instant;
 use crate::resilience::breaker::Admission;
 use crate::resilience::limits::IN_ROW_MAX;
-use crate::run::stop::{RETRY_LATER, Stop};
+use crate::run::stop::{RETRY_LATER, StopReason};
 
 /// Bytes of pending writes above which no further call starts.
 const WAITING_BYTES_MAX: usize = 8 << 20;
@@ -94,7 +94,7 @@ impl Execution<'_> {
         let fitting = lane.pace.fitting(batch.tickers.len().max(1), left);
         if fitting == 0 {
             self.backlog.queue.put_back(batch);
-            self.stop = Some(Stop::Deadline);
+            self.stop = Some(StopReason::Deadline);
             return None;
         }
         if fitting < batch.tickers.len() {
@@ -190,9 +190,9 @@ impl Execution<'_> {
     }
 
     /// Why no further call may start, even if there is capacity.
-    fn reason_to_stop(&self, now: Instant) -> Option<Stop> {
+    fn reason_to_stop(&self, now: Instant) -> Option<StopReason> {
         if !self.deadline.admits(now) {
-            return Some(Stop::Deadline);
+            return Some(StopReason::Deadline);
         }
         let provider = self.run.provider();
         let left = self.deadline.until_soft(now);
@@ -200,17 +200,20 @@ impl Execution<'_> {
         let limit = self.engine.breakers.limit(provider);
         let is_enough = limit.in_row >= IN_ROW_MAX && !paused.is_zero();
         if paused >= left || is_enough {
-            return Some(Stop::Paused { retry_after: paused, reason: limit.reason.unwrap_or_default() });
+            return Some(StopReason::Paused {
+                retry_after: paused,
+                reason: limit.reason.unwrap_or_default(),
+            });
         }
         let idle = self.calls.is_empty() && self.writer.is_idle();
         if idle && self.backlog.queue.wait(now, |_| true).is_some_and(|wait| wait >= left) {
-            return Some(Stop::Deadline);
+            return Some(StopReason::Deadline);
         }
         None
     }
 }
 
 /// Whether a batch of this endpoint may be sent.
-fn is_free(lane: &Lane, calls: &Calls<Called>) -> bool {
+fn is_free(lane: &Lane, calls: &Calls<Reply>) -> bool {
     !lane.is_held() && !lane.is_checking() && calls.count(lane.endpoint) < lane.pace.calls()
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::calls::Purpose;
-use super::lane::{Lane, TRIES_MAX};
-use super::{Executed, Execution, call};
+use super::lane::{DEFERRALS_MAX, Lane};
+use super::reply::Fault;
+use super::{Executed, Execution};
 use crate::base::ports::millis;
 use crate::provider::breakers::Trend;
 use crate::resilience::class::Class;
 use crate::run::Work;
-use crate::run::stop::Stop;
+use crate::run::stop::StopReason;
 
 /// A call that was cut off after this long is made smaller in the next attempt.
 const LONG_CALL: Duration = Duration::from_secs(60);
@@ -18,17 +19,17 @@ impl Execution<'_> {
     /// Ends the attempt: whatever is not done is pending.
     pub(super) async fn finish(mut self) -> Executed {
         let cut = self.must_cut();
-        if self.lease.is_saving() && self.stop != Some(Stop::Lost) {
+        if self.lease.is_saving() && self.stop != Some(StopReason::Lost) {
             // The fence is only known again once the write in flight has completed.
             let saved = self.lease.saved().await;
             self.on_saved(saved);
         }
         if cut && self.stop.is_none() {
-            self.stop = Some(Stop::Deadline);
+            self.stop = Some(StopReason::Deadline);
         }
         self.defer_cut(cut);
-        for settled in self.writer.abandon("the request ran out of time before it was stored") {
-            self.note_settled(settled);
+        for delivered in self.writer.abandon("the request ran out of time before it was stored") {
+            self.note_delivered(delivered);
         }
         self.state.pending = self.backlog.pending(self.calls.work());
         self.state.resources.waits_ms.limit += millis(self.writer.held());
@@ -53,27 +54,26 @@ impl Execution<'_> {
             let Purpose { endpoint, work, .. } = call.purpose;
             let answers = self.lane(endpoint).is_some_and(|lane| lane.answered > 0);
             let Some(work) = work else { continue };
-            if took_long && answers && work.tickers.len() == 1 && work.tries >= TRIES_MAX {
+            if took_long && answers && work.tickers.len() == 1 && work.deferrals >= DEFERRALS_MAX {
                 // No response in attempt after attempt in which others were answered.
-                let fault =
-                    call::Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
+                let fault = Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
                 self.fail(&work.tickers, endpoint, &fault);
             } else {
-                self.backlog.defer_work(Work { tries: work.tries + u32::from(took_long), ..work });
+                self.backlog.defer_work(Work { deferrals: work.deferrals + u32::from(took_long), ..work });
             }
         }
         self.backlog.defer_suspects();
     }
 
     /// Why endpoints were left to a later attempt; the reason of the one that may be called again first.
-    fn held(&self) -> Option<Stop> {
+    fn held(&self) -> Option<StopReason> {
         let held = self.lanes.iter().filter_map(Lane::held);
         let first = held.min_by_key(|held| held.retry_after)?;
         let (retry_after, reason) = (first.retry_after, first.reason.clone());
         Some(if first.is_breaker {
-            Stop::Breaker { retry_after, reason }
+            StopReason::Breaker { retry_after, reason }
         } else {
-            Stop::Unanswered { retry_after, reason }
+            StopReason::Unanswered { retry_after, reason }
         })
     }
 }

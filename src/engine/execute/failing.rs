@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Execution;
-use super::call::{Called, Fault};
-use super::lane::{Consequence, Held, TRIES_MAX};
+use super::lane::{Consequence, DEFERRALS_MAX, Held};
 use super::queue::Batch;
+use super::reply::{Fault, Reply};
 use super::steps::Step;
 use super::suspects::Suspect;
 use crate::base::ports::millis;
@@ -15,22 +15,22 @@ use crate::google::Token;
 use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::Failure;
-use crate::run::stop::{RETRY_LATER, Stop};
+use crate::run::stop::{RETRY_LATER, StopReason};
 
 /// Shorter waits requested by a failing provider concern this run only; longer ones are shared with all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
 
 impl Execution<'_> {
-    pub(super) fn on_fault(&mut self, called: Called, fault: Fault) {
+    pub(super) fn on_fault(&mut self, reply: Reply, fault: Fault) {
         if fault.class == Class::RateLimited {
-            return self.on_refused_for_limit(called, fault);
+            return self.on_refused_for_limit(reply, fault);
         }
-        self.on_failed(&called, &fault);
-        let Called { mut batch, token, .. } = called;
+        self.on_failed(&reply, &fault);
+        let Reply { mut batch, token, .. } = reply;
         if batch.is_control() {
             return match fault.class {
                 Class::Unauthorized if token.is_some_and(|token| self.renews(token)) => {}
-                Class::Unauthorized => self.stop = Some(Stop::Unauthorized { words: fault.words }),
+                Class::Unauthorized => self.stop = Some(StopReason::Unauthorized { message: fault.message }),
                 _ => {}
             };
         }
@@ -39,13 +39,15 @@ impl Execution<'_> {
             batch.failed_alone += u32::from(batch.tickers.len() == 1);
         }
         if self.stop.is_some() || self.is_held(batch.endpoint) {
-            return self.backlog.defer(batch, Some(fault.words));
+            return self.backlog.defer(batch, Some(fault.message));
         }
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
         // An attempt may be too short to wait for a second timeout.
         let enough = batch.failed_alone >= 2
-            || (batch.failed_alone == 1 && fault.class == Class::Timeout && batch.tries >= 2 * TRIES_MAX);
-        if enough && batch.tries >= TRIES_MAX && answered > 0 {
+            || (batch.failed_alone == 1
+                && fault.class == Class::Timeout
+                && batch.deferrals >= 2 * DEFERRALS_MAX);
+        if enough && batch.deferrals >= DEFERRALS_MAX && answered > 0 {
             // It has failed in attempt after attempt in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }
@@ -67,7 +69,7 @@ impl Execution<'_> {
         match decision {
             Decision::Retry { after } => {
                 if fault.retry_after.is_some_and(|asked| asked >= SHARED_WAIT) {
-                    self.on_limited(self.calls.started(), fault.retry_after, &fault.words);
+                    self.on_limited(self.calls.started(), fault.retry_after, &fault.message);
                 }
                 self.state.resources.waits_ms.retry += millis(after);
                 self.backlog.queue.retry(batch, now + after);
@@ -81,23 +83,23 @@ impl Execution<'_> {
                 self.backlog.suspects.add(Suspect { batch, fault, at });
             }
             Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
-            Decision::Postpone => self.postpone(batch, fault.class, &fault.words),
+            Decision::Defer => self.defer_or_fail(batch, fault.class, &fault.message),
             Decision::Stop if token.is_some_and(|token| self.renews(token)) => {
                 self.backlog.queue.retry(batch, now);
             }
             Decision::Stop => {
-                self.stop = Some(Stop::Unauthorized { words: fault.words.clone() });
-                self.backlog.defer(batch, Some(fault.words));
+                self.stop = Some(StopReason::Unauthorized { message: fault.message.clone() });
+                self.backlog.defer(batch, Some(fault.message));
             }
         }
     }
 
     /// Counts a failed call against its endpoint and decides what it says about the provider.
-    pub(super) fn on_failed(&mut self, called: &Called, fault: &Fault) {
+    pub(super) fn on_failed(&mut self, reply: &Reply, fault: &Fault) {
         let config = *self.engine.breakers.config();
-        let endpoint = called.batch.endpoint;
+        let endpoint = reply.batch.endpoint;
         let Some(lane) = self.lane_mut(endpoint) else { return };
-        match lane.on_failed(&called.batch, fault.class, &config) {
+        match lane.on_failed(&reply.batch, fault.class, &config) {
             Consequence::Nothing => {}
             Consequence::IsBack => self.steps.push(Step::Close { endpoint }),
             Consequence::IsDown => self.on_down(endpoint, fault),
@@ -106,7 +108,7 @@ impl Execution<'_> {
 
     /// An endpoint is down: for all runs if it fails, for this run only if it refuses every request.
     fn on_down(&mut self, endpoint: &'static str, fault: &Fault) {
-        let reason = format!("{}: {}", fault.class.name(), fault.words);
+        let reason = format!("{}: {}", fault.class.name(), fault.message);
         if fault.class == Class::BadBatch {
             let reason = format!("the provider refuses every ticker ({reason})");
             return self.hold(endpoint, Held { reason, retry_after: RETRY_LATER, is_breaker: false });
@@ -128,10 +130,10 @@ impl Execution<'_> {
     }
 
     /// A call that the provider refused because its limit is exhausted: it does not count as an attempt for its tickers.
-    fn on_refused_for_limit(&mut self, called: Called, fault: Fault) {
-        let window = self.window(&fault.words);
-        self.on_limited(called.number, fault.retry_after.or(window), &fault.words);
-        let batch = called.batch;
+    fn on_refused_for_limit(&mut self, reply: Reply, fault: Fault) {
+        let window = self.window(&fault.message);
+        self.on_limited(reply.number, fault.retry_after.or(window), &fault.message);
+        let batch = reply.batch;
         if batch.is_control() {
             return;
         }
@@ -139,18 +141,18 @@ impl Execution<'_> {
         if tickers.is_empty() {
             let again = Batch { attempt: batch.attempt.saturating_sub(1), ..batch };
             if self.stop.is_some() || self.is_held(again.endpoint) {
-                self.backlog.defer(again, Some(fault.words));
+                self.backlog.defer(again, Some(fault.message));
             } else {
                 self.backlog.queue.put_back(again);
             }
             return;
         }
-        self.ask_again(&batch, tickers, &fault.words, false);
+        self.ask_again(&batch, tickers, &fault.message, false);
     }
 
     /// The reset time of the limit, according to the refusal's message.
-    fn window(&self, words: &str) -> Option<Duration> {
-        match self.run.provider().trouble(words) {
+    fn window(&self, message: &str) -> Option<Duration> {
+        match self.run.provider().trouble(message) {
             crate::catalogue::Trouble::Limited(window) => Some(self.limit_pause(window)),
             _ => None,
         }
@@ -179,11 +181,11 @@ impl Execution<'_> {
         for Suspect { batch, fault, .. } in self.backlog.suspects.take_of(endpoint) {
             if control_failed || fault.class == Class::RateLimited {
                 // The provider may be down at the moment, or its limit exhausted: nobody is judged.
-                self.backlog.defer(batch, Some(fault.words));
+                self.backlog.defer(batch, Some(fault.message));
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
             } else {
-                self.postpone(batch, fault.class, &fault.words);
+                self.defer_or_fail(batch, fault.class, &fault.message);
             }
         }
     }
@@ -205,13 +207,13 @@ impl Execution<'_> {
 
     /// Leaves a batch to the next attempt. A single ticker that the provider has failed on in attempt after
     /// attempt has failed permanently, if the provider answers others.
-    pub(super) fn postpone(&mut self, mut batch: Batch, class: Class, reason: &str) {
+    pub(super) fn defer_or_fail(&mut self, mut batch: Batch, class: Class, reason: &str) {
         // A call that was not sent says nothing about its tickers.
-        batch.tries += u32::from(!batch.has_failed && class != Class::Token);
+        batch.deferrals += u32::from(!batch.has_failed && class != Class::Token);
         let answers =
             self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;
-        if answers && batch.tickers.len() == 1 && batch.tries >= TRIES_MAX {
-            let fault = Fault { class, words: reason.to_owned(), retry_after: None, named: Vec::new() };
+        if answers && batch.tickers.len() == 1 && batch.deferrals >= DEFERRALS_MAX {
+            let fault = Fault { class, message: reason.to_owned(), retry_after: None, named: Vec::new() };
             self.fail(&batch.tickers, batch.endpoint, &fault);
         } else {
             self.backlog.defer(batch, Some(reason.to_owned()));
@@ -224,7 +226,7 @@ impl Execution<'_> {
             endpoint: endpoint.to_owned(),
             // A ticker without data was taken for limited until others were answered.
             class: (fault.class != Class::RateLimited).then_some(fault.class),
-            reason: fault.words.clone(),
+            reason: fault.message.clone(),
         };
         if tickers.is_empty() {
             self.state.failed.push(failure(None));

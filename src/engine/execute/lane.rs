@@ -11,7 +11,7 @@ use crate::resilience::diagnosis::{Diagnosis, Verdict};
 use crate::resilience::pace::Pace;
 
 /// Attempts of a run in which a single ticker may be deferred.
-pub(super) const TRIES_MAX: u32 = 5;
+pub(super) const DEFERRALS_MAX: u32 = 5;
 /// Consecutive responses without data that count as a limit.
 pub(super) const NOTHING_IN_ROW: usize = 3;
 /// Calls for a ticker that was answered before, in one attempt, to judge the suspects.
@@ -219,7 +219,7 @@ impl Lane {
         if backlog.suspects.without_data(self.endpoint) >= NOTHING_IN_ROW {
             return self.control.is_some();
         }
-        let is_last = |batch: &Batch| batch.endpoint == self.endpoint && batch.tries >= TRIES_MAX;
+        let is_last = |batch: &Batch| batch.endpoint == self.endpoint && batch.deferrals >= DEFERRALS_MAX;
         self.answered == 0
             && self.controls == 0
             && self.control.is_some()

@@ -8,6 +8,7 @@ mod backlog;
 mod call;
 mod calls;
 mod complaints;
+mod delivered;
 mod deliveries;
 mod dispatch;
 mod due;
@@ -17,7 +18,7 @@ mod lane;
 mod lease;
 pub mod queue;
 mod reaction;
-mod settling;
+mod reply;
 mod steps;
 mod suspects;
 mod upkeep;
@@ -31,7 +32,7 @@ use futures::FutureExt;
 use crate::base::ports::Instant;
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
-use crate::firestore::bulk::{BulkWriter, Settled};
+use crate::firestore::bulk::{BulkWriter, Delivered};
 use crate::google::Token;
 use crate::intake::kind::Kind;
 use crate::ledger::{Fence, Owned, SaveError};
@@ -39,28 +40,29 @@ use crate::provider::breakers::Trend;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
 use crate::run::RunState;
-use crate::run::stop::Stop;
+use crate::run::stop::StopReason;
 use backlog::Backlog;
-use call::{Called, RunContext};
+use call::RunContext;
 use calls::Calls;
 use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
 use queue::Queue;
+use reply::Reply;
 use steps::{Stepped, Steps, Turn};
 
 /// A run after an attempt.
 pub struct Executed {
     pub state: RunState,
     pub fence: Fence,
-    pub stop: Option<Stop>,
+    pub stop: Option<StopReason>,
     /// How the calls to each endpoint went.
     pub trends: Vec<Trend>,
 }
 
 impl Executed {
     /// A run that could not be executed.
-    pub fn stopped(owned: Owned, stop: Stop) -> Self {
+    pub fn stopped(owned: Owned, stop: StopReason) -> Self {
         Self { state: owned.state, fence: owned.fence, stop: Some(stop), trends: Vec::new() }
     }
 }
@@ -73,10 +75,10 @@ struct Execution<'a> {
     lease: Lease,
     deadline: Deadline,
     backlog: Backlog,
-    calls: Calls<Called>,
+    calls: Calls<Reply>,
     lanes: Vec<Lane>,
     writer: BulkWriter<Kind>,
-    stop: Option<Stop>,
+    stop: Option<StopReason>,
     steps: Steps,
     turn: Turn,
     /// Calls that had been sent when the provider last reported a limit.
@@ -86,8 +88,8 @@ struct Execution<'a> {
 }
 
 enum Event {
-    Called(Called),
-    Settled(Settled<Kind>),
+    Replied(Reply),
+    Delivered(Delivered<Kind>),
     Saved(Saved),
     Stepped(Stepped),
     Due(Due),
@@ -108,7 +110,7 @@ pub async fn execute(
 
 /// Yields to the runtime and the instance's other requests. Reading a response takes milliseconds in which nothing
 /// arrives and nothing is sent: several at once would hold up all writes, and every `/health`.
-async fn give_way() {
+async fn yield_now() {
     let mut given = false;
     poll_fn(|task| {
         if std::mem::replace(&mut given, true) {
@@ -166,11 +168,11 @@ impl<'a> Execution<'a> {
                 return;
             }
             match self.next_event().await {
-                Event::Called(called) => {
-                    self.on_called(called);
-                    give_way().await;
+                Event::Replied(reply) => {
+                    self.on_reply(reply);
+                    yield_now().await;
                 }
-                Event::Settled(settled) => self.on_settled(settled),
+                Event::Delivered(delivered) => self.on_delivered(delivered),
                 Event::Saved(saved) => self.on_saved(saved),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
                 Event::Due(due) => tracing::trace!(?due, "woken"),
@@ -191,17 +193,17 @@ impl<'a> Execution<'a> {
         let (due, wait) = Due::next(&self.due_facts());
         let timer = self.engine.world.clock.sleep(wait);
         let Self { calls, lease, writer, steps, .. } = self;
-        let called = calls.next().map(Event::Called);
+        let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
         let stepped = steps.taken().map(Event::Stepped);
-        let settled = writer.settled().map(Event::Settled);
+        let delivered = writer.delivered().map(Event::Delivered);
         let time = timer.map(|()| Event::Due(due));
-        futures::pin_mut!(called, saved, stepped, settled, time);
+        futures::pin_mut!(replied, saved, stepped, delivered, time);
         futures::select_biased! {
             event = saved.fuse() => event,
             event = stepped.fuse() => event,
-            event = settled.fuse() => event,
-            event = called.fuse() => event,
+            event = delivered.fuse() => event,
+            event = replied.fuse() => event,
             event = time.fuse() => event,
         }
     }
@@ -228,11 +230,12 @@ impl<'a> Execution<'a> {
     /// Whether running calls must be cut off now.
     fn must_cut(&mut self) -> bool {
         let now = self.engine.world.clock.instant();
-        if self.lease.has_expired(now) && self.stop != Some(Stop::Lost) {
+        if self.lease.has_expired(now) && self.stop != Some(StopReason::Lost) {
             let reason = "the lease could not be renewed in time".to_owned();
-            self.stop = Some(Stop::Ledger { reason });
+            self.stop = Some(StopReason::Ledger { reason });
         }
-        matches!(self.stop, Some(Stop::Lost | Stop::Ledger { .. })) || self.deadline.until_hard(now).is_zero()
+        matches!(self.stop, Some(StopReason::Lost | StopReason::Ledger { .. }))
+            || self.deadline.until_hard(now).is_zero()
     }
 
     /// Records progress, at most once a second, and renews the lease when there is none.
@@ -248,7 +251,7 @@ impl<'a> Execution<'a> {
     fn on_saved(&mut self, saved: Saved) {
         match self.lease.on_saved(saved) {
             Ok(()) => {}
-            Err(SaveError::Lost) => self.stop = Some(Stop::Lost),
+            Err(SaveError::Lost) => self.stop = Some(StopReason::Lost),
             Err(SaveError::Firestore(error)) => {
                 tracing::warn!(run.id = self.run.run_id, %error, "checkpoint could not be written");
             }

@@ -22,7 +22,7 @@ pub struct Batch {
     /// How many calls the endpoint had answered when it, or the batch it is a piece of, was first tried.
     pub answered_before: Option<u64>,
     /// Number of attempts of the run that deferred it because the provider failed.
-    pub tries: u32,
+    pub deferrals: u32,
     /// Whether a call for it, or for the batch it is a piece of, has failed in this attempt.
     pub has_failed: bool,
     /// How many calls for its one ticker have failed in this attempt.
@@ -56,7 +56,7 @@ impl Batch {
             attempt: 0,
             attempts_max,
             answered_before: None,
-            tries: 0,
+            deferrals: 0,
             has_failed: false,
             failed_alone: 0,
             origin: Origin::Planned,
@@ -76,7 +76,7 @@ impl Batch {
             parts: self.parts.clone(),
             attempt: self.attempt,
             answered_before: self.answered_before,
-            tries: self.tries,
+            deferrals: self.deferrals,
             has_failed: self.has_failed,
             origin: self.origin,
             ..Self::new(self.endpoint, Vec::new(), self.attempts_max)
@@ -95,7 +95,7 @@ impl Batch {
             parts: self.parts,
             reason,
             // That it has failed is known to the next attempt, however this one ends: it begins with smaller batches.
-            tries: self.tries + u32::from(self.has_failed),
+            deferrals: self.deferrals + u32::from(self.has_failed),
         }
     }
 }
@@ -118,12 +118,12 @@ impl Queue {
         for work in pending {
             let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
             let batch = |tickers: &[Ticker]| Batch {
-                tries: work.tries,
+                deferrals: work.deferrals,
                 parts: work.parts.clone(),
-                origin: if work.tries > 0 { Origin::Piece } else { Origin::Planned },
+                origin: if work.deferrals > 0 { Origin::Piece } else { Origin::Planned },
                 ..Batch::new(endpoint, tickers.to_vec(), attempts_max)
             };
-            let size = size.checked_shr(work.tries).unwrap_or_default().max(1);
+            let size = size.checked_shr(work.deferrals).unwrap_or_default().max(1);
             lanes.push(if work.tickers.is_empty() {
                 VecDeque::from([batch(&[])])
             } else {

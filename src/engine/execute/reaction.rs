@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::Execution;
-use super::call::{Called, Fault};
 use super::complaints::Complaints;
 use super::deliveries::Delivery;
 use super::lane::{Answered, Lane};
 use super::queue::{Batch, Origin};
+use super::reply::{Fault, Reply};
 use super::steps::Step;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
-use crate::intake::answer::{Harvest, Partly};
+use crate::firestore::bulk::DeliveryId;
+use crate::intake::answer::{Intake, Partly};
 use crate::intake::kind::Kind;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
 use crate::resilience::class::Class;
@@ -21,101 +22,101 @@ use crate::run::counts::CALL_BOUNDS_MS;
 const MANY: usize = 5;
 
 impl Execution<'_> {
-    pub(super) fn on_called(&mut self, called: Called) {
-        self.calls.land(called.number);
-        let read = called.read(self.engine, &self.run);
-        self.log_call(&called, &read);
-        self.count_call(&called, &read);
-        let raw_log = called.raw_log(self.engine, &self.run, &read);
+    pub(super) fn on_reply(&mut self, reply: Reply) {
+        self.calls.land(reply.number);
+        let read = reply.read(self.engine, &self.run);
+        self.log_call(&reply, &read);
+        self.count_call(&reply, &read);
+        let raw_log = reply.raw_log(self.engine, &self.run, &read);
         match read {
-            Ok(harvest) if called.batch.is_control() => {
+            Ok(intake) if reply.batch.is_control() => {
                 self.push_alone(raw_log);
-                self.on_control(&called, harvest);
+                self.on_control(&reply, intake);
             }
-            Ok(harvest) => self.on_harvest(&called, harvest, raw_log),
+            Ok(intake) => self.on_intake(&reply, intake, raw_log),
             Err(fault) => {
                 self.push_alone(raw_log);
-                self.on_fault(called, fault);
+                self.on_fault(reply, fault);
             }
         }
     }
 
     /// A response for the control ticker shows that the provider is up, unless it reports a limit or a failure of the
     /// provider itself: the services put both into a successful response.
-    fn on_control(&mut self, called: &Called, harvest: Harvest) {
-        let complaints = Complaints::sort(self.run.provider(), harvest.failed, &called.batch);
+    fn on_control(&mut self, reply: &Reply, intake: Intake) {
+        let complaints = Complaints::sort(self.run.provider(), intake.failed, &reply.batch);
         // This ticker had data before: if it has none now, the limit is exhausted.
         let limited = [&complaints.limited, &complaints.nothing];
         if let Some(limited) = limited.into_iter().find(|limited| !limited.tickers.is_empty()) {
             let renewal = self.limit_pause(limited.window);
-            self.on_limited(called.number, Some(renewal), &limited.reason);
+            self.on_limited(reply.number, Some(renewal), &limited.reason);
         } else if complaints.transient.tickers.is_empty() {
-            self.on_answered(called, called.batch.tickers.first().cloned());
+            self.on_answered(reply, reply.batch.tickers.first().cloned());
         } else {
-            self.on_failed(called, &Fault::new(Class::Unavailable, complaints.transient.reason));
+            self.on_failed(reply, &Fault::new(Class::Unavailable, complaints.transient.reason));
         }
     }
 
-    fn count_call(&mut self, called: &Called, read: &Result<Harvest, Fault>) {
+    fn count_call(&mut self, reply: &Reply, read: &Result<Intake, Fault>) {
         let counts = &mut self.state.counts;
         *counts.classes.entry(class_name(read).to_owned()).or_default() += 1;
-        counts.latency.observe(CALL_BOUNDS_MS, called.latency_ms());
+        counts.latency.observe(CALL_BOUNDS_MS, reply.latency_ms());
         // Without a token nothing was sent, and an exhausted limit is not a failure: neither says how healthy the provider is.
         if read.as_ref().is_err_and(|fault| matches!(fault.class, Class::Token | Class::RateLimited)) {
             return;
         }
-        let error = read.as_ref().err().map(|fault| fault.words.as_str());
+        let error = read.as_ref().err().map(|fault| fault.message.as_str());
         self.engine.activity.ended(self.run.provider(), error, self.engine.world.clock.now());
     }
 
-    fn log_call(&self, called: &Called, read: &Result<Harvest, Fault>) {
-        let (run, batch) = (&self.run, &called.batch);
-        let words = read.as_ref().err().map_or("", |fault| fault.words.as_str());
+    fn log_call(&self, reply: &Reply, read: &Result<Intake, Fault>) {
+        let (run, batch) = (&self.run, &reply.batch);
+        let message = read.as_ref().err().map_or("", |fault| fault.message.as_str());
         tracing::debug!(
             provider.name = run.provider().name(),
             provider.endpoint = batch.endpoint,
-            call.number = called.number,
+            call.number = reply.number,
             call.attempt = batch.attempt,
             call.tickers = batch.tickers.len(),
             call.class = class_name(read),
-            duration_ms = called.latency_ms(),
-            words,
+            duration_ms = reply.latency_ms(),
+            words = message,
             "provider call"
         );
     }
 
     /// Processes a response: settled tickers are stored, the rest is requested again.
-    fn on_harvest(&mut self, called: &Called, mut harvest: Harvest, raw_log: Vec<(Kind, Write)>) {
-        let batch = &called.batch;
+    fn on_intake(&mut self, reply: &Reply, mut intake: Intake, raw_log: Vec<(Kind, Write)>) {
+        let batch = &reply.batch;
         let provider = self.run.provider();
-        let failed = std::mem::take(&mut harvest.failed);
+        let failed = std::mem::take(&mut intake.failed);
         let complaints = Complaints::sort(provider, failed, batch);
-        let mut settled = harvest.succeeded.clone();
+        let mut settled = intake.succeeded.clone();
         settled.extend(complaints.failed.iter().map(|(ticker, _)| ticker.clone()));
         let is_answer = batch.tickers.is_empty()
             || !settled.is_empty()
-            || !harvest.partly.is_empty()
+            || !intake.partly.is_empty()
             || !complaints.unclear.is_empty();
         if is_answer {
-            self.on_answered(called, harvest.succeeded.first().cloned());
+            self.on_answered(reply, intake.succeeded.first().cloned());
         }
-        for Partly { ticker, parts, words } in std::mem::take(&mut harvest.partly) {
+        for Partly { ticker, parts, message } in std::mem::take(&mut intake.partly) {
             let rest = Batch { parts, ..batch.of(vec![ticker]) };
-            match provider.trouble_of_part(&words) {
+            match provider.trouble_of_part(&message) {
                 Trouble::Limited(window) => {
-                    self.on_limited(called.number, Some(self.limit_pause(window)), &words);
-                    self.ask_again(&rest, rest.tickers.clone(), &words, false);
+                    self.on_limited(reply.number, Some(self.limit_pause(window)), &message);
+                    self.ask_again(&rest, rest.tickers.clone(), &message, false);
                 }
-                _ => self.ask_again(&rest, rest.tickers.clone(), &words, true),
+                _ => self.ask_again(&rest, rest.tickers.clone(), &message, true),
             }
         }
         if !complaints.limited.tickers.is_empty() {
             let renewal = self.limit_pause(complaints.limited.window);
-            self.on_limited(called.number, Some(renewal), &complaints.limited.reason);
+            self.on_limited(reply.number, Some(renewal), &complaints.limited.reason);
         } else if !is_answer && complaints.nothing.tickers.is_empty() {
-            let words = complaints.transient.reason.clone();
-            let fault = Fault { class: Class::Unavailable, words, retry_after: None, named: Vec::new() };
-            self.on_failed(called, &fault);
+            let message = complaints.transient.reason.clone();
+            let fault = Fault { class: Class::Unavailable, message, retry_after: None, named: Vec::new() };
+            self.on_failed(reply, &fault);
         }
         let asks_again = settled.len() < batch.tickers.len();
         let work = batch.tickers.is_empty() || !settled.is_empty();
@@ -123,8 +124,8 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.limited.tickers, &complaints.limited.reason, false);
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
-        self.on_nothing(called, complaints.nothing);
-        self.store(harvest, complaints.failed, work, raw_log, asks_again);
+        self.on_nothing(reply, complaints.nothing);
+        self.store(intake, complaints.failed, work, raw_log, asks_again);
     }
 
     /// Queues tickers again that a response said nothing about; not forever if that `counts` as an attempt.
@@ -144,7 +145,7 @@ impl Execution<'_> {
             let wait = self.engine.settings.call.backoff.delay(again.attempt, jitter);
             self.backlog.queue.retry(again, self.engine.world.clock.instant() + wait);
         } else {
-            self.postpone(again, Class::Unavailable, reason);
+            self.defer_or_fail(again, Class::Unavailable, reason);
         }
     }
 
@@ -178,15 +179,15 @@ impl Execution<'_> {
     }
 
     /// The endpoint is up: whoever was suspected before this call went out is at fault.
-    fn on_answered(&mut self, called: &Called, control: Option<Ticker>) {
+    fn on_answered(&mut self, reply: &Reply, control: Option<Ticker>) {
         let config = *self.engine.breakers.config();
-        let batch = &called.batch;
+        let batch = &reply.batch;
         let endpoint = batch.endpoint;
         let flukes = batch.failed_alone.max(batch.attempt.saturating_sub(1));
-        let (tickers, latency) = (batch.tickers.len(), called.latency());
+        let (tickers, latency) = (batch.tickers.len(), reply.latency);
         let Some(lane) = self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint) else { return };
         let was_probing = lane.on_answered(Answered { tickers, latency, flukes, control }, &config);
-        let judged = self.backlog.suspects.take_judged(endpoint, called.number).into_iter();
+        let judged = self.backlog.suspects.take_judged(endpoint, reply.number).into_iter();
         let (guilty, open): (Vec<_>, Vec<_>) = judged.partition(|suspect| suspect.is_guilty(lane));
         if let Some(control) = lane.control.clone() {
             self.state.controls.entry(endpoint.to_owned()).or_insert(control);
@@ -201,7 +202,7 @@ impl Execution<'_> {
         if was_probing {
             self.steps.push(Step::Close { endpoint });
         }
-        if self.engine.breakers.limit(self.run.provider()).in_row > 0 && called.number > self.limited_at {
+        if self.engine.breakers.limit(self.run.provider()).in_row > 0 && reply.number > self.limited_at {
             self.steps.push(Step::LimitOver);
         }
     }
@@ -209,39 +210,39 @@ impl Execution<'_> {
     /// Hands a response's documents to the writer.
     fn store(
         &mut self,
-        harvest: Harvest,
+        intake: Intake,
         failed: Vec<(Ticker, String)>,
         work: Option<crate::run::Work>,
         raw_log: Vec<(Kind, Write)>,
         asks_again: bool,
     ) {
-        for remark in harvest.remarks {
+        for remark in intake.remarks {
             self.state.remark(remark);
         }
         let mut writes = raw_log;
         let origin = self.origin();
         let kept: Vec<_> =
-            harvest.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
-        let repeated = self.backlog.deliveries.seen.repeated(&harvest.records);
+            intake.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
+        let repeated = self.backlog.deliveries.seen.repeated(&intake.records);
         let kept_before: u64 =
             self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
-        let rejected = u64::try_from(harvest.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
-        let rejected = (rejected > 0).then(|| (self.collection(harvest.dataset), rejected));
+        let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
+        let rejected = (rejected > 0).then(|| (self.collection(intake.dataset), rejected));
         if asks_again {
-            self.backlog.deliveries.seen.add(&harvest.records);
+            self.backlog.deliveries.seen.add(&intake.records);
             self.backlog.deliveries.seen.add(kept.iter().map(|(_, write)| write));
         }
         writes.extend(kept);
-        writes.extend(Kind::Record(harvest.dataset).of(harvest.records));
+        writes.extend(Kind::Record(intake.dataset).of(intake.records));
         let rejected = BTreeMap::from_iter(rejected);
-        let group = self.backlog.deliveries.open(Delivery {
+        let id = self.backlog.deliveries.open(Delivery {
             work,
             failed,
             rejected,
             repeated,
             ..Delivery::default()
         });
-        self.push(group, writes);
+        self.push(id, writes);
     }
 
     /// The origin noted in this run's rejected records.
@@ -256,18 +257,18 @@ impl Execution<'_> {
 
     /// Stores the raw log of a call that settles nothing.
     fn push_alone(&mut self, raw_log: Vec<(Kind, Write)>) {
-        let group = self.backlog.deliveries.open(Delivery::default());
-        self.push(group, raw_log);
+        let id = self.backlog.deliveries.open(Delivery::default());
+        self.push(id, raw_log);
     }
 
-    pub(super) fn push(&mut self, group: u64, writes: Vec<(Kind, Write)>) {
+    pub(super) fn push(&mut self, delivery: DeliveryId, writes: Vec<(Kind, Write)>) {
         let database = self.engine.firestore.database();
         let encoded = writes.into_iter().map(|(kind, write)| (kind, write.encode(database)));
-        self.writer.push(group, encoded.collect());
+        self.writer.push(delivery, encoded.collect());
     }
 }
 
 /// How a call ended, as metrics and the log name it.
-fn class_name(read: &Result<Harvest, Fault>) -> &'static str {
+fn class_name(read: &Result<Intake, Fault>) -> &'static str {
     read.as_ref().err().map_or("ok", |fault| fault.class.name())
 }

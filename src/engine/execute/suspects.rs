@@ -3,9 +3,9 @@
 //! It may have been down just then: an answer to a call that went out later shows that it was not. Until then nobody
 //! can say whether the ticker or the provider is at fault.
 
-use super::call::Fault;
 use super::lane::Lane;
 use super::queue::{Batch, Origin};
+use super::reply::Fault;
 use crate::resilience::class::Class;
 use crate::run::Work;
 
@@ -92,12 +92,12 @@ impl Suspects {
 impl Suspect {
     /// What is left to do about it while it is not judged.
     pub(super) fn into_work(self) -> Work {
-        self.batch.into_work(Some(self.fault.words))
+        self.batch.into_work(Some(self.fault.message))
     }
 
     /// The same, where it stays.
     pub(super) fn work(&self) -> Work {
-        self.batch.clone().into_work(Some(self.fault.words.clone()))
+        self.batch.clone().into_work(Some(self.fault.message.clone()))
     }
 
     /// Whether it is suspected because nothing came of it, which may be a limit.

@@ -49,7 +49,7 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
         tickers: tickers.to_vec(),
         parts: Vec::new(),
         reason: None,
-        tries: 0,
+        deferrals: 0,
     };
     job.endpoints.iter().map(|endpoint| work(endpoint.path)).collect()
 }

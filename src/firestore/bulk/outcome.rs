@@ -1,14 +1,14 @@
-//! What became of a group of writes.
+//! What became of a delivery.
 
 use std::fmt;
 
-use super::GroupId;
+use super::DeliveryId;
 use crate::firestore::EncodedWrite;
 
-/// What became of a group.
+/// What became of a delivery.
 #[derive(Debug)]
-pub struct Settled<T> {
-    pub group: GroupId,
+pub struct Delivered<T> {
+    pub delivery: DeliveryId,
     /// Documents written, by their tag.
     pub written: Vec<(T, u64)>,
     /// Writes that Firestore will never accept, with its words.
@@ -35,13 +35,20 @@ impl<T> fmt::Display for Unwritten<T> {
     }
 }
 
-impl<T> Settled<T> {
-    pub(super) fn new(group: GroupId) -> Self {
-        Self { group, written: Vec::new(), refused: Vec::new(), failed: Vec::new(), unknown: 0, retries: 0 }
+impl<T> Delivered<T> {
+    pub(super) fn new(delivery: DeliveryId) -> Self {
+        Self {
+            delivery,
+            written: Vec::new(),
+            refused: Vec::new(),
+            failed: Vec::new(),
+            unknown: 0,
+            retries: 0,
+        }
     }
 }
 
-impl<T: PartialEq> Settled<T> {
+impl<T: PartialEq> Delivered<T> {
     pub(super) fn note_written(&mut self, tag: T) {
         match self.written.iter_mut().find(|(other, _)| *other == tag) {
             Some((_, count)) => *count += 1,
@@ -56,10 +63,10 @@ mod tests {
 
     #[test]
     fn documents_are_counted_by_their_tags() {
-        let mut settled = Settled::new(1);
+        let mut delivered = Delivered::new(1);
         for tag in ["record", "log", "record"] {
-            settled.note_written(tag);
+            delivered.note_written(tag);
         }
-        assert_eq!(settled.written, [("record", 2), ("log", 1)]);
+        assert_eq!(delivered.written, [("record", 2), ("log", 1)]);
     }
 }

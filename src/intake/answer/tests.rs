@@ -3,11 +3,11 @@ use serde_json::json;
 use super::*;
 use crate::catalogue::find_dataset;
 
-fn read(dataset: &str, asked: &[&str], body: &Json) -> Harvest {
+fn read(dataset: &str, asked: &[&str], body: &Json) -> Intake {
     read_text(dataset, asked, body.to_string().as_bytes())
 }
 
-fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Harvest {
+fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Intake {
     let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
@@ -17,15 +17,15 @@ fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Harvest {
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
     let dataset = find_dataset(dataset).unwrap();
-    harvest(&Envelope::parse(body).unwrap(), dataset, &asked, &context).unwrap()
+    take_in(&Envelope::parse(body).unwrap(), dataset, &asked, &context).unwrap()
 }
 
-fn succeeded(harvest: &Harvest) -> Vec<&str> {
-    harvest.succeeded.iter().map(Ticker::as_str).collect()
+fn succeeded(intake: &Intake) -> Vec<&str> {
+    intake.succeeded.iter().map(Ticker::as_str).collect()
 }
 
-fn failed(harvest: &Harvest) -> Vec<(&str, &str)> {
-    harvest.failed.iter().map(|(ticker, reason)| (ticker.as_str(), reason.as_str())).collect()
+fn failed(intake: &Intake) -> Vec<(&str, &str)> {
+    intake.failed.iter().map(|(ticker, reason)| (ticker.as_str(), reason.as_str())).collect()
 }
 
 fn quote(ticker: &str) -> Json {
@@ -41,18 +41,18 @@ fn every_ticker_asked_for_is_accounted_for() {
         null,
         quote("Z"),
     ]});
-    let harvest = read("quotes", &["A", "B", "C", "D", "E"], &body);
-    assert_eq!(succeeded(&harvest), ["A"]);
+    let intake = read("quotes", &["A", "B", "C", "D", "E"], &body);
+    assert_eq!(succeeded(&intake), ["A"]);
     let expect = [
         ("B", "Invalid symbol"),
         ("C", "the provider's entry has no data and no error"),
         ("D", "Failed: D (unknown symbol)"),
         ("E", "the provider's response has no entry for it"),
     ];
-    assert_eq!(failed(&harvest), expect);
-    assert_eq!(harvest.remarks, ["response has an entry for Z, which was not requested", "slow today"]);
-    assert_eq!(harvest.rejected[0].reasons, ["entry has no ticker"]);
-    assert_eq!(harvest.records.len(), 2);
+    assert_eq!(failed(&intake), expect);
+    assert_eq!(intake.remarks, ["response has an entry for Z, which was not requested", "slow today"]);
+    assert_eq!(intake.rejected[0].reasons, ["entry has no ticker"]);
+    assert_eq!(intake.records.len(), 2);
 }
 
 #[test]
@@ -68,11 +68,11 @@ fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
         {"ticker": "A", "data": [good, {"summary": "no id"}]},
         {"ticker": "B", "data": [{"summary": "no id"}]},
     ]});
-    let harvest = read("finnhub_news", &["A", "B"], &body);
-    assert_eq!(succeeded(&harvest), ["A"]);
+    let intake = read("finnhub_news", &["A", "B"], &body);
+    assert_eq!(succeeded(&intake), ["A"]);
     let reason = "all 1 records were rejected: article_id is missing, and so are url, headline, datetime";
-    assert_eq!(failed(&harvest), [("B", reason)]);
-    assert_eq!((harvest.records.len(), harvest.rejected.len()), (1, 2));
+    assert_eq!(failed(&intake), [("B", reason)]);
+    assert_eq!((intake.records.len(), intake.rejected.len()), (1, 2));
 }
 
 #[test]
@@ -83,15 +83,15 @@ fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
         {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}, "MACD": {"data": premium}}},
         {"ticker": "B", "data": {"RSI": {"error": "limit reached"}, "SMA": {"error": "limit reached"}}},
     ]});
-    let harvest = read("technical_indicators", &["A", "B"], &body);
-    assert_eq!(succeeded(&harvest), ["A"]);
-    assert_eq!(failed(&harvest), [("B", "RSI: limit reached; SMA: limit reached")]);
-    assert_eq!(harvest.records.len(), 1);
-    let reasons: Vec<_> = harvest.rejected.iter().flat_map(|rejected| &rejected.reasons).collect();
+    let intake = read("technical_indicators", &["A", "B"], &body);
+    assert_eq!(succeeded(&intake), ["A"]);
+    assert_eq!(failed(&intake), [("B", "RSI: limit reached; SMA: limit reached")]);
+    assert_eq!(intake.records.len(), 1);
+    let reasons: Vec<_> = intake.rejected.iter().flat_map(|rejected| &rejected.reasons).collect();
     assert_eq!(reasons, ["MACD: Information: This is a premium endpoint.", "SMA: limit reached"]);
-    assert_eq!(harvest.rejected[1].record, r#"{"SMA":{"error":"limit reached"}}"#);
+    assert_eq!(intake.rejected[1].record, r#"{"SMA":{"error":"limit reached"}}"#);
     let remarks = ["A: MACD: Information: This is a premium endpoint.", "A: SMA: limit reached"];
-    assert_eq!(harvest.remarks, remarks);
+    assert_eq!(intake.remarks, remarks);
 }
 
 #[test]
@@ -106,9 +106,9 @@ fn words_in_the_place_of_data_are_the_tickers_error() {
         ("finnhub_news", "", json!(words)),
     ] {
         let body = json!({"status": "ok", "data": [{"ticker": "A", "data": data}]});
-        let harvest = read(dataset, &["A"], &body);
-        assert_eq!(failed(&harvest), [("A", format!("{key}{words}").as_str())], "{data}");
-        assert!(harvest.rejected.is_empty());
+        let intake = read(dataset, &["A"], &body);
+        assert_eq!(failed(&intake), [("A", format!("{key}{words}").as_str())], "{data}");
+        assert!(intake.rejected.is_empty());
     }
     // A record may have a message beside its data.
     let body = json!({"status": "ok", "data": [
@@ -127,12 +127,12 @@ fn an_odd_record_is_kept_raw_under_its_ticker_beside_the_others() {
             {{"ticker":"B","data":[{odd}]}},
             {{"ticker":"C","data":[{{"article_id":"f_3"}}]}}]}}"#
     );
-    let harvest = read_text("finnhub_news", &["A", "B", "C"], body.as_bytes());
-    assert_eq!(succeeded(&harvest), ["A", "C"]);
+    let intake = read_text("finnhub_news", &["A", "B", "C"], body.as_bytes());
+    assert_eq!(succeeded(&intake), ["A", "C"]);
     let reason = "cannot be read: it is nested more than 127 levels deep";
-    assert_eq!(failed(&harvest), [("B", format!("all 1 records were rejected: {reason}").as_str())]);
-    assert_eq!((harvest.records.len(), harvest.rejected.len()), (2, 2));
-    let kept = &harvest.rejected[0];
+    assert_eq!(failed(&intake), [("B", format!("all 1 records were rejected: {reason}").as_str())]);
+    assert_eq!((intake.records.len(), intake.rejected.len()), (2, 2));
+    let kept = &intake.rejected[0];
     assert_eq!(
         (kept.ticker.as_deref(), kept.reasons.as_slice()),
         (Some("A"), [reason.to_owned()].as_slice())
@@ -146,13 +146,13 @@ fn text_that_is_no_text_costs_its_record_and_the_answer_is_read() {
         {\"ticker\":\"A\",\"data\":{\"current_price\":1,\"timestamp\":1700000000}},
         {\"ticker\":\"B\",\"data\":{\"current_price\":1,\"timestamp\":1700000000,\"x\":\"\xff\"}},
         {\"ticker\":\"\xff\",\"data\":{}}]}";
-    let harvest = read_text("quotes", &["A", "B"], body);
-    assert_eq!(succeeded(&harvest), ["A"]);
+    let intake = read_text("quotes", &["A", "B"], body);
+    assert_eq!(succeeded(&intake), ["A"]);
     assert_eq!(
-        failed(&harvest)[0].1,
+        failed(&intake)[0].1,
         "all 1 records were rejected: cannot be read: it has bytes that are not UTF-8"
     );
-    assert_eq!(harvest.rejected.len(), 2);
+    assert_eq!(intake.rejected.len(), 2);
 }
 
 #[test]
@@ -161,12 +161,12 @@ fn what_is_counted_is_what_is_stored() {
     let body = json!({"status": "ok", "data": [
         {"ticker": "A", "data": [article("u1"), article("u2"), article("u3"), article("u1"), null, null]},
     ]});
-    let harvest = read("finnhub_news", &["A"], &body);
-    assert_eq!((harvest.records.len(), harvest.rejected.len()), (3, 1));
+    let intake = read("finnhub_news", &["A"], &body);
+    assert_eq!((intake.records.len(), intake.rejected.len()), (3, 1));
     assert!(
-        harvest.remarks[0].starts_with("duplicate records, each stored once: 1, for example news_articles/")
+        intake.remarks[0].starts_with("duplicate records, each stored once: 1, for example news_articles/")
     );
-    assert_eq!(harvest.remarks[1], "duplicate rejected records, each kept once: 1");
+    assert_eq!(intake.remarks[1], "duplicate rejected records, each kept once: 1");
 }
 
 #[test]
@@ -175,9 +175,9 @@ fn market_news_needs_no_ticker() {
         {"ticker": null, "article_id": "polygon_market_1", "title": "T"},
         {"ticker": null, "error": "page 2 failed"},
     ]});
-    let harvest = read("market_news", &[], &body);
+    let intake = read("market_news", &[], &body);
     assert_eq!(
-        (harvest.records.len(), harvest.remarks.as_slice()),
+        (intake.records.len(), intake.remarks.as_slice()),
         (1, ["page 2 failed".to_owned()].as_slice())
     );
 }
@@ -207,10 +207,10 @@ fn a_remark_names_a_ticker_only_as_a_word() {
 #[test]
 fn symbols_that_differ_in_case_are_two() {
     let body = json!({"status": "ok", "data": [quote("BACpL"), {"ticker": "BACPL", "error": "unknown", "data": null}]});
-    let harvest = read("quotes", &["BACPL", "BACpL", "IC MARKETS:1"], &body);
-    assert_eq!(succeeded(&harvest), ["BACpL"]);
+    let intake = read("quotes", &["BACPL", "BACpL", "IC MARKETS:1"], &body);
+    assert_eq!(succeeded(&intake), ["BACpL"]);
     let missing = ("IC MARKETS:1", "the provider's response has no entry for it");
-    assert_eq!(failed(&harvest), [("BACPL", "unknown"), missing]);
+    assert_eq!(failed(&intake), [("BACPL", "unknown"), missing]);
 }
 
 #[test]
@@ -237,7 +237,7 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         // What stands for itself is refused by the parser.
         let body = json!({"status": "ok", "data": entries}).to_string().replace("\"NaN\"", "NaN");
         let envelope = Envelope::parse(body.as_bytes()).unwrap();
-        let got = harvest(&envelope, find_dataset("daily_prices").unwrap(), &asked, &context).map(drop);
+        let got = take_in(&envelope, find_dataset("daily_prices").unwrap(), &asked, &context).map(drop);
         let expect =
             if fits { Ok(()) } else { Err("response has too many records: limit 100000".to_owned()) };
         assert_eq!(got, expect);
@@ -247,6 +247,6 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
 #[test]
 fn a_reason_of_a_megabyte_is_told_in_its_beginning() {
     let body = json!({"status": "ok", "data": [{"ticker": "A", "error": "x".repeat(1 << 20)}]});
-    let harvest = read("quotes", &["A"], &body);
-    assert!(harvest.failed[0].1.chars().count() < 400);
+    let intake = read("quotes", &["A"], &body);
+    assert!(intake.failed[0].1.chars().count() < 400);
 }

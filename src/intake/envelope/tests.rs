@@ -47,7 +47,7 @@ fn an_answer_that_holds_what_is_no_json_is_read_for_the_rest() {
 fn a_byte_order_mark_is_no_part_of_an_answer() {
     let body = "\u{feff}{\"status\":\"ok\",\"data\":[1]}";
     assert_eq!(Envelope::parse(body.as_bytes()).unwrap().data.unwrap().len(), 1);
-    assert_eq!(failure_words("\u{feff}{\"detail\":\"gone\"}".as_bytes()), "gone");
+    assert_eq!(failure_message("\u{feff}{\"detail\":\"gone\"}".as_bytes()), "gone");
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn words_in_the_place_of_entries_are_kept() {
 
 #[test]
 fn failures_speak_in_the_providers_words() {
-    assert_eq!(failure_words(br#"{"detail":"Rate limit"}"#), "Rate limit");
-    assert_eq!(failure_words(br#"{"detail":[{"loc":["body"]}]}"#), r#"[{"loc":["body"]}]"#);
-    assert_eq!(failure_words(b"<html>\nbad gateway"), "<html> bad gateway");
-    assert_eq!(failure_words("é".repeat(1000).as_bytes()).chars().count(), WORDS_CHARS_MAX);
+    assert_eq!(failure_message(br#"{"detail":"Rate limit"}"#), "Rate limit");
+    assert_eq!(failure_message(br#"{"detail":[{"loc":["body"]}]}"#), r#"[{"loc":["body"]}]"#);
+    assert_eq!(failure_message(b"<html>\nbad gateway"), "<html> bad gateway");
+    assert_eq!(failure_message("é".repeat(1000).as_bytes()).chars().count(), MESSAGE_CHARS_MAX);
 }
 
 #[test]
@@ -76,12 +76,12 @@ fn words_stay_short_whatever_is_said() {
         json!({"status": "error", "errors": [long]}),
     ] {
         let error = Envelope::parse(body.to_string().as_bytes()).unwrap_err();
-        assert!(error.chars().count() <= WORDS_CHARS_MAX + 1, "{} bytes", error.len());
+        assert!(error.chars().count() <= MESSAGE_CHARS_MAX + 1, "{} bytes", error.len());
     }
     let body = json!({"status": "ok", "data": [], "errors": vec![&long[..2000]; 5000]}).to_string();
     let envelope = Envelope::parse(body.as_bytes()).unwrap();
     assert_eq!(envelope.errors().len(), ERRORS_MAX);
-    assert!(envelope.errors().iter().all(|error| error.len() <= WORDS_CHARS_MAX + '…'.len_utf8()));
+    assert!(envelope.errors().iter().all(|error| error.len() <= MESSAGE_CHARS_MAX + '…'.len_utf8()));
 }
 
 #[test]
@@ -96,6 +96,6 @@ proptest! {
     #[test]
     fn no_body_panics(body: Vec<u8>) {
         let _ = Envelope::parse(&body);
-        let _ = failure_words(&body);
+        let _ = failure_message(&body);
     }
 }

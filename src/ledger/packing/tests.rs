@@ -48,7 +48,9 @@ fn left(state: &RunState) -> BTreeMap<(String, String), (Outcome, Option<Class>,
             [] => vec![String::new()],
             tickers => tickers.iter().map(ToString::to_string).collect(),
         };
-        names.into_iter().map(|name| ((work.endpoint.clone(), name), (Outcome::Pending, None, work.tries)))
+        names
+            .into_iter()
+            .map(|name| ((work.endpoint.clone(), name), (Outcome::Pending, None, work.deferrals)))
     });
     let failed = state.failed.iter().map(|failure| {
         let name = failure.ticker.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -150,7 +152,7 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
         tickers: vec![ticker.clone()],
         parts: Vec::new(),
         reason: Some(noise.text(HOSTILE, 300)),
-        tries: u32::try_from(at % 5).unwrap(),
+        deferrals: u32::try_from(at % 5).unwrap(),
     };
     let pending = tickers.iter().enumerate().map(work).collect();
     let run = RunState { pending, failed: vec![failure("/fetch", "ALONE")], ..state() };
@@ -176,14 +178,14 @@ proptest! {
         given in any::<bool>(),
     ) {
         let (mut run, mut seen) = (state(), std::collections::BTreeSet::new());
-        for (kind, endpoint, ticker, words, tries) in fates {
+        for (kind, endpoint, ticker, words, deferrals) in fates {
             let endpoint = ["/a", "/b", "/c"][endpoint].to_owned();
             if !seen.insert((endpoint.clone(), ticker)) {
                 continue;
             }
             let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
             if kind == 0 {
-                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), reason: Some(words), tries });
+                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), reason: Some(words), deferrals });
             } else if kind == 1 {
                 run.failed.push(Failure { ticker, endpoint, class: Some(Class::Refused), reason: words });
             } else {

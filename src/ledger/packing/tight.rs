@@ -32,8 +32,8 @@ const REASONS_BYTES_MAX: usize = 50_000;
 /// Most bytes of all remarks.
 const REMARKS_BYTES_MAX: usize = 20_000;
 const STOPPED_BYTES_MAX: usize = 2_000;
-/// The highest count of tries that is told from others: beyond it, all are asked for alone.
-const TRIES_MAX: u32 = 9;
+/// The highest count of deferrals that is told from others: beyond it, all are asked for alone.
+const DEFERRALS_MAX: u32 = 9;
 /// The reason where there is no room for it.
 const NO_ROOM: &str = "(no room for the reason: see the run's raw logs)";
 
@@ -41,7 +41,11 @@ const NO_ROOM: &str = "(no room for the reason: see the run's raw logs)";
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Group {
     #[serde(rename = "p")]
-    Pending { reason: Option<String>, tries: u32 },
+    Pending {
+        reason: Option<String>,
+        #[serde(rename = "tries")]
+        deferrals: u32,
+    },
     #[serde(rename = "f")]
     Failed { reason: String, class: Option<Class> },
     #[serde(rename = "d")]
@@ -62,7 +66,7 @@ struct Head {
 
 impl Group {
     fn of_work(work: &Work) -> Self {
-        Self::Pending { reason: work.reason.clone(), tries: work.tries }
+        Self::Pending { reason: work.reason.clone(), deferrals: work.deferrals }
     }
 
     fn of_failure(failure: &Failure) -> Self {
@@ -72,9 +76,9 @@ impl Group {
     /// The same with its words cut short.
     fn clipped(self, bytes_max: usize) -> Self {
         match self {
-            Self::Pending { reason, tries } => {
+            Self::Pending { reason, deferrals } => {
                 let reason = reason.map(|reason| clip(&reason, bytes_max));
-                Self::Pending { reason, tries }
+                Self::Pending { reason, deferrals }
             }
             Self::Failed { reason, class } => Self::Failed { reason: clip(&reason, bytes_max), class },
             Self::Done { .. } => self,
@@ -85,8 +89,8 @@ impl Group {
     fn without_words(&self) -> Self {
         let reason = NO_ROOM.to_owned();
         match self {
-            Self::Pending { tries, .. } => {
-                Self::Pending { reason: Some(reason), tries: (*tries).min(TRIES_MAX) }
+            Self::Pending { deferrals, .. } => {
+                Self::Pending { reason: Some(reason), deferrals: (*deferrals).min(DEFERRALS_MAX) }
             }
             Self::Failed { class, .. } => Self::Failed { reason, class: *class },
             Self::Done { outcome } => Self::Done { outcome: *outcome },
@@ -95,7 +99,7 @@ impl Group {
 }
 
 /// Most groups without words: each count of tries, each class and none, each outcome of what is done.
-const WORDLESS_MAX: usize = TRIES_MAX as usize + 1 + Class::ALL.len() + 1 + DONE_MAX;
+const WORDLESS_MAX: usize = DEFERRALS_MAX as usize + 1 + Class::ALL.len() + 1 + DONE_MAX;
 /// Outcomes of what is done.
 const DONE_MAX: usize = 8;
 
@@ -125,9 +129,9 @@ pub(super) fn encode(state: &RunState) -> String {
     for work in &state.pending {
         let (group, number) = names.name(Group::of_work(work));
         if work.tickers.is_empty()
-            && let Group::Pending { reason, tries } = group
+            && let Group::Pending { reason, deferrals } = group
         {
-            bare.pending.push(Work { reason, tries, ..work.clone() });
+            bare.pending.push(Work { reason, deferrals, ..work.clone() });
         }
         work.tickers.iter().for_each(|ticker| mark(&work.endpoint, ticker, number));
     }
@@ -238,22 +242,24 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                     class: *class,
                     reason: reason.clone(),
                 }),
-                Group::Pending { reason, tries } => match works.iter_mut().find(|(of, _)| *of == number) {
-                    Some((_, work)) => work.tickers.push(ticker.clone()),
-                    None => {
-                        let (tickers, reason) = (vec![ticker.clone()], reason.clone());
-                        works.push((
-                            number,
-                            Work {
-                                endpoint: endpoint.clone(),
-                                tickers,
-                                parts: Vec::new(),
-                                reason,
-                                tries: *tries,
-                            },
-                        ));
+                Group::Pending { reason, deferrals } => {
+                    match works.iter_mut().find(|(of, _)| *of == number) {
+                        Some((_, work)) => work.tickers.push(ticker.clone()),
+                        None => {
+                            let (tickers, reason) = (vec![ticker.clone()], reason.clone());
+                            works.push((
+                                number,
+                                Work {
+                                    endpoint: endpoint.clone(),
+                                    tickers,
+                                    parts: Vec::new(),
+                                    reason,
+                                    deferrals: *deferrals,
+                                },
+                            ));
+                        }
                     }
-                },
+                }
             }
         }
         state.pending.extend(works.into_iter().map(|(_, work)| work));

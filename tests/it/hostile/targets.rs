@@ -24,8 +24,8 @@ use orchestrator::google::Google;
 use orchestrator::google::assertion::ServiceAccountKey;
 use orchestrator::google::jwt::unverified_expiry;
 use orchestrator::google::settings::Credentials;
-use orchestrator::intake::answer::harvest;
-use orchestrator::intake::envelope::{Envelope, check_values, failure_words};
+use orchestrator::intake::answer::take_in;
+use orchestrator::intake::envelope::{Envelope, check_values, failure_message};
 use orchestrator::intake::record::Context;
 use orchestrator::intake::rejected::{self, Origin};
 use orchestrator::ledger::entry::Entry;
@@ -93,7 +93,7 @@ fn told(problem: &Problem) {
 
 /// The body of a provider's answer, for every endpoint.
 pub fn provider(body: &[u8]) {
-    let words = failure_words(body);
+    let words = failure_message(body);
     assert!(words.len() <= WORDS_BYTES_MAX);
     let config = deaf::config();
     let Ok(envelope) = Envelope::parse(body) else { return };
@@ -110,16 +110,16 @@ pub fn provider(body: &[u8]) {
         };
         let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };
         for endpoint in job.endpoints {
-            let Ok(harvest) = harvest(&envelope, endpoint.dataset, &asked, &context) else { continue };
-            assert_eq!(harvest.succeeded.len() + harvest.failed.len(), asked.len());
-            assert!(harvest.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
-            let documents: HashSet<_> = harvest.records.iter().map(|write| &write.document).collect();
-            assert_eq!(documents.len(), harvest.records.len(), "records collide");
-            let rejected = harvest.rejected.iter().take(WRITES_MAX);
+            let Ok(intake) = take_in(&envelope, endpoint.dataset, &asked, &context) else { continue };
+            assert_eq!(intake.succeeded.len() + intake.failed.len(), asked.len());
+            assert!(intake.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
+            let documents: HashSet<_> = intake.records.iter().map(|write| &write.document).collect();
+            assert_eq!(documents.len(), intake.records.len(), "records collide");
+            let rejected = intake.rejected.iter().take(WRITES_MAX);
             rejected
                 .flat_map(|rejected| rejected::writes(rejected, &origin))
                 .for_each(|(_, write)| storable(&write));
-            harvest.records.iter().take(WRITES_MAX).for_each(storable);
+            intake.records.iter().take(WRITES_MAX).for_each(storable);
         }
     }
 }

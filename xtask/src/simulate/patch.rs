@@ -49,7 +49,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "tickers that an answer reports as failed are forgotten",
-        file: "src/engine/execute/settling.rs",
+        file: "src/engine/execute/delivered.rs",
         old: "self.state.failed.extend(delivery.failed.into_iter().map(failure));",
         new: "drop(delivery.failed.into_iter().map(failure));",
     },
@@ -67,7 +67,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "writes that failed too often count as settled",
-        file: "src/firestore/bulk/landing.rs",
+        file: "src/firestore/bulk/response.rs",
         old: "self.settle(item, |outcome, item| outcome.failed.push(item.unwritten(error.to_string())));",
         new: "self.settle(item, |_, _| {});",
     },
@@ -86,8 +86,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "calls that fail have no raw log",
         file: "src/engine/execute/reaction.rs",
-        old: "self.push_alone(raw_log);\n                self.on_fault(called, fault);",
-        new: "self.on_fault(called, fault);",
+        old: "self.push_alone(raw_log);\n                self.on_fault(reply, fault);",
+        new: "self.on_fault(reply, fault);",
     },
     Mutant {
         name: "a ticker that fails once alone is bad",

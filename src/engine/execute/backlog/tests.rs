@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::call::Fault;
 use super::super::deliveries::Delivery;
+use super::super::reply::Fault;
 use super::super::suspects::Suspect;
 use super::*;
 use crate::base::ports::Instant;

@@ -1,5 +1,5 @@
-use super::super::call::Fault;
 use super::super::queue::Queue;
+use super::super::reply::Fault;
 use super::super::suspects::Suspect;
 use super::*;
 use crate::run::Work;
@@ -130,8 +130,8 @@ fn a_control_that_failed_is_not_asked_again_until_something_is_answered() {
 
 #[test]
 fn before_the_last_try_and_after_answers_without_data_the_control_is_asked() {
-    let backlog = |tries, without_data| {
-        let queue = Queue::new(vec![Work { tries, ..work("/a", &["A"]) }], &["/a"], 1, 4);
+    let backlog = |deferrals, without_data| {
+        let queue = Queue::new(vec![Work { deferrals, ..work("/a", &["A"]) }], &["/a"], 1, 4);
         let mut backlog = Backlog::new(queue, &["/a"]);
         for _ in 0..without_data {
             let fault = Fault::new(Class::RateLimited, "nothing".into());
@@ -139,11 +139,11 @@ fn before_the_last_try_and_after_answers_without_data_the_control_is_asked() {
         }
         backlog
     };
-    let wants = |tries, without_data| lane(Some("C")).wants_control(&backlog(tries, without_data));
-    assert_eq!([wants(0, 0), wants(TRIES_MAX, 0), wants(0, NOTHING_IN_ROW)], [false, true, true]);
-    assert!(!lane(None).wants_control(&backlog(TRIES_MAX, NOTHING_IN_ROW)), "there is none to ask");
+    let wants = |deferrals, without_data| lane(Some("C")).wants_control(&backlog(deferrals, without_data));
+    assert_eq!([wants(0, 0), wants(DEFERRALS_MAX, 0), wants(0, NOTHING_IN_ROW)], [false, true, true]);
+    assert!(!lane(None).wants_control(&backlog(DEFERRALS_MAX, NOTHING_IN_ROW)), "there is none to ask");
     let mut lane = lane(Some("C"));
     let times = (0..20).filter(|_| lane.may_control()).count();
     assert_eq!(times, usize::try_from(CONTROLS_MAX).unwrap());
-    assert!(!lane.wants_control(&backlog(TRIES_MAX, 0)), "it was asked");
+    assert!(!lane.wants_control(&backlog(DEFERRALS_MAX, 0)), "it was asked");
 }

@@ -74,10 +74,10 @@ fn tickers_that_the_provider_names_are_taken_out() {
 }
 
 #[test]
-fn work_that_was_put_off_comes_in_smaller_batches() {
-    let put_off = |tries| Work { tries, ..work("/a", &["A", "B", "C", "D"]) };
-    let sizes = |tries| {
-        let mut queue = queue(&[put_off(tries)], 4);
+fn work_that_was_deferred_comes_in_smaller_batches() {
+    let deferred = |deferrals| Work { deferrals, ..work("/a", &["A", "B", "C", "D"]) };
+    let sizes = |deferrals| {
+        let mut queue = queue(&[deferred(deferrals)], 4);
         std::iter::from_fn(|| queue.next(at(0), any)).map(|batch| batch.tickers.len()).collect::<Vec<_>>()
     };
     assert_eq!((sizes(0), sizes(1), sizes(2), sizes(40)), (vec![4], vec![2, 2], vec![1; 4], vec![1; 4]));

@@ -1,6 +1,6 @@
 //! What a batch's answer means for each of its writes.
 
-use super::{BulkWriter, Flight, Item, Settled};
+use super::{BulkWriter, Delivered, Item, Response};
 use crate::firestore::{Code, FirestoreError};
 
 /// Tries of one write in all.
@@ -10,7 +10,7 @@ const EXHAUSTED_STEPS: u32 = 3;
 
 /// What a failure says of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Prospect {
+enum Retryability {
     /// The same write may succeed later in this run.
     Later { throttled: bool },
     /// Firestore will never take this write.
@@ -19,32 +19,32 @@ enum Prospect {
     NotNow,
 }
 
-fn prospect(error: &FirestoreError) -> Prospect {
+fn retryability(error: &FirestoreError) -> Retryability {
     match error.code() {
         _ if error.is_retryable() => {
-            Prospect::Later { throttled: error.code() == Some(Code::ResourceExhausted) }
+            Retryability::Later { throttled: error.code() == Some(Code::ResourceExhausted) }
         }
         // Also a request that is too long as a whole, which has no canonical status.
-        Some(Code::InvalidArgument | Code::OutOfRange | Code::Unknown) => Prospect::Never,
-        _ => Prospect::NotNow,
+        Some(Code::InvalidArgument | Code::OutOfRange | Code::Unknown) => Retryability::Never,
+        _ => Retryability::NotNow,
     }
 }
 
 impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
-    pub(super) fn land(&mut self, flight: Flight<T>) {
-        for item in &flight.items {
+    pub(super) fn on_response(&mut self, response: Response<T>) {
+        for item in &response.items {
             self.busy.remove(&item.write.document);
         }
-        let statuses = match flight.answer {
+        let statuses = match response.answer {
             Ok(statuses) => statuses,
-            Err(error) => return self.land_failed(flight.items, &error),
+            Err(error) => return self.on_request_failed(response.items, &error),
         };
-        for (item, status) in flight.items.into_iter().zip(statuses) {
+        for (item, status) in response.items.into_iter().zip(statuses) {
             match status {
                 None => self.settle(item, |outcome, item| outcome.note_written(item.tag)),
                 Some((code, message)) => {
                     let error = FirestoreError::Status { code, message };
-                    self.retry_or_give_up(item, prospect(&error), &error);
+                    self.retry_or_give_up(item, retryability(&error), &error);
                 }
             }
         }
@@ -52,54 +52,54 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
 
     /// A whole request failed. One write may be the cause, or all together are too many bytes: so they
     /// come back in halves, down to single writes.
-    fn land_failed(&mut self, items: Vec<Item<T>>, error: &FirestoreError) {
-        let prospect = prospect(error);
-        let halve =
-            matches!(prospect, Prospect::Never | Prospect::Later { throttled: true }) && items.len() > 1;
+    fn on_request_failed(&mut self, items: Vec<Item<T>>, error: &FirestoreError) {
+        let retryability = retryability(error);
+        let halve = matches!(retryability, Retryability::Never | Retryability::Later { throttled: true })
+            && items.len() > 1;
         let company_max = (items.len() / 2).max(1);
         for mut item in items {
             if halve {
                 item.company_max = company_max;
             }
-            if halve && prospect == Prospect::Never {
+            if halve && retryability == Retryability::Never {
                 self.waiting_bytes += item.write.json.len();
                 self.ready.push_back(item);
             } else {
-                self.retry_or_give_up(item, prospect, error);
+                self.retry_or_give_up(item, retryability, error);
             }
         }
     }
 
-    fn retry_or_give_up(&mut self, mut item: Item<T>, prospect: Prospect, error: &FirestoreError) {
-        match prospect {
-            Prospect::Never => {
+    fn retry_or_give_up(&mut self, mut item: Item<T>, retryability: Retryability, error: &FirestoreError) {
+        match retryability {
+            Retryability::Never => {
                 self.settle(item, |outcome, item| outcome.refused.push(item.unwritten(error.to_string())));
             }
-            Prospect::Later { throttled } if item.attempt < ATTEMPTS_MAX => {
+            Retryability::Later { throttled } if item.attempt < ATTEMPTS_MAX => {
                 let step = item.attempt + if throttled { EXHAUSTED_STEPS } else { 0 };
                 let delay = self.backoff.delay(step, self.world.entropy.next_u64());
                 item.attempt += 1;
-                if let Some((_, outcome)) = self.open.get_mut(&item.group) {
+                if let Some((_, outcome)) = self.open.get_mut(&item.delivery) {
                     outcome.retries += 1;
                 }
                 self.waiting_bytes += item.write.json.len();
                 self.delayed.push((self.world.clock.instant() + delay, item));
             }
-            Prospect::Later { .. } | Prospect::NotNow => {
+            Retryability::Later { .. } | Retryability::NotNow => {
                 self.settle(item, |outcome, item| outcome.failed.push(item.unwritten(error.to_string())));
             }
         }
     }
 
-    fn settle(&mut self, item: Item<T>, note: impl FnOnce(&mut Settled<T>, Item<T>)) {
-        let group = item.group;
-        let Some((left, outcome)) = self.open.get_mut(&group) else { return };
+    fn settle(&mut self, item: Item<T>, note: impl FnOnce(&mut Delivered<T>, Item<T>)) {
+        let delivery = item.delivery;
+        let Some((left, outcome)) = self.open.get_mut(&delivery) else { return };
         note(outcome, item);
         *left -= 1;
         if *left == 0
-            && let Some((_, outcome)) = self.open.remove(&group)
+            && let Some((_, outcome)) = self.open.remove(&delivery)
         {
-            self.settled.push_back(outcome);
+            self.delivered.push_back(outcome);
         }
     }
 }
@@ -113,17 +113,17 @@ mod tests {
     fn a_failure_says_whether_the_write_may_ever_succeed() {
         let status = |code| FirestoreError::Status { code, message: String::new() };
         let table = [
-            (status(Code::Unavailable), Prospect::Later { throttled: false }),
-            (status(Code::ResourceExhausted), Prospect::Later { throttled: true }),
-            (TransportError::Connect(String::new()).into(), Prospect::Later { throttled: false }),
-            (status(Code::InvalidArgument), Prospect::Never),
-            (status(Code::PermissionDenied), Prospect::NotNow),
-            (status(Code::Unauthenticated), Prospect::NotNow),
-            (status(Code::NotFound), Prospect::NotNow),
-            (TransportError::Denied(String::new()).into(), Prospect::NotNow),
+            (status(Code::Unavailable), Retryability::Later { throttled: false }),
+            (status(Code::ResourceExhausted), Retryability::Later { throttled: true }),
+            (TransportError::Connect(String::new()).into(), Retryability::Later { throttled: false }),
+            (status(Code::InvalidArgument), Retryability::Never),
+            (status(Code::PermissionDenied), Retryability::NotNow),
+            (status(Code::Unauthenticated), Retryability::NotNow),
+            (status(Code::NotFound), Retryability::NotNow),
+            (TransportError::Denied(String::new()).into(), Retryability::NotNow),
         ];
         for (error, expect) in table {
-            assert_eq!(prospect(&error), expect, "{error}");
+            assert_eq!(retryability(&error), expect, "{error}");
         }
     }
 }

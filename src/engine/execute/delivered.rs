@@ -3,26 +3,26 @@
 use super::Execution;
 use super::deliveries::Delivery;
 use crate::catalogue::Dataset;
-use crate::firestore::bulk::{Settled, Unwritten};
+use crate::firestore::bulk::{Delivered, Unwritten};
 use crate::intake::kind::Kind;
 use crate::intake::rejected;
-use crate::run::stop::Stop;
+use crate::run::stop::StopReason;
 use crate::run::{Failure, Outcome, Work};
 
 impl Execution<'_> {
-    pub(super) fn on_settled(&mut self, settled: Settled<Kind>) {
-        if let Some(stop) = self.note_settled(settled)
+    pub(super) fn on_delivered(&mut self, delivered: Delivered<Kind>) {
+        if let Some(stop) = self.note_delivered(delivered)
             && self.stop.is_none()
         {
             self.stop = Some(stop);
         }
     }
 
-    /// Applies a group's outcome to the run's state; work whose documents could not be stored is deferred.
-    pub(super) fn note_settled(&mut self, settled: Settled<Kind>) -> Option<Stop> {
-        let mut delivery = self.backlog.deliveries.close(settled.group)?;
-        self.state.counts.write_retries += settled.retries;
-        for (kind, count) in settled.written {
+    /// Applies a delivery's outcome to the run's state; work whose documents could not be stored is deferred.
+    pub(super) fn note_delivered(&mut self, delivered: Delivered<Kind>) -> Option<StopReason> {
+        let mut delivery = self.backlog.deliveries.close(delivered.delivery)?;
+        self.state.counts.write_retries += delivered.retries;
+        for (kind, count) in delivered.written {
             self.state.counts.writes += count;
             match kind {
                 Kind::Record(dataset) => {
@@ -34,7 +34,7 @@ impl Execution<'_> {
             }
         }
         let (mut refused_records, mut refused_other) = (Vec::new(), None);
-        for refused in settled.refused {
+        for refused in delivered.refused {
             match refused.tag {
                 Kind::Record(dataset) => refused_records.push((dataset, refused)),
                 Kind::RawLog | Kind::Rejected | Kind::Part => {
@@ -42,9 +42,9 @@ impl Execution<'_> {
                 }
             }
         }
-        let failed = settled.failed.first().map(ToString::to_string);
+        let failed = delivered.failed.first().map(ToString::to_string);
         let mut reason = refused_other.or(failed);
-        if settled.unknown > 0 {
+        if delivered.unknown > 0 {
             reason = Some("the request ran out of time before everything was stored".to_owned());
         }
         if let Some(reason) = reason {
@@ -57,7 +57,7 @@ impl Execution<'_> {
             if let Some(work) = delivery.work {
                 self.backlog.defer_work(Work { reason: Some(reason.clone()), ..work });
             }
-            return Some(Stop::Storage { reason });
+            return Some(StopReason::Storage { reason });
         }
         if refused_records.is_empty() {
             self.complete(delivery);
@@ -67,7 +67,7 @@ impl Execution<'_> {
         None
     }
 
-    /// Stores what Firestore refused as rejected records; the group is settled when they are.
+    /// Stores what Firestore refused as rejected records; the delivery is complete when they are.
     fn reject(&mut self, mut delivery: Delivery, refused: &[(&'static Dataset, Unwritten<Kind>)]) {
         for (dataset, _) in refused {
             *delivery.rejected.entry(self.collection(dataset)).or_default() += 1;
@@ -77,8 +77,8 @@ impl Execution<'_> {
             .iter()
             .flat_map(|(_, refused)| rejected::writes_of_refused(&refused.write, &refused.reason, &origin))
             .collect();
-        let group = self.backlog.deliveries.open(delivery);
-        self.push(group, writes);
+        let id = self.backlog.deliveries.open(delivery);
+        self.push(id, writes);
     }
 
     /// Where the records of a dataset go.
