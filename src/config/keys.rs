@@ -1,4 +1,4 @@
-//! The one table of settings. `spin.toml` and the README's reference are held to it by the tidy tests.
+//! The one table of settings. The tidy tests check `spin.toml` and the README's reference against it.
 
 /// One setting: a Spin variable.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ const fn secret(name: &'static str, description: &'static str) -> Key {
     Key { name, default: "", secret: true, env: None, description }
 }
 
-/// Every setting, in the order of the reference: one row a line.
+/// Every setting, in the order of the reference: one row per line.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
     env("google_cloud_project", "GOOGLE_CLOUD_PROJECT", "", "Google Cloud project that owns the Firestore database (required)"),
@@ -96,7 +96,7 @@ pub const KEYS: &[Key] = &[
     key("collection_statistics", "ingestion_statistics", "Collection of per-job statistics"),
 ];
 
-/// The setting of that name, if there is one.
+/// The setting with that name, if any.
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }

@@ -1,5 +1,5 @@
-//! Reading each piece of the configuration. A piece reads all its settings before it gives up, so that
-//! all mistakes are told together.
+//! Reading each piece of the configuration. A piece reads all its settings before failing, so that
+//! all errors are reported together.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -65,8 +65,8 @@ pub(super) fn auth(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
             "is empty: inbound_auth = oidc requires at least one account",
         );
     }
-    // The request's own address is no stand-in: its Host header is the caller's choice, and with it a token for
-    // another deployment would be good here.
+    // The request's own address cannot be the default: its Host header is the caller's choice, so a token for
+    // another deployment would be valid here.
     if inbound == Some(InboundAuth::Oidc) && audiences.is_empty() {
         r.error::<()>("oidc_audience", "is empty: inbound_auth = oidc requires at least one audience");
     }
@@ -92,7 +92,7 @@ pub(super) fn google(r: &mut Reader<'_>) -> Option<GoogleConfig> {
     Some(GoogleConfig { oauth_url: oauth_url?, metadata_url: metadata_url? })
 }
 
-/// As whom Firestore is called: as told, or by the first setting that says something.
+/// Credentials used for Firestore: as configured, or the first that is set.
 pub(super) fn credentials(r: &mut Reader<'_>, emulator: bool) -> Option<Credentials> {
     let modes =
         ["auto", "emulator", "access_token", "service_account_key", "metadata"].map(|mode| (mode, mode));

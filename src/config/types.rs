@@ -7,7 +7,7 @@ use super::Secret;
 use crate::google::assertion::ServiceAccountKey;
 use crate::resilience::backoff::Backoff;
 
-/// Who proves the caller of a request.
+/// Who authenticates callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InboundAuth {
     /// This component verifies Google's ID token.
@@ -22,12 +22,12 @@ pub enum InboundAuth {
 #[derive(Clone, Debug)]
 pub struct AuthConfig {
     pub inbound: InboundAuth,
-    /// E-mails of the service accounts that may call.
+    /// Email addresses of the service accounts that may call.
     pub scheduler_accounts: BTreeSet<String>,
-    /// Audiences that are ours.
+    /// Accepted audiences.
     pub audiences: Vec<String>,
     pub operator_token: Option<Secret>,
-    /// Origins whose pages may change something.
+    /// Origins whose pages may make changes.
     pub allowed_origins: Vec<http::HeaderValue>,
     /// Where Google's keys are.
     pub certs_url: String,
@@ -43,17 +43,17 @@ pub struct GoogleConfig {
 /// Where Firestore is and how it is reached.
 #[derive(Clone, Debug)]
 pub struct FirestoreConfig {
-    /// `https://HOST/v1`, without a slash at the end.
+    /// `https://HOST/v1`, without a trailing slash.
     pub endpoint: String,
     pub project: String,
     /// `projects/{project}/databases/{database}`.
     pub database: String,
     pub timeout: Duration,
-    /// Writes a second; none against the emulator.
+    /// Write rate limit; none against the emulator.
     pub ramp: Option<RampConfig>,
 }
 
-/// As whom Firestore is called.
+/// Credentials used for Firestore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
     /// The emulator's `Bearer owner`.
@@ -104,13 +104,13 @@ pub struct Collections {
 /// One provider's service.
 #[derive(Clone, Debug)]
 pub struct ProviderConfig {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     pub base_url: String,
     pub batch_size: usize,
     pub max_concurrency: usize,
 }
 
-/// The bounds of one provider call.
+/// The limits of one provider call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallConfig {
     /// Whether each call carries an ID token for its service.
@@ -119,11 +119,11 @@ pub struct CallConfig {
     pub timeout: Duration,
     pub max_attempts: u32,
     pub backoff: Backoff,
-    /// Time in which a provider's limit by the minute renews itself.
+    /// How long a provider's per-minute limit takes to reset.
     pub limit_window: Duration,
 }
 
-/// When an operator is told.
+/// Thresholds of the alerts.
 #[derive(Clone, Debug)]
 pub struct AlertConfig {
     pub failure_percent: PerJob,
@@ -145,7 +145,7 @@ impl PerJob {
     }
 }
 
-/// The bounds of one run.
+/// The limits of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunConfig {
     pub deadline: Duration,

@@ -1,14 +1,14 @@
 //! The one table of jobs.
 //!
 //! Routes, names, scopes, provider calls, datasets, schedules and the documentation all come from
-//! [`CATALOGUE`]: a further job is one more row.
+//! [`CATALOGUE`]: a new job is one more row.
 
 use std::collections::BTreeSet;
 
 use crate::job::Scope;
 use crate::persist::datasets::Dataset;
 
-/// A provider service: who answers the calls of a job.
+/// A provider service, which a job's calls go to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Provider {
     Tiingo,
@@ -53,7 +53,7 @@ impl Provider {
     }
 }
 
-/// One path of a provider's service and what it answers.
+/// One path of a provider's service and what it returns.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Path below the service's base URL.

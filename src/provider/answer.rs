@@ -1,4 +1,4 @@
-//! From a provider's answer to what became of every ticker that was asked for.
+//! From a provider's response to the outcome of every requested ticker.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,17 +13,17 @@ use crate::persist::datasets::{Dataset, Shape};
 use crate::persist::record::{self, Context, Part, words};
 use crate::persist::rejected::Rejected;
 
-/// What an answer held. Every ticker that was asked for is in exactly one of the three lists.
+/// The contents of a response. Every requested ticker is in exactly one of the three lists.
 #[derive(Debug, Default)]
 pub struct Harvest {
     pub succeeded: Vec<Ticker>,
-    /// Tickers that failed for good, each with the reason.
+    /// Tickers that failed permanently, each with the reason.
     pub failed: Vec<(Ticker, String)>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
     /// Tickers of which a part is to be asked for again, as nothing is said against it.
     pub partly: Vec<Partly>,
-    /// Words of the provider that belong to no single ticker.
+    /// Messages of the provider that concern no single ticker.
     pub remarks: Vec<String>,
 }
 
@@ -49,10 +49,10 @@ struct Tally {
     again: Vec<Part>,
 }
 
-/// Most records of one answer, good or not: each costs kilobytes until it is stored.
+/// Maximum records of one response, valid or not: each costs kilobytes until it is stored.
 pub const RECORDS_MAX: usize = 100_000;
 
-/// Reads all entries of an answer; the error says that there are too many records to take in at once.
+/// Reads all entries of a response; fails if there are too many records to process at once.
 pub fn harvest(
     envelope: &Envelope<'_>,
     dataset: Dataset,
@@ -82,7 +82,7 @@ pub fn harvest(
 }
 
 impl Harvest {
-    /// Whether the answer had no record, good or not.
+    /// Whether the response had no record, valid or not.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.rejected.is_empty()
     }
@@ -93,7 +93,7 @@ impl Harvest {
         self.rejected.push(part.into_rejected(dataset, ticker));
     }
 
-    /// Sees to it that what is counted is what will be stored: each record and each rejected one has its own
+    /// Ensures that what is counted is what will be stored: each record and each rejected one has its own
     /// document.
     fn settle(&mut self, dataset: Dataset) {
         let settled = collisions::settle(dataset, std::mem::take(&mut self.records));
@@ -202,7 +202,7 @@ fn absorb(found: record::Yield, harvest: &mut Harvest) {
     harvest.rejected.extend(found.rejected);
 }
 
-/// Says of every ticker that was asked for what became of it.
+/// Determines the outcome of every requested ticker.
 fn judge(
     envelope: &Envelope<'_>,
     asked: &[Ticker],

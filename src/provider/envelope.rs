@@ -1,4 +1,4 @@
-//! The body of a provider's answer.
+//! The body of a provider's response.
 
 use std::borrow::Cow;
 
@@ -34,7 +34,7 @@ struct Wire<'a> {
 /// What some editors and encoders put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Most characters of a provider's words that reach a report.
+/// Maximum characters of a provider's message in a report.
 const WORDS_CHARS_MAX: usize = 300;
 /// Most errors of an answer that are read: each is looked through for every ticker of the batch.
 const ERRORS_MAX: usize = 1_000;
@@ -97,7 +97,7 @@ impl<'a> Envelope<'a> {
         Ok(envelope)
     }
 
-    /// The provider's own words on what failed.
+    /// The provider's own message about the failure.
     pub fn errors(&self) -> &[String] {
         &self.errors
     }

@@ -9,7 +9,7 @@ use super::problem::{FieldError, Problem};
 use crate::job::ticker::TICKERS_MAX;
 use crate::job::{Scope, Ticker};
 
-/// Most mistakes that one answer lists.
+/// Maximum errors listed in one response.
 const ERRORS_MAX: usize = 20;
 
 /// A request to run a job; omitted fields follow from the route or the catalogue.
@@ -25,7 +25,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// Reads a body of any content type; an empty one says nothing.
+    /// Reads a body of any content type; an empty one sets nothing.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
@@ -62,7 +62,7 @@ pub(super) fn excerpt(text: &str) -> String {
     }
 }
 
-/// A text field; null counts as missing.
+/// A string field; null counts as missing.
 fn text<'a>(
     members: &'a Map<String, Json>,
     name: &'static str,

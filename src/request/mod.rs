@@ -18,13 +18,13 @@ use crate::telemetry::context;
 pub use body::Body;
 use problem::{FieldError, Problem};
 
-/// Most bytes of a request's body.
+/// Maximum bytes of a request body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
-/// Hexadecimal digits by which two jobs of one minute are told apart: 64 bits, no two of them meet by chance.
+/// Hexadecimal digits that distinguish two jobs in one minute: 64 bits, so no two collide by chance.
 const TICK_DIGEST_CHARS: usize = 16;
-/// A schedule time this far ahead of our clock is still a tick of now.
+/// A schedule time this far ahead of our clock still counts as a current tick.
 const TICK_AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// A valid request for a run.
@@ -36,7 +36,7 @@ pub struct Trigger {
     pub run_time: DateTime<Utc>,
     pub run_id: String,
     pub source: run::Trigger,
-    /// The scheduled time, where it is a tick.
+    /// The scheduled time, if it is a tick.
     tick: Option<DateTime<Utc>>,
     digest: String,
 }
@@ -67,7 +67,7 @@ pub fn parse_job(
     trigger(job, job.scope, body, headers, world)
 }
 
-/// Reads a request to run any job by its name; the scope may be another than the job's.
+/// Reads a request to run any job by name; the scope may differ from the job's.
 pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<Trigger, Problem> {
     let body = Body::parse(body)?;
     let Some(name) = &body.job else {
@@ -124,8 +124,8 @@ fn trigger(
     Ok(Trigger { job, scope, tickers, run_time, run_id, source, tick, digest })
 }
 
-/// The run of a tick: the same whatever else an operator changes in the job's body between two tries. Jobs of Cloud
-/// Scheduler that share a route and a time, but not what they ask for, are told apart by that.
+/// The run ID of a tick: the same whatever else an operator changes in the job's body between two attempts. Cloud
+/// Scheduler jobs that share a route and a time, but not scope and tickers, get different IDs.
 pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTime<Utc>) -> String {
     let time = tick.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let plain = format!("{}_{time}", job.name);
@@ -139,8 +139,8 @@ pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTi
     format!("{plain}_{short}")
 }
 
-/// The tick's time, the same on every retry. A run that is forced by hand may carry the time of the
-/// *next* tick: taken for that tick, it would swallow it.
+/// The tick's time, the same on every retry. A manually forced run may carry the time of the
+/// *next* tick: if it counted as that tick, the tick itself would be skipped.
 fn schedule_time(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = headers.get("x-cloudscheduler-scheduletime")?.to_str().ok()?;
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();

@@ -22,7 +22,7 @@ pub struct Counts {
     pub raw_logs: u64,
     /// Batches that were answered and stored.
     pub batches: u64,
-    /// Provider calls that went out, retries included.
+    /// Provider calls sent, including retries.
     pub calls: u64,
     /// Provider calls that ended, by their class; `ok` for an answer.
     pub classes: BTreeMap<String, u64>,
@@ -32,7 +32,7 @@ pub struct Counts {
     pub retries: u64,
     /// Documents written.
     pub writes: u64,
-    /// Tries of Firestore writes beyond the first.
+    /// Attempts of Firestore writes after the first.
     pub write_retries: u64,
 }
 

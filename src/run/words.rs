@@ -1,4 +1,4 @@
-//! Words of others, which may be of any length: kept short where they are stored and told.
+//! Messages from others, which may have any length: truncated where they are stored and reported.
 
 /// What stands for the end of words that were too long.
 const CUT: char = '…';
