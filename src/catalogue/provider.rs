@@ -30,7 +30,7 @@ pub struct ProviderSpec {
     pub jobs: &'static [Job],
 }
 
-/// A provider service: who answers the calls of a job.
+/// A provider service, which a job's calls go to.
 #[derive(Clone, Copy)]
 pub struct Provider(pub(super) &'static ProviderSpec);
 
