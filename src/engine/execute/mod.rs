@@ -28,6 +28,7 @@ mod lease;
 pub mod queue;
 mod reaction;
 mod reply;
+mod run_context;
 mod steps;
 mod suspects;
 mod upkeep;
@@ -51,13 +52,13 @@ use crate::resilience::diagnosis::Diagnosis;
 use crate::run::RunState;
 use crate::run::stop::StopReason;
 use backlog::Backlog;
-use call::RunContext;
 use calls::Calls;
 use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
 use queue::Queue;
 use reply::Reply;
+use run_context::RunContext;
 use steps::{Stepped, Steps, Turn};
 
 /// A run after an attempt.
