@@ -5,40 +5,14 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 
 use super::queue::{Batch, Origin};
-use super::reply::Reply;
+use super::reply::{CallError, Reply};
+use super::run_context::RunContext;
 use crate::base::ports::{BoxFuture, InboundResponse, OutboundRequest, TransportError};
 use crate::base::redact;
 use crate::base::world::World;
-use crate::catalogue::{Job, Provider, Scope};
 use crate::engine::Engine;
-use crate::google::{Token, TokenError};
+use crate::google::Token;
 use crate::provider::Call;
-use crate::resilience::class::Class;
-
-/// What stays the same for a whole run.
-#[derive(Clone, Debug)]
-pub(super) struct RunContext {
-    pub job: &'static Job,
-    pub scope: Scope,
-    pub run_id: String,
-    pub run_attempt: u32,
-    pub run_time: String,
-}
-
-impl RunContext {
-    pub(super) fn provider(&self) -> Provider {
-        self.job.provider
-    }
-}
-
-/// Why there is no response.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum CallError {
-    #[error("cannot get an ID token: {0}")]
-    Token(TokenError),
-    #[error(transparent)]
-    Transport(TransportError),
-}
 
 /// Sends the call of a batch.
 pub(super) fn send(
@@ -109,24 +83,6 @@ async fn exchange(
         arrived.body = redact::credentials(redact::secret(body, ours));
     }
     answer.map_err(CallError::Transport)
-}
-
-impl CallError {
-    pub(super) fn class(&self) -> Class {
-        match self {
-            Self::Token(TokenError::Refused(_)) => Class::Unauthorized,
-            Self::Token(TokenError::Endpoint(_)) => Class::Token,
-            Self::Transport(error) => Class::of_transport(error),
-        }
-    }
-
-    /// What arrived before the failure.
-    pub(super) fn partial(&self) -> Option<&InboundResponse> {
-        match self {
-            Self::Token(_) => None,
-            Self::Transport(error) => error.partial(),
-        }
-    }
 }
 
 #[cfg(test)]

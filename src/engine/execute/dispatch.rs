@@ -1,5 +1,6 @@
 //! Which calls may start now.
 
+use super::backlog::Backlog;
 use super::calls::{Calls, Purpose};
 use super::lane::{Held, Lane};
 use super::queue::Batch;
@@ -117,20 +118,18 @@ impl Execution<'_> {
                 continue;
             }
             let is_silent = self.calls.count(endpoint) == 0;
+            let Backlog { queue, suspects, .. } = &self.backlog;
             if lane.is_checking() {
                 match self.check(endpoint) {
                     Some(batch) => return Some(batch),
                     None if is_silent => self.give_up_checking(endpoint),
                     None => {}
                 }
-            } else if lane.wants_control(&self.backlog) {
+            } else if lane.wants_control(suspects.without_data(endpoint), queue) {
                 if let Some(batch) = self.control(endpoint) {
                     return Some(batch);
                 }
-            } else if is_silent
-                && self.backlog.suspects.count(endpoint) > 0
-                && self.backlog.queue.count(endpoint) == 0
-            {
+            } else if is_silent && suspects.count(endpoint) > 0 && queue.count(endpoint) == 0 {
                 match self.recheck(endpoint).or_else(|| self.control(endpoint)) {
                     Some(batch) => return Some(batch),
                     None => self.judge_without_control(endpoint),

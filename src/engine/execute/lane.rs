@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use super::backlog::Backlog;
-use super::queue::{Batch, Origin};
+use super::queue::{Batch, Origin, Queue};
 use crate::catalogue::Ticker;
 use crate::resilience::breaker::BreakerConfig;
 use crate::resilience::class::Class;
@@ -215,15 +214,12 @@ impl Lane {
 
     /// Whether work has been deferred so often that the next failure decides: then the endpoint must be known to be up. Or
     /// whether so many tickers were without data that it may be a limit.
-    pub(super) fn wants_control(&self, backlog: &Backlog) -> bool {
-        if backlog.suspects.without_data(self.endpoint) >= NOTHING_IN_ROW {
+    pub(super) fn wants_control(&self, without_data: usize, queue: &Queue) -> bool {
+        if without_data >= NOTHING_IN_ROW {
             return self.control.is_some();
         }
         let is_last = |batch: &Batch| batch.endpoint == self.endpoint && batch.deferrals >= DEFERRALS_MAX;
-        self.answered == 0
-            && self.controls == 0
-            && self.control.is_some()
-            && backlog.queue.iter().any(is_last)
+        self.answered == 0 && self.controls == 0 && self.control.is_some() && queue.iter().any(is_last)
     }
 
     /// Whether a further call for the control ticker may still decide about the suspects; counts it.

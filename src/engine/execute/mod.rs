@@ -1,8 +1,17 @@
 //! Executing a run: calls go out, responses flow on to Firestore, the ledger records the progress.
 //!
-//! One loop owns everything. It starts what may start, waits for the next event and reacts; its
-//! decisions come from pure functions ([`queue`], [`crate::resilience`]). Calls and writes overlap,
-//! and memory holds only the batches in flight.
+//! One loop owns everything. It starts what may start, waits for the next event and reacts. Calls and writes
+//! overlap, and memory holds only the batches in flight. What it knows is in parts, each with its own tests:
+//!
+//! - [`lease`]: until when the run is ours, and the checkpoints that renew it;
+//! - [`calls`]: the calls in flight;
+//! - [`backlog`]: all work that is not done: [`queue`], [`suspects`], [`deliveries`], and what is deferred;
+//! - [`lane`]: what is known of an endpoint, and whether this run calls it, probes it or leaves it alone;
+//! - [`steps`]: what this run has to tell all others;
+//! - [`due`]: every reason to wake.
+//!
+//! [`dispatch`] decides which calls may start; [`reaction`], [`complaints`], [`failing`] and [`delivered`] say what
+//! follows from an event; [`upkeep`] looks after the run's place beside others; [`ending`] closes the attempt.
 
 mod backlog;
 mod call;
@@ -19,6 +28,7 @@ mod lease;
 pub mod queue;
 mod reaction;
 mod reply;
+mod run_context;
 mod steps;
 mod suspects;
 mod upkeep;
@@ -42,13 +52,13 @@ use crate::resilience::diagnosis::Diagnosis;
 use crate::run::RunState;
 use crate::run::stop::StopReason;
 use backlog::Backlog;
-use call::RunContext;
 use calls::Calls;
 use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
 use queue::Queue;
 use reply::Reply;
+use run_context::RunContext;
 use steps::{Stepped, Steps, Turn};
 
 /// A run after an attempt.

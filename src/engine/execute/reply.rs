@@ -7,13 +7,13 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 
-use super::call::{CallError, RunContext};
 use super::queue::Batch;
-use crate::base::ports::{InboundResponse, millis};
+use super::run_context::RunContext;
+use crate::base::ports::{InboundResponse, TransportError, millis};
 use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
 use crate::engine::Engine;
 use crate::firestore::Write;
-use crate::google::Token;
+use crate::google::{Token, TokenError};
 use crate::intake::answer::{Intake, take_in};
 use crate::intake::blame;
 use crate::intake::call_log::log_id;
@@ -37,6 +37,33 @@ pub(super) struct Reply {
     /// The ID token it carried.
     pub token: Option<Arc<Token>>,
     pub answer: Result<InboundResponse, CallError>,
+}
+
+/// Why there is no response.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CallError {
+    #[error("cannot get an ID token: {0}")]
+    Token(TokenError),
+    #[error(transparent)]
+    Transport(TransportError),
+}
+
+impl CallError {
+    fn class(&self) -> Class {
+        match self {
+            Self::Token(TokenError::Refused(_)) => Class::Unauthorized,
+            Self::Token(TokenError::Endpoint(_)) => Class::Token,
+            Self::Transport(error) => Class::of_transport(error),
+        }
+    }
+
+    /// What arrived before the failure.
+    fn partial(&self) -> Option<&InboundResponse> {
+        match self {
+            Self::Token(_) => None,
+            Self::Transport(error) => error.partial(),
+        }
+    }
 }
 
 /// A failed call.

@@ -1,6 +1,3 @@
-use super::super::queue::Queue;
-use super::super::reply::Fault;
-use super::super::suspects::Suspect;
 use super::*;
 use crate::run::Work;
 use crate::run::tests::work;
@@ -130,20 +127,13 @@ fn a_control_that_failed_is_not_asked_again_until_something_is_answered() {
 
 #[test]
 fn before_the_last_try_and_after_answers_without_data_the_control_is_asked() {
-    let backlog = |deferrals, without_data| {
-        let queue = Queue::new(vec![Work { deferrals, ..work("/a", &["A"]) }], &["/a"], 1, 4);
-        let mut backlog = Backlog::new(queue, &["/a"]);
-        for _ in 0..without_data {
-            let fault = Fault::new(Class::RateLimited, "nothing".into());
-            backlog.suspects.add(Suspect { batch: batch(&["B"]), fault, at: 0 });
-        }
-        backlog
-    };
-    let wants = |deferrals, without_data| lane(Some("C")).wants_control(&backlog(deferrals, without_data));
+    let queue = |deferrals| Queue::new(vec![Work { deferrals, ..work("/a", &["A"]) }], &["/a"], 1, 4);
+    let wants = |deferrals, without_data| lane(Some("C")).wants_control(without_data, &queue(deferrals));
     assert_eq!([wants(0, 0), wants(DEFERRALS_MAX, 0), wants(0, NOTHING_IN_ROW)], [false, true, true]);
-    assert!(!lane(None).wants_control(&backlog(DEFERRALS_MAX, NOTHING_IN_ROW)), "there is none to ask");
+    let has_none = lane(None).wants_control(NOTHING_IN_ROW, &queue(DEFERRALS_MAX));
+    assert!(!has_none, "there is none to ask");
     let mut lane = lane(Some("C"));
     let times = (0..20).filter(|_| lane.may_control()).count();
     assert_eq!(times, usize::try_from(CONTROLS_MAX).unwrap());
-    assert!(!lane.wants_control(&backlog(DEFERRALS_MAX, 0)), "it was asked");
+    assert!(!lane.wants_control(0, &queue(DEFERRALS_MAX)), "it was asked");
 }
