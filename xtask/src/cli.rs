@@ -53,6 +53,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Check all that a change must pass: formatting, lints, tests, dependencies
     Ci,
+    /// Add a fifth provider to a copy of the sources, and expect that all follows from its one file
+    FifthProvider,
     /// Play seeded worlds full of faults against the component, in virtual time
     Simulate(SimulateArgs),
     /// Start the whole system and keep it running until Ctrl-C
