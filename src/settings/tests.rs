@@ -63,7 +63,8 @@ fn the_defaults_with_an_emulator_are_valid() {
     let config = parse(&[]).unwrap();
     assert_eq!(config.firestore.endpoint, "http://127.0.0.1:8080/v1");
     assert_eq!(config.firestore.database, "projects/p/databases/(default)");
-    let sizes = Provider::all().map(|provider| config.provider(provider).batch_size);
+    let size = |name| config.provider(Provider::parse(name).unwrap()).batch_size;
+    let sizes = ["tiingo", "finnhub", "polygon", "alphavantage"].map(size);
     assert_eq!((config.credentials, config.firestore.ramp), (Credentials::Emulator, None));
     assert_eq!(sizes, [50, 50, 5, 2]);
 }

@@ -53,6 +53,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Run every check that a change must pass: formatting, lints, tests, dependencies
     Ci,
+    /// Add a fifth provider to a copy of the sources and check that everything follows from its one file
+    FifthProvider,
     /// Run the component through seeded worlds full of faults, in virtual time
     Simulate(SimulateArgs),
     /// Start the whole system and keep it running until Ctrl-C

@@ -9,8 +9,10 @@ mod build;
 mod ci;
 mod cli;
 mod conformance;
+mod copy;
 mod demo;
 mod environment;
+mod fifth;
 mod gcloud;
 mod indexes;
 mod limits;
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Command::Conformance(args) => wait(conformance::run(&args)),
         Command::Bench(args) => bench::run(&args),
         Command::Ci => ci::run(),
+        Command::FifthProvider => fifth::run(),
         Command::Simulate(args) => simulate::run(&args),
         Command::Trigger(args) => wait(trigger::run(&args)),
         Command::Scheduler(args) => scheduler::run(&args),

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use crate::cli::TestArgs;
 use crate::runtime::Runtime;
-use crate::{browser, build, conformance, progress, setup};
+use crate::{browser, build, conformance, fifth, progress, setup};
 
 /// Builds what the end-to-end tests run, runs all tests and prints how they went.
 pub fn run(args: &TestArgs) -> Result<()> {
@@ -24,6 +24,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     }
     let start = Instant::now();
     let (tally, succeeded) = Tally::run(&mut command)?;
+    fifth::run()?;
     let browser = crate::wait(browser::part_of_all(args.runtime))?;
     let checkers = crate::wait(conformance::part_of_all(args.runtime))?;
     println!("\nSummary: {tally} in {} s", start.elapsed().as_secs());

@@ -159,8 +159,7 @@ impl Execution<'_> {
     fn recheck(&mut self, endpoint: &str) -> Option<Batch> {
         let can_control = self.lane(endpoint)?.control_batch().is_some();
         let takes_turn = can_control && self.engine.world.entropy.next_u64().is_multiple_of(2);
-        let suspect =
-            takes_turn.then(|| self.backlog.suspects.take_one_without_data(endpoint)).flatten()?;
+        let suspect = takes_turn.then(|| self.backlog.suspects.take_one_without_data(endpoint)).flatten()?;
         Some(suspect.batch)
     }
 

@@ -6,6 +6,7 @@
 //! come to rest. A seed that breaks one prints its story and the command that replays it.
 
 mod breaker_watch;
+mod each_job;
 mod instance;
 mod invariants;
 mod journal;

@@ -21,8 +21,13 @@ pub(super) struct Outcome {
 
 /// Plays a seed.
 pub(super) fn seed(seed: u64) -> Outcome {
+    whole(seed, Scenario::draw).0
+}
+
+/// Plays a scenario; also what is left of its world.
+pub(super) fn whole(seed: u64, draw: impl FnOnce(&Dice) -> Scenario) -> (Outcome, Stage) {
     let dice = Dice::new(seed);
-    let scenario = Scenario::draw(&dice.split());
+    let scenario = draw(&dice.split());
     let mut executor = Executor::new(dice.split());
     let stage = Stage::new(executor.handle(), dice.split(), scenario);
     stage.tell(format!("{:#?}", stage.scenario));
@@ -31,7 +36,9 @@ pub(super) fn seed(seed: u64) -> Outcome {
         stage.accuse(problem);
     }
     let journal = stage.journal();
-    Outcome { seed, story: journal.story().to_vec(), violations: journal.violations.clone() }
+    let outcome = Outcome { seed, story: journal.story().to_vec(), violations: journal.violations.clone() };
+    drop(journal);
+    (outcome, stage)
 }
 
 async fn play(stage: Stage) {

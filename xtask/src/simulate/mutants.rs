@@ -1,13 +1,13 @@
 //! Breaks the component in many ways, one at a time, and expects the simulation to notice each.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 
 use super::patch::{MUTANTS, Mutant};
 use super::{set_seeds, test};
-use crate::{build, progress, workspace};
+use crate::{copy, progress, workspace};
 
 /// What became of a mutant.
 enum Fate {
@@ -22,7 +22,7 @@ enum Fate {
 /// Tries every mutant on `seeds` seeds and prints a table; an error where one survives.
 pub(super) fn run(seeds: u64) -> Result<()> {
     let tree = workspace::target_dir().join("mutants");
-    copy(workspace::root(), &tree)?;
+    copy::sources(&tree, &copy::Changes::new())?;
     let mut table = progress::table(["mutant", "file", "caught by seed", "as"]);
     let mut survivors = Vec::new();
     for mutant in MUTANTS {
@@ -60,11 +60,7 @@ fn judge(mutant: &Mutant, tree: &Path, seeds: u64) -> Result<Fate> {
 }
 
 fn play(tree: &Path, seeds: u64) -> Result<Fate> {
-    let cargo = || {
-        let mut command = build::cargo("test");
-        command.current_dir(tree).env("CARGO_TERM_COLOR", "never");
-        command
-    };
+    let cargo = || copy::cargo(tree, "test");
     let mut compile = cargo();
     compile.args(["--quiet", "--package", "orchestrator", "--test", "it", "--no-run"]);
     progress::capture(&mut compile)?;
@@ -84,25 +80,6 @@ fn play(tree: &Path, seeds: u64) -> Result<Fate> {
         }
         _ => bail!("the simulation failed without naming a seed:\n{text}"),
     }
-}
-
-/// Copies the sources. Files that are the same stay untouched, so that cargo builds only what has changed.
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let path = entry?.path();
-        let target: PathBuf = to.join(path.file_name().context("a file has a name")?);
-        // Every build directory carries this tag, whatever its name.
-        if path.ends_with(".git") || path.join("CACHEDIR.TAG").exists() {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &target)?;
-        } else if fs::read(&target).ok() != Some(fs::read(&path)?) {
-            fs::copy(&path, &target)?;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

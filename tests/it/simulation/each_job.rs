@@ -1,0 +1,68 @@
+//! Every job of the catalogue once, in a world in which nothing goes wrong.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use orchestrator::catalogue::{Job, Provider, jobs};
+
+use super::run::whole;
+use super::scenario::{Scenario, Tick};
+
+/// A weekday on which markets are open.
+const RUN_TIME: &str = "2026-11-20T15:00:00Z";
+
+fn calm_world(job: &'static Job) -> Scenario {
+    let run_time: DateTime<Utc> = RUN_TIME.parse().expect("a time");
+    let tick = Tick {
+        job,
+        at: Duration::ZERO,
+        key: None,
+        run_time,
+        tickers: None,
+        duplicates: Vec::new(),
+        patience: Duration::from_secs(1_800),
+        outlives_caller: false,
+    };
+    let mut settings = BTreeMap::from(
+        [
+            ("google_cloud_project", "world"),
+            ("inbound_auth", "platform"),
+            ("firestore_emulator_host", "firestore.test:8080"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned())),
+    );
+    for name in Provider::all().map(Provider::name) {
+        settings.insert(format!("{name}_service_url"), format!("http://{name}.test"));
+    }
+    Scenario {
+        settings,
+        instances: 1,
+        tickers: ["AAPL", "MSFT", "BRK/B"].map(str::to_owned).to_vec(),
+        ticks: vec![tick],
+        storms: Vec::new(),
+        poison: BTreeMap::new(),
+        poison_stays: false,
+        calm_at: Duration::from_secs(60),
+        mortality: 0,
+        skew_ms: 0,
+        records_per_ticker: 2,
+        pacing: None,
+        is_forgetful: false,
+    }
+}
+
+/// The invariants hold what is stored against what the simulated services have sent, document by document.
+#[test]
+fn every_job_stores_its_records_in_the_collections_of_its_datasets() {
+    for job in jobs() {
+        let (outcome, stage) = whole(1, |_| calm_world(job));
+        assert_eq!(outcome.violations, Vec::<String>::new(), "{}: {:#?}", job.name, outcome.story);
+        let store = stage.store();
+        for endpoint in job.endpoints {
+            let folder = format!("{}/documents/{}/", stage.database, endpoint.dataset.collection.default);
+            let stored = store.documents().keys().filter(|name| name.starts_with(&folder)).count();
+            assert!(stored > 0, "{}: nothing is stored in {folder}", job.name);
+        }
+    }
+}
