@@ -164,6 +164,7 @@ impl Reply {
             asked: &self.batch.tickers,
             succeeded,
             failed: &failed,
+            has_data: read.as_ref().is_ok_and(|intake| !intake.records.is_empty()),
             requested_at: self.requested_at,
             latency_ms: self.latency_ms(),
             status,
