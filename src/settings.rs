@@ -30,7 +30,7 @@ pub struct Config {
     pub providers: PerProvider<ProviderConfig>,
     pub call: CallConfig,
     pub breaker: BreakerConfig,
-    /// Shortest time between two probes of one provider, by all instances together.
+    /// Minimum time between two probes of one provider, across all instances.
     pub probe_interval: Duration,
     pub run: RunConfig,
     pub alerts: AlertConfig,
@@ -49,7 +49,7 @@ impl fmt::Display for ConfigErrors {
 impl std::error::Error for ConfigErrors {}
 
 impl Config {
-    /// Reads all settings; `lookup` gives the text of a variable, or none where it is unset.
+    /// Reads all settings; `lookup` returns the value of a variable, or none if it is unset.
     pub fn parse(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigErrors> {
         let mut reader = Reader::new(&lookup);
         let config = Self::read(&mut reader);
@@ -63,7 +63,7 @@ impl Config {
         self.providers.get(provider)
     }
 
-    /// Reads every part before it gives up, so that all mistakes are told together.
+    /// Reads every part before failing, so that all errors are reported together.
     fn read(r: &mut Reader<'_>) -> Option<Self> {
         let log_level = r.choice(
             "log_level",

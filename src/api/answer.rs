@@ -1,4 +1,4 @@
-//! From values of the domain to HTTP answers.
+//! From domain values to HTTP responses.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::auth::CHALLENGES;
 use crate::engine::Answer;
 use crate::run::report::retry_after_seconds;
 
-/// When to come again while Firestore is out of reach.
+/// When to retry while Firestore is unreachable.
 const FIRESTORE_RETRY_AFTER: Duration = Duration::from_secs(30);
 
 impl IntoResponse for Problem {
@@ -49,7 +49,7 @@ impl IntoResponse for Answer {
     }
 }
 
-/// An answer in JSON. (axum's own takes 20 KB of the component for errors of requests that it never reads here.)
+/// A JSON response. (axum's own adds 20 KB to the component for request errors that cannot occur here.)
 pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => {

@@ -1,5 +1,5 @@
-//! What every request goes through: it gets its place in a trace, every answer gets its headers, and one
-//! line of the log says how it went.
+//! What every request passes through: it joins a trace, its response gets the common headers, and one
+//! log line says how it went.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,12 +21,12 @@ use crate::base::trace::{TRACEPARENT, TraceContext};
 use crate::base::world::World;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// Longest request id that is taken over from a caller, in bytes.
+/// Longest request ID that is accepted from a caller, in bytes.
 const REQUEST_ID_BYTES_MAX: usize = 128;
-/// How long a browser may keep the answer to a preflight.
+/// How long a browser may cache a preflight response.
 const PREFLIGHT_AGE: Duration = Duration::from_secs(3600);
 
-/// Headers of every answer that does not set its own: nothing may be stored, guessed, framed or run.
+/// Headers of every response that does not set its own: nothing may be stored, sniffed, framed or executed.
 const HEADERS: [(HeaderName, HeaderValue); 4] = [
     (CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (
@@ -43,7 +43,7 @@ const HEADERS: [(HeaderName, HeaderValue); 4] = [
 #[derive(Clone)]
 pub struct Boundary {
     pub world: World,
-    /// Requests that are being worked on in this instance.
+    /// Requests in progress in this instance.
     pub in_flight: Arc<AtomicUsize>,
 }
 
@@ -74,14 +74,14 @@ pub(super) async fn cross(State(boundary): State<Boundary>, request: Request, ne
     response
 }
 
-/// The caller's own name for its request, if it is fit for a log.
+/// The caller's own request ID, if it is suitable for a log.
 fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get(REQUEST_ID)?.to_str().ok()?.trim();
     let fit = !id.is_empty() && id.len() <= REQUEST_ID_BYTES_MAX && id.bytes().all(|c| c.is_ascii_graphic());
     fit.then(|| id.to_owned())
 }
 
-/// Counts a request for as long as it lives, also when it is dropped.
+/// Counts a request for as long as it lives, even if it is dropped.
 struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
@@ -97,7 +97,7 @@ impl Drop for Counted {
     }
 }
 
-/// What the log tells of a request.
+/// What the log shows of a request.
 struct Seen {
     method: Method,
     path: String,
@@ -140,7 +140,7 @@ impl Seen {
     }
 }
 
-/// Lets pages of these origins call; none where there are none.
+/// Allows pages from these origins to call; none if there are none.
 pub(super) fn cors(origins: &[HeaderValue]) -> Option<CorsLayer> {
     if origins.is_empty() {
         return None;

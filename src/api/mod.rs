@@ -76,7 +76,7 @@ pub fn router(app: Arc<App>) -> Router {
     routes.layer(middleware::from_fn_with_state(boundary, boundary::cross))
 }
 
-/// All routes of a service whose configuration is not valid: they say so.
+/// All routes of a service with an invalid configuration: they report its errors.
 pub fn misconfigured(errors: ConfigErrors, world: World) -> Router {
     let boundary = Boundary { world, in_flight: Arc::default() };
     let health = errors.clone();
@@ -90,7 +90,7 @@ fn open_routes() -> Router<Arc<App>> {
     at(Router::new(), "/health", get(async || answer::health(&[]))).fallback(not_found)
 }
 
-/// A route at its path, and with a slash at the end: a redirect would be no success to Cloud Scheduler.
+/// A route at its path, and with a trailing slash: Cloud Scheduler would treat a redirect as a failure.
 fn at(router: Router<Arc<App>>, path: &str, route: MethodRouter<Arc<App>>) -> Router<Arc<App>> {
     router.route(path, route.clone()).route(&format!("{path}/"), route)
 }
@@ -133,7 +133,7 @@ async fn manual(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> 
     }
 }
 
-/// Reads a body within its bounds of length and time.
+/// Reads a body within its size and time limits.
 async fn read(app: &App, body: Body) -> Result<Bytes, Problem> {
     let collected = Limited::new(body, BODY_BYTES_MAX).collect();
     let late = app.engine.world.clock.sleep(BODY_TIMEOUT);

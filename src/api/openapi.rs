@@ -125,7 +125,7 @@ fn problem(status: u16) -> Json {
     answer_of(description, "application/problem+json", &schema("Problem"))
 }
 
-/// An operation with its good answer and its problems; every route but the health check may refuse a caller.
+/// An operation with its success response and its problems; every route except the health check may refuse a caller.
 fn operation(id: &str, summary: &str, good: Json, problems: &[u16]) -> Json {
     json!({"operationId": id, "summary": summary, "responses": responses(good, problems)})
 }
@@ -233,7 +233,7 @@ fn probe() -> Json {
     with_parameters(read("probe", summary, "ProbeResult", &[404, 409]), &[parameter])
 }
 
-/// An operation that works on a run and answers when it has ended.
+/// An operation that works on a run and responds when it has ended.
 fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
     let report = |text: &str| answer_of(text, "application/json", &schema("RunReport"));
     let mut responses = responses(report("Finished; `status` is ok or partial"), problems);

@@ -1,4 +1,4 @@
-//! Status, metrics, and the look at a provider's service.
+//! Status, metrics, and probes of a provider's service.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) async fn status(State(app): State<Arc<App>>) -> Response {
     json(StatusCode::OK, &*StatusReport::of(&app.ops).await)
 }
 
-/// Asks a provider's service how it is, if that is allowed now.
+/// Probes a provider's service, if that is allowed now.
 pub(super) async fn probe(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
     let Some(provider) = Provider::parse(&name) else { return no_provider(&name) };
     match crate::ops::probe::probe(&app.ops, provider).await {
@@ -33,7 +33,7 @@ pub(super) async fn probe(State(app): State<Arc<App>>, Path(name): Path<String>)
     }
 }
 
-/// Without Firestore there are no true numbers: the scrape fails, and Prometheus sees `up` at 0.
+/// Without Firestore there are no correct numbers: the scrape fails, and Prometheus sees `up` at 0.
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     match Facts::of(&app.ops).await {
         Ok(facts) => {

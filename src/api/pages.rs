@@ -1,4 +1,4 @@
-//! What is served as it is: the dashboard's page with its files, and the description of the API.
+//! Static files: the dashboard's page with its assets, and the API description.
 
 use std::io::Read as _;
 

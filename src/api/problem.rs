@@ -1,4 +1,4 @@
-//! Problem details (RFC 9457): what is wrong with a request, for the one who sent it.
+//! Problem details (RFC 9457): what is wrong with a request, for its sender.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -53,7 +53,7 @@ impl Problem {
         Self { kind, title, status, detail: detail.into(), errors: Vec::new(), retry_after: None }
     }
 
-    /// Fields with values that cannot be accepted.
+    /// Fields with invalid values.
     pub fn invalid(errors: Vec<FieldError>) -> Self {
         let detail = errors
             .iter()
@@ -67,7 +67,7 @@ impl Problem {
         Self { errors, ..Self::new(status, "/problems/invalid-request", "Invalid request", detail) }
     }
 
-    /// A problem where there are errors.
+    /// A problem if there are errors.
     pub fn check(errors: Vec<FieldError>) -> Result<(), Self> {
         if errors.is_empty() { Ok(()) } else { Err(Self::invalid(errors)) }
     }
@@ -113,13 +113,13 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Not allowed", detail)
     }
 
-    /// What was ordered is not done now, for a reason that passes.
+    /// The request cannot be carried out now, for a temporary reason.
     pub fn not_now(detail: impl Into<String>, retry_after: Duration) -> Self {
         let problem = Self::new(StatusCode::CONFLICT, "/problems/not-now", "Try again later", detail);
         Self { retry_after: Some(retry_after), ..problem }
     }
 
-    /// Something this service needs is missing; come again.
+    /// Something this service depends on is unavailable; retry later.
     pub fn unavailable(detail: impl Into<String>, retry_after: Duration) -> Self {
         let problem = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,

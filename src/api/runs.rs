@@ -21,11 +21,11 @@ use crate::resilience::breaker::Shared;
 use crate::run::Status;
 use crate::run::report::{ReportStatus, RunReport};
 
-/// Runs in one page, unless the caller wants fewer or more.
+/// Runs per page, unless the caller asks for fewer or more.
 const LIMIT_DEFAULT: usize = 20;
 const LIMIT_MAX: usize = 200;
 
-/// The query of `GET /runs`; texts, so that each mistake can be named.
+/// The query of `GET /runs`; strings, so that each error can be reported.
 #[derive(Debug, Default)]
 struct ListQuery {
     job: Option<String>,
@@ -76,7 +76,7 @@ pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response {
 }
 
 impl ListQuery {
-    /// Reads a query; names that are not ours are somebody else's business.
+    /// Reads a query; unknown parameters are ignored.
     fn parse(text: &str) -> Result<Self, Problem> {
         let mut query = Self::default();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
@@ -157,7 +157,7 @@ pub(super) async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<Strin
     app.engine.resume(&run_id).await.map_or_else(|| no_run(&run_id), IntoResponse::into_response)
 }
 
-/// Every provider's breaker, as all instances share it.
+/// Every provider's breaker, as shared by all instances.
 pub(super) async fn breakers(State(app): State<Arc<App>>) -> Response {
     let refreshed = Provider::all().map(|provider| app.engine.breakers.refresh(provider));
     if let Err(error) = futures::future::try_join_all(refreshed).await {

@@ -10,7 +10,7 @@ const ISSUERS: [&str; 2] = ["https://accounts.google.com", "accounts.google.com"
 /// How far Google's clock and ours may differ, in seconds.
 const SKEW_SECONDS: i64 = 60;
 
-/// The claims that matter; what has the wrong type is no valid token.
+/// The claims that matter; a token with a claim of the wrong type is invalid.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Claims {
     pub iss: String,
@@ -30,7 +30,7 @@ pub enum Audience {
     Many(Vec<String>),
 }
 
-/// What a token is held to.
+/// What a token is checked against.
 #[derive(Debug)]
 pub struct Expected<'a> {
     pub audiences: &'a [String],
@@ -38,7 +38,7 @@ pub struct Expected<'a> {
     pub emails: &'a BTreeSet<String>,
 }
 
-/// Why a token does not open the door.
+/// Why a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denial {
     #[error("issuer is not Google")]
@@ -56,13 +56,13 @@ pub enum Denial {
 }
 
 impl Denial {
-    /// Whether the token itself is good and only its bearer is the wrong one.
+    /// Whether the token itself is valid and only its bearer is not allowed.
     pub fn is_wrong_caller(self) -> bool {
         matches!(self, Self::EmailNotVerified | Self::Caller)
     }
 }
 
-/// Holds the claims of a token whose signature is good to what is expected; the caller's e-mail.
+/// Checks the claims of a token with a valid signature; returns the caller's email address.
 pub fn check<'a>(claims: &'a Claims, expected: &Expected<'_>, now: DateTime<Utc>) -> Result<&'a str, Denial> {
     let now = now.timestamp();
     let has = |audience: &String| expected.audiences.contains(audience);

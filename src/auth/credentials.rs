@@ -1,4 +1,4 @@
-//! What a request shows of its caller.
+//! The credentials that a request carries.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,10 +11,10 @@ use super::{Refusal, host_of};
 /// Longest token that is looked at, in bytes; Google's are below 2 KiB.
 pub(super) const TOKEN_BYTES_MAX: usize = 8 << 10;
 
-/// What a request shows to prove its caller.
+/// The credential that a request presents.
 pub(super) enum Presented<'a> {
     Bearer(&'a str),
-    /// The password; the name says nothing. So a browser asks its user for the operator's token.
+    /// The password; the user name is ignored. This lets browsers ask their user for the operator token.
     Basic(String),
 }
 
@@ -46,8 +46,8 @@ pub(super) fn credentials(headers: &HeaderMap) -> Result<Presented<'_>, Refusal>
     Err(Refusal::NoToken)
 }
 
-/// Whether a page of another origin makes the browser send this: a browser adds a password by itself, so
-/// any page could use it to start runs. Every browser says where a request that changes something comes from.
+/// Whether a page from another origin made the browser send this: a browser adds a saved password on its own, so
+/// any page could use it to start runs. Every browser sends the origin of a request that changes something.
 pub(super) fn is_foreign_page(request: &Parts) -> bool {
     let text = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
     if request.method.is_safe() {

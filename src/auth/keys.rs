@@ -14,15 +14,15 @@ use crate::base::world::World;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 256 << 10;
-/// How long keys are fresh where the answer does not say, and at most.
+/// How long keys are fresh if the response does not say, and at most.
 const FRESH_DEFAULT: Duration = Duration::from_secs(3600);
 const FRESH_MAX: Duration = Duration::from_secs(24 * 3600);
-/// How long the last good keys serve while the endpoint is down.
+/// How long the last good keys are used while the endpoint is down.
 const USABLE: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Least time between two fetches for a key id that is not known: anybody can make one up.
+/// Minimum time between two fetches for an unknown key ID: anyone can make one up.
 const UNKNOWN_AGAIN: Duration = Duration::from_secs(30);
 
-/// The keys by their id.
+/// The keys by ID.
 type Keys = BTreeMap<String, DecodingKey>;
 
 /// The keys and their cache.
@@ -33,7 +33,7 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The key of that id; none where Google has none such.
+    /// The key with that ID; none if Google has no such key.
     pub async fn find(&self, world: &World, url: &str, id: &str) -> Result<Option<DecodingKey>, String> {
         let keys = self.cached.get(world, || fetch(world, url)).await?;
         if let Some(key) = keys.get(id) {

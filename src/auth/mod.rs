@@ -1,4 +1,4 @@
-//! Who may call: decided by the headers alone, before the body is read.
+//! Authentication of callers: by the headers alone, before the body is read.
 
 pub mod claims;
 mod credentials;
@@ -16,22 +16,22 @@ use claims::{Claims, Denial, Expected, check};
 use credentials::{Presented, credentials, is_foreign_page};
 use keys::KeySet;
 
-/// Decides over callers.
+/// Authenticates callers.
 pub struct Authenticator {
     world: World,
     config: AuthConfig,
     keys: KeySet,
 }
 
-/// Why a request is turned away. What the caller is told depends on the class alone; the log knows more.
+/// Why a request is refused. The caller only learns the kind; the log has the details.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
     NoToken,
     BadToken(String),
     WrongCaller(Denial),
-    /// The operator's browser, but not our page in it.
+    /// The operator's browser, but a page from another origin.
     ForeignPage,
-    /// Google's keys cannot be had.
+    /// Google's keys are unavailable.
     NoKeys(String),
 }
 
@@ -41,7 +41,7 @@ impl Authenticator {
         Self { world, config, keys: KeySet::default() }
     }
 
-    /// Lets a request pass or says why not.
+    /// Accepts a request or says why not.
     pub async fn authenticate(&self, request: &Parts) -> Result<(), Refusal> {
         match self.config.inbound {
             // A platform in front has proven the caller, or nobody needs to; but it is proven by what the
@@ -104,7 +104,7 @@ impl Authenticator {
     }
 }
 
-/// The host that the caller asked for.
+/// The host that the caller requested.
 fn host_of(request: &Parts) -> Option<&str> {
     let host = request.headers.get(http::header::HOST).and_then(|host| host.to_str().ok());
     host.or_else(|| request.uri.authority().map(http::uri::Authority::as_str))
@@ -121,7 +121,7 @@ impl Refusal {
     }
 }
 
-/// What tells a caller that a token is needed (RFC 6750, section 3; RFC 7617 for browsers).
+/// Tells a caller that a token is required (RFC 6750, section 3; RFC 7617 for browsers).
 pub const CHALLENGES: [HeaderValue; 2] = [
     HeaderValue::from_static("Bearer realm=\"orchestrator\""),
     HeaderValue::from_static("Basic realm=\"orchestrator: any user name, operator token as password\""),

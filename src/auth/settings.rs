@@ -8,7 +8,7 @@ use crate::config::read::Reader;
 /// A shorter token could be guessed.
 const OPERATOR_TOKEN_BYTES_MIN: usize = 16;
 
-/// Who proves the caller of a request.
+/// Who authenticates callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InboundAuth {
     /// This component verifies Google's ID token.
@@ -23,12 +23,12 @@ pub enum InboundAuth {
 #[derive(Clone, Debug)]
 pub struct AuthConfig {
     pub inbound: InboundAuth,
-    /// E-mails of the service accounts that may call.
+    /// Email addresses of the service accounts that may call.
     pub scheduler_accounts: BTreeSet<String>,
-    /// Audiences that are ours.
+    /// Accepted audiences.
     pub audiences: Vec<String>,
     pub operator_token: Option<Secret>,
-    /// Origins whose pages may change something.
+    /// Origins whose pages may make changes.
     pub allowed_origins: Vec<http::HeaderValue>,
     /// Where Google's keys are.
     pub certs_url: String,
@@ -59,8 +59,8 @@ pub fn read(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
             "is empty: inbound_auth = oidc requires at least one account",
         );
     }
-    // The request's own address is no stand-in: its Host header is the caller's choice, and with it a token for
-    // another deployment would be good here.
+    // The request's own address cannot be the default: its Host header is the caller's choice, so a token for
+    // another deployment would be valid here.
     if inbound == Some(InboundAuth::Oidc) && audiences.is_empty() {
         r.error::<()>("oidc_audience", "is empty: inbound_auth = oidc requires at least one audience");
     }

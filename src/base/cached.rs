@@ -1,7 +1,7 @@
-//! A value that is fetched once for all who wait for it.
+//! A value that is fetched once for all callers waiting for it.
 //!
-//! Who finds no fresh value and nobody fetching, fetches; the others look again every few milliseconds.
-//! They do not wait on a lock: a request that is dropped in the middle must not take the others with it,
+//! The first caller that finds no fresh value fetches it; the others poll every few milliseconds.
+//! They do not wait on a lock: a request that is dropped midway must not take the others down with it,
 //! and one request of an instance cannot wake another.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,19 +10,19 @@ use std::time::Duration;
 use crate::base::ports::Instant;
 use crate::base::world::World;
 
-/// How often a waiting request looks again.
+/// How often a waiting request polls.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// After this a fetch counts as dead and another request takes over.
 const FETCH_DEAD: Duration = Duration::from_secs(30);
-/// After a failed renewal the old value is used this long before the next try.
+/// How long the old value is used after a failed renewal before the next attempt.
 const RENEW_AGAIN: Duration = Duration::from_secs(10);
 
 /// How long a value may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// For so long nobody renews it.
+    /// How long it is fresh: nobody renews it.
     pub fresh: Duration,
-    /// For so long it serves where it cannot be renewed.
+    /// How long it remains usable if it cannot be renewed.
     pub usable: Duration,
 }
 
@@ -61,7 +61,7 @@ impl<T, E> Default for Cached<T, E> {
 }
 
 impl<T, E: Clone> Cached<T, E> {
-    /// The value; fetched where there is none that is fresh.
+    /// The value; fetched if there is no fresh one.
     pub async fn get<F>(&self, world: &World, fetch: impl FnOnce() -> F) -> Result<Arc<T>, E>
     where
         F: Future<Output = Result<(T, Lifetime), E>>,
@@ -81,7 +81,7 @@ impl<T, E: Clone> Cached<T, E> {
         }
     }
 
-    /// Forgets a value, unless it was replaced meanwhile.
+    /// Drops a value, unless it has been replaced in the meantime.
     pub fn reject(&self, value: &Arc<T>) {
         let mut state = self.lock();
         if state.value.as_ref().is_some_and(|held| Arc::ptr_eq(&held.value, value)) {
@@ -89,7 +89,7 @@ impl<T, E: Clone> Cached<T, E> {
         }
     }
 
-    /// What a request that came at `asked` does at `now`.
+    /// What a request that arrived at `asked` does at `now`.
     fn turn(&self, asked: Instant, now: Instant) -> Turn<T, E> {
         let mut state = self.lock();
         if let Some(held) = state.value.as_ref().filter(|held| now < held.fresh_until) {
@@ -142,7 +142,7 @@ impl<T, E: Clone> Cached<T, E> {
     }
 }
 
-/// Lets another request fetch when the one that does is dropped.
+/// Lets another request fetch if the fetching one is dropped.
 struct Fetching<'a, T, E> {
     cached: &'a Cached<T, E>,
     since: Instant,

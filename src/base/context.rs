@@ -1,4 +1,4 @@
-//! What is being worked on: the request, its trace, its run.
+//! The current request, its trace and its run.
 //!
 //! Requests share an instance, so this cannot be one global value; and it must reach every log line and
 //! every outgoing request without a parameter in each function between. [`within`] makes it current
@@ -24,7 +24,7 @@ pub struct RequestContext {
     run: OnceLock<Run>,
 }
 
-/// Bytes of bodies that a request has exchanged with the outside.
+/// Bytes of bodies that a request has sent and received.
 #[derive(Debug, Default)]
 pub struct Traffic {
     bytes_in: AtomicU64,
@@ -46,7 +46,7 @@ impl Traffic {
     }
 }
 
-/// The run that a request works on.
+/// The run that a request is working on.
 #[derive(Clone, Debug)]
 pub struct Run {
     pub job: String,
@@ -64,20 +64,20 @@ impl RequestContext {
     }
 }
 
-/// The request whose work is being done right now, if there is one.
+/// The request being processed right now, if any.
 pub fn current() -> Option<Arc<RequestContext>> {
     // Fails only while the thread ends, when nothing is worked on any more.
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 
-/// Notes the run that the current request works on; the first one counts.
+/// Sets the run that the current request is working on; the first one counts.
 pub fn works_on(job: &str, run_id: &str) {
     if let Some(current) = current() {
         let _ = current.run.set(Run { job: job.to_owned(), run_id: run_id.to_owned() });
     }
 }
 
-/// Does `work` as work of this request.
+/// Runs `work` as part of this request.
 pub async fn within<T>(context: Arc<RequestContext>, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     std::future::poll_fn(move |task| {
@@ -91,7 +91,7 @@ fn swap(context: Option<Arc<RequestContext>>) -> Option<Arc<RequestContext>> {
     CURRENT.try_with(|current| current.replace(context)).ok().flatten()
 }
 
-/// Puts back what was current before, also when the work panics.
+/// Restores what was current before, even if the work panics.
 struct Restore(Option<Arc<RequestContext>>);
 
 impl Drop for Restore {

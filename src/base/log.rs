@@ -1,4 +1,4 @@
-//! Structured logs: one JSON object a line, in the form that Cloud Logging reads
+//! Structured logs: one JSON object per line, in the format that Cloud Logging reads
 //! (<https://cloud.google.com/logging/docs/structured-logging>).
 
 use super::context;
@@ -13,7 +13,7 @@ use tracing::{Event, Level, Metadata, Subscriber};
 
 use crate::base::ports::Clock;
 
-/// Takes finished lines.
+/// Receives finished lines.
 pub type Sink = Box<dyn Fn(&str) + Send + Sync>;
 
 /// Writes every event as one line, with the request and the run that it belongs to; spans are not used.
@@ -24,7 +24,7 @@ pub struct JsonLog {
     sink: Sink,
 }
 
-/// Who writes the log.
+/// The origin of the log.
 #[derive(Clone, Debug)]
 pub struct Origin {
     /// The Google Cloud project that holds the traces.
@@ -42,7 +42,7 @@ impl JsonLog {
         Self { level, clock, origin, sink }
     }
 
-    /// The fields that every line has, and those of the request that is being worked on.
+    /// The fields of every line, and those of the current request.
     fn start(&self, level: Level) -> Fields {
         let mut fields = Map::new();
         fields.insert("time".into(), self.clock.now().to_rfc3339_opts(SecondsFormat::Micros, true).into());
@@ -66,7 +66,7 @@ impl JsonLog {
 
 impl Subscriber for JsonLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // Libraries speak up only when something is wrong.
+        // Libraries only log warnings and errors.
         let ours = metadata.target().starts_with(env!("CARGO_PKG_NAME"));
         *metadata.level() <= if ours { self.level } else { self.level.min(Level::WARN) }
     }

@@ -1,10 +1,10 @@
-//! Takes credentials out of what others send, before it is read, stored, logged or passed on.
+//! Redacts credentials in what others send, before it is read, stored, logged or passed on.
 //!
-//! Two kinds: a secret of our own that comes back (a service that repeats the headers of a request), and what
+//! Two kinds: a secret of ours that comes back (from a service that echoes request headers), and what
 //! looks like one of theirs: the value of a member, a header or a parameter whose name says so (`apikey` in an
 //! indicator's parameters, the address of an upstream call in the words of an error), wherever it stands.
 //!
-//! It works on bytes, so that what is not JSON, not whole or not text is searched as well. What was valid JSON
+//! It works on bytes, so that invalid JSON, truncated bodies and binary data are searched as well. Valid JSON
 //! stays valid JSON.
 
 mod names;
@@ -15,9 +15,9 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-/// Stands where a credential was.
+/// The placeholder for a credential.
 const PLACEHOLDER: &str = "[redacted]";
-/// A shorter text is no secret but a word: the emulator's token is `owner`.
+/// Shorter strings are too common to redact: the emulator's token is `owner`.
 const SECRET_BYTES_MIN: usize = 16;
 
 /// Where a credential is.
@@ -33,8 +33,8 @@ impl From<Range<usize>> for Found {
     }
 }
 
-/// The body without a secret of our own. Where only a part of a token arrived, its signature is missing or
-/// cut, and it is worth nothing.
+/// The body without a secret of ours. If only part of a token arrived, its signature is missing or
+/// truncated, so it is worthless.
 pub fn secret(body: Bytes, secret: &str) -> Bytes {
     let secret = secret.as_bytes();
     if secret.len() < SECRET_BYTES_MIN {
@@ -52,7 +52,7 @@ pub fn secret(body: Bytes, secret: &str) -> Bytes {
     without(body, &found)
 }
 
-/// The body without what looks like a credential.
+/// The body without anything that looks like a credential.
 pub fn credentials(body: Bytes) -> Bytes {
     let mut found: Vec<Found> = Vec::new();
     let mut from = 0;
@@ -66,7 +66,7 @@ pub fn credentials(body: Bytes) -> Bytes {
     without(body, &found)
 }
 
-/// The words without what looks like a credential.
+/// The message without anything that looks like a credential.
 pub fn words(text: String) -> String {
     let bytes = credentials(Bytes::from(text));
     String::from_utf8_lossy(&bytes).into_owned()

@@ -19,7 +19,7 @@ pub struct TraceContext {
 }
 
 impl TraceContext {
-    /// The caller's trace with a span of our own; a new trace where the caller has none.
+    /// The caller's trace with a span of our own; a new trace if the caller has none.
     pub fn of_request(headers: &HeaderMap, entropy: &dyn Entropy) -> Self {
         let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
         let caller = text(TRACEPARENT)

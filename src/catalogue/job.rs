@@ -6,7 +6,7 @@
 use super::providers::PROVIDERS;
 use super::{Collection, Dataset, Provider, Scope};
 
-/// One path of a provider's service and what it answers.
+/// One path of a provider's service and what it returns.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Endpoint {
     /// Path below the service's base URL.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use super::providers::PROVIDERS;
+use super::providers::{COUNT, PROVIDERS};
 use super::trouble::Phrase;
 use super::{Dataset, Job};
 
@@ -30,12 +30,9 @@ pub struct ProviderSpec {
     pub jobs: &'static [Job],
 }
 
-/// A provider service: who answers the calls of a job.
+/// A provider service, which a job's calls go to.
 #[derive(Clone, Copy)]
 pub struct Provider(pub(super) &'static ProviderSpec);
-
-/// How many there are.
-const COUNT: usize = PROVIDERS.len();
 
 #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
 const ALL: [Provider; COUNT] = {

@@ -20,7 +20,7 @@ pub const TICKERS_MAX: usize = 5_000;
 #[cfg_attr(not(target_family = "wasm"), schema(value_type = String, pattern = r"^[^\x00-\x1f\x7f]{1,64}$", example = "AAPL"))]
 pub struct Ticker(Box<str>);
 
-/// Why a text is no ticker.
+/// Why a string is not a ticker.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TickerError {
     #[error("ticker is empty")]
@@ -32,7 +32,7 @@ pub enum TickerError {
 }
 
 impl Ticker {
-    /// Reads a symbol; blanks around it go, and one wholly in lower case becomes upper case.
+    /// Reads a symbol; surrounding spaces are removed, and one entirely in lower case becomes upper case.
     pub fn parse(text: &str) -> Result<Self, TickerError> {
         let text = text.trim();
         if text.is_empty() {

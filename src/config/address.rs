@@ -1,8 +1,8 @@
-//! Which addresses may be configured: those that Spin lets a component call.
+//! Which addresses may be configured: those that Spin allows a component to call.
 //!
-//! `spin.toml` puts them as they are into `allowed_outbound_hosts`, and Spin reads that list at the first call. One entry
-//! that it cannot read voids the whole list: every call is refused then, also those to Firestore, while the service
-//! itself looks well. So a configuration with such an address is refused here, with the reason.
+//! `spin.toml` puts them unchanged into `allowed_outbound_hosts`, and Spin parses that list at the first call. One
+//! invalid entry voids the whole list: then every call is refused, even those to Firestore, while the service itself
+//! looks healthy. So a configuration with such an address is rejected here, with the reason.
 //!
 //! Spin's rules (`AllowedHostConfig::parse` in its `crates/outbound-networking-config/src/allowed_hosts.rs`, which
 //! `crates/host/PARITY.md` lists and its tests check): `scheme://host[:port]` with at most a slash behind it; the scheme
@@ -14,7 +14,7 @@ use url::Url;
 /// The domain under which Spin looks for other components of the same application; there are none.
 const SERVICE_CHAINING: &str = ".spin.internal";
 
-/// An absolute http(s) URL of host and port alone; without the slash at its end.
+/// An absolute http(s) URL of only host and port; without a trailing slash.
 pub(super) fn parse(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|error| format!("`{}` is not a URL: {error}", shown(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address as an error may show it: anybody may read the error, so without credentials and parameters.
+/// An address as an error may show it: anyone may read the error, so without credentials and parameters.
 pub(super) fn shown(text: &str) -> &str {
     let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
     text.split_once(['?', '#']).map_or(text, |(address, _)| address)

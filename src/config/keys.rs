@@ -25,7 +25,7 @@ pub fn keys() -> &'static [Key] {
     &KEYS
 }
 
-/// The setting of that name, if there is one.
+/// The setting with that name, if any.
 pub fn find(name: &str) -> Option<&'static Key> {
     keys().iter().find(|key| key.name == name)
 }

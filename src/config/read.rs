@@ -1,4 +1,4 @@
-//! Reading single settings; every mistake is kept, none ends the reading.
+//! Reading single settings; every error is collected, none stops the reading.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -25,24 +25,24 @@ impl<'a> Reader<'a> {
         self.errors
     }
 
-    /// Notes a mistake; always none, so that a reader can end with it.
+    /// Records an error; always returns none, so that a reader can end with it.
     pub fn error<T>(&mut self, name: &str, message: &str) -> Option<T> {
         self.errors.push(format!("{name} {message}"));
         None
     }
 
-    /// The text of a setting, trimmed; its default where it is unset.
+    /// The value of a setting, trimmed; its default if it is unset.
     #[inline(never)]
     pub fn text(&mut self, name: &str) -> String {
         let Some(key) = keys::find(name) else {
-            // A name that the table lacks is a mistake of ours; it must show, not pass as empty.
+            // A name missing from the table is our bug; it must show, not pass as empty.
             self.errors.push(format!("{name} is not in the table of settings"));
             return String::new();
         };
         (self.lookup)(name).unwrap_or_else(|| key.default.to_owned()).trim().to_owned()
     }
 
-    /// A list, comma separated; empty items do not count.
+    /// A comma-separated list; empty items are ignored.
     #[inline(never)]
     pub fn list(&mut self, name: &str) -> Vec<String> {
         let text = self.text(name);
@@ -109,7 +109,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text that can stand in a resource name: not empty, no slash, no white space.
+    /// A value that can be part of a resource name: not empty, no slash, no whitespace.
     #[inline(never)]
     pub fn path_segment(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
@@ -122,12 +122,12 @@ impl<'a> Reader<'a> {
         Some(text)
     }
 
-    /// `host:port`, of which the manifest makes an address; empty where it is not set.
+    /// `host:port`, which the manifest turns into an address; empty if it is not set.
     #[inline(never)]
     pub fn authority(&mut self, name: &str) -> Option<String> {
         let text = self.text(name);
         if text.is_empty() && (self.lookup)(name).is_some_and(|given| !given.is_empty()) {
-            // Spin leaves out an address of which nothing is given, not one of which white space is.
+            // Spin skips an empty address, but not one that is only whitespace.
             return self.error(name, "is only whitespace: leave it empty");
         }
         if text.is_empty() {
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A list of origins, comma separated; `*` is no origin.
+    /// A comma-separated list of origins; `*` is not an origin.
     #[inline(never)]
     pub fn origins(&mut self, name: &str) -> Option<Vec<http::HeaderValue>> {
         let text = self.text(name);

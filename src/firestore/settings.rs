@@ -7,13 +7,13 @@ use crate::config::read::Reader;
 /// Where Firestore is and how it is reached.
 #[derive(Clone, Debug)]
 pub struct FirestoreConfig {
-    /// `https://HOST/v1`, without a slash at the end.
+    /// `https://HOST/v1`, without a trailing slash.
     pub endpoint: String,
     pub project: String,
     /// `projects/{project}/databases/{database}`.
     pub database: String,
     pub timeout: Duration,
-    /// Writes a second; none against the emulator.
+    /// Write rate limit; none against the emulator.
     pub ramp: Option<RampConfig>,
 }
 

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-/// The end of a token that we were given for ourselves; nothing is verified.
+/// The expiry of a token issued to us; nothing is verified.
 pub fn unverified_expiry(token: &str) -> Option<i64> {
     #[derive(Deserialize)]
     struct Expiry {

@@ -11,7 +11,7 @@ pub struct GoogleConfig {
     pub metadata_url: String,
 }
 
-/// As whom Firestore is called.
+/// Credentials used for Firestore.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credentials {
     /// The emulator's `Bearer owner`.
@@ -41,7 +41,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<GoogleConfig> {
     Some(GoogleConfig { oauth_url: oauth_url?, metadata_url: metadata_url? })
 }
 
-/// As whom Firestore is called: as told, or by the first setting that says something.
+/// Credentials used for Firestore: as configured, or the first that is set.
 pub fn credentials(r: &mut Reader<'_>, emulator: bool) -> Option<Credentials> {
     let modes =
         ["auto", "emulator", "access_token", "service_account_key", "metadata"].map(|mode| (mode, mode));

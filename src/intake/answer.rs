@@ -1,4 +1,4 @@
-//! From a provider's answer to what became of every ticker that was asked for.
+//! From a provider's response to the outcome of every requested ticker.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -13,13 +13,13 @@ use crate::intake::collisions;
 use crate::intake::record::{self, Context, Part, error_message};
 use crate::intake::rejected::Rejected;
 
-/// What an answer held. Every ticker that was asked for is in exactly one of the three lists.
+/// The contents of a response. Every requested ticker is in exactly one of the three lists.
 #[derive(Debug)]
 pub struct Intake {
     /// What its records are.
     pub dataset: &'static Dataset,
     pub succeeded: Vec<Ticker>,
-    /// Tickers that failed for good, each with the reason.
+    /// Tickers that failed permanently, each with the reason.
     pub failed: Vec<(Ticker, String)>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
@@ -51,7 +51,7 @@ struct TickerSoFar {
     again: Vec<Part>,
 }
 
-/// Reads all entries of an answer; the error says that there are too many records to take in at once.
+/// Reads all entries of a response; fails if there are too many records to process at once.
 pub fn take_in(
     envelope: &Envelope<'_>,
     dataset: &'static Dataset,
@@ -92,7 +92,7 @@ impl Intake {
         }
     }
 
-    /// Whether the answer had no record, good or not.
+    /// Whether the response had no record, valid or not.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty() && self.rejected.is_empty()
     }
@@ -103,7 +103,7 @@ impl Intake {
         self.rejected.push(part.into_rejected(self.dataset, ticker));
     }
 
-    /// Sees to it that what is counted is what will be stored: each record and each rejected one has its own
+    /// Ensures that what is counted is what will be stored: each record and each rejected one has its own
     /// document.
     fn settle(&mut self) {
         let settled = collisions::settle(self.dataset, std::mem::take(&mut self.records));
@@ -212,7 +212,7 @@ fn absorb(found: record::Extracted, intake: &mut Intake) {
     intake.rejected.extend(found.rejected);
 }
 
-/// Says of every ticker that was asked for what became of it.
+/// Determines the outcome of every requested ticker.
 fn judge(
     envelope: &Envelope<'_>,
     asked: &[Ticker],

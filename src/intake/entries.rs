@@ -5,7 +5,7 @@ use serde_json::{Error, Map, Value as Json};
 use super::pieces::{elements, members};
 use crate::catalogue::dataset::Shape;
 
-/// Most records of one answer, good or not: each costs kilobytes until it is stored.
+/// Maximum records of one response, valid or not: each costs kilobytes until it is stored.
 pub const RECORDS_MAX: usize = 100_000;
 
 /// An entry.

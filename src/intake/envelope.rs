@@ -1,4 +1,4 @@
-//! The body of a provider's answer.
+//! The body of a provider's response.
 
 use std::borrow::Cow;
 

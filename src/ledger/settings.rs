@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::config::read::Reader;
 
-/// The bounds of one run.
+/// The limits of one run.
 #[derive(Clone, Copy, Debug)]
 pub struct RunConfig {
     pub deadline: Duration,

@@ -52,7 +52,7 @@ pub struct Settings {
     pub run: RunConfig,
     pub collections: Collections,
     pub providers: PerProvider<ProviderConfig>,
-    /// Shortest time between two probes of one provider, by all instances together.
+    /// Minimum time between two probes of one provider, across all instances.
     pub probe_interval: Duration,
     pub project: String,
     /// `projects/{project}/databases/{database}`.

@@ -3,7 +3,7 @@
 use crate::config::PerJob;
 use crate::config::read::Reader;
 
-/// When an operator is told.
+/// Thresholds of the alerts.
 #[derive(Clone, Debug)]
 pub struct AlertConfig {
     pub failure_percent: PerJob,

@@ -1,5 +1,5 @@
-//! What this instance knows of its calls to each provider. The connections themselves, and their reuse, are
-//! the runtime's.
+//! What this instance knows about its calls to each provider. The connections themselves, and their reuse, belong
+//! to the runtime.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -34,20 +34,20 @@ impl Connections {
     }
 }
 
-/// Keeps the account for all providers.
+/// Tracks the calls of all providers.
 #[derive(Debug, Default)]
 pub struct ConnectionBook {
     providers: Mutex<PerProvider<Connections>>,
 }
 
 impl ConnectionBook {
-    /// A call has gone out; dropped, it is on its way no more.
+    /// Records a call that was sent; it is in flight until the guard is dropped.
     pub fn started(self: &std::sync::Arc<Self>, provider: Provider) -> InFlight {
         self.with(provider, |connections| connections.calls_in_flight += 1);
         InFlight { book: self.clone(), provider }
     }
 
-    /// A call has ended, well or with this error.
+    /// Records the end of a call, with its error if it failed.
     pub fn ended(&self, provider: Provider, error: Option<&str>, now: DateTime<Utc>) {
         self.with(provider, |connections| {
             connections.calls += 1;

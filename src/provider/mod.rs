@@ -1,4 +1,4 @@
-//! The provider services: what is sent to them, what their answers mean.
+//! The provider services: what is sent to them, what their responses mean.
 
 pub mod activity;
 pub mod breakers;
@@ -13,7 +13,7 @@ use crate::base::ports::OutboundRequest;
 use crate::catalogue::{Job, Scope, Ticker};
 use crate::provider::settings::{CallConfig, ProviderConfig};
 
-/// Most bytes of one answer that are read; a batch that answers more is split.
+/// Maximum bytes of a response that are read; a batch with a larger response is split.
 pub const ANSWER_BYTES_MAX: usize = 32 << 20;
 
 /// One call of a provider.

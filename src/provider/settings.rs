@@ -10,13 +10,13 @@ use crate::resilience::breaker::BreakerConfig;
 /// One provider's service.
 #[derive(Clone, Debug)]
 pub struct ProviderConfig {
-    /// Without a slash at the end.
+    /// Without a trailing slash.
     pub base_url: String,
     pub batch_size: usize,
     pub max_concurrency: usize,
 }
 
-/// The bounds of one provider call.
+/// The limits of one provider call.
 #[derive(Clone, Copy, Debug)]
 pub struct CallConfig {
     /// Whether each call carries an ID token for its service.
@@ -25,7 +25,7 @@ pub struct CallConfig {
     pub timeout: Duration,
     pub max_attempts: u32,
     pub backoff: Backoff,
-    /// Time in which a provider's limit by the minute renews itself.
+    /// How long a provider's per-minute limit takes to reset.
     pub limit_window: Duration,
 }
 

@@ -31,7 +31,7 @@ fn units(work: &[Work]) -> usize {
 }
 
 impl RunState {
-    /// What is wrong where planned work has vanished, or more is done than was planned; none where the account adds up.
+    /// What is wrong if planned work has vanished, or more was done than planned; none if the totals add up.
     pub fn imbalance(&self) -> Option<String> {
         let Account { planned, done_unnamed } = self.account?;
         let done = done_unnamed + self.done.iter().map(Done::units).sum::<usize>();
@@ -44,15 +44,15 @@ impl RunState {
         })
     }
 
-    /// Sees to it that a run whose account does not add up is no success, whatever it says otherwise.
+    /// Ensures that a run whose totals do not add up is not a success, whatever else it says.
     pub fn balance(&mut self) {
         if let Some(imbalance) = self.imbalance() {
             self.stopped.get_or_insert(imbalance);
         }
     }
 
-    /// Lets work fail that names an endpoint which is none of the job's: a run that another version of this service
-    /// has left.
+    /// Fails work for an endpoint that the job does not have: left by another version of this service.
+    /// Such tickers are reported with the reason.
     pub fn fail_unknown(&mut self, endpoints: &[&str]) {
         let is_unknown = |work: &mut Work| !endpoints.contains(&work.endpoint.as_str());
         let unknown: Vec<_> = self.pending.extract_if(.., is_unknown).collect();

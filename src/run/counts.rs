@@ -93,7 +93,7 @@ counts! {
         raw_logs, stored "raw_logs", metric None;
         /// Batches that were answered and stored.
         batches, stored "batches", metric None;
-        /// Provider calls that went out, retries included.
+        /// Provider calls sent, including retries.
         calls, stored "calls_sent", metric None;
         /// Provider calls after the first of their batch.
         retries, stored "retries", metric Some((

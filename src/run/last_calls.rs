@@ -3,13 +3,13 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-/// How the latest calls to a provider ended, as far as it is known.
+/// How the latest calls to a provider ended, as far as known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LastCalls {
     pub success_time: Option<DateTime<Utc>>,
     pub error_time: Option<DateTime<Utc>>,
-    /// The words of the latest error.
+    /// Message of the latest error.
     pub error: Option<String>,
 }
 

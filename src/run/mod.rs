@@ -1,7 +1,7 @@
 //! A run: one execution of a job, from its claim to its end, over as many requests as it needs.
 //!
-//! [`RunState`] is all that is known of it. The ledger stores it, a later request goes on from it, and
-//! the report is made of it.
+//! [`RunState`] is all that is known about it. The ledger stores it, a later request continues from it, and
+//! the report is made from it.
 
 mod account;
 pub mod counts;
@@ -41,7 +41,7 @@ pub enum Status {
     Running,
     /// Every ticker is done.
     Succeeded,
-    /// Done, but some tickers or records failed for good, or documents of the watchlist could not be read.
+    /// Done, but some tickers or records failed permanently, or watchlist documents could not be read.
     Partial,
     /// Something is left to do, or nothing succeeded.
     Failed,
@@ -83,12 +83,12 @@ pub struct Failure {
     pub reason: String,
 }
 
-/// Most remarks kept of a run: the latest.
+/// Maximum remarks kept of a run: the latest.
 pub const REMARKS_MAX: usize = 50;
 /// Most characters of a remark; the entry of the run must fit into a document.
 const REMARK_CHARS_MAX: usize = 500;
 
-/// All that is known of a run.
+/// All that is known about a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunState {
     pub run_id: String,
@@ -97,11 +97,11 @@ pub struct RunState {
     pub trigger: Source,
     /// The time the providers are asked for, RFC 3339.
     pub run_time: String,
-    /// Tells one request body from another under the same key.
+    /// Distinguishes request bodies under the same key.
     pub request_digest: String,
     pub tickers_given: Option<Vec<Ticker>>,
     pub status: Status,
-    /// The scheduled time that it was made for; none for a run by hand.
+    /// The scheduled time it was made for; none for a manual run.
     #[serde(default)]
     pub scheduled_at: Option<DateTime<Utc>>,
     /// Requests that have worked on it, this one included.
@@ -120,7 +120,7 @@ pub struct RunState {
     /// What is done, other than by failing.
     #[serde(default)]
     pub done: Vec<Done>,
-    /// A ticker that was answered, by endpoint: asking for it again tells whether the endpoint is up.
+    /// A ticker that was answered, by endpoint: requesting it again shows whether the endpoint is up.
     #[serde(default)]
     pub controls: BTreeMap<String, Ticker>,
     /// None in entries of versions that kept none, and before the tickers are resolved.
@@ -141,7 +141,7 @@ pub struct RunState {
     /// How the latest calls to the provider ended, as the attempt's instance knows it.
     #[serde(default)]
     pub last_calls: LastCalls,
-    /// What the statistics know of this run, once they know it.
+    /// What the statistics have counted of this run, once they have.
     #[serde(default)]
     pub counted: Option<Box<Counted>>,
 }
@@ -163,7 +163,7 @@ impl RunState {
         self.planned = true;
     }
 
-    /// Whether what failed can be tried again.
+    /// Whether what failed can be retried.
     pub fn can_try_again(&self) -> bool {
         self.status == Status::Partial && !self.failed.is_empty()
     }
@@ -202,7 +202,7 @@ impl RunState {
         distinct(&mut done.filter(|ticker| !open.contains(ticker)))
     }
 
-    /// Distinct tickers that failed for good.
+    /// Distinct tickers that failed permanently.
     pub fn tickers_failed(&self) -> usize {
         distinct(&mut self.failed.iter().filter_map(|failure| failure.ticker.as_ref()))
     }
@@ -232,7 +232,7 @@ impl RunState {
         }
     }
 
-    /// Gets a run that has ended ready to go on: what failed for good is tried again only where nothing else is left.
+    /// Prepares an ended run to continue: permanent failures are retried only if nothing else is left.
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if self.planned && self.pending.is_empty() {
             for failure in std::mem::take(&mut self.failed) {

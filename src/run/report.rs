@@ -1,5 +1,5 @@
-//! What the caller is told of a run. The HTTP answer, the log line and the stored entry agree because
-//! all are made of the same [`RunState`].
+//! What the caller learns about a run. The HTTP response, the log line and the stored entry agree because
+//! all are made from the same [`RunState`].
 
 mod bounds;
 
@@ -137,14 +137,14 @@ impl RunReport {
         }
     }
 
-    /// The stored report of a run that was finished before.
+    /// The stored report of a run that had already finished.
     #[must_use]
     pub fn duplicate(self) -> Self {
         Self { duplicate: true, ..self }
     }
 
-    /// What makes the scheduler do the right thing next: 503 to come again for the rest, 502 where
-    /// nothing worked, 200 where nothing is left to do.
+    /// The status that makes the scheduler do the right thing: 503 to retry for the rest, 502 if
+    /// nothing worked, 200 if nothing is left to do.
     pub fn http_status(&self) -> StatusCode {
         match self.status {
             ReportStatus::Ok | ReportStatus::Partial => StatusCode::OK,

@@ -9,7 +9,7 @@ use crate::base::context;
 use crate::base::id::fnv1a_128;
 use crate::catalogue::{Job, Scope, Ticker};
 
-/// Hexadecimal digits by which two jobs of one minute are told apart: 64 bits, no two of them meet by chance.
+/// Hexadecimal digits that distinguish two jobs in one minute: 64 bits, so no two collide by chance.
 const TICK_DIGEST_CHARS: usize = 16;
 
 /// A valid request for a run.
@@ -21,7 +21,7 @@ pub struct Trigger {
     pub run_time: DateTime<Utc>,
     pub run_id: String,
     pub source: Source,
-    /// The scheduled time, where it is a tick.
+    /// The scheduled time, if it is a tick.
     pub tick: Option<DateTime<Utc>>,
     /// Tells one request from another under the same key.
     pub digest: String,
@@ -66,8 +66,8 @@ impl Trigger {
     }
 }
 
-/// The run of a tick: the same whatever else an operator changes in the job's body between two tries. Jobs of Cloud
-/// Scheduler that share a route and a time, but not what they ask for, are told apart by that.
+/// The run ID of a tick: the same whatever else an operator changes in the job's body between two attempts. Cloud
+/// Scheduler jobs that share a route and a time, but not scope and tickers, get different IDs.
 pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTime<Utc>) -> String {
     let time = tick.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let plain = format!("{}_{time}", job.name);

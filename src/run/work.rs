@@ -1,4 +1,4 @@
-//! What is left to do of a run.
+//! A run's remaining work.
 
 use serde::{Deserialize, Serialize};
 

@@ -10,7 +10,7 @@ use crate::base::text;
 use crate::catalogue::ticker::TICKERS_MAX;
 use crate::catalogue::{Scope, Ticker};
 
-/// Most mistakes that one answer lists.
+/// Maximum errors listed in one response.
 const ERRORS_MAX: usize = 20;
 
 /// A request to run a job; omitted fields follow from the route or the catalogue.
@@ -26,7 +26,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// Reads a body of any content type; an empty one says nothing.
+    /// Reads a body of any content type; an empty one sets nothing.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
         if body.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
@@ -58,7 +58,7 @@ pub(super) fn excerpt(text: &str) -> String {
     text::excerpt(text, 80)
 }
 
-/// A text field; null counts as missing.
+/// A string field; null counts as missing.
 fn text<'a>(
     members: &'a Map<String, Json>,
     name: &'static str,

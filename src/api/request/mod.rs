@@ -13,11 +13,11 @@ use crate::run::trigger::{digest, tick_id};
 use crate::run::{Source, Trigger};
 pub use body::Body;
 
-/// Most bytes of a request's body.
+/// Maximum bytes of a request body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
 /// Longest idempotency key, in bytes.
 const KEY_BYTES_MAX: usize = 255;
-/// A schedule time this far ahead of our clock is still a tick of now.
+/// A schedule time this far ahead of our clock still counts as a current tick.
 const TICK_AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// Reads a request to a job's own route.
@@ -46,7 +46,7 @@ pub fn parse_job(
     trigger(job, job.scope, body, headers, world)
 }
 
-/// Reads a request to run any job by its name; the scope may be another than the job's.
+/// Reads a request to run any job by name; the scope may differ from the job's.
 pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<Trigger, Problem> {
     let body = Body::parse(body)?;
     let Some(name) = &body.job else {
@@ -103,8 +103,8 @@ fn trigger(
     Ok(Trigger { job, scope, tickers, run_time, run_id, source, tick, digest })
 }
 
-/// The tick's time, the same on every retry. A run that is forced by hand may carry the time of the
-/// *next* tick: taken for that tick, it would swallow it.
+/// The tick's time, the same on every retry. A manually forced run may carry the time of the
+/// *next* tick: if it counted as that tick, the tick itself would be skipped.
 fn schedule_time(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let text = headers.get("x-cloudscheduler-scheduletime")?.to_str().ok()?;
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();

@@ -7,6 +7,13 @@ mod tiingo;
 
 use super::ProviderSpec;
 
-/// Every provider, in the order in which people see them.
-pub(super) const PROVIDERS: &[&ProviderSpec] =
-    &[&tiingo::SPEC, &finnhub::SPEC, &polygon::SPEC, &alphavantage::SPEC];
+/// Lists the providers. How many there are is known without looking into them: types depend on it.
+macro_rules! providers {
+    ($($name:ident),* $(,)?) => {
+        pub(super) const COUNT: usize = [$(stringify!($name)),*].len();
+        pub(super) const PROVIDERS: [&ProviderSpec; COUNT] = [$(&$name::SPEC),*];
+    };
+}
+
+// Every provider, in the order in which people see them.
+providers![tiingo, finnhub, polygon, alphavantage];

@@ -130,7 +130,7 @@ impl Execution<'_> {
                     return Some(batch);
                 }
             } else if is_silent && suspects.count(endpoint) > 0 && queue.count(endpoint) == 0 {
-                match self.control(endpoint) {
+                match self.recheck(endpoint).or_else(|| self.control(endpoint)) {
                     Some(batch) => return Some(batch),
                     None => self.judge_without_control(endpoint),
                 }
@@ -152,6 +152,15 @@ impl Execution<'_> {
             let batches = if queue.iter().any(is_whole) { queue.drain(endpoint) } else { Vec::new() };
             batches.into_iter().next()
         })
+    }
+
+    /// A ticker without data again, in the place of the one that was answered before: by chance, so that a limit which
+    /// admits every other call favors neither of them.
+    fn recheck(&mut self, endpoint: &str) -> Option<Batch> {
+        let can_control = self.lane(endpoint)?.control_batch().is_some();
+        let takes_turn = can_control && self.engine.world.entropy.next_u64().is_multiple_of(2);
+        let suspect = takes_turn.then(|| self.backlog.suspects.take_one_without_data(endpoint)).flatten()?;
+        Some(suspect.batch)
     }
 
     /// A call for the ticker that was answered before, while such calls may still decide about the suspects.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::Execution;
 use super::lane::{Consequence, DEFERRALS_MAX, Held};
-use super::queue::Batch;
+use super::queue::{Batch, Origin};
 use super::reply::{Fault, Reply};
 use super::steps::Step;
 use super::suspects::Suspect;
@@ -167,8 +167,19 @@ impl Execution<'_> {
     pub(super) fn on_limited(&mut self, call: u64, asked: Option<Duration>, reason: &str) {
         let is_late = call <= self.limited_at;
         self.limited_at = self.calls.started();
+        let stops = self.stop.is_some();
         for lane in &mut self.lanes {
             lane.pace.limited();
+            // Whoever was without data just before had met the limit.
+            for suspect in self.backlog.suspects.take_without_data(lane.endpoint) {
+                lane.flukes += 1;
+                let again = Batch { origin: Origin::Planned, failed_alone: 0, attempt: 0, ..suspect.batch };
+                if stops || lane.is_held() {
+                    self.backlog.defer(again, Some(reason.to_owned()));
+                } else {
+                    self.backlog.queue.push(again);
+                }
+            }
         }
         self.steps.push_limit_hit(asked, reason, is_late);
     }

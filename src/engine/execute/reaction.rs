@@ -196,7 +196,9 @@ impl Execution<'_> {
             self.fail(&suspect.batch.tickers, endpoint, &suspect.fault);
         }
         for suspect in open {
-            let again = Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, ..suspect.batch };
+            let failed_alone = suspect.failed_alone();
+            let again =
+                Batch { origin: Origin::Recheck, attempts_max: 1, attempt: 0, failed_alone, ..suspect.batch };
             self.backlog.queue.push(again);
         }
         if was_probing {

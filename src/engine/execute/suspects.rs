@@ -60,6 +60,13 @@ impl Suspects {
         self.take_some(endpoint, Suspect::is_without_data)
     }
 
+    /// Takes one of them out.
+    pub(super) fn take_one_without_data(&mut self, endpoint: &str) -> Option<Suspect> {
+        let (_, suspects) = self.endpoints.iter_mut().find(|(path, _)| *path == endpoint)?;
+        let place = suspects.iter().position(Suspect::is_without_data)?;
+        Some(suspects.remove(place))
+    }
+
     /// Takes out those for whom the answer to call number `call` shows that the provider is up.
     pub(super) fn take_judged(&mut self, endpoint: &str, call: u64) -> Vec<Suspect> {
         self.take_some(endpoint, |suspect| suspect.at < call)
@@ -101,26 +108,33 @@ impl Suspect {
     }
 
     /// Whether it is suspected because nothing came of it, which may be a limit.
-    fn is_without_data(&self) -> bool {
+    pub(super) fn is_without_data(&self) -> bool {
         self.fault.class == Class::RateLimited
     }
 
-    /// Whether the ticker is at fault. It has failed alone, the provider has answered others, it has failed again, and
-    /// the provider has answered again. A refusal needs no more. A failure may be bad luck each time, so it counts when
-    /// a ticker that is innocent would fail so often less than once in [`ERRORS_RARE`] times, by how often calls fail
-    /// at this endpoint although nothing is wrong with them.
+    /// Whether the ticker is at fault, now that the provider has answered again. It has failed alone, the provider has
+    /// answered others, it has failed again, and the provider has answered again. A refusal needs no more. A failure may
+    /// be bad luck each time, and so may a response without data: the limit may have been exhausted just then. So these
+    /// count when a ticker that is innocent would fail so often less than once in [`ERRORS_RARE`] times, by how often
+    /// calls fail at this endpoint although nothing is wrong with them.
     pub(super) fn is_guilty(&self, lane: &Lane) -> bool {
         if self.batch.origin != Origin::Recheck {
             return false;
         }
-        if matches!(self.fault.class, Class::BadBatch | Class::RateLimited) {
+        if self.fault.class == Class::BadBatch {
             return true;
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of calls")]
         let (answered, flukes) = (lane.answered as f64, lane.flukes as f64);
         // Jeffreys' estimate of a share: never zero, however few calls there were.
         let share = (flukes + 0.5) / (answered + flukes + 1.0);
-        share.powi(i32::try_from(self.batch.failed_alone).unwrap_or(i32::MAX)) * ERRORS_RARE < 1.0
+        share.powi(i32::try_from(self.failed_alone()).unwrap_or(i32::MAX)) * ERRORS_RARE < 1.0
+    }
+
+    /// How often it has failed alone. Without data it fails once between two answers, however often it was asked: as
+    /// long as nobody is answered, it shares the limit with all others.
+    pub(super) fn failed_alone(&self) -> u32 {
+        self.batch.failed_alone + u32::from(self.is_without_data())
     }
 }
 
@@ -180,6 +194,8 @@ mod tests {
         assert!(!one.is_guilty(&lane));
         one.batch.origin = Origin::Recheck;
         assert!(one.is_guilty(&lane));
+        one.fault.class = Class::RateLimited;
+        assert!(!one.is_guilty(&lane), "the limit may have been exhausted each time");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which tickers the documents of the watchlist stand for.
+//! Which tickers the watchlist documents stand for.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +33,7 @@ impl Symbols {
         }
     }
 
-    /// Takes one document, or notes why it cannot be read.
+    /// Adds one document, or records why it cannot be read.
     pub fn take(&mut self, id: &str, fields: &Fields) {
         if let Err(unreadable) = self.read(id, fields) {
             unreadable.note(id, &mut self.problems);
@@ -54,13 +54,13 @@ impl Symbols {
         Ok(())
     }
 
-    /// The well-known indices, less those that the universe switches off.
+    /// The well-known indices, minus those that the universe disables.
     fn default_indices(&self) -> Vec<Ticker> {
         let known = DEFAULT_INDICES.iter().filter_map(|symbol| Ticker::parse(symbol).ok());
         known.filter(|ticker| !self.inactive.contains(ticker)).collect()
     }
 
-    /// The tickers of the scope, sorted, each once; and the documents that are left out.
+    /// The tickers of the scope, sorted, each once; and the skipped documents.
     pub fn into_tickers(self) -> (Vec<Ticker>, WatchlistProblems) {
         let tickers = match self.scope {
             Scope::Indices if self.wanted.is_empty() => self.default_indices(),

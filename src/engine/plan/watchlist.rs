@@ -1,8 +1,8 @@
 //! What the fields of a watchlist's document say, and what is odd about them.
 //!
-//! People and imports write these documents, so a field is read where its meaning is plain (a table of prices exports
-//! `false` as the text "FALSE"). A document with any other value is left out, and named: to guess would ask for what is
-//! switched off, or leave out what is wanted, and nobody would know.
+//! People and imports write these documents, so a field is accepted if its meaning is clear (a spreadsheet exports
+//! `false` as the string "FALSE"). A document with any other value is skipped and reported: guessing would request what
+//! is disabled, or skip what is wanted, and nobody would know.
 
 use crate::firestore::{Fields, Value};
 use crate::run::WatchlistProblems;
@@ -25,7 +25,7 @@ impl Unreadable {
     }
 }
 
-/// A text, trimmed; missing, null and blank are none.
+/// A string, trimmed; missing, null and blank are none.
 pub fn text<'a>(fields: &'a Fields, name: &'static str) -> Result<Option<&'a str>, Unreadable> {
     match fields.get(name) {
         None | Some(Value::Null(())) => Ok(None),

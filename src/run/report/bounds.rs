@@ -1,4 +1,4 @@
-//! How much of a run an answer tells: it stays of a size that callers, logs and proxies take.
+//! How much of a run a response shows: its size stays acceptable to callers, logs and proxies.
 
 use crate::base::text::{clip, json_bytes};
 use crate::catalogue::Ticker;

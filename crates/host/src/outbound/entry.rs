@@ -123,12 +123,12 @@ impl Hosts {
         }
         let host = |text| Host::parse(text).map_err(|error| format!("has no valid host: {error}"));
         match text.strip_prefix("*.") {
-            Some(domain) if domain.contains('*') => Err("has a wildcard that is no prefix".into()),
+            Some(domain) if domain.contains('*') => Err("has a wildcard that is not a prefix".into()),
             Some(domain) => match host(domain)? {
                 Host::Domain(domain) => Ok(Self::Subdomain(format!(".{domain}"))),
-                _ => Err("has a wildcard before what is no domain".into()),
+                _ => Err("has a wildcard that is not followed by a domain".into()),
             },
-            None if text.contains('*') => Err("has a wildcard that is no subdomain".into()),
+            None if text.contains('*') => Err("has a wildcard that is not a subdomain".into()),
             None => host(text).map(Self::Only),
         }
     }
@@ -255,8 +255,8 @@ mod tests {
             ("*://a.com", "has no port"),
             ("HTTP://a.com", "has no port"),
             ("h2c+x://a.com:1", "has a scheme of more than letters"),
-            ("http://a*.com", "has a wildcard that is no subdomain"),
-            ("http://*.*.com", "has a wildcard that is no prefix"),
+            ("http://a*.com", "has a wildcard that is not a subdomain"),
+            ("http://*.*.com", "has a wildcard that is not a prefix"),
             ("http://{a,b}", "has a list of hosts"),
             ("http://a b", "no valid host"),
             ("http://a.com?x=1", "no valid host"),

@@ -110,7 +110,7 @@ impl Db {
         }});
         let answer = self.post(&format!("{parent}:runAggregationQuery"), &query).await?;
         let count = answer.pointer("/0/result/aggregateFields/count/integerValue").and_then(Value::as_str);
-        count.context("the aggregation has no count")?.parse().context("the count is no number")
+        count.context("the aggregation has no count")?.parse().context("the count is not a number")
     }
 
     /// The names of the top collections that have documents.
