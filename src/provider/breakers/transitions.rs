@@ -8,7 +8,7 @@ use super::Breakers;
 use super::stored::{self, State};
 use crate::catalogue::Provider;
 use crate::firestore::{Code, FirestoreError, Precondition, Write};
-use crate::resilience::breaker::{Admission, Position, Shared};
+use crate::resilience::breaker::{Admission, BreakerState, Position};
 use crate::resilience::limits::Limit;
 
 /// How often a change is retried because others changed the document or Firestore failed.
@@ -95,7 +95,7 @@ impl Breakers {
             if shared.position != Position::HalfOpen || shared.prober.as_deref() != Some(prober) {
                 return Change::Keep(true);
             }
-            Change::Store(state.with(endpoint, Shared::closed()), Some(Position::Closed))
+            Change::Store(state.with(endpoint, BreakerState::closed()), Some(Position::Closed))
         })
         .await
         .map(drop)
