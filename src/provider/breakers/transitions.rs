@@ -188,7 +188,7 @@ impl Breakers {
                     self.with(provider, |cell| {
                         cell.state = State { entries: std::mem::take(&mut cell.state.entries), ..state };
                         cell.update_time = times.first().copied();
-                        cell.read_at = Some(read_at);
+                        (cell.read_at, cell.changed_at) = (Some(read_at), Some(read_at));
                     });
                     return Ok(true);
                 }
