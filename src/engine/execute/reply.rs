@@ -1,4 +1,4 @@
-//! The reply to a call: what it says of the batch, and its raw log.
+//! The reply to a call: what it says about the batch, and its raw log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +24,10 @@ use crate::intake::record::Context;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
-/// What operators are told about a redirect.
+/// The message for operators about a redirect.
 const REDIRECT: &str = "redirects are not followed";
 
-/// What a call has ended with.
+/// The result of a call.
 pub(super) struct Reply {
     /// Number of the call within the attempt, from 1.
     pub number: u64,
@@ -57,7 +57,7 @@ impl CallError {
         }
     }
 
-    /// What arrived before the failure.
+    /// The part of the response that arrived before the failure.
     fn partial(&self) -> Option<&InboundResponse> {
         match self {
             Self::Token(_) => None,
@@ -109,7 +109,7 @@ impl Reply {
             Trouble::Limited(_) => Fault::new(Class::RateLimited, message),
             _ => Fault::new(Class::Malformed, message),
         };
-        // Half the tickers make half the response.
+        // Half the tickers mean half the response.
         let too_much = |message| Fault::new(Class::BadBatch, message);
         check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;
@@ -124,7 +124,7 @@ impl Reply {
             return Err(malformed("endpoint does not belong to the job".to_owned()));
         };
         let intake = take_in(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
-        // If there is no ticker that could have failed, a message without a record is the failure of the call.
+        // If there is no ticker that could have failed, a message without any record means that the call failed.
         match intake.remarks.first() {
             Some(message) if self.batch.tickers.is_empty() && intake.is_empty() => {
                 Err(Fault::new(class_of_message(run.provider(), message), message.clone()))
