@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub enum Source {
     /// A tick of Cloud Scheduler.
     Scheduler,
-    /// Anybody else.
+    /// Anyone else.
     Manual,
 }
 
