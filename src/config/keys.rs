@@ -1,5 +1,5 @@
-//! The one table of settings; those of providers and their collections follow from the catalogue. `spin.toml` and the
-//! README's reference are held to it by the tidy tests.
+//! The one table of settings; those of providers and their collections follow from the catalogue. The tidy tests check
+//! `spin.toml` and the reference of settings against it.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ pub struct Key {
     pub default: &'static str,
     /// Never printed, never stored.
     pub secret: bool,
-    /// The plain environment name that development commands and the container accept too.
+    /// The plain environment name that development commands and the container also accept.
     pub env: Option<&'static str>,
     /// What it means, with unit and range.
     pub description: &'static str,
@@ -59,7 +59,7 @@ const fn secret(name: &'static str, description: &'static str) -> Row {
     Row::One(Key { name, default: "", secret: true, env: None, description })
 }
 
-/// A setting whose texts follow from the catalogue. They are made once, for as long as the instance lives.
+/// A setting whose texts follow from the catalogue. They are made once per instance.
 fn made(name: String, default: String, description: String) -> Key {
     Key {
         name: name.leak(),
@@ -92,7 +92,7 @@ fn collection(collection: &Collection) -> Key {
     made(name, collection.default.to_owned(), format!("Collection of {}", collection.holds))
 }
 
-/// The table: one row a line.
+/// The table: one row per line.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     env("google_cloud_project", "GOOGLE_CLOUD_PROJECT", "", "Google Cloud project that owns the Firestore database (required)"),
@@ -123,9 +123,9 @@ const ROWS: &[Row] = &[
     Row::EachProvider(batch_size),
     Row::EachProvider(max_concurrency),
     key("limit_window_seconds", "60", "How long a provider's per-minute limit takes to reset, if the provider does not say when to retry, 1 to 600; longer limits scale in proportion"),
-    key("breaker_window", "20", "Number of a run's latest calls to an endpoint that the failure rate is measured over, 1 to 1000"),
+    key("breaker_window", "20", "Number of a run's latest calls to an endpoint over which the failure rate is measured, 1 to 1000"),
     key("breaker_min_calls", "10", "Minimum number of calls before the failure rate counts, 1 to 1000"),
-    key("breaker_failure_percent", "50", "Failure rate, in percent, at which single tickers are tried, 1 to 100; five that fail open the breaker"),
+    key("breaker_failure_percent", "50", "Failure rate, in percent, at which tickers are requested one at a time, 1 to 100; if five of them fail, the breaker opens"),
     key("breaker_open_seconds", "60", "How long a breaker stays open at first, 1 to 3600; doubles with each failed probe"),
     key("breaker_open_max_seconds", "600", "Longest time a breaker stays open, 1 to 86400"),
     key("probe_interval_seconds", "300", "Minimum time between two health probes of one provider's service, across all instances, 60 to 86400; each probe costs an upstream request"),
