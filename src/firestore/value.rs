@@ -195,7 +195,7 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
             let mut fields = Fields::new();
             for (name, member) in members {
                 if !is_field_name(&name) {
-                    // A reason must stay short enough to be stored beside the record.
+                    // A reason must stay short enough to be stored next to the record.
                     return Err(Unstorable::FieldName(name.chars().take(FIELD_NAME_CHARS_MAX).collect()));
                 }
                 fields.insert(name, convert(member, depth + 1)?);

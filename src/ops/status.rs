@@ -191,7 +191,7 @@ fn jobs(
     let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
     let facts = |((job, totals), recent_runs): ((&'static Job, JobTotals), _)| {
         let JobTotals { statistics, covered_until, .. } = totals;
-        // Without Firestore nobody knows whether a run has succeeded.
+        // Without Firestore it is unknown whether a run has succeeded.
         let overdue_since =
             reachable.then(|| alerts::overdue_since(job, covered_until, rules, now)).flatten();
         JobFacts { job, statistics, overdue_since, recent_runs }

@@ -64,7 +64,7 @@ impl Execution<'_> {
         self.backlog.defer_suspects();
     }
 
-    /// Why endpoints were left to a later attempt: the reason of the one that may be called again first.
+    /// Why endpoints were left to a later attempt: the reason of the endpoint that may be called again first.
     fn held(&self) -> Option<StopReason> {
         let held = self.lanes.iter().filter_map(Lane::held);
         let first = held.min_by_key(|held| held.retry_after)?;
