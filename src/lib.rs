@@ -1,8 +1,8 @@
-//! The orchestrator: takes Cloud Scheduler's ticks, calls the provider services, stores what they answer in Firestore,
-//! and tells the scheduler what to do next.
+//! The orchestrator: receives Cloud Scheduler's ticks, calls the provider services, stores their data in Firestore, and
+//! tells the scheduler what to do next.
 //!
-//! The rooms, from the top. A room uses only what stands below it, rooms of one line do not see each other;
-//! `tests/it/tidy/layers.rs` holds them to it.
+//! The rooms, from the top. A room uses only rooms below it, and rooms on the same line do not see each other;
+//! `tests/it/tidy/layers.rs` enforces this.
 //!
 //! ```text
 //!   Cloud Scheduler ──POST──▶ spin         (wasm only) Spin's entry point and its adapters

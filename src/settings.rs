@@ -1,7 +1,7 @@
 //! The whole configuration of the service, made of the rooms' pieces.
 //!
-//! [`Config::parse`] takes every value of [`keys::keys`](crate::config::keys::keys) and either gives the whole typed
-//! configuration or every mistake at once.
+//! [`Config::parse`] takes every value of [`keys::keys`](crate::config::keys::keys) and returns either the whole typed
+//! configuration or all errors at once.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,11 +1,11 @@
-//! What callers are told who may not call.
+//! The responses to callers who may not call.
 
 use std::time::Duration;
 
 use crate::api::problem::Problem;
 use crate::auth::Refusal;
 
-/// What a caller who is turned away is told; the log learns more.
+/// The response to a refused caller; the log has the details.
 pub(super) fn tell(refusal: &Refusal, path: &str) -> Problem {
     match refusal {
         Refusal::NoToken => {

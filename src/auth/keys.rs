@@ -42,8 +42,8 @@ impl KeySet {
         if !self.may_ask_for_unknown(world.clock.instant()) {
             return Ok(None);
         }
-        // Keys rotate: the id may be newer than what is cached. Where the endpoint fails now, the keys
-        // that were good stay.
+        // Keys rotate: the ID may be newer than the cached keys. If the endpoint fails now, the last good keys stay in
+        // use.
         let (newer, lifetime) = match fetch(world, url).await {
             Ok(fetched) => fetched,
             Err(error) => {

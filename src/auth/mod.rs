@@ -44,8 +44,8 @@ impl Authenticator {
     /// Accepts a request or says why not.
     pub async fn authenticate(&self, request: &Parts) -> Result<(), Refusal> {
         match self.config.inbound {
-            // A platform in front has proven the caller, or nobody needs to; but it is proven by what the
-            // caller's browser or proxy adds by itself, for any page.
+            // A platform in front has authenticated the caller, or nobody needs to. But it relies on credentials that
+            // the caller's browser or proxy adds automatically, for any page.
             InboundAuth::Platform | InboundAuth::None if self.is_foreign_page(request) => {
                 Err(Refusal::ForeignPage)
             }
@@ -95,7 +95,7 @@ impl Authenticator {
         let found =
             self.keys.find(&self.world, &self.config.certs_url, &id).await.map_err(Refusal::NoKeys)?;
         let key = found.ok_or_else(|| Refusal::BadToken("unknown key ID".to_owned()))?;
-        // Only the signature is the library's: the claims are held to our own clock and rules.
+        // The library only verifies the signature: the claims are checked against our own clock and rules.
         let mut validation = Validation::new(Algorithm::RS256);
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
@@ -111,7 +111,7 @@ fn host_of(request: &Parts) -> Option<&str> {
 }
 
 impl Refusal {
-    /// The status of the answer.
+    /// The status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::NoToken | Self::BadToken(_) => StatusCode::UNAUTHORIZED,

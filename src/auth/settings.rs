@@ -34,7 +34,7 @@ pub struct AuthConfig {
     pub certs_url: String,
 }
 
-/// Reads them; `emulator` tells whether Firestore is one.
+/// Reads the settings; `emulator` says whether Firestore is an emulator.
 pub fn read(r: &mut Reader<'_>, emulator: bool) -> Option<AuthConfig> {
     let inbound = r.choice(
         "inbound_auth",

@@ -20,7 +20,7 @@ const RENEW_AGAIN: Duration = Duration::from_secs(10);
 /// How long a value may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// How long it is fresh: nobody renews it.
+    /// How long it is fresh, so that it is not renewed.
     pub fresh: Duration,
     /// How long it remains usable if it cannot be renewed.
     pub usable: Duration,

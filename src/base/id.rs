@@ -1,4 +1,4 @@
-//! Names that are made up: at random, or of a content.
+//! Generated names: random, or derived from content.
 
 use super::world::World;
 
@@ -13,7 +13,7 @@ pub fn new_uuid(world: &World) -> String {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid().to_string()
 }
 
-/// FNV-1a with 128 bits (RFC 9923): tells different contents apart, no defence against forgery.
+/// FNV-1a with 128 bits (RFC 9923): distinguishes different contents, but is no defence against forgery.
 pub fn fnv1a_128(bytes: &[u8]) -> u128 {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;

@@ -1,4 +1,4 @@
-//! What an instance knows of itself.
+//! What an instance knows about itself.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;

@@ -142,7 +142,7 @@ impl Visit for Fields {
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let mut text = String::new();
-        // Writing to a text fails only where the value's own formatting does.
+        // Writing to a string fails only if the value's own formatting does.
         let _ = write!(text, "{value:?}");
         self.insert(field, text.into());
     }

@@ -1,4 +1,4 @@
-//! What everything else stands on: the world as the domain sees it, traces, the log, text, ids.
+//! The base of everything else: the world as the domain sees it, traces, the log, text, IDs.
 
 pub mod cached;
 pub mod context;

@@ -1,7 +1,7 @@
 //! What the domain needs from the outside world: HTTP, clocks, sleep, random numbers, its own memory use.
 //!
-//! The Spin adapter provides the real world, tests a virtual one. Nothing else in the domain touches
-//! the outside.
+//! The Spin adapter provides the real world, tests provide a virtual one. Nothing else in the domain touches the
+//! outside.
 
 use std::future::Future;
 use std::ops::{Add, Sub};

@@ -1,8 +1,8 @@
 //! Redacts credentials in what others send, before it is read, stored, logged or passed on.
 //!
-//! Two kinds: a secret of ours that comes back (from a service that echoes request headers), and what
-//! looks like one of theirs: the value of a member, a header or a parameter whose name says so (`apikey` in an
-//! indicator's parameters, the address of an upstream call in the words of an error), wherever it stands.
+//! Two kinds: a secret of ours that comes back (from a service that echoes request headers), and anything that looks
+//! like one of theirs: the value of a member, a header or a parameter with a telling name (`apikey` in an indicator's
+//! parameters, or in the upstream URL in an error message), wherever it occurs.
 //!
 //! It works on bytes, so that invalid JSON, truncated bodies and binary data are searched as well. Valid JSON
 //! stays valid JSON.
@@ -23,7 +23,7 @@ const SECRET_BYTES_MIN: usize = 16;
 /// Where a credential is.
 struct Found {
     range: Range<usize>,
-    /// The delimiter that the placeholder needs, where the credential has none of its own: a number, a list.
+    /// The delimiter that the placeholder needs if the credential has none of its own: a number, a list.
     quote: Option<Range<usize>>,
 }
 
@@ -58,8 +58,8 @@ pub fn credentials(body: Bytes) -> Bytes {
     let mut from = 0;
     while let Some((at, byte)) = next_mark(&body, from) {
         let candidate = find(&body, at, byte).filter(|found| !found.range.is_empty());
-        // What is found already is not looked at again: else a text made of nothing but names costs the square
-        // of its length.
+        // Parts that were already redacted are not examined again: otherwise a text made of nothing but names would
+        // take quadratic time.
         from = candidate.as_ref().map_or(at + 1, |found| found.range.end.max(at + 1));
         found.extend(candidate);
     }
@@ -72,7 +72,7 @@ pub fn words(text: String) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// What the mark at `at` is a sign of.
+/// What the character at `at` may indicate.
 fn find(body: &[u8], at: usize, mark: u8) -> Option<Found> {
     match mark {
         b'=' => text::parameter(body, at, at + 1).map(Found::from),
@@ -87,8 +87,8 @@ fn find(body: &[u8], at: usize, mark: u8) -> Option<Found> {
     }
 }
 
-/// The first byte from `from` on at which a credential can be recognised, and where it is; each has its function in
-/// [`find`].
+/// The first byte from `from` on at which a credential can be recognised, and the kind of its place; each kind has its
+/// function in [`find`].
 fn next_mark(body: &[u8], from: usize) -> Option<(usize, u8)> {
     let is_mark = |byte: &u8| matches!(byte, b'=' | b' ' | b'z' | b'Z' | b':' | b',' | b'%');
     let rest = body.get(from..)?;
@@ -114,13 +114,13 @@ fn without(body: Bytes, found: &[Found]) -> Bytes {
     Bytes::from(kept)
 }
 
-/// The bytes from `start` on that belong.
+/// The matching bytes from `start` on.
 fn run(body: &[u8], start: usize, belongs: fn(u8) -> bool) -> Range<usize> {
     let rest = body.get(start..).unwrap_or_default();
     start..start + rest.iter().take_while(|byte| belongs(**byte)).count()
 }
 
-/// Letters of tokens (RFC 6750, section 2.1).
+/// Characters of tokens (RFC 6750, section 2.1).
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
 }

@@ -1,9 +1,9 @@
-//! Texts of others, which may be of any length: kept short where they are stored and told.
+//! Text from others, which may have any length: shortened before it is stored or reported.
 
-/// What stands for the end of words that were too long.
+/// What replaces the end of a text that is too long.
 const CUT: char = '…';
 
-/// Bytes of a character in a JSON text.
+/// Bytes of a character in a JSON string.
 fn json_bytes_of(character: char) -> usize {
     match character {
         '"' | '\\' | '\n' | '\r' | '\t' | '\u{8}' | '\u{c}' => 2,
@@ -12,7 +12,7 @@ fn json_bytes_of(character: char) -> usize {
     }
 }
 
-/// Bytes of a text in JSON, without its quotes.
+/// Bytes of a string in JSON, without its quotes.
 pub fn json_bytes(text: &str) -> usize {
     text.chars().map(json_bytes_of).sum()
 }

@@ -1,4 +1,4 @@
-//! The world: all that the domain may ask of the outside, shared by everybody in it.
+//! The world: everything that the domain needs from the outside, shared by all of it.
 
 use std::sync::Arc;
 use std::time::Duration;

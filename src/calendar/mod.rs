@@ -1,3 +1,3 @@
-//! When jobs are due, in New York's time.
+//! When jobs are due, in New York time.
 
 pub mod schedule;

@@ -1,21 +1,21 @@
-//! When a job is due: cron schedules in New York's time.
+//! When a job is due: cron schedules in New York time.
 //!
-//! Only what the catalogue uses, so that a whole time zone database and a cron library need not lie in the
-//! component; tests hold both to such libraries.
+//! This covers only what the catalogue uses, to keep a time zone database and a cron library out of the component;
+//! tests compare it with such libraries.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
 
-/// Days searched for a tick: the longest pause of any schedule is a weekend with its holidays.
+/// Days searched for a tick: the longest gap in any schedule is a long weekend.
 const DAYS_MAX: u64 = 400;
 
 /// A schedule of five fields; day of month and month are always `*`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Schedule {
-    /// One bit a minute.
+    /// One bit per minute.
     minutes: u64,
-    /// One bit an hour.
+    /// One bit per hour.
     hours: u64,
-    /// One bit a day of the week, Sunday first.
+    /// One bit per day of the week, Sunday first.
     weekdays: u64,
 }
 
@@ -45,7 +45,7 @@ impl Schedule {
         days.find_map(|day| self.ticks_of(day).into_iter().rev().find(|tick| *tick <= time))
     }
 
-    /// All ticks of a day of New York, in order.
+    /// All ticks of a day in New York, in order.
     fn ticks_of(&self, day: NaiveDate) -> Vec<DateTime<Utc>> {
         if !has(self.weekdays, day.weekday().num_days_from_sunday()) {
             return Vec::new();
@@ -67,7 +67,7 @@ fn has(bits: u64, bit: u32) -> bool {
     bits >> bit & 1 == 1
 }
 
-/// The bits of a cron field: a list of `*`, `n`, `n-m`, each with a step where it is a range.
+/// The bits of a cron field: a list of `*`, `n`, `n-m`, where ranges may have a step.
 fn field(text: &str, min: u32, max: u32) -> Option<u64> {
     let mut bits = 0;
     for part in text.split(',') {
@@ -101,13 +101,13 @@ const WINTER: TimeDelta = TimeDelta::hours(5);
 pub fn to_new_york(time: DateTime<Utc>) -> NaiveDateTime {
     let naive = time.naive_utc();
     match summer(naive.year()) {
-        // Both changes happen at 2 o'clock of the time that ends: 7 and 6 o'clock UTC.
+        // Both changes happen at 2:00 of the time that ends: 7:00 and 6:00 UTC.
         Some((start, end)) if naive >= start + WINTER && naive < end + SUMMER => naive - SUMMER,
         _ => naive - WINTER,
     }
 }
 
-/// The instant at which New York's clock shows this time; none where it is skipped, the first where it comes twice.
+/// The instant at which New York's clock shows this time; none if it is skipped, the first if it occurs twice.
 fn from_new_york(local: NaiveDateTime) -> Option<DateTime<Utc>> {
     [SUMMER, WINTER]
         .into_iter()
@@ -115,8 +115,8 @@ fn from_new_york(local: NaiveDateTime) -> Option<DateTime<Utc>> {
         .find(|time| to_new_york(*time) == local)
 }
 
-/// Start and end of a year's daylight saving time, each at 2 o'clock of New York's clock before the change: second
-/// Sunday of March to first Sunday of November (15 U.S.C. 260a).
+/// Start and end of a year's daylight saving time, each at 2:00 on New York's clock before the change: second Sunday of
+/// March to first Sunday of November (15 U.S.C. 260a).
 fn summer(year: i32) -> Option<(NaiveDateTime, NaiveDateTime)> {
     let change = |month, nth| {
         let day = NaiveDate::from_weekday_of_month_opt(year, month, Weekday::Sun, nth)?;

@@ -5,10 +5,10 @@ use std::fmt;
 
 /// A kind of records.
 pub struct Dataset {
-    /// The name in rejected records, in answers and in messages.
+    /// The name in rejected records, responses and messages.
     pub name: &'static str,
     pub collection: &'static Collection,
-    /// What raw logs call the calls for it.
+    /// The name of its calls in raw logs.
     pub api_name: &'static str,
     pub mode: Mode,
     pub shape: Shape,
@@ -38,9 +38,9 @@ impl fmt::Debug for Dataset {
 pub struct Collection {
     /// Its setting is `collection_{key}`.
     pub key: &'static str,
-    /// Its name unless the setting says otherwise.
+    /// Its default name.
     pub default: &'static str,
-    /// What is in it, for people.
+    /// What it holds, for people.
     pub holds: &'static str,
 }
 
@@ -48,12 +48,12 @@ pub struct Collection {
 pub(super) static NEWS: Collection =
     Collection { key: "news", default: "news_articles", holds: "news articles" };
 
-/// What becomes of a document that is there already.
+/// What happens to a document that already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The record takes its place.
+    /// The record replaces it.
     Overwrite,
-    /// The record's fields take the place of theirs; the others stay.
+    /// The record's fields replace its fields of the same names; the others stay.
     Merge,
 }
 
@@ -64,26 +64,26 @@ pub enum Shape {
     List,
     /// `data` is one record.
     One,
-    /// `data` maps an indicator's name to its record, whose date and value may lie in a `data` of its own.
+    /// `data` maps an indicator's name to its record, whose date and value may be in a nested `data`.
     Indicators,
     /// The entry is the record.
     Bare,
 }
 
-/// How a record gets what its id is made of.
+/// Where the parts of a record's ID come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identify {
-    /// The provider always sends it.
+    /// The provider always sends them.
     AsSent,
-    /// An article whose `article_id` says nothing gets one made of its content: `{prefix}_hash_…`.
+    /// An article with a meaningless `article_id` gets one derived from its content: `{prefix}_hash_…`.
     Article {
         prefix: &'static str,
-        /// Fields that are the same however often the article is sent.
+        /// Fields that stay the same each time the article is sent.
         stable: &'static [&'static str],
     },
 }
 
-/// What tells records apart that have the same id.
+/// What distinguishes records with the same ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Apart {
     /// Nothing: one of them is stored.
@@ -94,17 +94,17 @@ pub enum Apart {
     Quarter,
 }
 
-/// A part of a document's id.
+/// A part of a document's ID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IdPart {
     /// This word.
     Word(&'static str),
-    /// The text of a field.
+    /// The string in a field.
     Field(&'static str),
-    /// A field in Unix seconds, as `YYYY-MM-DDTHH:MM:SS`, UTC; readers know the ids without a zone.
+    /// A field in Unix seconds, as `YYYY-MM-DDTHH:MM:SS`, UTC; readers expect IDs without a zone.
     Second(&'static str),
-    /// The day of a field; its time as well where `interval` is one of minutes. What a provider says of a day that is
-    /// not over has the time at which it was made, and the next value of that day takes its place.
+    /// The day of a field, with its time if `interval` is in minutes. A provider's value for a day that is not over has
+    /// the time at which it was computed, and the next value for that day replaces it.
     Day(&'static str),
 }
 
@@ -120,27 +120,27 @@ pub struct Field {
 /// What a field may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A text that is not empty.
+    /// A non-empty string.
     Text,
-    /// A text, possibly empty.
+    /// A string, possibly empty.
     FreeText,
-    /// `YYYY-MM-DD`, a day that exists.
+    /// `YYYY-MM-DD`, an existing day.
     Date,
     /// A finite number.
     Number,
     /// A whole number.
     Integer,
-    /// A day, or a day and a time of it.
+    /// A day, or a day with a time.
     Moment,
-    /// Seconds since 1970, above zero; milliseconds are converted. Zero stands for none where none is needed.
+    /// Seconds since 1970, above zero; milliseconds are converted. Zero means none if the field is optional.
     UnixTime,
-    /// A list of texts.
+    /// A list of strings.
     Texts,
     /// A map.
     Map,
     /// A finite number or a map of finite numbers.
     NumberOrNumbers,
-    /// Anything; stored as compact JSON text, whatever its shape.
+    /// Anything; stored as a compact JSON string, whatever its shape.
     Json,
 }
 

@@ -1,4 +1,5 @@
-//! What can be run: the providers with their jobs and datasets, the scopes that jobs cover, the tickers they are run for.
+//! What can be run: the providers with their jobs and datasets, the scopes that jobs cover, and the tickers they run
+//! for.
 
 pub mod dataset;
 pub mod job;

@@ -1,4 +1,4 @@
-//! A provider as data, and the small key by which everything else knows it.
+//! A provider as data, and the small key by which everything else refers to it.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -9,28 +9,28 @@ use super::providers::{COUNT, PROVIDERS};
 use super::trouble::Phrase;
 use super::{Dataset, Job};
 
-/// Everything that the component knows of a provider: one file below `providers/`.
+/// Everything that the component knows about a provider: one file below `providers/`.
 pub struct ProviderSpec {
     /// The name in code, logs, metric labels, settings and stored documents.
     pub name: &'static str,
     /// The name that people read.
     pub title: &'static str,
-    /// Where its service is unless `{name}_service_url` says otherwise.
+    /// The default address of its service; `{name}_service_url` overrides it.
     pub service_url: &'static str,
-    /// Tickers in one call, unless `batch_size_{name}` says otherwise.
+    /// Default number of tickers per call; `batch_size_{name}` overrides it.
     pub batch_size: u16,
-    /// Calls at once, unless `max_concurrency_{name}` says otherwise.
+    /// Default number of concurrent calls; `max_concurrency_{name}` overrides it.
     pub max_concurrency: u16,
-    /// What its service puts before the ids of articles.
+    /// The prefix of article IDs from its service.
     pub article_prefixes: &'static [&'static str],
-    /// What its service's words about a failure mean, in lower case; the first phrase that is found decides.
+    /// What its service's error messages mean, in lower case; the first matching phrase decides.
     pub phrases: &'static [Phrase],
-    /// What further words mean where nothing of a ticker has come.
+    /// What further phrases mean if a ticker has no data at all.
     pub phrases_without_data: &'static [Phrase],
     pub jobs: &'static [Job],
 }
 
-/// A provider service, which a job's calls go to.
+/// A provider service, the target of a job's calls.
 #[derive(Clone, Copy)]
 pub struct Provider(pub(super) &'static ProviderSpec);
 
@@ -133,7 +133,7 @@ impl<T> PerProvider<T> {
 
     pub fn get(&self, provider: Provider) -> &T {
         let [first, others @ ..] = &self.0;
-        // Before the others there is nothing: the first one's place among them does not exist.
+        // The place before the first wraps around and is not among the others.
         others.get(provider.place().wrapping_sub(1)).unwrap_or(first)
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// Longest symbol accepted, in bytes.
 pub const TICKER_BYTES_MAX: usize = 64;
 
-/// Most tickers one run may name.
+/// Maximum tickers that one run may name.
 pub const TICKERS_MAX: usize = 5_000;
 
 /// A symbol: 1 to [`TICKER_BYTES_MAX`] bytes of visible characters, and spaces between them.
@@ -54,10 +54,10 @@ impl Ticker {
     }
 }
 
-/// Whether a character can be seen, or is the blank: no control or format character, none that is not assigned, no other
-/// white space.
+/// Whether a character is visible, or a plain space: not a control or format character, not unassigned, no other white
+/// space.
 fn is_visible(character: char) -> bool {
-    // Behind a letter, so that a combining character is judged as one.
+    // After a letter, so that a combining character is treated as one.
     let pair = ['a', character];
     let quoted = ['"', '\'', '\\'].contains(&character);
     (' '..='~').contains(&character) || quoted || String::from_iter(pair).escape_debug().eq(pair)
@@ -142,7 +142,7 @@ mod tests {
         check("A\u{202e}B", Err(r"ticker `A\u{202e}B` contains an invisible character: '\u{202e}'"));
         check("A\u{a0}B", Err(r"ticker `A\u{a0}B` contains an invisible character: '\u{a0}'"));
         check(&"A".repeat(65), Err(&format!("ticker `{}…` too long: 65 bytes, limit 64", "A".repeat(32))));
-        // Raised, it is longer.
+        // In upper case it is longer.
         check(
             &"ŉ".repeat(30),
             Err(&format!("ticker `{}` too long: 90 bytes, limit 64", "ŉ".repeat(30) + "…")),

@@ -1,40 +1,40 @@
-//! What a provider's words about a failure mean. Each provider's own phrases, as its service writes them, are in its
-//! file; those that all services share are here.
+//! What a provider's error messages mean. Each provider's own phrases, as its service writes them, are in its file; the
+//! phrases that all services share are here.
 //!
-//! The deployed services answer 200 and put a rate limit, a time-out or a broken upstream into the ticker's `error`, so
-//! the words alone tell what a status tells elsewhere.
+//! The deployed services answer 200 and put a rate limit, a timeout or a broken upstream into the ticker's `error`, so
+//! the message alone carries what a status code would elsewhere.
 
 use std::time::Duration;
 
 use super::Provider;
 
-/// What a failure says of the ticker.
+/// What a failure says about the ticker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// Nothing: the provider's limit is used up. With the time in which the limit renews itself.
+    /// Nothing: the provider's limit is exhausted. With the time in which the limit resets.
     Limited(Duration),
     /// Nothing: the provider or its upstream failed, or does not accept our key.
     Transient,
-    /// The provider has no such ticker, or not for us.
+    /// The provider does not know the ticker, or does not offer it to us.
     Permanent,
-    /// Nothing came, for one of two reasons: the limit is used up, or the provider has nothing of the ticker. What
-    /// becomes of others tells. With the time in which the limit renews itself.
+    /// There was no data, for one of two reasons: the limit is exhausted, or the provider has no data for the ticker.
+    /// The fate of other tickers tells which. With the time in which the limit resets.
     Nothing(Duration),
-    /// The words say neither.
+    /// The message says neither.
     Unknown,
 }
 
 pub(super) const MINUTE: Trouble = Trouble::Limited(Duration::from_secs(60));
-/// Not the whole window: how much of it is over, nobody says.
+/// Not the whole window, because it is unknown how much of it has passed.
 pub(super) const PART_OF_AN_HOUR: Trouble = Trouble::Limited(Duration::from_secs(600));
 const PART_OF_A_DAY: Trouble = Trouble::Limited(Duration::from_secs(3600));
-/// The same where the words tell only that there is no data.
+/// The same if the message only says that there is no data.
 pub(super) const NOTHING_OF_A_DAY: Trouble = Trouble::Nothing(Duration::from_secs(3600));
 
-/// A phrase in lower case and what it means wherever it stands.
+/// A phrase in lower case, and what it means anywhere in a message.
 pub type Phrase = (&'static str, Trouble);
 
-/// What all services say; the first phrase that is found decides, so the narrower ones come first.
+/// Phrases of all services; the first match decides, so the narrower ones come first.
 const COMMON: &[Phrase] = &[
     ("daily rate limit", PART_OF_A_DAY),
     ("requests per day", PART_OF_A_DAY),
@@ -68,12 +68,12 @@ const COMMON: &[Phrase] = &[
 ];
 
 impl Provider {
-    /// What this provider's service means by its words about a ticker of which it has answered nothing.
+    /// What this provider's message means about a ticker without any data.
     pub fn trouble(self, words: &str) -> Trouble {
         self.find(words, self.spec().phrases_without_data)
     }
 
-    /// What it means by its words about a part of a ticker, an indicator, while it has answered others.
+    /// What its message means about a part of a ticker, an indicator, if it has answered others.
     pub fn trouble_of_part(self, words: &str) -> Trouble {
         self.find(words, &[])
     }
@@ -90,7 +90,7 @@ impl Provider {
 mod tests {
     use super::*;
 
-    /// The services' words, as the deployed ones were seen to write them.
+    /// The services' messages, as observed from the deployed ones.
     #[test]
     fn the_services_own_words_are_understood() {
         use Trouble::{Permanent, Transient, Unknown};

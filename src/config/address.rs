@@ -1,20 +1,20 @@
 //! Which addresses may be configured: those that Spin allows a component to call.
 //!
 //! `spin.toml` puts them unchanged into `allowed_outbound_hosts`, and Spin parses that list at the first call. One
-//! invalid entry voids the whole list: then every call is refused, even those to Firestore, while the service itself
-//! looks healthy. So a configuration with such an address is rejected here, with the reason.
+//! invalid entry invalidates the whole list: then every call is refused, even those to Firestore, while the service
+//! itself looks healthy. So a configuration with such an address is rejected here, with the reason.
 //!
 //! Spin's rules (`AllowedHostConfig::parse` in its `crates/outbound-networking-config/src/allowed_hosts.rs`, which
-//! `crates/host/PARITY.md` lists and its tests check): `scheme://host[:port]` with at most a slash behind it; the scheme
-//! is compared letter by letter; `*`, `{`, `self` and `10.0.0.0/8` have meanings of their own, which are no address
-//! that could be called. What a browser forgives (`http:/host`, `http:\\host`, a tab within) Spin does not.
+//! `crates/host/PARITY.md` lists and its tests check): `scheme://host[:port]` with at most a trailing slash; the scheme
+//! is case-sensitive; `*`, `{`, `self` and `10.0.0.0/8` have special meanings and are not addresses that could be
+//! called. Spin does not accept what a browser would (`http:/host`, `http:\\host`, a tab inside).
 
 use url::Url;
 
 /// The domain under which Spin looks for other components of the same application; there are none.
 const SERVICE_CHAINING: &str = ".spin.internal";
 
-/// An absolute http(s) URL of only host and port; without a trailing slash.
+/// An absolute http(s) URL of only host and port, without a trailing slash.
 pub(super) fn parse(text: &str) -> Result<String, String> {
     let url = Url::parse(text).map_err(|error| format!("`{}` is not a URL: {error}", shown(text)))?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
@@ -42,13 +42,13 @@ pub(super) fn parse(text: &str) -> Result<String, String> {
     }
 }
 
-/// An address as an error may show it: anyone may read the error, so without credentials and parameters.
+/// An address in the form that an error may show: anyone may read the error, so without credentials and parameters.
 pub(super) fn shown(text: &str) -> &str {
     let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
     text.split_once(['?', '#']).map_or(text, |(address, _)| address)
 }
 
-/// Whether a URL, read already, is written as Spin wants it.
+/// Whether a URL that was parsed successfully is also written as Spin requires.
 fn is_plain(text: &str, scheme: &str) -> bool {
     let Some((written, rest)) = text.split_once("://") else { return false };
     let authority = rest.strip_suffix('/').unwrap_or(rest);

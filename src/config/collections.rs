@@ -15,7 +15,7 @@ pub struct Collections {
     pub runs: String,
     pub breakers: String,
     pub statistics: String,
-    /// Those of datasets, by the key of each in the catalogue.
+    /// The collections of datasets, by their keys in the catalogue.
     pub(super) records: BTreeMap<&'static str, String>,
 }
 
@@ -32,7 +32,7 @@ impl Collections {
     }
 }
 
-/// Reads them.
+/// Reads the settings.
 pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
     let mut name = |key: &str| r.path_segment(&format!("collection_{key}"));
     let (universe, active) = (name("universe"), name("active"));

@@ -1,5 +1,5 @@
-//! The one table of settings; those of providers and their collections follow from the catalogue. `spin.toml` and the
-//! README's reference are held to it by the tidy tests.
+//! The one table of settings; those of providers and their collections follow from the catalogue. The tidy tests check
+//! `spin.toml` and the reference of settings against it.
 
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ pub struct Key {
     pub default: &'static str,
     /// Never printed, never stored.
     pub secret: bool,
-    /// The plain environment name that development commands and the container accept too.
+    /// The plain environment name that development commands and the container also accept.
     pub env: Option<&'static str>,
     /// The numbers that it may have; none where it is not a number.
     pub range: Option<RangeInclusive<u64>>,
@@ -81,7 +81,7 @@ fn with_range(key: Key) -> Key {
     Key { description: key.description.replace("{range}", &range).leak(), ..key }
 }
 
-/// A setting whose texts follow from the catalogue. They are made once, for as long as the instance lives.
+/// A setting whose texts follow from the catalogue. They are made once per instance.
 fn made(name: String, default: String, description: String) -> Key {
     Key {
         name: name.leak(),
@@ -118,7 +118,7 @@ fn collection(collection: &Collection) -> Key {
     made(name, collection.default.to_owned(), format!("Collection of {}", collection.holds))
 }
 
-/// The table: one row a line.
+/// The table: one row per line.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     env("google_cloud_project", "GOOGLE_CLOUD_PROJECT", "", "Google Cloud project that owns the Firestore database (required)"),

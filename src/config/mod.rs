@@ -1,5 +1,5 @@
-//! Settings as text: the one table of them, and the reader that turns them into values. Each room of the service has
-//! its own small piece, `settings.rs`.
+//! Settings as text: their one table, and the reader that turns them into values. Each room of the service has its own
+//! small part, `settings.rs`.
 
 mod address;
 pub mod collections;

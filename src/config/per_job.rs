@@ -1,8 +1,8 @@
-//! A setting with values of its own for some jobs.
+//! A setting with separate values for some jobs.
 
 use std::collections::BTreeMap;
 
-/// A number for all jobs, and others for some.
+/// A number for all jobs, with exceptions for some.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PerJob {
     pub default: u64,

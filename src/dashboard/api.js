@@ -1,15 +1,15 @@
-// Calls of the operators' routes. Every failure is a `CallError` that says who must do what.
+// Calls to the operators' routes. Every failure is a `CallError` that says who must do what.
 
-/** Longest wait for an answer to a question. */
+/** Longest wait for the response to a read. */
 const READ_TIMEOUT_MS = 15_000;
 
-/** The service gives a probe up after 30 s. */
+/** The service gives up on a probe after 30 s. */
 const PROBE_TIMEOUT_MS = 40_000;
 
-/** A run answers when it has ended: no earlier than the service's own deadline for runs, plus a margin. */
+/** A run responds when it has ended: allow for the service's own deadline for runs, plus a margin. */
 const RUN_TIMEOUT_MS = 16 * 60_000;
 
-/** kind: "unreachable", "signed-out", "refused" (the service answered, but not with what was asked for). */
+/** kind: "unreachable", "signed-out", "refused" (the service responded, but not with the requested data). */
 export class CallError extends Error {
   constructor(kind, message, status = null) {
     super(message);
@@ -18,17 +18,17 @@ export class CallError extends Error {
   }
 }
 
-/** Asks; the answer's JSON. */
+/** Sends a GET request; returns the response's JSON. */
 export function get(path, signal) {
   return call(path, { signal }, READ_TIMEOUT_MS);
 }
 
-/** Resets a breaker and the like: an order that is carried out at once. */
+/** Sends an order that is carried out immediately, such as resetting a breaker. */
 export function post(path) {
   return call(path, { method: "POST" }, READ_TIMEOUT_MS);
 }
 
-/** Lets the service ask a provider's service how it is. */
+/** Makes the service probe a provider's service. */
 export function probe(path) {
   return call(path, { method: "POST" }, PROBE_TIMEOUT_MS);
 }
@@ -36,7 +36,7 @@ export function probe(path) {
 /**
  * Starts or resumes a run and waits for its report.
  *
- * A run that failed answers 502 or 503 with a report like any other: that is an answer, not an error.
+ * A run that failed responds with 502 or 503 and a report like any other: that is a response, not an error.
  */
 export function run(path, body, key) {
   const headers = body ? { "Content-Type": "application/json", "Idempotency-Key": key } : {};
@@ -69,7 +69,7 @@ async function call(path, options, timeoutMs, accepts = () => false) {
   throw new CallError("refused", words(response, answer), response.status);
 }
 
-/** What a problem document says, with each field's error. */
+/** The message of a problem document, with each field's error. */
 function words(response, problem) {
   const head = `${response.status} ${problem?.title ?? response.statusText}`.trim();
   const errors = Array.isArray(problem?.errors) ? problem.errors.map(fieldError).join("; ") : "";

@@ -1,4 +1,4 @@
-// The page: which view the address names, when to ask the service again, what a click does.
+// The page: which view the URL selects, when to refresh the data, what a click does.
 
 import { get } from "./api.js";
 import { h, render, span } from "./dom.js";
@@ -12,7 +12,7 @@ import { runView } from "./views/run.js";
 import { overviewPath, runsView } from "./views/runs.js";
 import { servicesView } from "./views/services.js";
 
-/** Between two refreshes. */
+/** Time between two refreshes. */
 const REFRESH_MS = 10_000;
 
 /** The same while a run is being watched. */
@@ -32,7 +32,7 @@ let statusQuestion = null;
 
 const home = (id) => document.getElementById(id);
 
-// ---- addresses ----
+// ---- URLs ----
 
 function route() {
   const [path, query] = (location.hash || "#/").split("?");
@@ -41,7 +41,7 @@ function route() {
   return { view: "overview", filter: { job, status, page } };
 }
 
-/** Somebody may have typed it. */
+/** A user may have typed it. */
 function decoded(text) {
   try {
     return decodeURIComponent(text);
@@ -65,7 +65,7 @@ function navigate() {
   refresh();
 }
 
-// ---- asking ----
+// ---- loading ----
 
 async function refresh() {
   clearTimeout(timer);
@@ -75,18 +75,18 @@ async function refresh() {
   const page = state.page ? loadRun(state.page, signal) : loadRuns(signal);
   if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) statusQuestion ??= loadStatus();
   await page;
-  // Whoever watches a run does not wait for the status.
+  // Someone watching a run does not wait for the status.
   if (!watching()) await statusQuestion;
   if (!signal.aborted && !document.hidden) timer = setTimeout(refresh, watching() ? WATCH_MS : REFRESH_MS);
 }
 
-/** Whether this page shows a run that is not at its end. */
+/** Whether this page shows a run that has not ended. */
 function watching() {
   const { page } = state;
   return Boolean(page && (page.report?.data.run_status === "running" || (page.order && !page.order.done)));
 }
 
-/** Asks one question; keeps the last answer where there is no new one. */
+/** Loads one resource; keeps the last response if there is no new one. */
 async function ask(source, path, signal, take) {
   try {
     const answer = await get(path, signal);
@@ -118,7 +118,7 @@ async function loadStatus() {
   statusQuestion = null;
 }
 
-/** Reads a run that explains an alert. Where that fails the alert is told without it until the next refresh. */
+/** Reads a run that explains an alert. If that fails, the alert is shown without it until the next refresh. */
 async function loadDetails(shown) {
   const key = detailKey(shown);
   if (state.details.has(key)) return;
@@ -144,7 +144,7 @@ async function loadRun(page, signal) {
       page.report = answer ?? page.report;
       page.error = error;
     }),
-    // The calls of a run that does not exist yet are no news.
+    // Missing calls of a run that does not exist yet are not an error.
     ask("calls", `${path}/calls`, signal, (answer, error) => {
       page.calls = answer ?? page.calls;
       page.callsError = page.report && error?.status !== 404 ? error : null;
@@ -152,7 +152,7 @@ async function loadRun(page, signal) {
   ]);
 }
 
-// ---- showing ----
+// ---- rendering ----
 
 function draw() {
   const { status, page, route: here } = state;
@@ -202,7 +202,7 @@ function notices() {
   ];
 }
 
-/** Keeps ages current between two answers. */
+/** Keeps ages current between two responses. */
 function tick() {
   for (const time of document.querySelectorAll("time[data-relative]")) {
     const words = relative(time.dateTime);
@@ -216,7 +216,7 @@ function tick() {
   home("freshness").classList.toggle("stale", stale);
 }
 
-/** Tells those who cannot see it which alerts have come and gone. */
+/** Announces to screen readers which alerts have come and gone. */
 function announceAlerts({ alerts }) {
   const firing = new Map(alerts.map((alert) => [alertKey(alert), alert.message]));
   const before = state.announced ?? new Map();

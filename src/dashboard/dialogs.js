@@ -1,21 +1,21 @@
-// Questions before anything is changed: run a job, resume a run, reset a breaker.
+// Dialogs before anything is changed: run a job, resume a run, reset a breaker.
 
 import { div, h } from "./dom.js";
 import { plural } from "./format.js";
 
 const SCOPES = ["entire_watchlist", "active_symbols", "indices", "none"];
 
-/** What the service takes as a ticker. It has the last word. */
+/** What the service accepts as a ticker. The service has the last word. */
 const TICKER = /^[A-Z0-9.\-_:^=/+]{1,32}$/;
 
 const dialog = document.getElementById("dialog");
 
-/** Asks to confirm; `order` runs when the answer is yes. */
+/** Asks for confirmation; `order` runs if it is given. */
 export function confirm(title, words, yes, order) {
   show(title, [words.map((text) => h("p", {}, text))], yes, order);
 }
 
-/** Asks what to run, then shows it once more in words. `preset`: { job, tickers }. */
+/** Asks what to run, then shows a summary to confirm. `preset`: { job, tickers }. */
 export function askRun(jobs, preset, start) {
   const option = (value) => h("option", { value }, value);
   const fields = {
@@ -83,6 +83,6 @@ function show(title, content, yes, order) {
   form.querySelector("[data-close]").addEventListener("click", () => dialog.close());
   dialog.replaceChildren(form);
   dialog.showModal();
-  // Not the button that does it: a second press of the same key must not confirm unread.
+  // Not the confirming button: a second press of the same key must not confirm what nobody has read.
   form.querySelector("select, [data-close]").focus();
 }

@@ -1,13 +1,13 @@
-// Elements without markup, and the change of a page in place.
+// Elements without markup, and in-place updates of a page.
 //
-// Views build a tree from data. `morph` makes the tree on the page equal to it and leaves alone what is equal
-// already: focus, scroll and open details survive every refresh, and nothing flickers. Text goes in as text nodes
-// only: whatever a provider says, it cannot become markup.
+// Views build a tree from data. `morph` makes the tree on the page equal to it and leaves equal parts alone: focus,
+// scroll position and open details survive every refresh, and nothing flickers. Text is only inserted as text nodes:
+// whatever a provider sends, it cannot become markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 const SVG_TAGS = new Set(["svg", "use", "rect", "path", "line", "circle", "title", "g"]);
 
-/** An element. What is null, undefined or false is left out; children may be nested lists. */
+/** An element. Null, undefined and false are left out; children may be nested lists. */
 export function h(tag, attributes = {}, ...children) {
   const element = SVG_TAGS.has(tag) ? document.createElementNS(SVG, tag) : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes ?? {})) {
@@ -37,7 +37,7 @@ export function render(home, ...children) {
   morphChildren(home, wanted);
 }
 
-// What the reader has opened or typed is theirs: a refresh does not take it back.
+// What the reader has opened or typed is theirs: a refresh does not undo it.
 const OWNED = { DETAILS: ["open"], DIALOG: ["open"], INPUT: ["value", "checked"], OPTION: ["selected"] };
 
 function morph(have, wanted) {
@@ -66,7 +66,7 @@ function morphChildren(home, wantedHome) {
   }
   let cursor = home.firstChild;
   for (const wanted of wantedNodes) {
-    // What is gone goes first, so that what stays need not move: a moved element loses its focus.
+    // Removed elements go first, so that the others need not move: a moved element loses its focus.
     while (cursor && keyOf(cursor) && !wantedKeys.has(keyOf(cursor))) cursor = remove(cursor);
     const key = keyOf(wanted);
     const match = key ? byKey.get(key) : cursor && !keyOf(cursor) ? cursor : null;

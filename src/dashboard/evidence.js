@@ -1,7 +1,7 @@
 // What the page knows about the cause of an alert: which run shows it, which tickers, why.
 
 /**
- * The run that shows best what an alert is about: the latest one that did not succeed, of the alert's job, or of the
+ * The run that best shows what an alert is about: the latest unsuccessful one of the alert's job, or of the
  * jobs whose provider it names. A job that has succeeded since says nothing about its provider.
  */
 export function witness(status, alert) {
@@ -13,7 +13,7 @@ export function witness(status, alert) {
   return runs.sort((a, b) => b.started_at.localeCompare(a.started_at))[0] ?? null;
 }
 
-/** Runs whose reports would explain the alerts that fire. A run that goes on later is another one to read. */
+/** Runs whose reports explain the firing alerts. A run that was continued since must be read again. */
 export function witnesses(status) {
   if (!status) return [];
   const runs = status.alerts.map((alert) => witness(status, alert)).filter(Boolean);
@@ -24,7 +24,7 @@ export function detailKey(run) {
   return `${run.run_id}#${run.attempt}`;
 }
 
-/** The failed and the pending tickers of a report, and the reasons with how often each was given. */
+/** The failed and pending tickers of a report, and the reasons with their counts. */
 export function summary(data) {
   const tickers = new Set();
   const reasons = new Map();
@@ -40,13 +40,13 @@ export function summary(data) {
   return { tickers: [...tickers], reasons: [...reasons].sort((a, b) => b[1] - a[1]) };
 }
 
-/** Failures that have endpoint, class and reason in common, the largest group first. */
+/** Failures grouped by endpoint, class and reason, the largest group first. */
 export function failureGroups(failures) {
   return grouped(failures, (failure) => [failure.endpoint, failure.class ?? "", failure.reason],
     (failure) => (failure.ticker ? [failure.ticker] : []));
 }
 
-/** Pending work that has endpoint and reason in common. */
+/** Pending work grouped by endpoint and reason. */
 export function pendingGroups(pending) {
   const parts = (work) => [work.endpoint, "", work.reason ?? "left for the next attempt"];
   return grouped(pending, parts, (work) => work.tickers);

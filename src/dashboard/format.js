@@ -1,9 +1,9 @@
-// Numbers, lengths and times for people. Words are English; digits and zones follow the reader's machine.
+// Numbers, durations and times for people. Text is English; digits and zones follow the reader's machine.
 
 const NONE = "–";
 let clockOffset = 0;
 
-/** Learns the service's clock from an answer: ages must not depend on how well the reader's clock is set. */
+/** Learns the service's clock from a response: ages must not depend on the reader's clock. */
 export function learnClock(serverTime) {
   const time = Date.parse(serverTime);
   if (!Number.isNaN(time)) clockOffset = time - Date.now();
@@ -32,11 +32,11 @@ export function bytes(value) {
 
 export function percent(value) {
   if (!Number.isFinite(value)) return NONE;
-  // Rounded down: 99.96 % must not look like all is well.
+  // Rounded down: 99.96 % must not look like 100 %.
   return `${value === 100 ? "100" : (Math.floor(value * 10) / 10).toFixed(1)} %`;
 }
 
-/** A length of time: 340 ms, 1.2 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
+/** A duration: 340 ms, 1.2 s, 3 min 20 s, 2 h 5 min, 3 d 4 h. */
 export function duration(ms) {
   if (!Number.isFinite(ms)) return NONE;
   if (ms < 1000) return `${Math.round(ms)} ms`;
@@ -75,7 +75,7 @@ function format(zone, options) {
   return formats.get(key);
 }
 
-/** A moment in the reader's zone: the time alone today, else with its day. */
+/** A time in the reader's zone: without the day if it is today, otherwise with it. */
 export function clock(time, zone) {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return NONE;
@@ -85,14 +85,14 @@ export function clock(time, zone) {
   return format(zone, { ...of, hour: "2-digit", minute: "2-digit", second: "2-digit" }).format(date);
 }
 
-/** A scheduled moment: day of the week and minute, "Tue 18:00". */
+/** A scheduled time: day of the week and minute, "Tue 18:00". */
 export function slot(time, zone) {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return NONE;
   return format(zone, { weekday: "short", hour: "2-digit", minute: "2-digit" }).format(date).replace(",", "");
 }
 
-/** Everything about a moment, for a tool tip. */
+/** Everything about a time, for a tooltip. */
 export function exact(time) {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return String(time);

@@ -1,12 +1,12 @@
-// What a click does, above all the orders: run a job, resume a run, reset a breaker, probe a service.
+// What clicks do, mainly the orders: run a job, resume a run, reset a breaker, probe a service.
 
 import { post, probe, run } from "./api.js";
 import { askRun, confirm } from "./dialogs.js";
 import { runPath } from "./parts.js";
 
-/** The actions by the names that buttons carry in `data-action`; each gets its button. */
+/** The actions, by the names in buttons' `data-action`; each receives its button. */
 export function orderActions({ state, announce, refresh, draw }) {
-  // Nothing to choose from before the first answer.
+  // Nothing to choose from before the first response.
   const ask = (preset) => state.status && askRun(state.status.jobs, preset, startRun);
 
   function startRun(wanted) {
@@ -22,7 +22,7 @@ export function orderActions({ state, announce, refresh, draw }) {
     refresh();
   }
 
-  /** Carries an order out while the page watches the run's entry in the ledger. */
+  /** Carries out an order while the page watches the run's entry in the ledger. */
   async function follow(runId, kind, carryOut) {
     const order = { kind, done: false, error: null };
     state.orders.set(runId, order);
@@ -62,7 +62,7 @@ export function orderActions({ state, announce, refresh, draw }) {
 
   async function copy(button) {
     const { text } = button.dataset;
-    // Not there on a plain-HTTP address that is not local.
+    // Not available on a plain-HTTP address that is not local.
     const done = await navigator.clipboard?.writeText(text).then(() => true, () => false);
     announce(done ? "Copied." : "Copying is not available here.");
     button.classList.toggle("copied", Boolean(done));

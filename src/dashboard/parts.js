@@ -1,9 +1,9 @@
-// Small pieces that every view is made of.
+// Small parts that every view is made of.
 
 import { div, h, span } from "./dom.js";
 import { clock, duration, exact, number, plural, relative } from "./format.js";
 
-/** How a state looks. Each tone has its own icon: no state is told by colour alone. */
+/** How a state looks. Each tone has its own icon: no state is shown by colour alone. */
 const TONES = {
   succeeded: "ok", healthy: "ok", closed: "ok",
   partial: "warn", degraded: "warn", half_open: "warn", warning: "warn", overdue: "warn",
@@ -36,12 +36,12 @@ export function when(time) {
   return [h("time", { datetime: time, title: exact(time) }, clock(time)), " · ", ago(time)];
 }
 
-/** A second line, in small. */
+/** A second line, in small print. */
 export function sub(...words) {
   return span("sub", words);
 }
 
-/** What of a run is not done: "12 failed, 40 pending of 508". */
+/** The unfinished part of a run: "12 failed, 40 pending of 508". */
 export function leftOver(run) {
   const counts = ["failed", "pending"].filter((name) => run[`tickers_${name}`] > 0)
     .map((name) => `${number(run[`tickers_${name}`])} ${name}`);
@@ -61,7 +61,7 @@ export function runPath(runId) {
   return `#/runs/${encodeURIComponent(runId)}`;
 }
 
-/** What a section says in place of its content. */
+/** A section's message in place of its content. */
 export function empty(title, ...words) {
   return div("empty", h("p", {}, h("strong", {}, title)), words.length > 0 && h("p", {}, words));
 }
@@ -86,7 +86,7 @@ export function facts(entries, kind = "facts") {
 /**
  * A table that becomes a list of cards on a narrow screen.
  *
- * The roles are written out since that change of display takes the native ones away in some browsers.
+ * The roles are explicit, because that change of display removes the native ones in some browsers.
  * columns: [name, class]; rows: { key, look, cells }, the first cell names the row.
  */
 export function table(caption, columns, rows) {
@@ -133,7 +133,7 @@ export function sparkline(runs) {
     h("rect", { class: "track", y: BAR.height, width, height: 1 }), bars);
 }
 
-/** A link to a job; after a comma where it is not the first. */
+/** A link to a job; after a comma if it is not the first. */
 export function jobLink({ job }, at) {
   return [at > 0 && ", ", h("a", { href: jobPath(job) }, job)];
 }

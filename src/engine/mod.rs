@@ -44,7 +44,7 @@ pub struct Engine {
     pub ramp: Option<Arc<Mutex<Ramp>>>,
 }
 
-/// What the engine needs to know of the configuration.
+/// The configuration that the engine needs.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub call: CallConfig,
@@ -59,7 +59,7 @@ impl Settings {
     }
 }
 
-/// The answer to a request for a run.
+/// The result of a request for a run.
 #[derive(Debug)]
 pub enum Answer {
     /// The attempt has ended; with a delay if the caller should retry.
@@ -128,7 +128,7 @@ impl Engine {
     fn registration(&self, state: &RunState, owner: &str) -> Vec<Write> {
         let job = catalogue::find(&state.job);
         let registration = |job: &Job| {
-            // How many calls it can use is only known once its tickers are.
+            // How many calls it can use is only known once its tickers are known.
             self.breakers.registration(job.provider, owner, 1)
         };
         job.map(registration).into_iter().collect()
@@ -160,11 +160,11 @@ impl Engine {
         self.end(executed, start).await
     }
 
-    /// Closes the ledger entry; the answer is what the ledger says afterwards.
+    /// Closes the ledger entry; the result is based on what the ledger says afterwards.
     async fn end(&self, executed: Executed, start: Instant) -> Answer {
         let Executed { mut state, fence, stop, trends } = executed;
         let lost = stop == Some(StopReason::Lost);
-        // A reason to stop that arose after everything was done changes nothing.
+        // A reason to stop that arose after everything was done does not matter.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, StopReason::Storage { .. }));
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();

@@ -15,12 +15,12 @@ use crate::resilience::deadline::Deadline;
 use crate::run::WatchlistProblems;
 use crate::run::stop::StopReason;
 
-/// Why a run ends whose lease has ended before.
+/// Why a run ends if its lease expires during preparation.
 const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
 
 impl Engine {
-    /// Makes sure that the provider may be called and that the tickers are known. Firestore may take its time for
-    /// that: the lease is kept meanwhile, and time is left to close the run.
+    /// Makes sure that the provider may be called and that the tickers are known. Firestore may be slow: the lease is
+    /// kept meanwhile, and enough time is left to close the run.
     pub(super) async fn prepare(
         &self,
         job: &'static Job,
@@ -53,7 +53,8 @@ impl Engine {
         Ok(())
     }
 
-    /// The tickers of a run that has no plan yet, and what of the watchlist cannot be read; none where it has one.
+    /// The tickers of a run that has no plan yet, and the watchlist documents that cannot be read; none if it already
+    /// has a plan.
     async fn plan(
         &self,
         job: &'static Job,
@@ -62,7 +63,7 @@ impl Engine {
         is_planned: bool,
     ) -> Result<Option<(Vec<Ticker>, WatchlistProblems)>, StopReason> {
         let storage = |error: FirestoreError| StopReason::Storage { reason: error.to_string() };
-        // Not the copy of before: the run has just been put on the list of those who may call.
+        // Not the earlier copy: the run has just been added to the list of callers.
         self.breakers.reload(job.provider).await.map_err(storage)?;
         if let Some(stop) = self.all_refused(job) {
             return Err(stop);
@@ -83,7 +84,7 @@ impl Engine {
         }
     }
 
-    /// Why nothing of the job may be called, where every endpoint's breaker refuses it.
+    /// Why nothing of the job may be called, if every endpoint's breaker refuses it.
     fn all_refused(&self, job: &Job) -> Option<StopReason> {
         let mut soonest: Option<StopReason> = None;
         for endpoint in job.endpoints {

@@ -9,8 +9,8 @@ use crate::resilience::deadline::length_of_tick;
 use crate::run::Source;
 
 impl Engine {
-    /// How long a request that starts now may work on a run of the job. Nothing waits for the end of what a person started;
-    /// a tick's run is over when the next tick is due.
+    /// How long a request that starts now may work on a run of the job. Nothing waits for a run that a person started;
+    /// a tick's run must end before the next tick is due.
     pub fn deadline_of(&self, job: &Job, source: Source) -> Duration {
         let limit = self.settings.run.deadline;
         if source == Source::Manual {

@@ -1,10 +1,10 @@
 //! Many writes, by the rules of Firestore's BulkWriter.
 //!
-//! Writes come in deliveries. The writer sends them in batches bounded by count and bytes over a few
-//! lanes, never one document twice at a time, retries single writes by their own status, and tells a
-//! delivery's outcome when every write of it is settled. A write has a tag that says what it is to whoever sent it,
-//! which comes back with its outcome and means nothing here. The writer waits only inside [`BulkWriter::delivered`],
-//! whose future may be dropped at any time without losing anything.
+//! Writes come in deliveries. The writer sends them in batches bounded by count and bytes over a few lanes, never the
+//! same document twice at a time, retries single writes by their own status, and reports a delivery's outcome when
+//! every write of it is settled. Each write has a tag that identifies it to its sender; the writer returns it with the
+//! outcome and does not interpret it. The writer waits only inside [`BulkWriter::delivered`], whose future may be
+//! dropped at any time without losing anything.
 
 mod outcome;
 mod response;
@@ -29,15 +29,16 @@ pub use outcome::{Delivered, Unwritten};
 pub const BATCH_WRITES_MAX: usize = 500;
 /// Bytes of one request: below the emulator's 4 MiB and far below the cloud's 10 MiB.
 pub const BATCH_BYTES_MAX: usize = 3 << 20;
-/// Requests at once.
+/// Concurrent requests.
 const LANES: usize = 4;
-/// Writes for which a further request goes out beside those on their way. Fewer wait until one of these is back and go
-/// together: a request costs the emulator as much as some forty writes, so many small ones are slower than few big ones.
+/// Number of writes that justify another request while some are in flight. Fewer writes wait until one of these
+/// returns, and then go together: a request costs the emulator as much as about forty writes, so many small requests
+/// are slower than a few large ones.
 const COMPANY_WRITES_MIN: usize = 200;
-/// Bytes for which it does, likewise.
+/// The same limit in bytes.
 const COMPANY_BYTES_MIN: usize = BATCH_BYTES_MAX / 3;
 
-/// Names a delivery.
+/// Identifies a delivery.
 pub type DeliveryId = u64;
 
 /// Delivers documents; `T` is the tag of a write.
@@ -62,7 +63,7 @@ struct Item<T> {
     write: EncodedWrite,
     delivery: DeliveryId,
     attempt: u32,
-    /// Most writes that may share its request: halved when a whole request is refused.
+    /// Maximum writes in the same request: halved each time a whole request is refused.
     company_max: usize,
 }
 
@@ -97,7 +98,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         }
     }
 
-    /// Takes the writes of a delivery; one without writes is settled at once.
+    /// Accepts the writes of a delivery; one without writes is settled immediately.
     pub fn push(&mut self, delivery: DeliveryId, writes: Vec<(T, EncodedWrite)>) {
         let outcome = Delivered::new(delivery);
         if writes.is_empty() {
@@ -110,12 +111,12 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         self.ready.extend(writes.into_iter().map(item));
     }
 
-    /// Whether every delivery is settled and told.
+    /// Whether every delivery is settled and reported.
     pub fn is_idle(&self) -> bool {
         self.open.is_empty() && self.delivered.is_empty()
     }
 
-    /// Bytes of writes that are not yet on their way.
+    /// Bytes of writes that are not yet in flight.
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
     }
@@ -125,7 +126,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         self.held
     }
 
-    /// The next delivery that is settled; waits for ever when there is none to come.
+    /// The next settled delivery; waits forever if there is none to come.
     pub async fn delivered(&mut self) -> Delivered<T> {
         loop {
             if let Some(delivered) = self.delivered.pop_front() {
@@ -147,7 +148,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         }
     }
 
-    /// Gives up what is not settled: every open delivery is told with its remaining writes as failed.
+    /// Gives up on unsettled deliveries: each open one is reported with its remaining writes as failed.
     pub fn abandon(&mut self, reason: &str) -> Vec<Delivered<T>> {
         let mut rest: Vec<_> =
             self.ready.drain(..).chain(self.delayed.drain(..).map(|(_, item)| item)).collect();
@@ -166,7 +167,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         told
     }
 
-    /// Sends what may be sent; the wait until more may be, if that is known.
+    /// Sends whatever may be sent; returns the wait until more may be sent, if it is known.
     fn launch(&mut self) -> Option<Duration> {
         let now = self.world.clock.instant();
         let due: Vec<_> = self.delayed.extract_if(.., |(at, _)| *at <= now).map(|(_, item)| item).collect();
@@ -190,7 +191,8 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         self.delayed.iter().map(|(at, _)| at.since(now)).min()
     }
 
-    /// Whether what is ready should go out now. What may not have all the company it could get gains nothing by waiting.
+    /// Whether the ready writes should go out now. A write whose request size is limited gains nothing by waiting for
+    /// others.
     fn is_worth_a_request(&self) -> bool {
         let Some(first) = self.ready.front() else { return false };
         self.in_flight.is_empty()
@@ -199,7 +201,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
             || first.company_max < BATCH_WRITES_MAX
     }
 
-    /// The next batch: no document that is on its way or in it already, within all limits.
+    /// The next batch within all limits, without documents that are in flight or already in it.
     fn take_batch(&mut self) -> Vec<Item<T>> {
         let mut batch = Vec::new();
         let mut passed_over = Vec::new();
@@ -214,7 +216,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
                 self.ready.push_front(item);
                 break;
             }
-            // A later write of a document that was passed over must not overtake it.
+            // A later write must not overtake an earlier one of the same document that was passed over.
             if !touched.insert(item.write.document.clone()) || self.busy.contains(&item.write.document) {
                 passed_over.push(item);
                 continue;

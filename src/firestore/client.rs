@@ -24,9 +24,9 @@ use crate::firestore::settings::FirestoreConfig;
 use crate::google::{Google, Token};
 use crate::resilience::backoff::Backoff;
 
-/// Most bytes of one answer: a page of documents stays far below.
+/// Maximum bytes of one response: a page of documents is far smaller.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
-/// Tries of a read in all.
+/// Maximum attempts of a read.
 const READ_ATTEMPTS_MAX: u32 = 4;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Documents in one page of a collection: half a megabyte of symbols.
@@ -50,7 +50,7 @@ impl Firestore {
         Self { inner: Arc::new(Inner { config, google, world, backoff }) }
     }
 
-    /// The same client with less patience: no request of it waits longer than `most`.
+    /// The same client with a shorter timeout: none of its requests waits longer than `most`.
     #[must_use]
     pub fn with_timeout(&self, most: Duration) -> Self {
         let inner = &self.inner;
@@ -67,13 +67,13 @@ impl Firestore {
         &self.inner.config
     }
 
-    /// The document, or none where it does not exist. Named in the body: an id with percent signs does not
-    /// survive every server's reading of a URL.
+    /// The document, or none if it does not exist. It is named in the body, because not every server decodes an ID with
+    /// percent signs in a URL correctly.
     pub async fn get(&self, document: &DocumentPath) -> Result<Option<Document>, FirestoreError> {
         Ok(self.get_all(std::slice::from_ref(document)).await?.into_iter().next())
     }
 
-    /// Those of the documents that exist, in any order; one request. Each is accounted for, or it is an error.
+    /// The documents that exist, in any order, with one request. It is an error if one is neither found nor missing.
     pub async fn get_all(&self, documents: &[DocumentPath]) -> Result<Vec<Document>, FirestoreError> {
         let name = |document: &DocumentPath| format!("{}/documents/{document}", self.database());
         let names: Vec<_> = documents.iter().map(name).collect();
@@ -81,15 +81,15 @@ impl Firestore {
         self.read(":batchGet", body, |answer| stream::batch_get(answer, &names)).await
     }
 
-    /// One page of a collection, in the order of the ids, with only the fields of `mask`. A query, as a listing has
-    /// at most 300 documents, each page a round trip of its own.
+    /// One page of a collection, ordered by ID, with only the fields of `mask`. This is a query, because a listing
+    /// returns at most 300 documents per round trip.
     pub async fn list(
         &self,
         collection: &str,
         mask: &[&str],
         after: Option<&str>,
     ) -> Result<Page, FirestoreError> {
-        // The id as it is stored: others write this collection, and escape nothing.
+        // The ID as stored: others write this collection, and escape nothing.
         let name = |id| format!("{}/documents/{collection}/{id}", self.database());
         let from = after.map(|id| Start::After(name(id)));
         self.names(&NameRange { collection, from, until: None, limit: PAGE_SIZE, select: mask }).await
@@ -101,14 +101,14 @@ impl Firestore {
         found.map(|found| page(found, query.limit)).map_err(|error| error.of_query(|| query.index()))
     }
 
-    /// The documents whose names lie in a range.
+    /// The documents whose names are in a range.
     pub async fn names(&self, range: &NameRange<'_>) -> Result<Page, FirestoreError> {
         let found = self.read(":runQuery", range.to_json(), stream::query).await;
         found.map(|found| page(found, range.limit))
     }
 
-    /// All writes or none; the times at which the documents were changed. Tried once: whether a
-    /// repetition is safe, only the caller knows.
+    /// Commits all writes or none; returns the times at which the documents were changed. Tried once: only the caller
+    /// knows whether it is safe to retry.
     pub async fn commit(&self, writes: &[Write]) -> Result<Vec<DateTime<Utc>>, FirestoreError> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -125,7 +125,7 @@ impl Firestore {
         let writes: Vec<_> = writes.iter().map(|write| write.encode(self.database())).collect();
         let answer: Answer = self.send(":commit", writes_body(&writes), parse).await?;
         accounted(answer.write_results.len(), writes.len())?;
-        // A write that changed nothing has no time of its own.
+        // A write that changed nothing has no update time of its own.
         Ok(answer
             .write_results
             .iter()
@@ -133,7 +133,7 @@ impl Firestore {
             .collect())
     }
 
-    /// Each write on its own; one status a write, none for success. Tried once.
+    /// Each write on its own; one status per write, none for success. Tried once.
     pub async fn batch_write(
         &self,
         writes: &[impl Borrow<EncodedWrite>],
@@ -157,7 +157,7 @@ impl Firestore {
         Ok(answer.status.into_iter().map(status).collect())
     }
 
-    /// A request that changes nothing: repeated while a repetition may help.
+    /// A read-only request: retried as long as that may help.
     async fn read<T>(&self, method: &str, body: Bytes, decode: impl Decode<T>) -> Result<T, FirestoreError> {
         let mut attempt = 1;
         loop {
@@ -178,7 +178,7 @@ impl Firestore {
         self.inner.world.clock.sleep(delay).await;
     }
 
-    /// One request to a method, `:commit`; a token that is not accepted is renewed once.
+    /// One request to a method such as `:commit`; a token that is not accepted is renewed once.
     async fn send<T>(&self, method: &str, body: Bytes, decode: impl Decode<T>) -> Result<T, FirestoreError> {
         let token = self.inner.google.access_token().await?;
         let answer = match self.send_as(&token, method, body.clone()).await {
@@ -214,7 +214,7 @@ impl Firestore {
         Ok(answer.body)
     }
 
-    /// The address of a method, `:commit`.
+    /// The address of a method such as `:commit`.
     fn url(&self, method: &str) -> String {
         let config = &self.inner.config;
         let database = config.database.split('/').map(encode_segment).collect::<Vec<_>>().join("/");
@@ -222,7 +222,7 @@ impl Firestore {
     }
 }
 
-/// What makes an answer of the body of a success.
+/// Parses the body of a success.
 trait Decode<T>: Fn(&[u8]) -> Result<T, FirestoreError> {}
 
 impl<T, F: Fn(&[u8]) -> Result<T, FirestoreError>> Decode<T> for F {}
@@ -239,15 +239,15 @@ fn accounted(results: usize, writes: usize) -> Result<(), FirestoreError> {
     Err(FirestoreError::Protocol(format!("{results} results for {writes} writes")))
 }
 
-/// A page ends by its limit, or because Firestore says that the answer is done. One that is shorter than it may be and
-/// does not say so proves nothing: only an empty one after it does.
+/// A page ends at its limit, or because Firestore says that the results are complete. A shorter page that does not say
+/// so proves nothing; only an empty page after it does.
 fn page(found: Found, limit: usize) -> Page {
     let is_short = found.documents.len() < limit;
     let is_last = found.documents.is_empty() || (is_short && found.is_done);
     Page { documents: found.documents, is_last }
 }
 
-/// `{"writes":[…]}` out of writes that are encoded already.
+/// `{"writes":[…]}` from writes that are already encoded.
 fn writes_body(writes: &[impl Borrow<EncodedWrite>]) -> Bytes {
     let length = writes.iter().map(|write| write.borrow().json.len() + 1).sum::<usize>() + 16;
     let mut body = BytesMut::with_capacity(length);

@@ -1,4 +1,4 @@
-//! Documents as they are read.
+//! Documents as read.
 
 use std::time::Duration;
 
@@ -14,13 +14,12 @@ pub struct Document {
     pub id: String,
     pub fields: Fields,
     pub update_time: DateTime<Utc>,
-    /// When Firestore read it, by the clock by which it was changed.
+    /// When Firestore read it, by the same clock as its update time.
     pub read_time: DateTime<Utc>,
 }
 
 impl Document {
-    /// How long before it was read it was last changed. Both times are Firestore's own: no clock of ours can
-    /// be wrong about it.
+    /// How long before the read it was last changed. Both times are Firestore's own, so no clock of ours matters.
     pub fn age(&self) -> Duration {
         (self.read_time - self.update_time).to_std().unwrap_or(Duration::ZERO)
     }
@@ -30,16 +29,16 @@ impl Document {
     }
 }
 
-/// Some documents of a collection.
+/// One page of a collection's documents.
 #[derive(Debug)]
 pub struct Page {
     pub documents: Vec<Document>,
-    /// Whether there is nothing beyond.
+    /// Whether it is the last page.
     pub is_last: bool,
 }
 
 impl Page {
-    /// The last document, where the next page starts; none where there is no next one.
+    /// The last document, after which the next page starts; none if there is no next page.
     pub fn next(&self) -> Option<&Document> {
         self.documents.last().filter(|_| !self.is_last)
     }
@@ -56,7 +55,7 @@ pub(super) struct WireDocument {
 }
 
 impl WireDocument {
-    /// The document as it was at a time.
+    /// The document as of a read time.
     pub(super) fn read_at(self, read_time: DateTime<Utc>) -> Result<Document, FirestoreError> {
         match self.name.rsplit_once('/') {
             Some((_, id)) => Ok(Document {

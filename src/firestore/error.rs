@@ -53,7 +53,7 @@ impl Code {
         CODES.iter().find(|(.., code)| *code == self).map_or("UNKNOWN", |(_, name, _)| name)
     }
 
-    /// The status of that number; none for 0, which is OK.
+    /// The status with that number; none for 0, which is OK.
     pub fn from_number(number: i64) -> Option<Self> {
         match number {
             0 => None,
@@ -65,7 +65,7 @@ impl Code {
         CODES.iter().find(|(_, n, _)| *n == name).map(|(.., code)| *code)
     }
 
-    /// The status that an HTTP status stands for, where the body names none.
+    /// The canonical status for an HTTP status, if the body names none.
     fn from_http(status: StatusCode) -> Self {
         match status.as_u16() {
             400 => Self::InvalidArgument,
@@ -101,7 +101,7 @@ pub enum FirestoreError {
     Transport(#[from] TransportError),
     #[error("firestore answered {}: {message}", .code.name())]
     Status { code: Code, message: String },
-    /// There is no token to call with.
+    /// There is no token for the call.
     #[error("firestore cannot be called: {0}")]
     Token(#[from] TokenError),
     #[error("firestore's response cannot be parsed: {0}")]
@@ -109,7 +109,7 @@ pub enum FirestoreError {
     /// Firestore answers, but not this query.
     #[error("firestore's index {index} is {}", index_state(*.is_building))]
     Index {
-        /// The collection and the fields that the query needs it for.
+        /// The collection and the fields that the query needs.
         index: String,
         is_building: bool,
     },
@@ -123,14 +123,14 @@ fn index_state(is_building: bool) -> &'static str {
     }
 }
 
-/// What an error says of itself.
+/// The details of an error.
 #[derive(Deserialize)]
 pub(super) struct Detail {
     #[serde(default)]
     message: String,
     #[serde(default)]
     status: String,
-    /// The HTTP status that stands for it.
+    /// The corresponding HTTP status.
     #[serde(default)]
     code: u16,
 }
@@ -157,14 +157,14 @@ impl Detail {
     }
 }
 
-/// Longest message kept of an error answer, in characters.
+/// Maximum characters of an error message that are kept.
 const MESSAGE_CHARS_MAX: usize = 500;
 
 impl FirestoreError {
-    /// The error that an answer with a failure status means.
+    /// The error for a response with a failure status.
     pub fn from_answer(status: StatusCode, body: &[u8]) -> Self {
-        // Streamed methods wrap the same object in an array; read first, as a lone object is no array
-        // but serde takes an array for the object's fields.
+        // Streamed methods wrap the same object in an array. The array is tried first, because serde would also read an
+        // array as the object's fields.
         if status.is_redirection() {
             let message = "redirects are not followed".to_owned();
             return Self::Status { code: Code::Unknown, message };
@@ -182,8 +182,7 @@ impl FirestoreError {
         }
     }
 
-    /// The error of a body that came with a success and is not what it should be: the one that it names, or that
-    /// it cannot be read.
+    /// The error for an unexpected body of a successful response: the error that it names, or that it cannot be parsed.
     pub(super) fn of_body(body: &[u8], broken: &serde_json::Error) -> Self {
         match serde_json::from_slice::<Answer>(body) {
             Ok(answer) => answer.error.into(),
@@ -191,7 +190,7 @@ impl FirestoreError {
         }
     }
 
-    /// The same of a query that needs this index.
+    /// The same for a query that needs this index.
     pub(super) fn of_query(self, index: impl FnOnce() -> String) -> Self {
         match self {
             Self::Status { code: Code::FailedPrecondition, message }
@@ -222,7 +221,7 @@ impl FirestoreError {
         }
     }
 
-    /// Whether the request may have been carried out all the same.
+    /// Whether the request may have been carried out despite the error.
     pub fn is_ambiguous(&self) -> bool {
         match self {
             Self::Transport(TransportError::Connect(_) | TransportError::Denied(_))
@@ -236,7 +235,7 @@ impl FirestoreError {
     }
 }
 
-/// The start of a message: it goes into documents, whose size has a limit.
+/// The start of a message: it goes into documents, which have a size limit.
 pub(super) fn shorten(text: &str) -> String {
     text.chars().take(MESSAGE_CHARS_MAX).collect()
 }

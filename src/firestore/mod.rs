@@ -1,8 +1,8 @@
 //! Firestore over its REST API (v1).
 //!
-//! [`value`] is the codec, [`path`] names documents, [`write`] encodes writes once, [`client`] sends
-//! single requests, `stream` reads answers of many elements, [`error`] says what a failure means, [`bulk`]
-//! writes many documents by the rules of the official BulkWriter.
+//! [`value`] is the codec, [`path`] names documents, [`write`] encodes writes once, [`client`] sends single requests,
+//! `stream` reads streamed responses, [`error`] says what a failure means, and [`bulk`] writes many documents by the
+//! rules of the official BulkWriter.
 
 pub mod bulk;
 pub mod client;

@@ -9,9 +9,9 @@ pub const ID_BYTES_MAX: usize = 1_500;
 
 /// The path of a document below the database's root: `collection/id`, or deeper.
 ///
-/// Ids are escaped so that every text is a legal id and different texts stay different: `%` and `/`
-/// become `%25` and `%2F`, the ids `.` and `..` become `%2E` and `%2E%2E`, `__x__` becomes
-/// `%5F_x__`, and a text that is too long ends in its hash.
+/// IDs are escaped so that every string is a legal ID and different strings stay different: `%` and `/` become `%25`
+/// and `%2F`, the IDs `.` and `..` become `%2E` and `%2E%2E`, `__x__` becomes `%5F_x__`, and a string that is too long
+/// ends in its hash.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DocumentPath {
     path: Arc<str>,
@@ -40,7 +40,7 @@ impl DocumentPath {
         segments.next().unwrap_or_default()
     }
 
-    /// The document's id as it is stored.
+    /// The document's ID as stored.
     pub fn id(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
@@ -64,7 +64,7 @@ pub fn encode_segment(segment: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             encoded.push(char::from(byte));
         } else {
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(encoded, "%{byte:02X}");
         }
     }

@@ -1,9 +1,8 @@
 //! Payloads of any size in documents of limited size.
 //!
-//! A small payload is one text field, which has one index entry whatever it holds. A bigger one (or one
-//! that is no UTF-8) is compressed with gzip and cut into part documents
-//! `…/parts/0000, 0001, …`, whose `data` joined in order is the gzip stream; the parent names their
-//! number, the sizes and the CRC-32 of the payload.
+//! A small payload is one string field, which has one index entry whatever it holds. A larger one (or one that is not
+//! UTF-8) is compressed with gzip and cut into part documents `…/parts/0000, 0001, …`, whose `data` joined in order is
+//! the gzip stream; the parent has their number, the sizes and the CRC-32 of the payload.
 
 use std::io::{Read, Write as _};
 
@@ -17,7 +16,7 @@ use crate::firestore::{DocumentPath, Fields, Value, Write};
 
 /// Longest payload kept as text, in bytes.
 pub const TEXT_BYTES_MAX: usize = 256 << 10;
-/// Bytes of one part: base64 makes four thirds of it, and Firestore's limit is 1 MiB.
+/// Bytes of one part: base64 adds a third, and Firestore's limit is 1 MiB.
 pub const PART_BYTES_MAX: usize = 700 << 10;
 /// The collection of the parts, below the document that owns the payload.
 pub const PARTS_COLLECTION: &str = "parts";
@@ -25,7 +24,7 @@ pub const PARTS_COLLECTION: &str = "parts";
 /// A payload ready to be stored.
 #[derive(Debug)]
 pub struct Stored {
-    /// What the owning document says of the payload: `data` and `encoding`, or where its parts are.
+    /// The payload's fields in the owning document: `data` and `encoding`, or where its parts are.
     pub fields: Fields,
     pub parts: Vec<Write>,
 }
@@ -75,8 +74,8 @@ pub fn compress(payload: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
-/// Joins parts, in their order, to the payload again; one that is longer than the limit is an error: a
-/// megabyte of gzip can stand for a gigabyte.
+/// Joins parts, in order, back into the payload. A payload longer than the limit is an error: a megabyte of gzip can
+/// expand to a gigabyte.
 pub fn join(parts: &[Bytes], bytes_max: usize) -> std::io::Result<Vec<u8>> {
     let mut payload = Vec::new();
     let limit = u64::try_from(bytes_max).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! Structured queries, as far as they are needed here.
+//! The structured queries that are needed here.
 
 use bytes::Bytes;
 use serde_json::{Value as Json, json};
@@ -15,7 +15,7 @@ pub struct Query<'a> {
     /// Start after the document with this value of `newest_by` and this full name.
     pub after: Option<(Value, String)>,
     pub limit: usize,
-    /// Only these fields; all where there are none.
+    /// Only these fields; all fields if empty.
     pub select: &'a [&'a str],
 }
 
@@ -23,12 +23,12 @@ pub struct Query<'a> {
 #[derive(Debug)]
 pub struct NameRange<'a> {
     pub collection: &'a str,
-    /// Where it begins; with the first document where it names none.
+    /// Where it starts; at the first document if none is named.
     pub from: Option<Start>,
-    /// Full name of the first that is beyond.
+    /// Full name of the first document beyond it.
     pub until: Option<String>,
     pub limit: usize,
-    /// Only these fields; all where there are none.
+    /// Only these fields; all fields if empty.
     pub select: &'a [&'a str],
 }
 

@@ -1,4 +1,4 @@
-//! The 500/50/5 rule: new collections take 500 writes a second at first, half more every five minutes
+//! The 500/50/5 rule: new collections take 500 writes a second at first, then 50 % more every five minutes
 //! (<https://firebase.google.com/docs/firestore/best-practices#ramping_up_traffic>).
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub struct Ramp {
     next_free: Option<Instant>,
 }
 
-/// Steps after which the rate is no limit any more: 500 · 1.5^20 is over a million writes a second.
+/// Steps after which the rate is no longer a limit: 500 · 1.5^20 is over a million writes a second.
 const STEPS_MAX: u32 = 20;
 
 impl Ramp {
@@ -27,7 +27,7 @@ impl Ramp {
         self.next_free.map_or(Duration::ZERO, |next_free| next_free.since(now))
     }
 
-    /// Notes that `writes` go out now.
+    /// Records that `writes` are sent now.
     pub fn spend(&mut self, writes: usize, now: Instant) {
         let start = *self.start.get_or_insert(now);
         let steps = now.since(start).as_secs() / self.config.step.as_secs().max(1);

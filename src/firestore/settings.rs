@@ -24,7 +24,7 @@ pub struct RampConfig {
     pub step: Duration,
 }
 
-/// Reads them.
+/// Reads the settings.
 pub fn read(r: &mut Reader<'_>) -> Option<FirestoreConfig> {
     let project = r.path_segment("google_cloud_project");
     let database = r.path_segment("firestore_database");

@@ -1,8 +1,8 @@
-//! Streamed answers, accounted for to their last element.
+//! Streamed responses, checked through to their last element.
 //!
-//! `:runQuery` and `:batchGet` answer with an array. Its status 200 is sent before the first element, so what
-//! fails after that comes as an element `{"error": …}`, or the body breaks off. Passed over, a failure would look
-//! like an answer with fewer documents: a watchlist of 300 symbols, a run that does not exist.
+//! `:runQuery` and `:batchGet` answer with an array. The status 200 is sent before the first element, so a later
+//! failure comes as an element `{"error": …}`, or the body is cut off. If it were ignored, it would look like a
+//! response with fewer documents: a watchlist of 300 symbols, or a run that does not exist.
 
 use std::collections::BTreeSet;
 
@@ -12,15 +12,15 @@ use serde::Deserialize;
 use super::document::{Document, WireDocument};
 use super::error::{Detail, FirestoreError, shorten};
 
-/// What a query has found.
+/// The result of a query.
 #[derive(Debug, PartialEq)]
 pub(super) struct Found {
     pub documents: Vec<Document>,
-    /// Whether Firestore says that this is all of the answer.
+    /// Whether Firestore says that the results are complete.
     pub is_done: bool,
 }
 
-/// One element of an answer.
+/// One element of a response.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Element {
@@ -33,7 +33,7 @@ struct Element {
     done: bool,
 }
 
-/// Reads the answer to a query.
+/// Reads the response to a query.
 pub(super) fn query(body: &[u8]) -> Result<Found, FirestoreError> {
     let mut found = Found { documents: Vec::new(), is_done: false };
     for element in elements(body)? {
@@ -42,7 +42,7 @@ pub(super) fn query(body: &[u8]) -> Result<Found, FirestoreError> {
             Element { document: Some(document), read_time: Some(read_time), .. } => {
                 found.documents.push(document.read_at(read_time)?);
             }
-            // How far the query is, without a document.
+            // Progress of the query, without a document.
             Element { document: None, found: None, missing: None, read_time: Some(_), .. } => {}
             _ => return Err(unknown_element()),
         }
@@ -50,8 +50,8 @@ pub(super) fn query(body: &[u8]) -> Result<Found, FirestoreError> {
     Ok(found)
 }
 
-/// Reads the answer to a request for these documents, by their full names: those that exist. Each of them must be
-/// accounted for, as found or as missing, once.
+/// Reads the response to a request for these documents, by their full names, and returns those that exist. Each must be
+/// reported exactly once, as found or as missing.
 pub(super) fn batch_get(body: &[u8], names: &[String]) -> Result<Vec<Document>, FirestoreError> {
     let mut open: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let mut documents = Vec::new();

@@ -62,7 +62,7 @@ pub enum Unstorable {
     Depth,
 }
 
-/// Most characters of a name that is repeated in an error.
+/// Maximum characters of a name that is repeated in an error.
 const FIELD_NAME_CHARS_MAX: usize = 80;
 
 /// Levels of maps and arrays that Firestore accepts.
@@ -75,7 +75,7 @@ impl Value {
         Self::String(text.into())
     }
 
-    /// A count; what exceeds 63 bits is the largest integer.
+    /// A count; anything above 63 bits becomes the largest integer.
     pub fn count(count: usize) -> Self {
         Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
     }
@@ -130,7 +130,7 @@ impl Value {
         }
     }
 
-    /// The value for a JSON value: integers stay integers, decimals doubles, texts strings.
+    /// The value for a JSON value: integers stay integers, decimals become doubles, strings stay strings.
     pub fn try_from_json(json: serde_json::Value) -> Result<Self, Unstorable> {
         convert(json, 0)
     }
@@ -150,12 +150,12 @@ impl Value {
     }
 }
 
-/// Fields out of name and value pairs.
+/// Fields from pairs of name and value.
 pub fn fields<const N: usize>(fields: [(&str, Value); N]) -> Fields {
     named(&mut fields.into_iter())
 }
 
-/// One piece of code for all numbers of fields.
+/// One piece of code for any number of fields.
 fn named(pairs: &mut dyn Iterator<Item = (&str, Value)>) -> Fields {
     let mut fields = Fields::new();
     for (name, value) in pairs {
@@ -195,7 +195,7 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
             let mut fields = Fields::new();
             for (name, member) in members {
                 if !is_field_name(&name) {
-                    // A reason must stay short enough to be stored beside the record.
+                    // A reason must stay short enough to be stored next to the record.
                     return Err(Unstorable::FieldName(name.chars().take(FIELD_NAME_CHARS_MAX).collect()));
                 }
                 fields.insert(name, convert(member, depth + 1)?);
@@ -205,8 +205,8 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
     })
 }
 
-/// Whole numbers of 64 bits are integers, all others doubles: also whole ones from 2^63 on, which Firestore's integers
-/// do not reach.
+/// Whole numbers that fit into 64 bits with a sign are integers. All others are doubles, including whole numbers from
+/// 2^63 up, which do not fit into Firestore's integers.
 fn convert_number(number: &serde_json::Number) -> Value {
     let double = || Value::Double(number.as_f64().unwrap_or(f64::NAN));
     number.as_i64().map_or_else(double, Value::Integer)

@@ -1,4 +1,4 @@
-//! Writes, encoded once: sizes are known before anything is sent and a retry costs no second encoding.
+//! Writes, encoded once: sizes are known before anything is sent, and a retry needs no second encoding.
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::path::DocumentPath;
 use super::value::{Fields, Value, fields_stored_bytes};
 
-/// Most bytes of a document, with room for what Firestore adds.
+/// Maximum bytes of a document, with room for what Firestore adds.
 pub const DOCUMENT_BYTES_MAX: usize = 1_000_000;
 
 /// One change of one document.
@@ -19,20 +19,20 @@ pub struct Write {
     pub precondition: Option<Precondition>,
     /// Fields that grow by an amount, in the same atomic change.
     pub increments: Vec<(String, Value)>,
-    /// Fields that become the larger of what they are and this number, in the same atomic change.
+    /// Fields that become the larger of their value and this number, in the same atomic change.
     pub maximums: Vec<(String, Value)>,
     /// Fields that become Firestore's own time of the change.
     pub times: Vec<String>,
-    /// Fields that go, where the others stay.
+    /// Fields to delete in a write that keeps the others.
     pub removals: Vec<String>,
 }
 
-/// What becomes of fields that the write does not name.
+/// What happens to fields that the write does not name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// They go.
+    /// They are deleted.
     Overwrite,
-    /// They stay.
+    /// They are kept.
     Merge,
 }
 
@@ -97,13 +97,13 @@ impl Write {
                 }
             }),
         };
-        // Maps with text keys and plain numbers cannot fail to encode.
+        // Maps with string keys and plain numbers always encode.
         let json = serde_json::to_vec(&wire).unwrap_or_default();
         EncodedWrite { document: self.document.clone(), json: json.into() }
     }
 }
 
-/// A write as it goes over the wire.
+/// A write in its wire format.
 #[derive(Clone, Debug)]
 pub struct EncodedWrite {
     pub document: DocumentPath,

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::rs256;
 
-/// What Firestore's REST API needs.
+/// The scope that Firestore's REST API needs.
 const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
-/// The longest life that Google allows, in seconds.
+/// The longest lifetime that Google allows, in seconds.
 const LIFE_SECONDS: i64 = 3600;
 
-/// A service account's key, ready to sign. Prints nothing of the key.
+/// A service account's key, ready to sign. Its debug output shows nothing of the key.
 #[derive(Clone)]
 pub struct ServiceAccountKey {
     pub client_email: String,
@@ -59,7 +59,7 @@ struct Claims<'a> {
 }
 
 impl ServiceAccountKey {
-    /// Reads a key file's JSON; the error says what is wrong with it, never what is in it.
+    /// Reads a key file's JSON; the error says what is wrong with it, but never repeats its content.
     pub fn parse(json: &str) -> Result<Self, String> {
         let file: KeyFile = serde_json::from_slice(json.as_bytes()).map_err(|error| {
             format!("is not a JSON key file (line {}, column {})", error.line(), error.column())
@@ -76,7 +76,7 @@ impl ServiceAccountKey {
         })
     }
 
-    /// An assertion for an access token, or for an ID token where there is an audience.
+    /// An assertion for an access token, or for an ID token if there is an audience.
     pub fn sign(&self, audience: Option<&str>, now: DateTime<Utc>) -> Result<String, String> {
         let claims = Claims {
             iss: &self.client_email,

@@ -138,7 +138,7 @@ async fn send(
     }
 }
 
-/// An OAuth error in its own words (RFC 6749, section 5.2); nothing else of the body is repeated.
+/// The message of an OAuth error (RFC 6749, section 5.2); nothing else from the body is repeated.
 fn refusal(body: &[u8]) -> String {
     #[derive(Deserialize)]
     struct Refusal {
@@ -158,7 +158,7 @@ fn refusal(body: &[u8]) -> String {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, TokenError> {
-    // The body may hold a token: the error says only that it has the wrong shape.
+    // The body may contain a token, so the error only says that it has the wrong shape.
     serde_json::from_slice(body)
         .map_err(|_| TokenError::Endpoint("returned something that is not a token".to_owned()))
 }

@@ -1,4 +1,4 @@
-//! What a token says of itself.
+//! What a token says about itself.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,8 +1,8 @@
-//! Google's tokens: as whom we call Firestore and the providers.
+//! Google's tokens: the identity with which we call Firestore and the providers.
 //!
-//! An access token for Firestore comes from where [`Credentials`] say; an ID token for a provider's
-//! audience from the metadata server or the service-account key. Tokens are kept until shortly before
-//! they expire, and one request fetches for all that wait.
+//! An access token for Firestore comes from the source that [`Credentials`] names; an ID token for a provider's
+//! audience comes from the metadata server or the service-account key. Tokens are cached until shortly before they
+//! expire, and one request fetches a token for all that wait for it.
 
 pub mod assertion;
 
@@ -23,12 +23,12 @@ use crate::base::world::World;
 use crate::config::Secret;
 use crate::google::settings::{Credentials, GoogleConfig};
 
-/// A token is renewed this long before it expires, or at a tenth of its life if that is shorter.
+/// A token is renewed this long before it expires, or when a tenth of its lifetime is left if that is shorter.
 const RENEW_BEFORE_MAX: Duration = Duration::from_secs(300);
-/// The life of a token whose end is not told: the shortest that Google gives.
+/// The assumed lifetime of a token without an expiry: the shortest that Google issues.
 const LIFE_UNKNOWN: Duration = Duration::from_secs(300);
 
-/// A token and its end.
+/// A token and its expiry.
 #[derive(Debug)]
 pub struct Token {
     pub secret: Secret,
@@ -36,9 +36,9 @@ pub struct Token {
 }
 
 impl Token {
-    /// The value of the header Authorization.
+    /// The value of the Authorization header.
     pub fn header(&self) -> HeaderValue {
-        // What a header cannot carry is no token; the call will be refused, as it must.
+        // A value that a header cannot carry is not a token; the call will be refused, as it should be.
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.secret.expose()))
             .unwrap_or(HeaderValue::from_static("Bearer"));
         value.set_sensitive(true);
@@ -46,10 +46,10 @@ impl Token {
     }
 }
 
-/// Why there is no token. The words say who must act and never hold key material.
+/// Why there is no token. The message says who must act and never contains key material.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Worth another try.
+    /// Worth a retry.
     #[error("the token endpoint {0}")]
     Endpoint(String),
     /// An operator must act.
@@ -57,7 +57,7 @@ pub enum TokenError {
     Refused(String),
 }
 
-/// Gives tokens; shared by all requests of an instance.
+/// Provides tokens; shared by all requests of an instance.
 pub struct Google {
     world: World,
     config: GoogleConfig,
@@ -86,7 +86,7 @@ impl Google {
         cached.get(&self.world, || self.fetch_identity_token(audience)).await
     }
 
-    /// Forgets a token that was not accepted, unless a newer one has taken its place.
+    /// Forgets a token that was not accepted, unless a newer one has replaced it.
     pub fn reject_access(&self, token: &Arc<Token>) {
         self.access.reject(token);
     }
@@ -120,7 +120,7 @@ impl Google {
             Credentials::ServiceAccountKey(key) => {
                 fetch::identity_by_key(&self.world, &self.config, key, audience).await?
             }
-            // With a fixed token for Firestore the platform is still the one to ask who we are.
+            // Even with a fixed token for Firestore, the platform provides our identity.
             Credentials::Emulator | Credentials::AccessToken(_) | Credentials::Metadata => {
                 fetch::identity_by_metadata(&self.world, &self.config, audience).await?
             }
@@ -135,7 +135,7 @@ impl Google {
     }
 }
 
-/// The end of a token that lives for so many seconds from now.
+/// The expiry of a token that is valid for this many seconds from now.
 fn expiry(now: DateTime<Utc>, seconds: Option<u64>) -> DateTime<Utc> {
     let life = seconds.map_or(LIFE_UNKNOWN, Duration::from_secs);
     now.checked_add_signed(TimeDelta::from_std(life).unwrap_or(TimeDelta::hours(1))).unwrap_or(now)

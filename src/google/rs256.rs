@@ -1,5 +1,5 @@
-//! RS256 for `jsonwebtoken`, and nothing else: Google signs and takes no other algorithm, and the library's
-//! own collection of all algorithms would make up a third of the component.
+//! RS256 for `jsonwebtoken`, and nothing else: Google uses and accepts no other algorithm, and the library's own set of
+//! all algorithms would make up a third of the component.
 
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::{ErrorKind, Result};
@@ -18,13 +18,13 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes this the library's cryptography; needed before the first token is signed or verified.
+/// Installs this as the library's crypto provider; needed before the first token is signed or verified.
 pub fn install() {
-    // Fails where it is installed already.
+    // Fails if it is already installed.
     let _ = PROVIDER.install_default();
 }
 
-/// Reads a private key in PEM, of either form in which keys are handed out (PKCS #8 and PKCS #1).
+/// Reads a private key in PEM, in either format in which keys are issued (PKCS #8 and PKCS #1).
 pub fn signing_key(pem: &str) -> Option<EncodingKey> {
     let (label, der) = pem_rfc7468::decode_vec(pem.trim().as_bytes()).ok()?;
     let der = match label {

@@ -1,4 +1,4 @@
-//! Where tokens come from, and as whom Firestore is called: the settings.
+//! Where tokens come from, and which credentials are used for Firestore: the settings.
 
 use super::assertion::ServiceAccountKey;
 use crate::config::Secret;
@@ -34,7 +34,7 @@ impl Credentials {
     }
 }
 
-/// Reads where they come from.
+/// Reads the sources of tokens.
 pub fn read(r: &mut Reader<'_>) -> Option<GoogleConfig> {
     let oauth_url = r.base_url("google_oauth_url");
     let metadata_url = r.base_url("google_metadata_url");

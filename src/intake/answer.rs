@@ -16,35 +16,35 @@ use crate::intake::rejected::Rejected;
 /// The contents of a response. Every requested ticker is in exactly one of the three lists.
 #[derive(Debug)]
 pub struct Intake {
-    /// What its records are.
+    /// The kind of its records.
     pub dataset: &'static Dataset,
     pub succeeded: Vec<Ticker>,
     /// Tickers that failed permanently, each with the reason.
     pub failed: Vec<(Ticker, String)>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
-    /// Tickers of which a part is to be asked for again, as nothing is said against it.
+    /// Tickers of which a part is to be requested again, because nothing is known to be wrong with it.
     pub partly: Vec<Partly>,
-    /// What the provider says that belongs to no single ticker.
+    /// Messages of the provider that concern no single ticker.
     pub remarks: Vec<String>,
 }
 
-/// A ticker that was answered in part.
+/// A ticker that was partly answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partly {
     pub ticker: Ticker,
-    /// The names of what is missing.
+    /// The names of the missing parts.
     pub parts: Vec<String>,
-    /// What the provider says of the first of them.
+    /// The provider's message about the first of them.
     pub message: String,
 }
 
-/// What is known of one ticker while the entries are read.
+/// What is known about one ticker while the entries are read.
 #[derive(Default)]
 struct TickerSoFar {
     records: usize,
     rejected: usize,
-    /// Why the first of the rejected ones is.
+    /// Why the first rejected record was rejected.
     why: Option<String>,
     errors: Vec<String>,
     /// Parts that failed for no reason of their own, while others were answered.
@@ -97,14 +97,13 @@ impl Intake {
         self.records.is_empty() && self.rejected.is_empty()
     }
 
-    /// Names a part that failed, and keeps what the provider said of it.
+    /// Reports a part that failed, and keeps the provider's message about it.
     fn reject_part(&mut self, ticker: &Ticker, part: Part) {
         self.remarks.push(shorten(&format!("{ticker}: {part}")));
         self.rejected.push(part.into_rejected(self.dataset, ticker));
     }
 
-    /// Ensures that what is counted is what will be stored: each record and each rejected one has its own
-    /// document.
+    /// Ensures that counts match what will be stored: each record and each rejected record has its own document.
     fn settle(&mut self) {
         let settled = collisions::settle(self.dataset, std::mem::take(&mut self.records));
         self.records = settled.records;
@@ -122,7 +121,7 @@ impl Intake {
     }
 }
 
-/// How many records an entry has, at least one: what it costs to take it in.
+/// Number of records in an entry, at least one: the cost of processing it.
 fn count(entry: &Entry<'_>, shape: Shape) -> usize {
     let readable = match (shape, entry.json.get("data")) {
         (Shape::List, Some(Json::Array(records))) => records.len(),
@@ -178,7 +177,7 @@ fn take_entry(
             let mut found = record::extract(dataset, Some(&ticker), data, context);
             so_far.errors.append(&mut found.errors);
             let parts = std::mem::take(&mut found.parts);
-            // An indicator that fails beside others costs only itself.
+            // An indicator that fails while others succeed affects only itself.
             if found.records.is_empty() {
                 so_far.errors.extend(parts.iter().map(ToString::to_string));
             } else {

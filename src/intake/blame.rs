@@ -5,9 +5,9 @@ use serde_json::Value as Json;
 use super::answer::names;
 use crate::catalogue::Ticker;
 
-/// The tickers that a refusal's `detail` points at, by their place in the list (as `FastAPI` does:
-/// `{"loc": ["body", "tickers", 3], "input": "X"}`) or by name in its text. None where it points at nobody, or at
-/// everybody. It is a hint for where to look first: whoever is named is asked alone before anything is believed.
+/// The tickers that a refusal's `detail` points at, by their place in the list (as `FastAPI` does: `{"loc": ["body",
+/// "tickers", 3], "input": "X"}`) or by name in its text. None if it points at no ticker, or at all of them. It is only
+/// a hint about where to look first: a named ticker is requested alone before it counts as bad.
 pub fn named(body: &[u8], asked: &[Ticker]) -> Vec<Ticker> {
     let Ok(body) = serde_json::from_slice::<Json>(body) else { return Vec::new() };
     let named: Vec<Ticker> = match body.get("detail") {
@@ -15,14 +15,14 @@ pub fn named(body: &[u8], asked: &[Ticker]) -> Vec<Ticker> {
         Some(Json::String(text)) => asked.iter().filter(|ticker| names(text, ticker)).cloned().collect(),
         _ => Vec::new(),
     };
-    // Many names are a list of what was sent, not a finger that points.
+    // Many names are just a list of what was sent, and blame nobody.
     if named.len() * 2 > asked.len() { Vec::new() } else { named }
 }
 
 fn pointed_at(detail: &Json, asked: &[Ticker]) -> Option<Ticker> {
     let place = detail.get("loc")?.as_array()?.last()?.as_u64()?;
     let ticker = asked.get(usize::try_from(place).ok()?)?;
-    // The place may count in another list.
+    // The index may refer to another list.
     match detail.get("input") {
         Some(Json::String(input)) if input != ticker.as_str() => None,
         _ => Some(ticker.clone()),

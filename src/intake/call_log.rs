@@ -1,4 +1,4 @@
-//! The calls of a run, as the raw logs tell them.
+//! The calls of a run, according to the raw logs.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub struct CallList {
     pub truncated: bool,
 }
 
-/// The id of the raw log of a call.
+/// The ID of a call's raw log.
 pub fn log_id(run_id: &str, run_attempt: u32, call: u64) -> String {
     format!("{run_id}_a{run_attempt}_c{call}")
 }
@@ -77,7 +77,7 @@ pub async fn calls(
     Ok(CallList { calls, truncated })
 }
 
-/// None for a log of another run whose id begins like this one's.
+/// None for a log of another run whose ID starts like this one's.
 fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
     let part = |name: &str| document.fields.get(name).and_then(Value::as_map);
     let (request, response, metadata) = (part("request"), part("response")?, part("metadata")?);
@@ -93,7 +93,7 @@ fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
     let log_id = text("log_id").filter(|_| text("run_id").as_deref() == Some(run_id))?;
     let run_attempt = log_id.strip_prefix(run_id)?.strip_prefix("_a")?.split_once("_c")?.0.parse().ok()?;
     Some(CallSummary {
-        // Older logs have the endpoint as `api_name`, and a timestamp for the text.
+        // Older logs have the endpoint in `api_name`, and a timestamp instead of a string.
         endpoint: text("endpoint").or_else(|| text("api_name"))?,
         requested_at: request.and_then(|request| request.get("timestamp")).and_then(time),
         latency_ms: number(response, "latency_ms"),

@@ -1,8 +1,8 @@
-//! Records of one answer that meet at one document.
+//! Records of one response that map to the same document.
 //!
-//! A document holds one of them, so each other would be gone without a word. The same record twice is one
-//! document. Different ones are kept apart where their dataset can tell them apart; else the last one is stored,
-//! as one write after another would leave it, and the others are kept as rejected records that name its document.
+//! A document holds one of them, so the others would be lost silently. The same record twice is one document. Different
+//! records are kept apart if their dataset can distinguish them; otherwise the last one is stored, as if they were
+//! written one after the other, and the others become rejected records that name its document.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -14,11 +14,11 @@ use crate::catalogue::dataset::Apart;
 use crate::catalogue::{Dataset, Ticker};
 use crate::firestore::{DocumentPath, Value, Write};
 
-/// Records that have a document each.
+/// Records that each have a document of their own.
 #[derive(Debug, Default)]
 pub struct Settled {
     pub records: Vec<Write>,
-    /// Those that had to give way, with the document that another one has.
+    /// Records that were displaced, as rejected records that name the document.
     pub rejected: Vec<Rejected>,
     /// How many were sent more than once, with one of their documents.
     pub repeated: Option<(usize, DocumentPath)>,
@@ -27,7 +27,7 @@ pub struct Settled {
 /// Gives every record a document of its own.
 pub fn settle(dataset: &'static Dataset, records: Vec<Write>) -> Settled {
     let mut settled = Settled { records, ..Settled::default() };
-    // The new names of the first round could be names of others.
+    // The new IDs of the first round could collide with other IDs.
     for apart in [dataset.apart, Apart::Nothing] {
         let records = std::mem::take(&mut settled.records);
         let (alone, crowds) = crowds(records);
@@ -39,7 +39,7 @@ pub fn settle(dataset: &'static Dataset, records: Vec<Write>) -> Settled {
     settled
 }
 
-/// Records that are alone at their document, and those that are not.
+/// Records with a document of their own, and those that share one.
 fn crowds(records: Vec<Write>) -> (Vec<Write>, Vec<Vec<Write>>) {
     let mut seen = HashSet::with_capacity(records.len());
     let crowded: HashSet<_> = records
@@ -62,7 +62,7 @@ fn crowds(records: Vec<Write>) -> (Vec<Write>, Vec<Vec<Write>>) {
 }
 
 impl Settled {
-    /// Parts the records that meet at one document.
+    /// Separates the records that share one document.
     fn part(&mut self, dataset: &'static Dataset, crowd: Vec<Write>, apart: Apart) {
         let (mut kinds, mut seen) = (BTreeMap::<Option<String>, Vec<Write>>::new(), HashSet::new());
         for record in crowd.into_iter().rev() {
@@ -72,7 +72,7 @@ impl Settled {
                 self.repeated.get_or_insert((0, record.document)).0 += 1;
             }
         }
-        // The greatest keeps the name, whatever the order in which they were sent.
+        // The greatest keeps the plain ID, whatever order they were sent in.
         for (place, (kind, same)) in kinds.into_iter().rev().enumerate() {
             let mut same = same.into_iter();
             let Some(mut stored) = same.next() else { continue };
@@ -94,7 +94,7 @@ fn give_way(dataset: &'static Dataset, record: Write) -> Rejected {
     Rejected::new(dataset, ticker.as_ref(), vec![reason], plain(fields))
 }
 
-/// A stored value as the JSON that it was made of.
+/// A stored value as the JSON that it was made from.
 fn plain(value: Value) -> Json {
     match value {
         Value::Boolean(value) => Json::Bool(value),
@@ -103,7 +103,7 @@ fn plain(value: Value) -> Json {
         Value::String(text) => Json::String(text),
         Value::Array { values } => values.into_iter().map(plain).collect(),
         Value::Map { fields } => fields.into_iter().map(|(name, value)| (name, plain(value))).collect(),
-        // A record is made of JSON, which has no others.
+        // A record is made from JSON, which has no other types.
         Value::Null(())
         | Value::Timestamp(_)
         | Value::Bytes(_)

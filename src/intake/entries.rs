@@ -1,4 +1,4 @@
-//! Reads one entry of an answer, as far as it can be read.
+//! Reads one entry of a response, as far as it can be read.
 
 use serde_json::{Error, Map, Value as Json};
 
@@ -11,20 +11,20 @@ pub const RECORDS_MAX: usize = 100_000;
 /// An entry.
 #[derive(Debug)]
 pub(super) struct Entry<'a> {
-    /// What can be read of it.
+    /// The readable part of it.
     pub json: Json,
     /// Its records that cannot be read.
     pub odd: Vec<Odd<'a>>,
 }
 
-/// A record that the parser refuses.
+/// A record that the parser rejects.
 #[derive(Debug)]
 pub(super) struct Odd<'a> {
     pub raw: &'a [u8],
     pub reason: String,
 }
 
-/// Reads an entry; the error says why nothing of it can be read.
+/// Reads an entry; the error says why none of it can be read.
 pub(super) fn read(raw: &[u8], shape: Shape) -> Result<Entry<'_>, String> {
     match serde_json::from_slice(raw) {
         Ok(json) => Ok(Entry { json, odd: Vec::new() }),
@@ -32,7 +32,7 @@ pub(super) fn read(raw: &[u8], shape: Shape) -> Result<Entry<'_>, String> {
     }
 }
 
-/// Reads an entry record by record; none where its ticker cannot be read, or it is a record itself.
+/// Reads an entry record by record; none if its ticker cannot be read, or if it is a record itself.
 fn salvage(raw: &[u8], shape: Shape) -> Option<Entry<'_>> {
     let (mut json, mut odd) = (Map::new(), Vec::new());
     if shape == Shape::Bare {
@@ -47,14 +47,14 @@ fn salvage(raw: &[u8], shape: Shape) -> Option<Entry<'_>> {
                     json.insert("data".to_owned(), data);
                 }
             }
-            // What else an entry has is not read.
+            // Other members of an entry are not read.
             _ => {}
         }
     }
     json.contains_key("ticker").then_some(Entry { json: Json::Object(json), odd })
 }
 
-/// The records that can be read; of more than an answer may have, one more.
+/// The readable records; at most one more than a response may have.
 fn records<'a>(data: &'a [u8], shape: Shape, odd: &mut Vec<Odd<'a>>) -> Option<Json> {
     let mut read = |raw: &'a [u8], name: &str| match serde_json::from_slice::<Json>(raw) {
         Ok(record) => Some(record),
@@ -78,15 +78,15 @@ fn records<'a>(data: &'a [u8], shape: Shape, odd: &mut Vec<Odd<'a>>) -> Option<J
     }
 }
 
-/// A value, or what is text of it.
+/// A value, or its bytes as text if it cannot be parsed.
 pub(super) fn readable(raw: &[u8]) -> Json {
     serde_json::from_slice(raw).unwrap_or_else(|_| Json::String(String::from_utf8_lossy(raw).into_owned()))
 }
 
-/// Why the parser refuses something.
+/// Why the parser rejects something.
 fn reason(error: &Error) -> String {
     let message = error.to_string();
-    // The place is one in the whole answer, or in a piece of it: nobody could look there.
+    // The position refers to the whole response, or to a piece of it, so it would help nobody.
     let message = message.split(" at line ").next().unwrap_or_default();
     let plain = match message {
         "recursion limit exceeded" => "it is nested more than 127 levels deep",

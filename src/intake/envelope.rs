@@ -11,7 +11,7 @@ use super::pieces::{elements, members};
 use crate::base::{redact, text};
 use crate::intake::record::error_message;
 
-/// The answer, its entries not yet read: one that cannot be read costs only itself.
+/// The response with its entries not yet parsed, so that an unreadable entry affects only itself.
 #[derive(Debug)]
 pub struct Envelope<'a> {
     pub status: Option<String>,
@@ -20,7 +20,7 @@ pub struct Envelope<'a> {
     errors: Vec<String>,
 }
 
-/// The answer as it should be.
+/// The response in its expected form.
 #[derive(Deserialize)]
 struct Wire<'a> {
     #[serde(default)]
@@ -31,22 +31,22 @@ struct Wire<'a> {
     errors: Vec<String>,
 }
 
-/// What some editors and encoders put before a text.
+/// The byte order mark that some editors and encoders put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Most characters of a provider's message that reach a report.
+/// Maximum characters of a provider's message in a report.
 const MESSAGE_CHARS_MAX: usize = 300;
-/// Most errors of an answer that are read: each is looked through for every ticker of the batch.
+/// Maximum errors of a response that are read: each is searched for every ticker of the batch.
 const ERRORS_MAX: usize = 1_000;
-/// Most bytes of a failure's body that are looked at where it has no `detail`.
+/// Maximum bytes of a failure's body that are read if it has no `detail`.
 const FAILURE_BYTES_MAX: usize = 4 * MESSAGE_CHARS_MAX;
-/// Most values in one answer, by its commas: a value of two bytes takes fifty and more once it is read, and an
-/// instance that runs out of memory takes all its requests with it. 32 MiB of prices have fewer.
+/// Maximum values in one response, counted by its commas: a value of two bytes takes fifty or more once it is parsed,
+/// and an instance that runs out of memory takes down all its requests. 32 MiB of prices have fewer.
 pub const VALUES_MAX: usize = 2_500_000;
 
-/// Whether an answer has more values than may be read; the error says how many.
+/// Whether a response has more values than may be read; the error says how many.
 pub fn check_values(body: &[u8]) -> Result<(), String> {
-    #[expect(clippy::naive_bytecount, reason = "milliseconds for the longest answer")]
+    #[expect(clippy::naive_bytecount, reason = "milliseconds for the longest response")]
     let values = body.iter().filter(|byte| **byte == b',').count();
     if values > VALUES_MAX {
         return Err(format!("response has too many values: {values}, limit {VALUES_MAX}"));
@@ -74,8 +74,8 @@ impl<'a> Envelope<'a> {
         Ok(envelope)
     }
 
-    /// Reads an answer that the parser refuses because of a part of it: it is cut into its entries, of which each is
-    /// read by itself. The error has what stands where the entries should.
+    /// Reads a response that the parser rejects because of a part of it: it is cut into entries, which are read one by
+    /// one. The error contains whatever is in place of the entries.
     fn salvage(body: &'a [u8]) -> Result<Self, String> {
         let mut envelope = Self { status: None, data: None, errors: Vec::new() };
         for (name, value) in members(body).ok_or_else(String::new)? {
@@ -97,18 +97,18 @@ impl<'a> Envelope<'a> {
         Ok(envelope)
     }
 
-    /// What the provider says failed.
+    /// The failures that the provider reports.
     pub fn errors(&self) -> &[String] {
         &self.errors
     }
 }
 
-/// The start of a provider's message: reports, ledger entries and raw logs must stay of a size that can be stored.
+/// The start of a provider's message: reports, ledger entries and raw logs must stay small enough to be stored.
 pub fn shorten(message: &str) -> String {
     text::excerpt(message, MESSAGE_CHARS_MAX)
 }
 
-/// The first errors of an answer, as texts.
+/// The first errors of a response, as strings.
 fn few<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     struct Few;
 

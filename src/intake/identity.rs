@@ -1,4 +1,4 @@
-//! What identifies a record, as its dataset says.
+//! What identifies a record, according to its dataset.
 
 mod article;
 
@@ -9,8 +9,7 @@ use crate::catalogue::Dataset;
 use crate::catalogue::dataset::{Apart, IdPart, Identify};
 use crate::firestore::{Fields, Value};
 
-/// Gives a record whose fields have been checked what its id is made of, where the provider did not, or says what is
-/// missing.
+/// Adds the parts of a checked record's ID that the provider did not send, or says what is missing.
 pub(super) fn identify(dataset: &Dataset, fields: &mut Fields) -> Result<(), String> {
     match dataset.identify {
         Identify::AsSent => Ok(()),
@@ -18,7 +17,7 @@ pub(super) fn identify(dataset: &Dataset, fields: &mut Fields) -> Result<(), Str
     }
 }
 
-/// What tells records apart that have the same id, where anything does.
+/// What distinguishes records with the same ID, if anything does.
 pub(super) fn apart(how: Apart, fields: &Fields) -> Option<String> {
     match how {
         Apart::Nothing => None,
@@ -30,7 +29,7 @@ pub(super) fn apart(how: Apart, fields: &Fields) -> Option<String> {
     }
 }
 
-/// The document id of a record that is identified.
+/// The document ID of an identified record.
 pub(super) fn id(dataset: &Dataset, fields: &Fields) -> String {
     let part = |part: &IdPart| match *part {
         IdPart::Word(word) => word.to_owned(),
@@ -41,14 +40,14 @@ pub(super) fn id(dataset: &Dataset, fields: &Fields) -> String {
     dataset.id.iter().map(part).collect::<Vec<_>>().join("_")
 }
 
-/// What a record says, in few bytes: without when and by whom it was asked for.
+/// A digest of a record's content, without when and by which run it was requested.
 pub(super) fn content(fields: &Fields) -> u128 {
     let is_of_the_call = |name: &str| matches!(name, "ingested_at" | "run_id" | "schema_version");
     hash(&fields.iter().filter(|(name, _)| !is_of_the_call(name)).collect::<Vec<_>>())
 }
 
 fn hash(content: &impl serde::Serialize) -> u128 {
-    // Texts and plain numbers cannot fail to encode.
+    // Strings and plain numbers always encode.
     fnv1a_128(&serde_json::to_vec(content).unwrap_or_default())
 }
 

@@ -1,12 +1,12 @@
-//! What a document is to those who count what a run has stored.
+//! What kind of document a write stores, for counting what a run has stored.
 
 use crate::catalogue::dataset::Dataset;
 use crate::firestore::Write;
 
 /// What a document holds.
 ///
-/// It goes to Firestore with the write and comes back with its outcome. So a record counts as a record because it was
-/// made as one, in whichever collection it lies, and what Firestore refuses of it is kept as a rejected record.
+/// It travels with the write and comes back with its outcome. So a record counts as a record because it was created as
+/// one, whatever its collection, and if Firestore refuses it, it is kept as a rejected record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A record of a dataset.
@@ -15,7 +15,7 @@ pub enum Kind {
     RawLog,
     /// A record that cannot be stored as one, with the reasons.
     Rejected,
-    /// A part of a payload that is too big for the document that owns it.
+    /// A part of a payload that is too large for the document that owns it.
     Part,
 }
 

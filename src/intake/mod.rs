@@ -1,4 +1,4 @@
-//! What an answer is worth: from its bytes to what became of each ticker, records, rejected records and raw logs.
+//! Processes a response: from its bytes to the outcome of each ticker, records, rejected records and raw logs.
 
 pub mod answer;
 pub mod blame;

@@ -1,15 +1,15 @@
 //! Cuts JSON into its pieces without reading them.
 //!
-//! A piece that the parser refuses (nested too deep, a number beyond all bounds, bytes that are no text, `NaN`)
-//! then costs only itself. What is cut is only what brackets, quotes and commas say; whether a piece is JSON is for
-//! the parser to decide.
+//! A piece that the parser rejects (nested too deep, a number out of range, bytes that are not text, `NaN`) then
+//! affects only itself. Cutting only looks at brackets, quotes and commas; whether a piece is JSON is for the parser to
+//! decide.
 
-/// The elements of a list, or nothing where the bytes are none.
+/// The elements of a list, or nothing if the bytes are not a list.
 pub(super) fn elements(json: &[u8]) -> Option<Vec<&[u8]>> {
     cut(json, b'[', b']')
 }
 
-/// Names and values of a map, or nothing where the bytes are none. A name has its quotes.
+/// Names and values of a map, or nothing if the bytes are not a map. Names include their quotes.
 pub(super) fn members(json: &[u8]) -> Option<Vec<(&[u8], &[u8])>> {
     cut(json, b'{', b'}')?.into_iter().map(member).collect()
 }
@@ -31,7 +31,7 @@ fn cut(json: &[u8], open: u8, close: u8) -> Option<Vec<&[u8]>> {
         }
         match byte {
             b'[' | b'{' => depth += 1,
-            // A bracket that was not opened: what looks like the end is none.
+            // A bracket that was not opened: what looks like the end is not.
             b']' | b'}' => depth = depth.checked_sub(1)?,
             b',' if depth == 0 => {
                 pieces.push(inside.get(start..at)?.trim_ascii());
@@ -47,7 +47,7 @@ fn cut(json: &[u8], open: u8, close: u8) -> Option<Vec<&[u8]>> {
     (depth == 0 && !text.is_open).then_some(pieces)
 }
 
-/// Whether a byte lies in a text.
+/// Tracks whether a byte is inside a string.
 #[derive(Default)]
 struct Text {
     is_open: bool,
@@ -55,7 +55,7 @@ struct Text {
 }
 
 impl Text {
-    /// Takes the next byte; its quotes are no part of a text.
+    /// Takes the next byte; quotes are not part of a string.
     fn has(&mut self, byte: u8) -> bool {
         let was_open = self.is_open;
         match byte {

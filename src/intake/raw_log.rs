@@ -1,4 +1,4 @@
-//! The audit copy of every provider call: one document a call, with what was asked and what came back.
+//! The audit copy of every provider call: one document per call, with the request and the response.
 
 use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -10,7 +10,7 @@ use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
 use crate::intake::kind::Kind;
 
-/// One provider call and its answer.
+/// One provider call and its response.
 pub struct RawLog<'a> {
     /// Unique for the call.
     pub log_id: &'a str,
@@ -21,7 +21,7 @@ pub struct RawLog<'a> {
     pub url: &'a str,
     /// Path below the provider's base URL.
     pub endpoint: &'static str,
-    /// What the call is for, in the words of the log.
+    /// What the call is for, as the log names it.
     pub api_name: &'static str,
     pub run_time: &'a str,
     pub asked: &'a [Ticker],
@@ -33,7 +33,7 @@ pub struct RawLog<'a> {
     pub latency_ms: u64,
     /// Null if there was no response.
     pub status: Option<StatusCode>,
-    /// What arrived of the answer, without credentials.
+    /// What arrived of the response, without credentials.
     pub body: &'a Bytes,
     /// What went wrong, if anything.
     pub error: Option<&'a str>,
@@ -43,8 +43,8 @@ pub struct RawLog<'a> {
 }
 
 impl RawLog<'_> {
-    /// The document and, for a big body, its parts; the parts come first, so that a document that
-    /// exists names parts that exist.
+    /// The document and, for a large body, its parts; the parts come first, so that an existing document never names
+    /// missing parts.
     pub fn writes(&self, collection: &str) -> Vec<(Kind, Write)> {
         let path = DocumentPath::new(collection, self.log_id);
         let expire_at = Value::Timestamp(self.now + self.retention);
@@ -102,7 +102,7 @@ impl RawLog<'_> {
     }
 }
 
-/// A time as text, as readers of these logs know it.
+/// A time as a string, in the format that readers of these logs know.
 fn time(time: DateTime<Utc>) -> Value {
     Value::String(time.to_rfc3339_opts(SecondsFormat::Micros, true))
 }

@@ -20,10 +20,10 @@ use checked::Checked;
 /// The version of the stored form, in every record.
 pub const SCHEMA_VERSION: i64 = 1;
 
-/// Fields that Firestore refuses are kept, as one JSON text, in this field.
+/// Fields that Firestore refuses are kept in this field, as one JSON string.
 pub const EXTRA_FIELD: &str = "extra_json";
 
-/// Members under which upstreams say why there is no data, Alpha Vantage's among them.
+/// Members in which upstreams, Alpha Vantage among them, say why there is no data.
 const NOTICES: [&str; 7] =
     ["Information", "Note", "Error Message", "error_message", "errorMessage", "message", "detail"];
 
@@ -35,12 +35,12 @@ pub struct Context<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// What an entry held.
+/// The contents of an entry.
 #[derive(Debug, Default)]
 pub struct Extracted {
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
-    /// What the provider itself reports as failed.
+    /// The parts that the provider itself reports as failed.
     pub errors: Vec<String>,
     pub parts: Vec<Part>,
 }
@@ -55,7 +55,7 @@ pub struct Part {
 }
 
 impl Part {
-    /// What is kept of a part that failed for good beside others.
+    /// The rejected record of a part that failed permanently while others succeeded.
     pub fn into_rejected(self, dataset: &'static Dataset, ticker: &Ticker) -> Rejected {
         let reasons = vec![self.to_string()];
         Rejected::new(
@@ -73,7 +73,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// Takes the records out of an entry's `data` (for [`Shape::Bare`]: out of the entry).
+/// Extracts the records from an entry's `data` (for [`Shape::Bare`]: from the entry itself).
 pub fn extract(
     dataset: &'static Dataset,
     ticker: Option<&Ticker>,
@@ -90,7 +90,7 @@ pub fn extract(
     found
 }
 
-/// The single records of an entry, with the indicator's name where there is one.
+/// The single records of an entry, with the indicator's name if there is one.
 fn split(
     dataset: &'static Dataset,
     data: Json,
@@ -128,7 +128,7 @@ fn split(
     }
 }
 
-/// The words of a provider that stand where data should be.
+/// The provider's message in place of data.
 fn notice(dataset: &Dataset, data: &Json) -> Option<String> {
     let members = match data {
         Json::String(text) => return Some(error_message(&Json::String(text.clone()))),
@@ -144,7 +144,7 @@ fn notice(dataset: &Dataset, data: &Json) -> Option<String> {
     members.get(*name).map(|text| format!("{name}: {}", error_message(text)))
 }
 
-/// An error value as text, without credentials: a text itself, anything else as JSON.
+/// An error value as text, without credentials: a string as it is, anything else as JSON.
 pub fn error_message(error: &Json) -> String {
     crate::base::redact::words(error.as_str().map_or_else(|| error.to_string(), ToOwned::to_owned))
 }
@@ -160,7 +160,7 @@ fn build(
     let Json::Object(members) = record else {
         return Err(reject(vec!["the record is not an object".to_owned()], record));
     };
-    // Checking consumes the record; the original is only needed again when it is rejected.
+    // Checking consumes the record; the original is only needed again if it is rejected.
     let mut checked = match Checked::new(dataset, ticker, name, &members) {
         Ok(checked) => checked,
         Err(reasons) => return Err(reject(reasons, Json::Object(members))),

@@ -1,4 +1,4 @@
-//! Records that break their schema, or that Firestore refuses: kept whole, with the reasons.
+//! Records that violate their schema, or that Firestore refuses: kept whole, with the reasons.
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -11,7 +11,7 @@ use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, EncodedWrite, Fields, Value, Write};
 use crate::intake::kind::Kind;
 
-/// Most characters of a reason; what a provider says has any length.
+/// Maximum characters of a reason; a provider's message may have any length.
 const REASON_CHARS_MAX: usize = 500;
 
 /// A record that cannot be stored as one, whole, with the reasons.
@@ -20,9 +20,9 @@ pub struct Rejected {
     pub dataset: &'static Dataset,
     pub ticker: Option<String>,
     pub reasons: Vec<String>,
-    /// The record as JSON; where it could not be read, as it arrived.
+    /// The record as JSON, or as it arrived if it could not be parsed.
     pub record: Bytes,
-    /// Tells it from other records of its ticker.
+    /// Distinguishes it from other records of its ticker.
     identity: u128,
 }
 
@@ -34,20 +34,20 @@ impl Rejected {
         mut record: Json,
     ) -> Self {
         let text = Bytes::from(record.to_string());
-        // When it was asked for makes it no other record.
+        // The time of the request does not make it a different record.
         let time = record.as_object_mut().and_then(|members| members.remove("ingested_at"));
         let identity = time.map_or_else(|| fnv1a_128(&text), |_| fnv1a_128(record.to_string().as_bytes()));
         let ticker = ticker.map(ToString::to_string);
         Self { dataset, ticker, reasons, record: text, identity }
     }
 
-    /// What cannot be read as JSON.
+    /// A record that cannot be parsed as JSON.
     pub fn raw(dataset: &'static Dataset, ticker: Option<&Ticker>, reason: String, record: &[u8]) -> Self {
         let (record, identity) = (Bytes::copy_from_slice(record), fnv1a_128(record));
         Self { dataset, ticker: ticker.map(ToString::to_string), reasons: vec![reason], record, identity }
     }
 
-    /// What tells its document from others of the same dataset.
+    /// Distinguishes its document from others of the same dataset.
     pub fn key(&self) -> (Option<String>, u128) {
         (self.ticker.clone(), self.identity)
     }
@@ -61,7 +61,7 @@ pub struct Origin<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// The documents of a record that broke its schema. The same record has the same documents in every run.
+/// The documents of a record that violated its schema. The same record has the same documents in every run.
 pub fn writes(rejected: &Rejected, origin: &Origin<'_>) -> Vec<(Kind, Write)> {
     let ticker = rejected.ticker.as_deref();
     document(rejected.dataset.name, ticker, &rejected.reasons, &rejected.record, rejected.identity, origin)
@@ -69,7 +69,7 @@ pub fn writes(rejected: &Rejected, origin: &Origin<'_>) -> Vec<(Kind, Write)> {
 
 /// The documents of a record that Firestore refused.
 pub fn writes_of_refused(write: &EncodedWrite, reason: &str, origin: &Origin<'_>) -> Vec<(Kind, Write)> {
-    // What was sent is what is kept: the typed JSON of the document's fields.
+    // Keeps what was sent: the typed JSON of the document's fields.
     let sent: Json = serde_json::from_slice(&write.json).unwrap_or_default();
     let ticker = sent.pointer("/update/fields/ticker/stringValue").and_then(Json::as_str);
     let record = Bytes::from(sent.pointer("/update/fields").unwrap_or(&Json::Null).to_string());

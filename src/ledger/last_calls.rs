@@ -6,16 +6,16 @@ use crate::firestore::document::Document;
 use crate::firestore::{Fields, Value};
 use crate::run::LastCalls;
 
-/// In milliseconds since 1970, of which Firestore keeps the larger: instances that end in another order than they
-/// called must not turn the time back.
+/// In milliseconds since 1970. Firestore keeps the larger value, so that instances that finish in a different order
+/// than they called cannot turn back the time.
 const SUCCESS: &str = "last_call_success_ms";
 const ERROR: &str = "last_call_error_ms";
 const ERROR_WORDS: &str = "last_call_error";
-/// Most characters of the words of an error that are kept.
+/// Maximum characters of an error message that are kept.
 const WORDS_CHARS_MAX: usize = 500;
 
 impl LastCalls {
-    /// As the statistics of a job have them.
+    /// As stored in a job's statistics.
     pub fn from_document(document: &Document) -> Self {
         let time = |name: &str| {
             let ms = document.fields.get(name).and_then(Value::as_i64);
@@ -25,7 +25,7 @@ impl LastCalls {
         Self { success_time: time(SUCCESS), error_time: time(ERROR), error }
     }
 
-    /// The words as a field, and the times as numbers of which the larger is kept.
+    /// The message as a field, and the times as numbers of which the larger is kept.
     pub fn to_fields(&self) -> (Fields, Vec<(String, Value)>) {
         let words = self.error.as_ref().map(|words| words.chars().take(WORDS_CHARS_MAX).collect::<String>());
         let words = words.map(|words| (ERROR_WORDS.to_owned(), Value::string(words)));

@@ -1,12 +1,12 @@
 //! The run ledger: one document per run, the only place that decides who works on it.
 //!
-//! A claim creates the document under the precondition that it does not exist, or takes over one whose
-//! lease has expired under the precondition that nobody has changed it since. Every later write of the
-//! owner names the time of its own last write, so an owner that was replaced can no longer write.
+//! A claim creates the document under the precondition that it does not exist, or takes over one whose lease has
+//! expired under the precondition that nobody has changed it since. Every later write of the owner is conditional on
+//! the time of its own last write, so an owner that was replaced can no longer write.
 //!
 //! A lease has expired when Firestore's read time is at least the lease after the entry's last change: both times are
-//! Firestore's. The owner counts from before it sent its write, on its monotonic clock, so it stops before
-//! anyone may take over, however wrong a clock is.
+//! Firestore's. The owner measures the lease from before it sent its write, on its monotonic clock, so it stops before
+//! anyone may take over, however wrong any clock is.
 
 mod commit;
 pub mod entry;
@@ -111,7 +111,7 @@ impl Ledger {
         Self { firestore: firestore.with_timeout(config.lease / 3), world, collections, config }
     }
 
-    /// Makes the caller the owner of the run, or says who is.
+    /// Makes the caller the owner of the run, or says why it cannot be.
     pub async fn claim(&self, new: RunState, beside: &Beside<'_>) -> Result<Claim, FirestoreError> {
         let owner = self.owner_name();
         for _ in 0..CONFLICTS_MAX {
@@ -220,7 +220,7 @@ impl Ledger {
         let (owner, lease) = (fence.owner.clone(), self.config.lease);
         let mut entry = Entry { state, owner, lease, renewals: fence.renewals };
         for _ in 0..CONFLICTS_MAX {
-            // A number that no earlier write had: a write that changes nothing would not renew the lease.
+            // A number that no earlier write had, because a write that changes nothing would not renew the lease.
             entry.renewals = fence.renewals.saturating_add(1);
             let mut writes = vec![self.write(&entry, Precondition::UnchangedSince(fence.update_time))];
             writes.extend(others.iter().cloned());
@@ -286,7 +286,7 @@ fn contended(run_id: &str) -> FirestoreError {
 
 #[cfg(test)]
 impl Fence {
-    /// A fence of no entry, for tests of what is done with one.
+    /// A fence without an entry, for tests.
     pub(crate) fn for_test(owner: &str, lease_until: Instant) -> Self {
         Self { owner: owner.to_owned(), update_time: DateTime::UNIX_EPOCH, renewals: 0, lease_until }
     }

@@ -1,10 +1,10 @@
 //! A run's state as one value, of bounded size whatever happened in the run.
 //!
-//! A document holds one mebibyte, and an entry that does not fit could never be closed. So there are three forms:
+//! A document holds 1 MiB, and an entry that does not fit could never be closed. So there are three forms:
 //!
 //! 1. JSON text, while it is short: nearly every run, readable in the database.
 //! 2. The same, compressed; then again with the failure reasons truncated.
-//! 3. [`tight`]: every ticker and every reason once, within limits that fit by construction.
+//! 3. [`tight`]: every ticker and every reason once, within limits that always fit.
 //!
 //! No form omits a pending or failed ticker. Only the providers' messages are truncated; the raw logs have them
 //! in full.
@@ -23,7 +23,7 @@ use crate::run::{RunState, Work};
 const TEXT_BYTES_MAX: usize = 256 << 10;
 /// Longest state that is compressed as is; above it, trying would take longer than a checkpoint may.
 const WHOLE_BYTES_MAX: usize = 4 << 20;
-/// Longest state in a document: a mebibyte, minus the rest of the entry.
+/// Longest state in a document: 1 MiB, minus the rest of the entry.
 const PACKED_BYTES_MAX: usize = 960_000;
 /// Bytes of a reason, if reasons have to be truncated.
 const SHORT_REASON_BYTES: usize = 80;
@@ -79,7 +79,7 @@ pub(super) fn unpack(value: &Value) -> Result<RunState, String> {
     }
 }
 
-/// Plain data with text keys cannot fail to encode.
+/// Plain data with string keys always encodes.
 fn to_json(state: &RunState) -> Vec<u8> {
     serde_json::to_vec(state).unwrap_or_default()
 }

@@ -13,7 +13,7 @@ pub struct RunConfig {
     pub raw_log_retention: chrono::TimeDelta,
 }
 
-/// Reads them.
+/// Reads the settings.
 pub fn read(r: &mut Reader<'_>) -> Option<RunConfig> {
     let deadline = r.seconds("job_deadline_seconds");
     let lease = r.seconds("lease_seconds");

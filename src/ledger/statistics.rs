@@ -156,9 +156,10 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     }
     state.counted =
         Some(Box::new(Counted { status: state.status, counts: state.counts.clone(), tickers_failed }));
-    // A manual run of some tickers says nothing about the others; one finished late says nothing about today.
+    // A manual run of some tickers says nothing about the others; an old run that finished late says nothing about
+    // today.
     let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
-    // A tick's run covers its scheduled time, whatever the clock said that it was created by.
+    // A tick's run covers its scheduled time, whatever the clock said when it was created.
     let covered = state.scheduled_at.map_or(state.created_at, |scheduled| state.created_at.max(scheduled));
     let covered = covers.then(|| (COVERED_UNTIL.to_owned(), Value::Integer(covered.timestamp_millis())));
     let (words, times) = state.last_calls.to_fields();

@@ -42,7 +42,7 @@ pub struct ListedRun {
     pub summary: RunSummary,
 }
 
-/// The fields of a ledger entry that a list needs: not the state, which may be from another version, and megabytes.
+/// The fields of a ledger entry that a list needs: not the state, which may be from another version and large.
 pub(super) const FIELDS: &[&str] = &[
     "run_id",
     JOB,
@@ -79,7 +79,7 @@ impl RunSummary {
         };
         Self {
             run_id: text("run_id").unwrap_or_default(),
-            // Only a later version of this service could have written another.
+            // Only a later version of this service could have written a different value.
             run_status: document.text(STATUS).and_then(Status::parse).unwrap_or(Status::Running),
             trigger: text("trigger").unwrap_or_default(),
             attempt: count("attempt"),

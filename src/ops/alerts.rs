@@ -1,4 +1,4 @@
-//! What an operator must know now. `deploy/monitoring/` holds the same rules for Prometheus and Cloud Monitoring.
+//! What an operator must know now. `deploy/monitoring/` has the same rules for Prometheus and Cloud Monitoring.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -16,8 +16,8 @@ use crate::run::Status;
 /// How far back failures count.
 const FAILURES_WITHIN: TimeDelta = TimeDelta::hours(24);
 
-/// How far the clock that a run by hand was created by may be behind. A run that is this much earlier than its time
-/// covers it: jobs are never scheduled as close as that.
+/// How far behind the clock may be that a manual run was created with. A run created this much before a scheduled time
+/// covers that time: jobs are never scheduled that closely.
 const CLOCKS_APART: TimeDelta = TimeDelta::minutes(1);
 
 /// A condition that an operator should look at.
@@ -43,7 +43,7 @@ pub enum Severity {
     Critical,
 }
 
-/// By which thresholds alerts fire.
+/// The thresholds at which alerts fire.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     pub config: &'a AlertConfig,
@@ -55,7 +55,7 @@ impl Alert {
         Self { alert, severity, job: None, provider: None, message, since: None, runbook }
     }
 
-    /// Firestore does not answer: nothing can run, and nothing else is known.
+    /// Firestore does not respond: nothing can run, and nothing else is known.
     pub fn firestore_unreachable(reason: &str) -> Self {
         Self::new(
             "FirestoreUnreachable",
@@ -70,8 +70,8 @@ impl Alert {
     }
 }
 
-/// Since when a job has had to succeed and has not; none where it is in time. `covered_until`: the creation of
-/// its newest run that succeeded with all of the job's tickers.
+/// Since when a job has been overdue; none if it is on time. `covered_until`: the creation time of its newest run that
+/// succeeded with all of the job's tickers.
 pub fn overdue_since(
     job: &Job,
     covered_until: Option<DateTime<Utc>>,

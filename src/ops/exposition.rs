@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::run::counts::{BEYOND, Histogram};
 
-/// The type of the text.
+/// The content type.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The kinds of metrics.
@@ -35,7 +35,7 @@ impl Exposition {
             Kind::Histogram => "histogram",
         };
         self.name = name;
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
     }
 
@@ -47,7 +47,7 @@ impl Exposition {
         self.sample(labels, float(value));
     }
 
-    /// A histogram whose values were taken in milliseconds, told in seconds.
+    /// A histogram whose values were measured in milliseconds, exported in seconds.
     pub fn histogram(&mut self, labels: Labels<'_>, bounds_ms: &[u64], histogram: &Histogram) {
         let count = |bucket: &str| histogram.buckets.get(bucket).copied().unwrap_or_default();
         let mut total = 0;

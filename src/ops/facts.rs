@@ -1,4 +1,4 @@
-//! What Firestore knows of all jobs and breakers, in one read.
+//! The state of all jobs and breakers in Firestore, in one read.
 
 use std::time::Duration;
 
@@ -16,9 +16,9 @@ use crate::ledger::summary::RunSummary;
 use crate::provider::breakers::StoredBreaker;
 use crate::run::LastCalls;
 
-/// How long a facts serves: scrapes and pages that come more often cost no reads.
+/// How long a copy of the facts is used: more frequent scrapes and page loads cost no reads.
 const FRESH: Duration = Duration::from_secs(5);
-/// Longest wait for Firestore: who looks must learn soon that it does not answer.
+/// Longest wait for Firestore: an operator must learn quickly that it does not respond.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The statistics of all jobs, in the catalogue's order, and all breakers.
@@ -32,19 +32,19 @@ pub struct Facts {
     pub latency: Duration,
 }
 
-/// What is known of one job, to be judged by alerts.
+/// What is known about one job, as input for the alerts.
 #[derive(Clone, Debug)]
 pub struct JobFacts {
     pub job: &'static Job,
     pub statistics: JobStatistics,
-    /// Since when it has had to succeed and has not.
+    /// Since when it has been overdue.
     pub overdue_since: Option<DateTime<Utc>>,
     /// Newest first.
     pub recent_runs: Vec<RunSummary>,
 }
 
 impl Facts {
-    /// A facts that is a few seconds old at most.
+    /// Facts that are at most a few seconds old.
     pub async fn of(ops: &Ops) -> Result<std::sync::Arc<Self>, FirestoreError> {
         let fetch = || async {
             match select(std::pin::pin!(Self::fetch(ops)), ops.world.clock.sleep(TIMEOUT)).await {
@@ -80,7 +80,7 @@ impl Facts {
         })
     }
 
-    /// What is known of a provider: its breaker, its latest probe, the latest calls of all its jobs.
+    /// What is known about a provider: its breaker, its latest probe, the latest calls of all its jobs.
     pub fn of_provider(&self, provider: Provider) -> (StoredBreaker, StoredProbe, LastCalls) {
         let jobs = catalogue::jobs().zip(&self.jobs).filter(|(job, _)| job.provider == provider);
         let calls = jobs.fold(LastCalls::default(), |known, (_, totals)| known.and(&totals.last_calls));

@@ -1,8 +1,8 @@
-//! How a provider's service is, by what is known already: nobody asks it for that.
+//! The health of a provider's service, derived from what is already known, without asking the service.
 //!
-//! A service's own `/health` calls its upstream, which costs a request of a quota that may be 25 a day. So the latest
-//! calls tell, of all instances, and a breaker that they opened; beside them the latest probe, which is made only
-//! when an operator asks for one ([`super::probe`]).
+//! A service's own `/health` calls its upstream, which costs a request from a quota that may be 25 a day. So health is
+//! derived from the latest calls of all instances, from the breaker, and from the latest probe, which runs only when an
+//! operator asks for it ([`super::probe`]).
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -20,11 +20,11 @@ use crate::run::LastCalls;
 pub enum Source {
     /// Calls of runs.
     Calls,
-    /// A look at the service's `/health`.
+    /// A probe of the service's `/health`.
     Probe,
 }
 
-/// How a service was when it was last seen.
+/// The latest known state of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Health {
     pub healthy: bool,
@@ -33,7 +33,7 @@ pub struct Health {
     pub error: Option<String>,
 }
 
-/// The newest of what is known; none where nothing is.
+/// The newest information; none if there is none.
 pub fn judge(
     known: &LastCalls,
     own: &Connections,
@@ -50,7 +50,7 @@ pub fn judge(
         known.error_time.as_ref().map(|at| bad(at, &known.error)),
         own.last_error_time.as_ref().map(|at| bad(at, &own.last_error)),
         opened.as_ref().map(|at| bad(at, &breaker.shared.reason)),
-        // Of two at one moment the last counts: that a call went well is the better news.
+        // Of two with the same time the last one counts: a successful call outweighs the rest.
         known.success_time.as_ref().map(good),
         own.last_success_time.as_ref().map(good),
     ];

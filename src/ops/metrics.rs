@@ -1,4 +1,4 @@
-//! `GET /metrics`: what all instances have done since the first run, as Firestore counts it.
+//! `GET /metrics`: what all instances have done since the first run, as counted in Firestore.
 
 use std::collections::BTreeMap;
 
@@ -29,12 +29,12 @@ pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: 
     text.finish()
 }
 
-/// Not `job`: that is Prometheus' own label, of what it scrapes.
+/// Not `job`: Prometheus uses that label for the scrape target.
 const JOB: &str = "job_name";
 
 type Rows<'a> = [(&'static Job, &'a JobTotals)];
 
-/// One counter with one sample a job.
+/// One counter with one sample per job.
 fn per_job(
     text: &mut Exposition,
     rows: &Rows<'_>,
@@ -57,7 +57,7 @@ fn with<'a>(job: &Job, name: &'static str, value: &'a str) -> [(&'static str, &'
 }
 
 fn runs(text: &mut Exposition, rows: &Rows<'_>) {
-    let help = "Ended runs, by current status; a failed run moves if it is finished later.";
+    let help = "Ended runs, by current status; a failed run that is completed later moves to another status.";
     text.metric("orchestrator_runs", Kind::Gauge, help);
     for (job, totals) in rows {
         let known = &totals.statistics;
@@ -103,7 +103,7 @@ fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {
     family("orchestrator_records_rejected_total", help, |totals| &totals.counts.rejected);
 }
 
-/// Counts by name, zeros for the names that have none yet: a counter that starts above zero has no rate.
+/// Counts by name, with zeros for names without a count yet: a counter that first appears above zero has no rate.
 fn from_zero<'a, 'b: 'a>(
     names: impl Iterator<Item = &'b str>,
     counts: &'a BTreeMap<String, u64>,
@@ -192,7 +192,7 @@ fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTim
     }
 }
 
-/// The settings of alerts, for rules that hold a metric to them.
+/// The settings of alerts, for rules that compare a metric with them.
 fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     let config = rules.config;
     text.metric(

@@ -1,4 +1,4 @@
-//! For operators: what the service has done, how it is, what is wrong.
+//! For operators: what the service has done, its health, and what is wrong.
 
 pub mod alerts;
 pub mod exposition;
@@ -30,7 +30,7 @@ use crate::provider::settings::{CallConfig, ProviderConfig};
 use facts::Facts;
 use status::StatusReport;
 
-/// Looks at everything and changes nothing but probes.
+/// Reads everything and changes nothing except probes.
 pub struct Ops {
     pub settings: Settings,
     pub world: World,
@@ -44,7 +44,7 @@ pub struct Ops {
     status: Cached<StatusReport, Infallible>,
 }
 
-/// What it needs to know of the configuration.
+/// The configuration that it needs.
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub alerts: AlertConfig,

@@ -1,9 +1,9 @@
-//! A look at a provider's own `/health`, which an operator asks for.
+//! Probes of a provider's own `/health`, on an operator's request.
 //!
-//! It costs the provider one upstream request, of a quota that may be five a minute or 25 a day, and may take longer
-//! than ten seconds. So nothing makes a probe by itself: not a status, not an open page. One that is asked for is
-//! made at most every few minutes, by one of all instances, and not while a run needs the provider.
-//! What it found is stored and serves all.
+//! A probe costs the provider one upstream request, from a quota that may be five a minute or 25 a day, and may take
+//! longer than ten seconds. So nothing triggers a probe automatically: no status request, no open page. A requested
+//! probe runs at most every few minutes, in one instance only, and not while a run needs the provider. Its result is
+//! stored for all instances.
 
 use std::time::Duration;
 
@@ -24,17 +24,17 @@ use crate::intake::envelope::failure_message;
 use crate::ledger::summary::RunSummary;
 use crate::run::Status;
 
-/// AlphaVantage's service takes ten seconds and more when it is well.
+/// AlphaVantage's service takes ten seconds or more even when it is healthy.
 const TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// Latest runs of each job among which one that works is looked for.
+/// Number of latest runs of each job that are checked for a running one.
 const RUNS: usize = 5;
 
-/// What is stored of a provider's probes.
+/// What is stored about a provider's probes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredProbe {
-    /// When somebody last asked for one, whether or not an answer came.
+    /// When a probe was last requested, whether or not there was a response.
     pub asked_at: Option<DateTime<Utc>>,
     pub result: Option<ProbeResult>,
 }
@@ -51,7 +51,7 @@ pub struct ProbeResult {
     pub error: Option<String>,
 }
 
-/// What came of the wish for a probe.
+/// The outcome of a request for a probe.
 #[derive(Debug)]
 pub enum Probed {
     Done(ProbeResult),
@@ -62,7 +62,7 @@ pub enum Probed {
     },
 }
 
-/// Where a provider's probes are stored: beside its breaker.
+/// Where a provider's probes are stored: next to its breaker.
 pub fn document(ops: &Ops, provider: Provider) -> DocumentPath {
     DocumentPath::new(&ops.settings.collections.breakers, &document_id(provider))
 }
@@ -85,7 +85,7 @@ impl StoredProbe {
     }
 }
 
-/// Asks a service how it is, unless it was asked lately or a run needs it.
+/// Probes a service, unless it was probed recently or a run needs it.
 pub async fn probe(ops: &Ops, provider: Provider) -> Result<Probed, FirestoreError> {
     let path = document(ops, provider);
     let stored = ops.firestore.get(&path).await?;
@@ -131,16 +131,16 @@ fn to_fields(provider: Provider, result: &ProbeResult) -> Fields {
     ])
 }
 
-/// When a probe may be made.
+/// When a probe may run.
 struct Rules {
-    /// Between two of them.
+    /// Minimum time between two probes.
     interval: Duration,
-    /// The longest that a request works on a run: one that began earlier and did not end is dead.
+    /// The longest time that a request works on a run: one that started earlier and has not ended is dead.
     attempt: Duration,
 }
 
 impl Rules {
-    /// The reason why there is no probe now, and how long it holds.
+    /// The reason why there can be no probe now, and for how long.
     fn allow(
         &self,
         known: &StoredProbe,
@@ -169,7 +169,7 @@ impl Rules {
     }
 }
 
-/// Asks `GET {base}/health`.
+/// Requests `GET {base}/health`.
 async fn ask(ops: &Ops, provider: Provider) -> ProbeResult {
     let start = ops.world.clock.instant();
     let answered = exchange(ops, provider).await;
@@ -178,7 +178,7 @@ async fn ask(ops: &Ops, provider: Provider) -> ProbeResult {
         Err(error) => (None, Some(error)),
     };
     ProbeResult {
-        // Firestore keeps no nanoseconds: what is answered is what is stored.
+        // Firestore keeps no nanoseconds, and the response should match what is stored.
         probed_at: ops.world.clock.now().trunc_subsecs(3),
         latency_ms: millis(ops.world.clock.instant().since(start)),
         status_code,
@@ -186,7 +186,7 @@ async fn ask(ops: &Ops, provider: Provider) -> ProbeResult {
     }
 }
 
-/// The status and, where it is not good, the service's words. A service whose limit is used up works.
+/// The status and, if it is not healthy, the service's message. A service whose limit is exhausted is healthy.
 async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>), String> {
     let base_url = &ops.settings.provider(provider).base_url;
     let (mut headers, mut secret) = (HeaderMap::new(), None);

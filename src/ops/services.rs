@@ -1,4 +1,4 @@
-//! The providers' services, as a status tells of them.
+//! The providers' services, as shown in the status.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -34,7 +34,7 @@ pub struct ServiceStatus {
     pub connections: Connections,
 }
 
-/// All of them.
+/// All services.
 pub fn services(ops: &Ops, facts: Option<&Facts>) -> Vec<ServiceStatus> {
     Provider::all().into_iter().map(|provider| service(ops, facts, provider)).collect()
 }

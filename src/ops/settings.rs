@@ -12,7 +12,7 @@ pub struct AlertConfig {
     pub overdue_minutes: PerJob,
 }
 
-/// Reads them.
+/// Reads the settings.
 pub fn read(r: &mut Reader<'_>) -> Option<AlertConfig> {
     let failure_percent = r.per_job("alert_failure_percent");
     let failure_runs_min = r.integer("alert_failure_runs_min");

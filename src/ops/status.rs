@@ -1,7 +1,7 @@
-//! `GET /status`: everything that an operator asks first, in one answer.
+//! `GET /status`: everything that an operator asks first, in one response.
 //!
-//! It asks Firestore and nobody else: however the providers' services are, it answers at once, and an open dashboard
-//! costs them nothing.
+//! It reads only Firestore: it responds immediately whatever the state of the providers' services, and an open
+//! dashboard costs them nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,9 +25,9 @@ use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
 use crate::run::Status;
 
-/// How long a status serves, so that many who look cost no more than one.
+/// How long a status is cached, so that many viewers cost no more than one.
 const FRESH: Duration = Duration::from_secs(2);
-/// Runs of each job that are looked at.
+/// Number of runs per job that are examined.
 const RECENT_RUNS: usize = 20;
 /// Longest wait for the lists of runs.
 const RECENT_TIMEOUT: Duration = Duration::from_secs(8);
@@ -173,7 +173,7 @@ async fn recent_runs(ops: &Ops) -> Result<Vec<Vec<RunSummary>>, FirestoreError> 
 fn firestore(facts: Result<&Facts, &FirestoreError>, lists: Option<&FirestoreError>) -> FirestoreStatus {
     let error = facts.err().or(lists);
     FirestoreStatus {
-        // What lacks an index is told, and answers.
+        // A missing index is reported; Firestore still counts as reachable.
         reachable: error.is_none_or(|error| matches!(error, FirestoreError::Index { .. })),
         latency_ms: facts.ok().map(|facts| millis(facts.latency)),
         error: error.map(ToString::to_string),
@@ -191,7 +191,7 @@ fn jobs(
     let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
     let facts = |((job, totals), recent_runs): ((&'static Job, JobTotals), _)| {
         let JobTotals { statistics, covered_until, .. } = totals;
-        // Without Firestore nobody knows whether a run has succeeded.
+        // Without Firestore it is unknown whether a run has succeeded.
         let overdue_since =
             reachable.then(|| alerts::overdue_since(job, covered_until, rules, now)).flatten();
         JobFacts { job, statistics, overdue_since, recent_runs }

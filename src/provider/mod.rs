@@ -1,4 +1,4 @@
-//! The provider services: what is sent to them, what their responses mean.
+//! The provider services: what is sent to them, and what their responses mean.
 
 pub mod activity;
 pub mod breakers;

@@ -29,7 +29,7 @@ pub struct CallConfig {
     pub limit_window: Duration,
 }
 
-/// Reads those of one provider.
+/// Reads the settings of one provider.
 pub fn service(r: &mut Reader<'_>, provider: Provider) -> Option<ProviderConfig> {
     let base_url = r.base_url(&format!("{}_service_url", provider.name()));
     let batch_size = r.integer(&format!("batch_size_{}", provider.name()));
@@ -41,7 +41,7 @@ pub fn service(r: &mut Reader<'_>, provider: Provider) -> Option<ProviderConfig>
     })
 }
 
-/// Reads those of all calls.
+/// Reads the settings of all calls.
 pub fn call(r: &mut Reader<'_>) -> Option<CallConfig> {
     let id_token = r.choice("provider_auth", &[("none", false), ("id_token", true)]);
     let connect_timeout = r.milliseconds("service_connect_timeout_ms");
@@ -64,7 +64,7 @@ pub fn call(r: &mut Reader<'_>) -> Option<CallConfig> {
     })
 }
 
-/// Reads those of the breakers.
+/// Reads the settings of the breakers.
 pub fn breaker(r: &mut Reader<'_>) -> Option<BreakerConfig> {
     let window = r.integer("breaker_window");
     let min_calls = r.integer("breaker_min_calls");

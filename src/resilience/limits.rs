@@ -44,7 +44,7 @@ impl Limit {
         let in_row = if is_late { self.in_row.max(1) } else { self.in_row.saturating_add(1) };
         let doublings = in_row.saturating_sub(1).min(16);
         let growing = (minute / 4).saturating_mul(1 << doublings).min(PAUSE_MAX);
-        // The first time the requested wait is trusted; after that it was too short.
+        // The requested wait is trusted the first time; after that it has proved too short.
         let pause = match asked {
             Some(asked) if in_row <= 1 => asked.min(ASKED_MAX),
             Some(asked) => asked.max(growing).min(ASKED_MAX),

@@ -156,7 +156,7 @@ mod tests {
             prop_assert!(used <= limit);
         }
 
-        /// Nobody waits for ever: when all have lowered to their share, each has a call, or the limit is used up.
+        /// Nobody waits forever: when all have lowered to their share, each has a call, or the limit is used up.
         #[test]
         fn when_all_have_lowered_everybody_has_a_call(count in 1_i64..9, limit in 1_usize..6) {
             let mut all: Vec<_> = (0..count).map(|n| entry(&n.to_string(), limit, n)).collect();

@@ -1,14 +1,14 @@
-//! The account of a run's work: what is planned is done, failed or pending, and nothing else.
+//! The account of a run's work: all planned work is done, failed or pending.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Done, Failure, RunState, Work};
 
-/// Counts units of work: a ticker at an endpoint, or an endpoint that knows no tickers.
+/// Counts units of work: a ticker at an endpoint, or an endpoint without tickers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     pub planned: usize,
-    /// What versions before this one have done, without keeping of which tickers.
+    /// Work done by earlier versions, which did not record the tickers.
     #[serde(default, rename = "done")]
     pub done_unnamed: usize,
 }
@@ -20,7 +20,7 @@ impl Account {
 }
 
 impl Work {
-    /// Units of work that it stands for.
+    /// Number of units of work that it represents.
     pub fn units(&self) -> usize {
         self.tickers.len().max(1)
     }

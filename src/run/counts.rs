@@ -15,7 +15,7 @@ pub const ATTEMPT_BOUNDS_MS: &[u64] =
 pub struct Counter {
     /// Its name in the statistics of a job.
     pub stored: &'static str,
-    /// Its name and help among the metrics, where it is one of them.
+    /// Its name and help text as a metric, if it is one.
     pub metric: Option<(&'static str, &'static str)>,
     pub get: fn(&Counts) -> u64,
     pub get_mut: fn(&mut Counts) -> &mut u64,
@@ -29,7 +29,7 @@ pub struct Family {
     pub get_mut: fn(&mut Counts) -> &mut BTreeMap<String, u64>,
 }
 
-/// Makes [`Counts`] of one table: ledger, statistics, metrics and reports have each counter from its row.
+/// Makes [`Counts`] from one table: the ledger, statistics, metrics and reports get each counter from its row.
 macro_rules! counts {
     (
         reported { $($(#[doc = $doc:literal])+ $counter:ident, stored $stored:literal, metric $metric:expr;)* }
@@ -47,7 +47,7 @@ macro_rules! counts {
             pub latency: Histogram,
         }
 
-        /// The counters that a report tells.
+        /// The counters in a report.
         #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
         #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
         pub struct Reported {
@@ -79,7 +79,7 @@ macro_rules! counts {
                 },)*
             ];
 
-            /// What a report tells of them.
+            /// The part of them that a report shows.
             pub fn reported(&self) -> Reported {
                 Reported { $($counter: self.$counter,)* }
             }
@@ -123,11 +123,11 @@ counts! {
     }
 }
 
-/// How often a value lay between which bounds; the bounds are the reader's.
+/// How many values fell between two bounds; the reader defines the bounds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Histogram {
-    /// Values up to each bound and above the one before, by the bound in milliseconds; `inf` for the rest.
+    /// Values up to each bound and above the previous one, by the bound in milliseconds; `inf` for the rest.
     pub buckets: BTreeMap<String, u64>,
     pub sum_ms: u64,
 }

@@ -14,7 +14,7 @@ pub struct LastCalls {
 }
 
 impl LastCalls {
-    /// What both know together.
+    /// Merges what both know.
     #[must_use]
     pub fn and(&self, other: &Self) -> Self {
         let later = if other.error_time > self.error_time { other } else { self };

@@ -1,7 +1,7 @@
 //! A run: one execution of a job, from its claim to its end, over as many requests as it needs.
 //!
-//! [`RunState`] is all that is known about it. The ledger stores it, a later request continues from it, and
-//! the report is made from it.
+//! [`RunState`] is everything known about it. The ledger stores it, a later request continues from it, and the report
+//! is made from it.
 
 mod account;
 pub mod counts;
@@ -86,7 +86,7 @@ pub struct Failure {
 
 /// Maximum remarks kept of a run: the latest.
 pub const REMARKS_MAX: usize = 50;
-/// Most characters of a remark; the entry of the run must fit into a document.
+/// Maximum characters of a remark; the run's entry must fit into a document.
 const REMARK_CHARS_MAX: usize = 500;
 
 /// All that is known about a run.
@@ -118,13 +118,13 @@ pub struct RunState {
     pub tickers_requested: usize,
     pub pending: Vec<Work>,
     pub failed: Vec<Failure>,
-    /// What is done, other than by failing.
+    /// Work that is done, except for what failed.
     #[serde(default)]
     pub done: Vec<Done>,
     /// A ticker that was answered, by endpoint: requesting it again shows whether the endpoint is up.
     #[serde(default)]
     pub controls: BTreeMap<String, Ticker>,
-    /// None in entries of versions that kept none, and before the tickers are resolved.
+    /// None in entries of versions that did not store it, and before the tickers are resolved.
     #[serde(default)]
     pub account: Option<Account>,
     pub counts: Counts,
@@ -142,12 +142,12 @@ pub struct RunState {
     /// How the latest calls to the provider ended, as the attempt's instance knows it.
     #[serde(default)]
     pub last_calls: LastCalls,
-    /// What the statistics have counted of this run, once they have.
+    /// What the statistics have counted for this run, if anything.
     #[serde(default)]
     pub counted: Option<Box<Counted>>,
 }
 
-/// What the statistics know of a run.
+/// What the statistics have counted for a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     pub status: Status,
@@ -156,7 +156,7 @@ pub struct Counted {
 }
 
 impl RunState {
-    /// Takes what is to be done.
+    /// Sets the planned work.
     pub fn plan(&mut self, work: Vec<Work>, tickers: usize) {
         self.account = Some(Account::of_plan(&work));
         self.pending = work;
@@ -176,7 +176,7 @@ impl RunState {
         if self.remarks.contains(&remark) {
             return;
         }
-        // What was said last is what somebody looks for.
+        // The latest remarks are the ones people look for.
         if self.remarks.len() >= REMARKS_MAX {
             self.remarks.remove(0);
         }
@@ -196,7 +196,7 @@ impl RunState {
         let pending = self.pending.iter().flat_map(|work| &work.tickers);
         let open: BTreeSet<_> = pending.chain(failed).collect();
         if self.account.is_none_or(|account| account.done_unnamed > 0) {
-            // A version before this one has worked on it and kept no outcomes.
+            // An earlier version worked on it and kept no outcomes.
             return self.tickers_requested.saturating_sub(open.len());
         }
         let done = self.done.iter().flat_map(|done| &done.tickers);
@@ -213,7 +213,7 @@ impl RunState {
         distinct(&mut self.pending.iter().flat_map(|work| &work.tickers))
     }
 
-    /// Whether there was something to do and none of it worked.
+    /// Whether there was something to do and none of it succeeded.
     fn all_failed(&self) -> bool {
         let nothing_done = self.tickers_processed() == 0 && self.counts.records_stored() == 0;
         !self.failed.is_empty() && nothing_done

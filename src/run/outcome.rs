@@ -1,15 +1,15 @@
-//! What became of each ticker at each endpoint.
+//! The outcome of each ticker at each endpoint.
 
 use serde::{Deserialize, Serialize};
 
 use super::RunState;
 use crate::catalogue::Ticker;
 
-/// How the work on one ticker at one endpoint stands.
+/// The state of the work on one ticker at one endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The provider answered, and what it sent is stored.
+    /// The provider answered, and its data is stored.
     Stored,
     /// It failed permanently.
     Failed,
@@ -17,7 +17,7 @@ pub enum Outcome {
     Pending,
 }
 
-/// Tickers whose work at an endpoint is done. No tickers: the endpoint knows none.
+/// Tickers whose work at an endpoint is done. Empty if the endpoint takes no tickers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     pub endpoint: String,
@@ -26,14 +26,14 @@ pub struct Done {
 }
 
 impl Done {
-    /// Units of work that it stands for.
+    /// Number of units of work that it represents.
     pub fn units(&self) -> usize {
         self.tickers.len().max(1)
     }
 }
 
 impl RunState {
-    /// Keeps what became of the tickers of an endpoint; of the endpoint itself, where it knows none.
+    /// Records the outcome of an endpoint's tickers, or of the endpoint itself if it takes none.
     pub fn settle(&mut self, endpoint: &str, tickers: Vec<Ticker>, outcome: Outcome) {
         let same = |done: &&mut Done| {
             let knows_tickers = done.tickers.is_empty() == tickers.is_empty();
@@ -45,7 +45,7 @@ impl RunState {
         }
     }
 
-    /// Every planned unit of work with its outcome: endpoint, and the ticker where the endpoint knows tickers.
+    /// Every planned unit of work with its outcome: endpoint, and ticker if the endpoint takes tickers.
     pub fn outcomes(&self) -> impl Iterator<Item = (&str, Option<&Ticker>, Outcome)> {
         let done = self.done.iter().flat_map(|done| units(&done.endpoint, &done.tickers, done.outcome));
         let failed = self
@@ -58,7 +58,7 @@ impl RunState {
     }
 }
 
-/// One item a ticker; one in all where there are none.
+/// One item per ticker; a single item if there are none.
 fn units<'a>(
     endpoint: &'a str,
     tickers: &'a [Ticker],

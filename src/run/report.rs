@@ -143,8 +143,8 @@ impl RunReport {
         Self { duplicate: true, ..self }
     }
 
-    /// The status that makes the scheduler do the right thing: 503 to retry for the rest, 502 if
-    /// nothing worked, 200 if nothing is left to do.
+    /// The status that makes the scheduler do the right thing: 503 to retry for the rest, 502 if nothing succeeded, 200
+    /// if nothing is left to do.
     pub fn http_status(&self) -> StatusCode {
         match self.status {
             ReportStatus::Ok | ReportStatus::Partial => StatusCode::OK,

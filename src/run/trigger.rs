@@ -1,4 +1,4 @@
-//! What asks for a run.
+//! A request for a run.
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
@@ -21,14 +21,14 @@ pub struct Trigger {
     pub source: Source,
     /// The scheduled time, if it is a tick.
     pub tick: Option<DateTime<Utc>>,
-    /// Tells one request from another under the same key.
+    /// Distinguishes requests under the same key.
     pub digest: String,
 }
 
 impl Trigger {
-    /// The run as it starts.
+    /// The run in its initial state.
     pub fn into_state(self, now: DateTime<Utc>) -> RunState {
-        // Firestore keeps microseconds; what is compared with its times must not be finer.
+        // Firestore keeps microseconds; times compared with its own must not be more precise.
         let now = now.trunc_subsecs(6);
         RunState {
             run_id: self.run_id,
@@ -63,14 +63,14 @@ pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTi
     format!("{plain}_{short}")
 }
 
-/// Tells what was asked for.
+/// A digest of what was requested.
 pub fn digest(
     job: &Job,
     scope: Scope,
     tickers: Option<&[Ticker]>,
     run_time: Option<DateTime<Utc>>,
 ) -> String {
-    // A ticker may have any character that can be seen, but no line break.
+    // A ticker may contain any visible character, but no line break.
     let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join("\n"));
     format!("{:032x}", fnv1a_128(format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name).as_bytes()))
 }

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::text::clip;
 
-/// Most problems that are kept of one run; their number is told beside them.
+/// Maximum problems that are kept per run; their total is stored next to them.
 pub const PROBLEMS_MAX: usize = 30;
-/// Most bytes of a document's id, and of a value, in JSON.
+/// Maximum bytes of a document's ID, and of a value, in JSON.
 const SHOWN_BYTES_MAX: usize = 80;
-/// Most bytes of what is wrong, in JSON.
+/// Maximum bytes of a problem's description, in JSON.
 const PROBLEM_BYTES_MAX: usize = 160;
-/// Most bytes of all problems in JSON: they must fit into the run's entry whatever else it holds.
+/// Maximum bytes of all problems in JSON: they must fit into the run's entry whatever else it contains.
 pub const ALL_BYTES_MAX: usize = PROBLEMS_MAX * (2 * SHOWN_BYTES_MAX + PROBLEM_BYTES_MAX + 80);
 
 /// A watchlist document that was skipped because one of its fields cannot be read.
@@ -26,7 +26,7 @@ pub struct WatchlistProblem {
     pub problem: String,
 }
 
-/// All such documents: the first of them, and how many there are.
+/// All such documents: the first of them, and the total.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct WatchlistProblems {

@@ -25,7 +25,7 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// Joins work that has the same endpoint and the same past, in the order in which it appears.
+/// Joins work with the same endpoint and the same history, in order of appearance.
 pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {

@@ -1,4 +1,4 @@
-//! Spin's side: the entry point and what the domain's ports mean there. The only place that names the SDK.
+//! The Spin side: the entry point and the implementation of the domain's ports. The only place that names the SDK.
 
 mod outgoing;
 mod transport;
@@ -22,7 +22,7 @@ use crate::base::log::{JsonLog, Origin};
 use crate::config::keys::keys;
 use crate::settings::{Config, ConfigErrors};
 
-/// The routes, made at the instance's first request and shared by all that follow.
+/// The routes, built at the instance's first request and shared by all later ones.
 static ROUTER: OnceLock<Router> = OnceLock::new();
 
 #[http_service]
@@ -52,7 +52,7 @@ async fn start() -> Router {
         instance: instance.id.clone(),
     };
     let log = JsonLog::new(level, world.clock.clone(), origin, Box::new(write_line));
-    // Fails where a request that arrived together was faster: then the log is set up already.
+    // Fails if a concurrent request was faster: then the log is already set up.
     let _ = tracing::subscriber::set_global_default(log);
     match config {
         Ok(config) => {
@@ -66,16 +66,17 @@ async fn start() -> Router {
         }
         Err(error) => {
             tracing::error!(error = format!("{error:#}"), "the service cannot start");
-            // Either the settings are wrong, each in its own way, or they could not be read at all.
+            // Either settings are invalid, each with its own error, or they could not be read at all.
             let errors = error.downcast().unwrap_or_else(|error| ConfigErrors(vec![format!("{error:#}")]));
             api::misconfigured(errors, world)
         }
     }
 }
 
-/// One write for a line and its end: the runtime joins what its instances write, and would mix the pieces of two lines.
+/// One write for a line and its line break: the runtime merges the output of its instances, and would mix the pieces of
+/// two lines.
 fn write_line(line: &str) {
-    // Where the log cannot be written, nobody can be told.
+    // If the log cannot be written, there is nowhere to report it.
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 

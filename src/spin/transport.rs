@@ -54,14 +54,14 @@ fn into_http(request: OutboundRequest) -> Result<http::Request<Bytes>, String> {
     Ok(outgoing)
 }
 
-/// The host and port of a URL, as a message may show them.
+/// The host and port of a URL, for messages.
 fn address(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// The time-outs that the host keeps; where it knows none, the caller's own limit of the whole holds.
+/// The timeouts that the host enforces; if it supports none, the caller's own overall limit applies.
 fn options(connect: Duration, whole: Duration) -> RequestOptions {
     let nanos = |length: Duration| u64::try_from(length.as_nanos()).unwrap_or(u64::MAX);
     let options = RequestOptions::new();
@@ -71,7 +71,7 @@ fn options(connect: Duration, whole: Duration) -> RequestOptions {
     options
 }
 
-/// Reads the body to its end; what arrived of one that breaks off or comes too slowly is kept.
+/// Reads the body to its end; if it is cut off or too slow, the part that arrived is kept.
 async fn read(
     response: Response,
     mut late: impl Future<Output = ()> + Unpin,
@@ -101,7 +101,7 @@ async fn read(
                 return Err(TransportError::BodyTooLong { partial: Box::new(arrived(read)), limit });
             }
             Some(Ok(Ok(data))) => read.extend_from_slice(&data),
-            // Trailers mean nothing to us.
+            // Trailers are ignored.
             Some(Ok(Err(_))) => {}
             Some(Err(code)) => {
                 let reason = reason(&code);
@@ -111,7 +111,7 @@ async fn read(
     }
 }
 
-/// Every error of wasi:http 0.3, by what it means here.
+/// Every error of wasi:http 0.3, by its meaning here.
 fn translate(code: &ErrorCode, address: &str, timeout: Duration) -> TransportError {
     let words = format!("{address}: {}", reason(code));
     match code {
@@ -156,7 +156,7 @@ fn translate(code: &ErrorCode, address: &str, timeout: Duration) -> TransportErr
     }
 }
 
-/// An error in words. Spin gives most of its failures one of the first codes.
+/// An error as text. Spin reports most of its failures with one of the first codes.
 fn reason(code: &ErrorCode) -> String {
     let text = match code {
         ErrorCode::ConnectionRefused => "connection refused",
@@ -168,7 +168,7 @@ fn reason(code: &ErrorCode) -> String {
         ErrorCode::DnsTimeout | ErrorCode::DnsError(_) => "the host name cannot be resolved",
         ErrorCode::HttpRequestDenied => "not in allowed_outbound_hosts, or an entry there is not valid",
         ErrorCode::InternalError(Some(words)) => words,
-        // The others name themselves: `ErrorCode::LoopDetected`.
+        // The others are self-explanatory: `ErrorCode::LoopDetected`.
         other => return other.to_string().replace("ErrorCode::", ""),
     };
     text.to_owned()

@@ -1,4 +1,4 @@
-//! The clocks and the dice of WASI.
+//! The clocks and the random numbers of WASI.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! `cargo xtask browser`: the dashboard in headless Chromium, against scripted answers and the real component.
+//! `cargo xtask browser`: the dashboard in headless Chromium, against scripted responses and the real component.
 
 mod scene;
 mod tools;

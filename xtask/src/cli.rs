@@ -61,7 +61,7 @@ pub enum Command {
     Up(UpArgs),
     /// Start the component alone, configured by the environment
     ///
-    /// Settings come from SPIN_VARIABLE_<NAME> for each variable in spin.toml; where that is
+    /// Settings come from SPIN_VARIABLE_<NAME> for each variable in spin.toml; if that is
     /// not set, from the plain names: FIRESTORE_EMULATOR_HOST, GOOGLE_CLOUD_PROJECT,
     /// FIRESTORE_DATABASE, LOG_LEVEL, TIINGO_SERVICE_URL and the like. Prints
     /// `listening on http://ADDR` when ready.
@@ -153,7 +153,7 @@ pub struct SimulateArgs {
     /// The first seed
     #[arg(long, value_name = "SEED", default_value_t = 1)]
     pub from: u64,
-    /// Run only this seed and print its story
+    /// Run only this seed and print its history
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from", "mutants"])]
     pub seed: Option<u64>,
     /// Break the component in many ways, one at a time, and check that the simulation catches each

@@ -1,6 +1,5 @@
-//! `cargo xtask conformance`: what the service says of itself, before the checkers that others publish: promtool for
-//! metrics and alerts, openapi-spec-validator and schemathesis for the HTTP interface; and before hadolint and
-//! shellcheck how it is deployed.
+//! `cargo xtask conformance`: checks the service with published tools: promtool for metrics and alerts,
+//! openapi-spec-validator and schemathesis for the HTTP interface, hadolint and shellcheck for the deployment.
 
 mod scene;
 mod tools;

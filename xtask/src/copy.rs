@@ -1,6 +1,6 @@
 //! Copies of the sources, to change and build without touching them.
 //!
-//! They share the build directory, and files that are the same stay untouched: cargo builds only what has changed.
+//! They share the build directory, and unchanged files stay untouched, so that cargo builds only what has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

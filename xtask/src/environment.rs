@@ -1,4 +1,4 @@
-//! The plain environment names of the mission, for programs that know Spin's only.
+//! The mission's plain environment names, for programs that only know Spin's.
 
 use orchestrator::config::keys::{Key, keys};
 

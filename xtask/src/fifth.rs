@@ -1,8 +1,8 @@
-//! `cargo xtask fifth-provider`: proof that a further provider is one file, one row, its simulator's data and one run of
-//! the generators.
+//! `cargo xtask fifth-provider`: proves that adding a provider takes one file, one row, its simulator's data and one
+//! run of the generators.
 //!
 //! It adds such a provider to a copy of the sources, lets the tests write what follows from the catalogue, and then
-//! expects of them what they expect of the others, its job's run in the simulation included.
+//! checks the new provider like the others, including its job's run in the simulation.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What the commands say while they work: everything on stderr, so that stdout holds results only.
+//! Progress messages of the commands: everything on stderr, so that stdout has only results.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};

@@ -23,7 +23,7 @@ pub fn run(args: &SimulateArgs) -> Result<()> {
     let mut command = test(build::cargo("test"));
     match args.seed {
         Some(seed) => {
-            progress::step(&format!("the story of seed {seed}"));
+            progress::step(&format!("the history of seed {seed}"));
             command.env("SIMULATION_SEED", seed.to_string());
         }
         None => {

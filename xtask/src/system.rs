@@ -1,4 +1,4 @@
-//! How the commands start the component beside simulated providers and the emulator.
+//! How the commands start the component with simulated providers and the emulator.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `cargo xtask trigger`: runs a job of a running instance and shows the answer.
+//! `cargo xtask trigger`: runs a job on a running instance and shows the response.
 
 use anyhow::{Context, Result, bail};
 use comfy_table::Table;

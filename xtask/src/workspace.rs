@@ -1,4 +1,4 @@
-//! Where things lie in this repository.
+//! Where things are in this repository.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! What a request for a run may say, per route: the type says what is read, the catalogue what is accepted.
+//! What a request for a run may contain, per route: the type defines what is read, the catalogue what is accepted.
 
 use serde_json::{Value as Json, json};
 
@@ -17,7 +17,7 @@ pub(super) fn narrow(schema: &mut Json) {
     }
 }
 
-/// The body of a job's own route: name and scope may be left out, but not be those of another.
+/// The body of a job's own route: name and scope may be left out, but must not be those of another job.
 pub(super) fn of_job(job: &Job) -> Json {
     let own = properties(&one_of([job.name]), &one_of(spellings(job.scope)), job.scope != Scope::None);
     body(false, &own, &json!({"job": job.name, "scope": job.scope.name()}))
@@ -50,12 +50,12 @@ fn body(required: bool, own: &Json, example: &Json) -> Json {
     })
 }
 
-/// A scope's name as the scheduler and as the mission spells it.
+/// A scope's name in both spellings, the scheduler's and the mission's.
 fn spellings(scope: Scope) -> [String; 2] {
     [scope.name().to_owned(), scope.name().to_ascii_uppercase()]
 }
 
-/// One of these texts, or nothing.
+/// One of these strings, or null.
 fn one_of(texts: impl IntoIterator<Item = impl Into<String>>) -> Json {
     let texts = texts.into_iter().map(|text| Json::String(text.into()));
     json!({"enum": texts.chain([Json::Null]).collect::<Vec<_>>()})

@@ -83,7 +83,7 @@ fn scope(text: &str, errors: &mut Vec<FieldError>) -> Option<Scope> {
     scope
 }
 
-/// A time without a zone, and perhaps without seconds, which is UTC's: as the services themselves take it.
+/// A time without a zone, and perhaps without seconds, which counts as UTC: the services accept the same.
 fn zoneless(text: &str) -> Option<DateTime<Utc>> {
     let with = |rest: &&str| DateTime::parse_from_rfc3339(&format!("{text}{rest}")).ok();
     ["Z", ":00Z"].iter().find_map(with).map(|time| time.to_utc())

@@ -114,7 +114,7 @@ fn schedule_time(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
-    // No blanks: the key becomes a part of the run's id, which stands in addresses and is searched for in logs.
+    // No spaces: the key becomes part of the run ID, which appears in URLs and is searched for in logs.
     if key.is_empty() || key.len() > KEY_BYTES_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         let message =
             format!("must be 1 to {KEY_BYTES_MAX} visible ASCII characters, is {} bytes long", value.len());

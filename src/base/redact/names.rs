@@ -1,6 +1,6 @@
 //! Names whose values are credentials.
 
-/// How such names end, in small letters and without what joins words: `access_token`, `X-Api-Key`, `clientSecret`.
+/// How such names end, in lower case and without word separators: `access_token`, `X-Api-Key`, `clientSecret`.
 const ENDINGS: [&[u8]; 17] = [
     b"apikey",
     b"apikeys",
@@ -20,14 +20,14 @@ const ENDINGS: [&[u8]; 17] = [
     b"credentials",
     b"cookie",
 ];
-/// Names that may mean something else as well: their values must look like a key.
+/// Names that may also mean something else: their values must look like a key.
 const WHOLE: [&[u8]; 7] = [b"key", b"auth", b"bearer", b"jwt", b"pwd", b"sig", b"signature"];
-/// Longest name that is looked at, in bytes.
+/// Longest name that is examined, in bytes.
 pub(super) const NAME_BYTES_MAX: usize = 64;
-/// Shortest value of an ambiguous name that is taken for a key.
+/// Shortest value of an ambiguous name that is treated as a key.
 const KEY_BYTES_MIN: usize = 16;
 
-/// What a name says of its value.
+/// What a name says about its value.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Says {
     /// It is a credential.
@@ -36,9 +36,9 @@ pub(super) enum Says {
     Perhaps,
 }
 
-/// What a name says of its value, if anything.
+/// What a name says about its value, if anything.
 pub(super) fn says(name: &[u8]) -> Option<Says> {
-    // Every member of every record comes here: most names end otherwise than any of a credential.
+    // Every member of every record is checked here, and most names do not end like the name of a credential.
     let last = name.iter().rev().find(|byte| byte.is_ascii_alphanumeric())?.to_ascii_lowercase();
     if !b"ysntdelhrg".contains(&last) || name.len() > NAME_BYTES_MAX {
         return None;
@@ -58,13 +58,13 @@ pub(super) fn says(name: &[u8]) -> Option<Says> {
 }
 
 impl Says {
-    /// Whether a text that stands for the value is to be taken out.
+    /// Whether the value, a text, must be redacted.
     pub(super) fn fits(self, value: &[u8]) -> bool {
         self == Self::Credential || looks_like_a_key(value, KEY_BYTES_MIN)
     }
 }
 
-/// Whether a text is no word of a language: letters of tokens alone, with a digit among them.
+/// Whether a text is not a natural-language word: only token characters, with a digit among them.
 pub(super) fn looks_like_a_key(value: &[u8], bytes_min: usize) -> bool {
     value.len() >= bytes_min
         && value.iter().all(|byte| super::is_token(*byte))

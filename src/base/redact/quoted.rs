@@ -1,26 +1,26 @@
-//! Credentials beside a quoted name: members of JSON, also of JSON inside a text of JSON, and of what Python prints.
+//! Credentials next to a quoted name: members of JSON, of JSON inside a JSON string, and of Python's printed dicts.
 //!
-//! A quote of JSON that lies in a text of JSON has a backslash before it, one level deeper three, then seven. So the
-//! number of backslashes before a quote tells its level, and a text ends at the next quote of its level, or where a
-//! text around it ends.
+//! A quote of JSON inside a JSON string has one backslash before it, one level deeper three, then seven. So the number
+//! of backslashes before a quote gives its level, and a string ends at the next quote of its level, or where an
+//! enclosing string ends.
 
 use std::ops::Range;
 
 use super::Found;
 use super::names::{NAME_BYTES_MAX, Says, looks_like_a_key, says};
 
-/// Most blanks between a name and what follows it.
+/// Maximum spaces between a name and what follows it.
 const BLANKS_MAX: usize = 4;
-/// Longest value that is looked at to see whether it looks like a key.
+/// Longest value that is examined for looking like a key.
 const KEY_BYTES_MAX: usize = 512;
-/// Shortest text that is taken for a key where it follows a name in a list; a list of keywords may have such a name.
+/// Shortest string that is treated as a key if it follows a name in a list; a list of keywords may contain such a name.
 const PAIR_BYTES_MIN: usize = 16;
-/// Shortest text that is taken for a key after a scheme, in such a list.
+/// Shortest string that is treated as a key after a scheme, in such a list.
 const TOKEN_BYTES_MIN: usize = 8;
-/// Names under which lists of headers and parameters have the name of each.
+/// Members that hold the name in lists of headers and parameters.
 const NAMES: [&[u8]; 5] = [b"name", b"key", b"header", b"field", b"parameter"];
 
-/// A text between quotes.
+/// A quoted string.
 struct Quoted {
     content: Range<usize>,
     /// The delimiter before it, with its backslashes.
@@ -48,7 +48,7 @@ pub(super) fn pair(body: &[u8], comma: usize) -> Option<Found> {
     (has_token || looks_like_a_key(text, PAIR_BYTES_MIN)).then(|| next.content.into())
 }
 
-/// Whether a text is the value of a member `"name"`.
+/// Whether a string is the value of a member `"name"`.
 fn is_named(body: &[u8], text: &Quoted) -> bool {
     let head = body.get(..text.delimiter.start).unwrap_or_default();
     let Some(colon) = head.iter().rposition(|byte| !byte.is_ascii_whitespace()) else { return false };
@@ -57,13 +57,13 @@ fn is_named(body: &[u8], text: &Quoted) -> bool {
     name.is_some_and(|name| NAMES.iter().any(|known| name.eq_ignore_ascii_case(known)))
 }
 
-/// The name that ends before `end`, where it is one of a credential.
+/// The name that ends before `end`, if it is the name of a credential.
 fn name_before(body: &[u8], end: usize) -> Option<(Says, Quoted)> {
     let name = quoted_before(body, end)?;
     says(body.get(name.content.clone())?).map(|says| (says, name))
 }
 
-/// The short text whose last quote is before `end`, but for blanks.
+/// The short string whose closing quote is before `end`, ignoring spaces.
 fn quoted_before(body: &[u8], end: usize) -> Option<Quoted> {
     let head = body.get(end.saturating_sub(BLANKS_MAX + 1)..end)?;
     let blanks = head.iter().rev().take_while(|byte| byte.is_ascii_whitespace()).count();
@@ -101,7 +101,7 @@ fn value(body: &[u8], start: usize, says: Says, name: &Quoted) -> Option<Found> 
     Some(Found { range: start..end, quote: Some(name.delimiter.clone()) })
 }
 
-/// The text whose delimiter starts at `start`.
+/// The string whose delimiter starts at `start`.
 fn quoted_at(body: &[u8], start: usize) -> Option<Quoted> {
     let level = super::run(body, start, |byte| byte == b'\\').len();
     let quote = *body.get(start + level)?;
@@ -127,7 +127,7 @@ fn quoted_at(body: &[u8], start: usize) -> Option<Quoted> {
     Some(Quoted { content: delimiter.end..body.len(), delimiter })
 }
 
-/// Where the list or map ends that starts at `start`, beside a name of the same level.
+/// The end of the list or map that starts at `start`, next to a name of the same level.
 fn closing_bracket(body: &[u8], start: usize, name: &Quoted) -> usize {
     let level = name.delimiter.len() - 1;
     let quote = body.get(name.delimiter.end - 1).copied().unwrap_or(b'"');
@@ -151,13 +151,13 @@ fn closing_bracket(body: &[u8], start: usize, name: &Quoted) -> usize {
     body.len()
 }
 
-/// Whether a quote with so many backslashes before it is one of this level, whatever backslashes the text before it
+/// Whether a quote with this many backslashes before it is of this level, whatever backslashes the string before it
 /// ends with.
 fn closes(slashes: usize, level: usize) -> bool {
     slashes.checked_sub(level).is_some_and(|more| more % (2 * (level + 1)) == 0)
 }
 
-/// Whether a text that lies around this one ends here. Around a text between single quotes may be one of JSON.
+/// Whether an enclosing string ends here. A single-quoted string may be inside a JSON string.
 fn ends_around(byte: u8, quote: u8, slashes: usize, level: usize) -> bool {
     let level = if quote == b'\'' { 1 } else { level };
     let outer =

@@ -1,4 +1,4 @@
-//! Credentials in running text: parameters of URLs, headers, what an error says of its request.
+//! Credentials in running text: URL parameters, headers, what an error message says about its request.
 
 use std::ops::Range;
 
@@ -7,13 +7,13 @@ use super::{SECRET_BYTES_MIN, is_token, run};
 
 /// Shortest value after the name of a header that carries credentials.
 const VALUE_BYTES_MIN: usize = 8;
-/// Longest scheme of credentials that is looked for.
+/// Longest authentication scheme that is searched for.
 const SCHEME_BYTES_MAX: usize = 32;
-/// Longest name and password in a URL that are looked for.
+/// Longest user name and password in a URL that are searched for.
 const USERINFO_BYTES_MAX: usize = 256;
 
 /// The value after `?name=` or `&name=`; in JSON the ampersand may be `\u0026`, in HTML `&amp;`, in a parameter of
-/// another URL `%26`. Outside of a URL a value of some length is one as well.
+/// another URL `%26`. Outside of a URL, a value of some length counts as well.
 pub(super) fn parameter(body: &[u8], name_end: usize, value: usize) -> Option<Range<usize>> {
     let window = body.get(name_end.saturating_sub(NAME_BYTES_MAX)..name_end)?;
     let length = window.iter().rev().take_while(|byte| is_name(**byte)).count();
@@ -45,7 +45,7 @@ fn value_of_parameter(body: &[u8], start: usize) -> Range<usize> {
     run(body, start, |byte| byte.is_ascii_graphic() && !b"&\"'\\<>#;),".contains(&byte))
 }
 
-/// The value of a header or the like, `X-Api-Key: value`; what has its name in quotes is no text.
+/// The value of a header or the like, `X-Api-Key: value`; a quoted name is handled elsewhere.
 pub(super) fn member(body: &[u8], colon: usize) -> Option<Range<usize>> {
     let window = body.get(colon.saturating_sub(NAME_BYTES_MAX)..colon)?;
     let length = window.iter().rev().take_while(|byte| is_name(**byte)).count();
@@ -54,7 +54,7 @@ pub(super) fn member(body: &[u8], colon: usize) -> Option<Range<usize>> {
     (token.len() >= VALUE_BYTES_MIN && says.fits(body.get(token.clone())?)).then_some(token)
 }
 
-/// The token after `Bearer `, and the key in `your API key as ABC`, with which Alpha Vantage refuses.
+/// The token after `Bearer `, and the key in `your API key as ABC`, Alpha Vantage's refusal.
 pub(super) fn bearer(body: &[u8], space: usize) -> Option<Range<usize>> {
     let name = body.get(space.checked_sub(6)?..space)?;
     if !b"rRsS".contains(name.last()?) {
@@ -65,7 +65,7 @@ pub(super) fn bearer(body: &[u8], space: usize) -> Option<Range<usize>> {
     (token.len() >= if bearer { SECRET_BYTES_MIN } else { VALUE_BYTES_MIN }).then_some(token)
 }
 
-/// The credentials after `Authorization`, whatever their scheme; what has this name in quotes is no text.
+/// The credentials after `Authorization`, whatever their scheme; a quoted name is handled elsewhere.
 pub(super) fn header(body: &[u8], z: usize) -> Option<Range<usize>> {
     let name = body.get(z.checked_sub(7)?..z + 6)?;
     if !name.eq_ignore_ascii_case(b"authorization") {
@@ -86,7 +86,7 @@ pub(super) fn header(body: &[u8], z: usize) -> Option<Range<usize>> {
     (token.len() >= VALUE_BYTES_MIN).then_some(token)
 }
 
-/// Name and password in `scheme://name:password@host`.
+/// User name and password in `scheme://name:password@host`.
 pub(super) fn userinfo(body: &[u8], colon: usize) -> Option<Range<usize>> {
     body.get(colon..)?.strip_prefix(b"://")?;
     let inside = |byte: u8| byte.is_ascii_graphic() && !b"/?#@\"'\\<>".contains(&byte);

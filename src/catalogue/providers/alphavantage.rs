@@ -19,8 +19,8 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
         ("invalid api call", Trouble::Permanent),
         ("empty time series data", Trouble::Permanent),
     ],
-    // The service loses the upstream's words when the day's requests are used up: then no indicator of a ticker has
-    // data. Where others have, this one is not in the plan of the key.
+    // The service drops the upstream's message when the daily limit is exhausted: then no indicator of a ticker has
+    // data. If others have data, this one is not in the key's plan.
     phrases_without_data: &[("no time series data found", NOTHING_OF_A_DAY)],
     jobs: &[Job {
         name: "alpha-vantage-technical-indicators",
@@ -49,7 +49,7 @@ static TECHNICAL_INDICATORS: Dataset = Dataset {
         required("value", Kind::NumberOrNumbers),
         optional("interval", Kind::FreeText),
         optional("parameters", Kind::Map),
-        // A whole time series of any shape: as a map its index entries alone could exceed a document's limit.
+        // A whole time series of any shape: as a map, its index entries alone could exceed a document's limit.
         optional("raw_data", Kind::Json),
     ],
     identify: Identify::AsSent,

@@ -1,4 +1,4 @@
-//! The providers: one file each, with everything that the component knows of it; see CONTRIBUTING.md.
+//! The providers: one file each, with everything that the component knows about it; see CONTRIBUTING.md.
 
 mod alphavantage;
 mod finnhub;
@@ -7,7 +7,7 @@ mod tiingo;
 
 use super::ProviderSpec;
 
-/// Lists the providers. How many there are is known without looking into them: types depend on it.
+/// Lists the providers. Their number must be known without looking into them, because types depend on it.
 macro_rules! providers {
     ($($name:ident),* $(,)?) => {
         pub(super) const COUNT: usize = [$(stringify!($name)),*].len();

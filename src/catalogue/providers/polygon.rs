@@ -10,7 +10,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
     service_url: "http://localhost:8003",
     batch_size: 5,
     max_concurrency: 1,
-    // The longer ones first: each of them begins as the last one does.
+    // The longer ones first, because the last one is a prefix of each.
     article_prefixes: &["polygon_market_", "polygon_search_", "polygon_"],
     phrases: &[("exceeded the maximum requests per minute", MINUTE)],
     phrases_without_data: &[],

@@ -5,10 +5,10 @@ import { detailKey, summary, witness } from "../evidence.js";
 import { number } from "../format.js";
 import { ago, facts, icon, jobLink, leftOver, pill, runLink, when } from "../parts.js";
 
-/** Tickers named in an alert; the run's page names all. */
+/** Number of tickers shown in an alert; the run's page shows all. */
 const TICKERS_NAMED = 12;
 
-/** Reasons named in an alert. */
+/** Number of reasons shown in an alert. */
 const REASONS_NAMED = 2;
 
 export function alertsView(status, details) {

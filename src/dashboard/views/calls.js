@@ -1,10 +1,10 @@
-// The time line of a run's calls, one table for each attempt of the run.
+// The timeline of a run's calls, one table per attempt of the run.
 
 import { code, div, h, span } from "../dom.js";
 import { duration, number, plural } from "../format.js";
 import { button, empty, icon, loading, problem, sub, table } from "../parts.js";
 
-/** Calls shown before one asks for all: the failed ones and the first of the others. */
+/** Calls shown until the user asks for all: the failed ones and the first of the others. */
 const CALLS_SHOWN = 50;
 
 export function callsView({ calls, callsError, allCalls }) {
@@ -73,7 +73,7 @@ function row(call, start, whole) {
   };
 }
 
-/** Where in the attempt's time the call lies; both are parts of the whole. */
+/** Where the call is within the attempt's time; both are fractions of the whole. */
 function bar(from, length, look) {
   const width = Math.max(length * 1000, 4);
   const [y, height] = look === "ok" ? [1, 8] : [0, 10];

@@ -1,4 +1,4 @@
-// One run: what became of it, what failed and why, every call that it made.
+// One run: its outcome, what failed and why, every call that it made.
 
 import { callsView } from "./calls.js";
 import { code, div, h, span } from "../dom.js";
@@ -6,16 +6,16 @@ import { failureGroups, pendingGroups } from "../evidence.js";
 import { bytes, duration, number, plural } from "../format.js";
 import { button, empty, facts, icon, loading, pill, problem, when } from "../parts.js";
 
-/** Tickers of one reason that are shown before one asks for the rest. */
+/** Tickers per reason that are shown until the user asks for the rest. */
 const TICKERS_SHOWN = 60;
 
 /** From this many tickers on, the page offers to search them. */
 const SEARCH_FROM = 20;
 
-/** Longer than any deadline: a run that still says that it is running has lost its owner. */
+/** Longer than any deadline: a run that still counts as running has lost its owner. */
 const ABANDONED_MS = 16 * 60_000;
 
-/** page: { id, report, error, calls, callsError, order, find, allCalls }; order: what this page told the run. */
+/** page: { id, report, error, calls, callsError, order, find, allCalls }; order: what this page requested of the run. */
 export function runView(page, now) {
   const back = h("p", { class: "back", key: "back" }, h("a", { href: "#/" }, "← All runs"));
   const title = (look, ...words) => h("h2", { class: look, tabindex: "-1", key: "title" }, words);
@@ -63,7 +63,7 @@ function orderView(order) {
   return h("div", { key: "order", role: "alert" }, problem(title, order.error.message));
 }
 
-/** What part of the tickers is done, failed, pending: a bar, with the same in words. */
+/** The shares of tickers that are done, failed and pending: a bar, with the same as text. */
 function progress(data) {
   if (data.tickers_requested === 0) return null;
   // A ticker can fail at one endpoint of a job and be done at the other; here it counts once.
@@ -119,7 +119,7 @@ function problems(data, find) {
   ];
 }
 
-/** Documents of the watchlist that were left out, and how many more there are. */
+/** Watchlist documents that were left out, and how many more there are. */
 function watchlistRemarks({ watchlist_problems: listed, watchlist_problems_count: count }) {
   const words = listed.map(({ document, field, value, problem }) =>
     `Watchlist document ${document} was skipped: ${field}${value && ` ${value}`}: ${problem}`);

@@ -1,4 +1,4 @@
-// The latest runs, with filters that are part of the address.
+// The latest runs, with filters that are part of the URL.
 
 import { h, span } from "../dom.js";
 import { duration, number } from "../format.js";
@@ -6,7 +6,7 @@ import { button, empty, icon, loading, pill, problem, runPath, table, when } fro
 
 const STATUSES = ["running", "succeeded", "partial", "failed"];
 
-/** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first one. */
+/** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first response. */
 export function runsView(filter, answer, error, unreachable, jobs) {
   return [
     h("div", { class: "section-head", key: "head" }, h("h2", { id: "runs-title" }, "Runs"), filters(filter, jobs)),
@@ -24,7 +24,7 @@ export function overviewPath({ job, status, page }) {
 }
 
 function filters(filter, jobs) {
-  // A job of the address that the service does not know stays visible, so that it can be taken back.
+  // A job in the URL that the service does not know stays visible, so that it can be deselected.
   const names = [...new Set([...jobs, filter.job].filter(Boolean))];
   return h("div", { class: "filters", role: "group", "aria-label": "Filter runs" },
     select("Job", "job", filter.job, names, "all jobs"),

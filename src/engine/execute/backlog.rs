@@ -1,4 +1,4 @@
-//! All work of a run that is not done, wherever it is.
+//! All unfinished work of a run, wherever it currently is.
 //!
 //! ```text
 //! queue ──▶ call ──▶ delivery ──▶ done
@@ -8,27 +8,27 @@
 //!            └────────────▲
 //! ```
 //!
-//! Work that leaves one place goes to the next, or has failed for good and stands in the run's state.
+//! Work that leaves one place moves to the next, or has failed permanently and is recorded in the run's state.
 
 use super::deliveries::Deliveries;
 use super::queue::{Batch, Queue};
 use super::suspects::{Suspect, Suspects};
 use crate::run::{Work, merged};
 
-/// What is to be done.
+/// The unfinished work.
 pub(super) struct Backlog {
-    /// Batches that wait for their call.
+    /// Batches waiting to be called.
     pub queue: Queue,
-    /// Tickers of which nobody knows yet whether they or the provider are at fault.
+    /// Tickers that failed alone, before it is known whether they or the provider are at fault.
     pub suspects: Suspects,
-    /// What was answered and is not stored yet.
+    /// Responses that are not stored yet.
     pub deliveries: Deliveries,
-    /// What this attempt will not try again.
+    /// Work that this attempt will not retry.
     deferred: Vec<Work>,
 }
 
 impl Backlog {
-    /// Work that waits for its calls, of these endpoints.
+    /// Starts with a run's queue; these are its endpoints.
     pub(super) fn new(queue: Queue, endpoints: &[&'static str]) -> Self {
         Self {
             queue,
@@ -38,7 +38,7 @@ impl Backlog {
         }
     }
 
-    /// Whether anything is left to be asked in this attempt.
+    /// Whether anything is left to request in this attempt.
     pub(super) fn has_work(&self) -> bool {
         !self.queue.is_empty() || !self.suspects.is_empty()
     }
@@ -53,7 +53,7 @@ impl Backlog {
         self.deferred.push(work);
     }
 
-    /// Leaves all that is to be asked of an endpoint to the next attempt.
+    /// Leaves an endpoint's suspects and queued work to the next attempt.
     pub(super) fn defer_endpoint(&mut self, endpoint: &str, reason: &str) {
         for suspect in self.suspects.take_of(endpoint) {
             self.defer_work(suspect.into_work());
@@ -68,7 +68,7 @@ impl Backlog {
         self.deferred.extend(self.suspects.take().into_iter().map(Suspect::into_work));
     }
 
-    /// All work that is not done; `calling` is what is being called.
+    /// All unfinished work; `calling` is the part in flight.
     pub(super) fn pending(&self, calling: impl Iterator<Item = Work>) -> Vec<Work> {
         let queued = self.queue.iter().map(|batch| batch.clone().into_work(None));
         let suspected = self.suspects.iter().map(Suspect::work);

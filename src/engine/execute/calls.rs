@@ -1,4 +1,4 @@
-//! The calls on their way, and what is left to do if they are cut.
+//! The calls in flight, and the work that is left if they are cut off.
 
 use std::future::pending;
 
@@ -7,7 +7,7 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use crate::base::ports::{BoxFuture, Instant};
 use crate::run::Work;
 
-/// Calls on their way; `R` is what a call ends with.
+/// Calls in flight; `R` is the result of a call.
 pub(super) struct Calls<R> {
     replies: FuturesUnordered<BoxFuture<'static, R>>,
     in_flight: Vec<InFlight>,
@@ -26,7 +26,7 @@ pub(super) struct InFlight {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Purpose {
     pub endpoint: &'static str,
-    /// What is left to do if it is cut off; none for a control.
+    /// The work that is left if it is cut off; none for a control call.
     pub work: Option<Work>,
     /// Whether its purpose is to find out if the provider is up.
     pub is_check: bool,
@@ -37,7 +37,7 @@ impl<R> Calls<R> {
         Self { replies: FuturesUnordered::new(), in_flight: Vec::new(), started: 0 }
     }
 
-    /// Starts a call; `send` is given its number.
+    /// Starts a call; `send` receives its number.
     pub(super) fn start(
         &mut self,
         purpose: Purpose,
@@ -49,7 +49,7 @@ impl<R> Calls<R> {
         self.replies.push(send(self.started));
     }
 
-    /// The next reply; waits for ever when no call is on its way. Its call counts as being on its way until it
+    /// The next reply; waits forever if no call is in flight. Its call counts as in flight until it
     /// [lands](Self::land).
     pub(super) async fn next(&mut self) -> R {
         match self.replies.next().await {
@@ -58,18 +58,18 @@ impl<R> Calls<R> {
         }
     }
 
-    /// A call has ended: from here on its reply says what is left to do.
+    /// A call has ended: from now on its reply determines the work that is left.
     pub(super) fn land(&mut self, number: u64) {
         self.in_flight.retain(|call| call.number != number);
     }
 
-    /// Cuts all calls, and says what they were.
+    /// Cuts off all calls, and returns them.
     pub(super) fn cut(&mut self) -> Vec<InFlight> {
         self.replies.clear();
         std::mem::take(&mut self.in_flight)
     }
 
-    /// Calls started, which is the number of the latest one.
+    /// Number of calls started, which is also the number of the latest one.
     pub(super) fn started(&self) -> u64 {
         self.started
     }
@@ -82,17 +82,17 @@ impl<R> Calls<R> {
         self.in_flight.is_empty()
     }
 
-    /// Calls on their way to an endpoint.
+    /// Calls in flight to an endpoint.
     pub(super) fn count(&self, endpoint: &str) -> usize {
         self.to(endpoint).count()
     }
 
-    /// Whether a call is on its way that is to find out if an endpoint is up.
+    /// Whether a call that checks if an endpoint is up is in flight.
     pub(super) fn is_checking(&self, endpoint: &str) -> bool {
         self.to(endpoint).any(|call| call.purpose.is_check)
     }
 
-    /// What is left to do if all are cut.
+    /// The work that is left if all calls are cut off.
     pub(super) fn work(&self) -> impl Iterator<Item = Work> {
         self.in_flight.iter().filter_map(|call| call.purpose.work.clone())
     }
@@ -118,7 +118,7 @@ mod tests {
         Purpose { endpoint, is_check: work.is_none(), work }
     }
 
-    /// Two calls for work that have a reply at once, and a control that has none.
+    /// Two calls for work that are answered immediately, and a control call that is not.
     fn three() -> Calls<u64> {
         let mut calls = Calls::new();
         for endpoint in ["/a", "/b"] {

@@ -19,7 +19,7 @@ pub(super) struct Troubled {
     pub window: Duration,
 }
 
-/// The complaints in a response about a batch's tickers, grouped by what follows from them.
+/// The errors that a response reports for a batch's tickers, grouped by what to do about them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Complaints {
     /// Failed permanently.

@@ -1,4 +1,4 @@
-//! How the loop handles documents that were stored, refused or left.
+//! How the loop handles documents that were stored, refused or left unwritten.
 
 use super::Execution;
 use super::deliveries::Delivery;
@@ -29,7 +29,7 @@ impl Execution<'_> {
                     *delivery.written.entry(self.collection(dataset)).or_default() += count;
                 }
                 Kind::RawLog => self.state.counts.raw_logs += count,
-                // How many records are kept aside is known when they are: it counts records, not documents.
+                // Counted once they are stored as rejected: this counts records, not documents.
                 Kind::Rejected | Kind::Part => {}
             }
         }
@@ -48,8 +48,8 @@ impl Execution<'_> {
             reason = Some("the request ran out of time before everything was stored".to_owned());
         }
         if let Some(reason) = reason {
-            // The reason to stop may be another, and a raw log alone defers no work: it must be reported anyway,
-            // once in an attempt.
+            // The attempt may stop for another reason, and a missing raw log alone defers no work: report it anyway,
+            // once per attempt.
             let told = format!("attempt {}: not everything could be stored", self.run.run_attempt);
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
                 self.state.remark(format!("{told}: {reason}"));
@@ -67,7 +67,7 @@ impl Execution<'_> {
         None
     }
 
-    /// Stores what Firestore refused as rejected records; the delivery is complete when they are.
+    /// Stores what Firestore refused as rejected records; the delivery is complete once they are stored.
     fn reject(&mut self, mut delivery: Delivery, refused: &[(&'static Dataset, Unwritten<Kind>)]) {
         for (dataset, _) in refused {
             *delivery.rejected.entry(self.collection(dataset)).or_default() += 1;
@@ -81,7 +81,7 @@ impl Execution<'_> {
         self.push(id, writes);
     }
 
-    /// Where the records of a dataset go.
+    /// The collection of a dataset's records.
     pub(super) fn collection(&self, dataset: &Dataset) -> String {
         self.engine.settings.collections.of(dataset).to_owned()
     }

@@ -1,4 +1,4 @@
-//! What is being written to Firestore, and for which work.
+//! The writes in progress to Firestore, and the work they belong to.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -10,7 +10,7 @@ use crate::run::Work;
 /// The documents of one call.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
-    /// The work that is done when they are stored; none for the raw log of a failed call.
+    /// The work that is done once they are stored; none for the raw log of a failed call.
     pub work: Option<Work>,
     /// Tickers of the work that failed permanently.
     pub failed: Vec<(Ticker, String)>,
@@ -18,11 +18,13 @@ pub(super) struct Delivery {
     pub written: BTreeMap<String, u64>,
     /// Rejected records, by the collection they were meant for.
     pub rejected: BTreeMap<String, u64>,
-    /// Of the records stored, those that an earlier answer has stored, by collection: they are no further documents.
+    /// Of the records stored, those that an earlier response had already stored, by collection: they are not additional
+    /// documents.
     pub repeated: BTreeMap<String, u64>,
 }
 
-/// The documents of answers after which some of their tickers were asked for again: what comes again is not counted again.
+/// The documents of responses after which some tickers were requested again, so that repeated documents are not counted
+/// twice.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     documents: HashSet<DocumentPath>,
@@ -33,7 +35,7 @@ impl Seen {
         self.documents.extend(writes.into_iter().map(|write| write.document.clone()));
     }
 
-    /// How many of the writes are of documents that were stored before, by collection.
+    /// How many of the writes repeat documents that were stored before, by collection.
     pub(super) fn repeated<'a>(&self, writes: impl IntoIterator<Item = &'a Write>) -> BTreeMap<String, u64> {
         let mut repeated = BTreeMap::new();
         for write in writes.into_iter().filter(|write| self.documents.contains(&write.document)) {
@@ -43,7 +45,7 @@ impl Seen {
     }
 }
 
-/// All deliveries that are not complete, and what was seen in earlier ones.
+/// All incomplete deliveries, and what earlier ones contained.
 #[derive(Debug, Default)]
 pub(super) struct Deliveries {
     next: DeliveryId,

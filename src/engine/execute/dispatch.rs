@@ -18,8 +18,8 @@ impl Execution<'_> {
     /// Starts every call that may start now.
     pub(super) fn dispatch(&mut self) {
         let now = self.engine.world.clock.instant();
-        // What has happened is shared with the others, whether or not this run continues. Until then the shared state is
-        // about to change: after a probe that was answered the breaker still reads half-open.
+        // Events are shared with other runs whether or not this run continues. Until that is done the shared state is
+        // outdated: after an answered probe the breaker still reads half-open.
         if self.is_stepping(now) {
             return;
         }
@@ -35,7 +35,7 @@ impl Execution<'_> {
             let Some(batch) = self.next_batch(now) else { break };
             self.send(batch);
         }
-        // Whatever the search for a call has changed is shared at once.
+        // Changes made while searching for a call are shared immediately.
         if self.steps.has_waiting() {
             self.is_stepping(now);
         }
@@ -44,7 +44,7 @@ impl Execution<'_> {
     fn may_call(&self, now: Instant) -> bool {
         let calls_max =
             self.share().map_or(0, |share| share.calls.min(share.lower_to.unwrap_or(share.calls)));
-        // After the provider has reported a limit, one call finds out whether it answers again.
+        // After the provider has reported a limit, a single call checks whether it answers again.
         let calls_max = if self.engine.breakers.limit(self.run.provider()).in_row > 0 {
             calls_max.min(1)
         } else {
@@ -78,7 +78,7 @@ impl Execution<'_> {
         }
     }
 
-    /// The next batch to call, of an endpoint that may be called.
+    /// The next batch to call, for an endpoint that may be called.
     fn next_batch(&mut self, now: Instant) -> Option<Batch> {
         if let Some(check) = self.next_check() {
             return Some(check);
@@ -107,7 +107,7 @@ impl Execution<'_> {
         Some(batch)
     }
 
-    /// A call that finds out whether an endpoint is up, or whether its suspects are at fault.
+    /// A call that checks whether an endpoint is up, or whether its suspects are at fault.
     fn next_check(&mut self) -> Option<Batch> {
         let job = self.run.job;
         for endpoint in job.endpoints.iter().map(|endpoint| endpoint.path) {
@@ -154,8 +154,8 @@ impl Execution<'_> {
         })
     }
 
-    /// A ticker without data again, in the place of the one that was answered before: by chance, so that a limit which
-    /// admits every other call favors neither of them.
+    /// Picks a ticker without data instead of the one that was answered before. The choice is random, so that a limit
+    /// that admits every other call favors neither of them.
     fn recheck(&mut self, endpoint: &str) -> Option<Batch> {
         let can_control = self.lane(endpoint)?.can_control();
         let takes_turn = can_control && self.engine.world.entropy.next_u64().is_multiple_of(2);

@@ -1,56 +1,56 @@
-//! When the loop wakes although nothing has arrived, and why.
+//! When the loop wakes up although nothing has arrived, and why.
 
 use std::time::Duration;
 
-/// Shortest sleep: what is due now is done now, the rest may wait this long.
+/// Shortest sleep: whatever is due now is done now, the rest may wait this long.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// Longest sleep while waiting for a turn to call: then the list of callers is read again.
+/// Longest sleep while waiting for a turn to call; the list of callers is read again after it.
 const SHARE_POLL: Duration = Duration::from_millis(50);
 
-/// A reason to wake.
+/// A reason to wake up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Calls on their way are cut.
+    /// Calls in flight are cut off.
     HardDeadline,
-    /// Another instance may take the run over.
+    /// Another instance may take over the run.
     LeaseEnd,
-    /// Progress is to be noted, or the lease to be renewed.
+    /// Progress must be recorded, or the lease renewed.
     Checkpoint,
     /// No further call may start.
     SoftDeadline,
-    /// The run has to look after its place among the callers.
+    /// The run must maintain its place in the list of callers.
     Upkeep,
     /// The provider may be called again.
     PauseOver,
     /// A batch that waits for its retry may go out.
     Retry,
-    /// Others may have let this run call.
+    /// Other runs may have made room for this one.
     SharePoll,
 }
 
-/// What is known of the times at which something is due: how long each is away.
+/// Time left until each event.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Facts {
     pub hard_deadline: Duration,
     pub lease_end: Duration,
-    /// None while a checkpoint is on its way.
+    /// None while a checkpoint is in flight.
     pub checkpoint: Option<Duration>,
-    /// None where nothing is left to be called in this attempt.
+    /// None if nothing is left to call in this attempt.
     pub calling: Option<Calling>,
 }
 
-/// What is known while there is something left to be called. What is no time away is not waited for: it was seen to
-/// before the loop went to sleep, and what stands in its way wakes it.
+/// Time left until each event that matters while there is something left to call. Events that are already due are not
+/// waited for: they were handled before the loop went to sleep, or whatever blocks them will wake it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Calling {
     pub soft_deadline: Duration,
     pub upkeep: Duration,
     pub pause_over: Duration,
-    /// None where no batch waits.
+    /// None if no batch is waiting.
     pub retry: Option<Duration>,
-    /// Whether this run has no call of those that the provider may have.
+    /// Whether this run currently has no share of the provider's calls.
     pub awaits_share: bool,
-    /// Whether something is being told to all runs; what comes back wakes the loop.
+    /// Whether a step that changes the shared state is in flight; its completion wakes the loop.
     pub is_stepping: bool,
 }
 
@@ -63,8 +63,8 @@ impl Due {
         (due, wait.max(SLEEP_MIN))
     }
 
-    /// Every reason, and how long it is away; none where it is no reason to wake. Of those that are due together, the
-    /// first counts.
+    /// Every reason with the time left until it; none if it is not a reason to wake up. If several are due together,
+    /// the first counts.
     fn table(facts: &Facts) -> [(Self, Option<Duration>); 8] {
         let calling = |wait: fn(Calling) -> Option<Duration>| facts.calling.and_then(wait);
         let later = |wait: fn(Calling) -> Duration| facts.calling.map(wait).filter(|wait| !wait.is_zero());
@@ -82,7 +82,7 @@ impl Due {
 }
 
 impl Calling {
-    /// Whether looking at the list of callers again can bring this run its turn.
+    /// Whether reading the list of callers again can give this run its turn.
     fn polls_share(self) -> bool {
         self.awaits_share && self.pause_over.is_zero() && !self.is_stepping
     }

@@ -16,11 +16,11 @@ use crate::run::stop::StopReason;
 const LONG_CALL: Duration = Duration::from_secs(60);
 
 impl Execution<'_> {
-    /// Ends the attempt: whatever is not done is pending.
+    /// Ends the attempt: unfinished work becomes pending.
     pub(super) async fn finish(mut self) -> Executed {
         let cut = self.must_cut();
         if self.lease.is_saving() && self.stop != Some(StopReason::Lost) {
-            // The fence is only known again once the write in flight has completed.
+            // The fence is unknown until the write in flight has completed.
             let saved = self.lease.saved().await;
             self.on_saved(saved);
         }
@@ -43,8 +43,7 @@ impl Execution<'_> {
         Executed { state: self.state, fence: self.lease.into_fence(), stop, trends }
     }
 
-    /// What was on its way for long and had no answer comes in smaller batches next time; and suspects
-    /// stay what they are.
+    /// Batches that were in flight for long without a response get smaller next time; suspects stay suspects.
     fn defer_cut(&mut self, cut: bool) {
         let now = self.engine.world.clock.instant();
         let long = (self.engine.settings.run.deadline / 3).min(LONG_CALL);
@@ -55,7 +54,7 @@ impl Execution<'_> {
             let answers = self.lane(endpoint).is_some_and(|lane| lane.answered > 0);
             let Some(work) = work else { continue };
             if took_long && answers && work.tickers.len() == 1 && work.deferrals >= DEFERRALS_MAX {
-                // No response in attempt after attempt in which others were answered.
+                // No response in several attempts in which others were answered.
                 let fault = Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
                 self.fail(&work.tickers, endpoint, &fault);
             } else {
@@ -65,7 +64,7 @@ impl Execution<'_> {
         self.backlog.defer_suspects();
     }
 
-    /// Why endpoints were left to a later attempt; the reason of the one that may be called again first.
+    /// Why endpoints were left to a later attempt: the reason of the endpoint that may be called again first.
     fn held(&self) -> Option<StopReason> {
         let held = self.lanes.iter().filter_map(Lane::held);
         let first = held.min_by_key(|held| held.retry_after)?;

@@ -48,7 +48,7 @@ impl Execution<'_> {
                 && fault.class == Class::Timeout
                 && batch.deferrals >= 2 * DEFERRALS_MAX);
         if enough && batch.deferrals >= DEFERRALS_MAX && answered > 0 {
-            // It has failed in attempt after attempt in which others were answered.
+            // It has failed in several attempts in which others were answered.
             return self.fail(&batch.tickers, batch.endpoint, &fault);
         }
         let failure = Failed {
@@ -121,7 +121,7 @@ impl Execution<'_> {
         self.steps.push(Step::Open { endpoint, reason });
     }
 
-    /// None of the tickers that the probe may try was answered.
+    /// None of the tickers that the probe was allowed to try was answered.
     pub(super) fn reopen(&mut self, endpoint: &'static str) {
         let reason = self.engine.breakers.endpoint(self.run.provider(), endpoint).reason.unwrap_or_default();
         let retry_after = self.engine.breakers.config().open;
@@ -158,7 +158,7 @@ impl Execution<'_> {
         }
     }
 
-    /// The reset time of a limit whose message stands for this window.
+    /// The reset time of a limit whose message implies this window.
     pub(super) fn limit_pause(&self, window: Duration) -> Duration {
         window * u32::try_from(self.engine.settings.call.limit_window.as_secs()).unwrap_or(u32::MAX) / 60
     }
@@ -170,7 +170,7 @@ impl Execution<'_> {
         let (stops, attempts_max) = (self.stop.is_some(), self.engine.settings.call.max_attempts);
         for lane in &mut self.lanes {
             lane.pace.limited();
-            // Whoever was without data just before had met the limit.
+            // Tickers without data just before this had hit the limit.
             for suspect in self.backlog.suspects.take_without_data(lane.endpoint) {
                 lane.flukes += 1;
                 let is_new = suspect.batch.deferrals == 0;
@@ -186,8 +186,8 @@ impl Execution<'_> {
         self.steps.push_limit_hit(asked, reason, is_late);
     }
 
-    /// Without a ticker that is answered, nobody can say whether the suspects or the provider is at fault. A refusal in the
-    /// provider's own words is believed where it is about few; a failure is not.
+    /// Unless some ticker is answered, there is no telling whether the suspects or the provider is at fault. A refusal
+    /// with the provider's own message is trusted if it concerns few tickers; a failure is not.
     pub(super) fn judge_without_control(&mut self, endpoint: &str) {
         let Some(lane) = self.lane(endpoint) else { return };
         let (never_answered, control_failed) = (lane.control.is_none(), lane.control_failed);
@@ -196,7 +196,7 @@ impl Execution<'_> {
         let reason = without_data.map(|suspect| suspect.fault.message.clone());
         for Suspect { batch, fault, .. } in suspects {
             if control_failed || fault.class == Class::RateLimited {
-                // The provider may be down at the moment, or its limit exhausted: nobody is judged.
+                // The provider may be down at the moment, or its limit exhausted: no suspect is judged.
                 self.backlog.defer(batch, Some(fault.message));
             } else if fault.class == Class::BadBatch && never_answered {
                 self.fail(&batch.tickers, batch.endpoint, &fault);
@@ -224,8 +224,8 @@ impl Execution<'_> {
         }
     }
 
-    /// Leaves a batch to the next attempt. A single ticker that the provider has failed on in attempt after
-    /// attempt has failed permanently, if the provider answers others.
+    /// Leaves a batch to the next attempt. A single ticker that has failed in several attempts has failed permanently,
+    /// provided that others are answered.
     pub(super) fn defer_or_fail(&mut self, mut batch: Batch, class: Class, reason: &str) {
         // A call that was not sent says nothing about its tickers.
         batch.deferrals += u32::from(!batch.has_failed && class != Class::Token);
@@ -243,7 +243,7 @@ impl Execution<'_> {
         let failure = |ticker| Failure {
             ticker,
             endpoint: endpoint.to_owned(),
-            // A ticker without data was taken for limited until others were answered.
+            // A ticker without data counted as limited until others were answered.
             class: (fault.class != Class::RateLimited).then_some(fault.class),
             reason: fault.message.clone(),
         };

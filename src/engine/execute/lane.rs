@@ -1,4 +1,4 @@
-//! One endpoint of a run: how its calls go, and what this run may ask of it.
+//! One endpoint of a run: how its calls are going, and what this run may request from it.
 
 use std::time::Duration;
 
@@ -36,14 +36,14 @@ pub(super) struct Lane {
     step: BreakerStep,
 }
 
-/// How this run stands to the endpoint's breaker.
+/// This run's relation to the endpoint's breaker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum BreakerStep {
-    /// It calls when the breaker lets it.
+    /// It calls if the breaker allows it.
     Calling,
-    /// It tries whether the provider is back, while the breaker is half-open.
+    /// It probes whether the provider is back, while the breaker is half-open.
     Probing,
-    /// It calls no more in this attempt.
+    /// It makes no more calls in this attempt.
     Held(Held),
 }
 
@@ -51,16 +51,16 @@ enum BreakerStep {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Held {
     pub reason: String,
-    /// What the caller is told; none if the breaker knows.
+    /// The reason given to the caller; none if the breaker has it.
     pub retry_after: Duration,
     pub is_breaker: bool,
 }
 
-/// An answer, as far as it says how the endpoint is.
+/// A response, reduced to what it says about the endpoint's state.
 pub(super) struct Answered {
     pub tickers: usize,
     pub latency: Duration,
-    /// Calls for the same tickers that had failed before it.
+    /// Earlier failed calls for the same tickers.
     pub flukes: u32,
     /// A ticker with data.
     pub control: Option<Ticker>,
@@ -118,12 +118,12 @@ impl Lane {
         self.held().is_some()
     }
 
-    /// Whether it calls when the breaker lets it: it has neither a probe nor a reason to call no more.
+    /// Whether it calls if the breaker allows it: it neither probes nor has a reason to stop calling.
     pub(super) fn is_calling(&self) -> bool {
         self.step == BreakerStep::Calling
     }
 
-    /// The probe of the half-open breaker is this run's. One that comes too late runs out by itself.
+    /// This run owns the probe of the half-open breaker. A probe that comes too late expires by itself.
     pub(super) fn begin_probe(&mut self) {
         if self.is_held() {
             return;
@@ -133,7 +133,7 @@ impl Lane {
         self.diagnosis.doubt();
     }
 
-    /// Calls no more in this attempt.
+    /// Makes no more calls in this attempt.
     pub(super) fn hold(&mut self, held: Held) {
         self.step = BreakerStep::Held(held);
     }
@@ -147,7 +147,7 @@ impl Lane {
         was_probing
     }
 
-    /// The endpoint is up; whether that ends a probe.
+    /// The endpoint is up; returns whether that ends a probe.
     pub(super) fn on_answered(&mut self, answer: Answered, config: &BreakerConfig) -> bool {
         self.answered += 1;
         self.failures = 0;
@@ -163,15 +163,15 @@ impl Lane {
 
     /// A call for a batch has failed.
     pub(super) fn on_failed(&mut self, batch: &Batch, class: Class, config: &BreakerConfig) -> Consequence {
-        // A call that did not reach the provider says nothing about it; a probe stays claimed until its time is up.
+        // A call that did not reach the provider says nothing about it; a probe stays claimed until it expires.
         if matches!(class, Class::Unauthorized | Class::Token) {
             self.end_probe();
-            // Asked again at once, it would be refused again at once.
+            // If requested again immediately, it would be refused again immediately.
             self.control_failed |= batch.is_control() && class == Class::Token;
             return Consequence::Nothing;
         }
         if class == Class::BadBatch && self.end_probe() {
-            // A refusal is an answer.
+            // A refusal is a response.
             self.diagnosis.clear();
             return Consequence::IsBack;
         }
@@ -200,7 +200,8 @@ impl Lane {
         if is_down { Consequence::IsDown } else { Consequence::Nothing }
     }
 
-    /// The breaker is told: counted again, what was seen would let the next attempt begin in doubt.
+    /// Forgets the failures that the breaker has recorded; counted again, they would make the next attempt start in
+    /// doubt.
     pub(super) fn forget_failures(&mut self) {
         self.failures = 0;
         self.diagnosis.clear();
@@ -212,8 +213,8 @@ impl Lane {
         Some(Batch { origin: Origin::Control, ..Batch::new(self.endpoint, vec![control], 1) })
     }
 
-    /// Whether work has been deferred so often that the next failure decides: then the endpoint must be known to be up. Or
-    /// whether so many tickers were without data that it may be a limit.
+    /// Whether work has been deferred so often that the next failure decides, in which case the endpoint must be known
+    /// to be up; or whether so many tickers were without data that a limit may be the reason.
     pub(super) fn wants_control(&self, without_data: usize, queue: &Queue) -> bool {
         if without_data >= NOTHING_IN_ROW {
             return self.can_control();

@@ -1,4 +1,4 @@
-//! The lease of a run: until when nobody else may work on it, and the checkpoints that renew it.
+//! The lease of a run: how long nobody else may work on it, and the checkpoints that renew it.
 
 use std::future::pending;
 use std::time::Duration;
@@ -8,17 +8,17 @@ use crate::ledger::{Fence, SaveError};
 
 /// Minimum time between two checkpoints.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
-/// A lease is renewed this often within its length, if there is no progress that has to be noted sooner.
+/// A lease is renewed this often within its length, if there is no progress to record sooner.
 const RENEWALS: u32 = 3;
 
-/// The lease, and at most one checkpoint on its way.
+/// The lease, and at most one checkpoint in flight.
 pub(super) struct Lease {
     fence: Fence,
     length: Duration,
     until: Instant,
     on_its_way: Option<Checkpoint>,
     last_checkpoint: Instant,
-    /// Whether there is progress that no checkpoint has noted.
+    /// Whether there is progress that no checkpoint has recorded.
     has_progress: bool,
 }
 
@@ -27,7 +27,7 @@ struct Checkpoint {
     saved: BoxFuture<'static, Result<Fence, SaveError>>,
 }
 
-/// A checkpoint that has ended.
+/// A completed checkpoint.
 pub(super) struct Saved {
     started: Instant,
     result: Result<Fence, SaveError>,
@@ -44,7 +44,7 @@ impl Lease {
         self.fence.owner()
     }
 
-    /// The fence as the last write left it. While a checkpoint is on its way it is not known.
+    /// The fence as of the last write; unknown while a checkpoint is in flight.
     pub(super) fn into_fence(self) -> Fence {
         self.fence
     }
@@ -62,12 +62,12 @@ impl Lease {
         now >= self.until
     }
 
-    /// There is progress to be noted with the next checkpoint.
+    /// There is progress to record with the next checkpoint.
     pub(super) fn note_progress(&mut self) {
         self.has_progress = true;
     }
 
-    /// Time until the next checkpoint is due; none while one is on its way.
+    /// Time until the next checkpoint is due; none while one is in flight.
     pub(super) fn checkpoint_wait(&self, now: Instant) -> Option<Duration> {
         let interval = if self.has_progress { CHECKPOINT_INTERVAL } else { self.length / RENEWALS };
         self.on_its_way.is_none().then(|| (self.last_checkpoint + interval).since(now))
@@ -77,7 +77,7 @@ impl Lease {
         self.checkpoint_wait(now).is_some_and(|wait| wait.is_zero())
     }
 
-    /// A checkpoint goes out, with all progress there is.
+    /// Sends a checkpoint with all progress so far.
     pub(super) fn begin_checkpoint(
         &mut self,
         saved: BoxFuture<'static, Result<Fence, SaveError>>,
@@ -92,7 +92,7 @@ impl Lease {
         self.on_its_way.is_some()
     }
 
-    /// The checkpoint on its way when it has ended; waits for ever when there is none.
+    /// Waits for the checkpoint in flight; forever if there is none.
     pub(super) async fn saved(&mut self) -> Saved {
         match &mut self.on_its_way {
             Some(Checkpoint { started, saved }) => Saved { started: *started, result: saved.await },
@@ -100,8 +100,8 @@ impl Lease {
         }
     }
 
-    /// Takes the outcome of a checkpoint. It renews the lease from when it was sent: by then Firestore cannot have
-    /// written it. One that failed is tried again soon; the lease says how long that may go on.
+    /// Handles the outcome of a checkpoint. The lease is renewed from the time the checkpoint was sent, since Firestore
+    /// cannot have written it before that. A failed one is retried soon, for as long as the lease lasts.
     pub(super) fn on_saved(&mut self, saved: Saved) -> Result<(), SaveError> {
         self.on_its_way = None;
         match saved.result {
@@ -141,7 +141,7 @@ mod tests {
         Lease::new(fence(), LENGTH, at(0))
     }
 
-    /// Sends a checkpoint and takes its outcome, at once.
+    /// Sends a checkpoint and handles its outcome immediately.
     fn save(lease: &mut Lease, now: Instant, result: Result<Fence, SaveError>) -> Result<(), SaveError> {
         lease.begin_checkpoint(Box::pin(ready(result)), now);
         let saved = lease.saved().now_or_never().unwrap();

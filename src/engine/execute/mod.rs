@@ -1,17 +1,17 @@
-//! Executing a run: calls go out, responses flow on to Firestore, the ledger records the progress.
+//! Executing a run: calls go out, responses go to Firestore, and the ledger records the progress.
 //!
-//! One loop owns everything. It starts what may start, waits for the next event and reacts. Calls and writes
-//! overlap, and memory holds only the batches in flight. What it knows is in parts, each with its own tests:
+//! One loop owns everything. It starts whatever may start, waits for the next event and reacts. Calls and writes
+//! overlap, and memory holds only the batches in flight. Its state is split into parts, each with its own tests:
 //!
-//! - [`lease`]: until when the run is ours, and the checkpoints that renew it;
+//! - [`lease`]: how long the run is ours, and the checkpoints that renew it;
 //! - [`calls`]: the calls in flight;
-//! - [`backlog`]: all work that is not done: [`queue`], [`suspects`], [`deliveries`], and what is deferred;
-//! - [`lane`]: what is known of an endpoint, and whether this run calls it, probes it or leaves it alone;
-//! - [`steps`]: what this run has to tell all others;
-//! - [`due`]: every reason to wake.
+//! - [`backlog`]: all unfinished work: [`queue`], [`suspects`], [`deliveries`], and what is deferred;
+//! - [`lane`]: what is known about an endpoint, and whether this run calls it, probes it or leaves it alone;
+//! - [`steps`]: the changes to the state that all runs share;
+//! - [`due`]: every reason to wake up.
 //!
-//! [`dispatch`] decides which calls may start; [`reaction`], [`complaints`], [`failing`] and [`delivered`] say what
-//! follows from an event; [`upkeep`] looks after the run's place beside others; [`ending`] closes the attempt.
+//! [`dispatch`] decides which calls may start; [`reaction`], [`complaints`], [`failing`] and [`delivered`] handle
+//! events; [`upkeep`] maintains the run's place in the list of callers; [`ending`] closes the attempt.
 
 mod backlog;
 mod call;
@@ -119,7 +119,7 @@ pub async fn execute(
 }
 
 /// Yields to the runtime and the instance's other requests. Reading a response takes milliseconds in which nothing
-/// arrives and nothing is sent: several at once would hold up all writes, and every `/health`.
+/// arrives and nothing is sent: reading several in a row would hold up all writes, and every `/health`.
 async fn yield_now() {
     let mut given = false;
     poll_fn(|task| {
@@ -231,7 +231,7 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// What is known of when something is due.
+    /// Time left until each event.
     fn due_facts(&self) -> due::Facts {
         let now = self.engine.world.clock.instant();
         let is_calling = self.stop.is_none() && self.backlog.has_work();

@@ -1,4 +1,4 @@
-//! The batches of a run that wait for their call.
+//! The batches of a run that are waiting to be called.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Batch {
     /// The same for some of its tickers.
     #[must_use]
     pub fn of(&self, tickers: Vec<Ticker>) -> Self {
-        // What its one ticker has failed stays with it.
+        // Keeps the failures of its one ticker.
         let failed_alone = if tickers == self.tickers { self.failed_alone } else { 0 };
         Self { tickers, failed_alone, ..self.without_tickers() }
     }
@@ -87,20 +87,20 @@ impl Batch {
         self.origin == Origin::Control
     }
 
-    /// What is left to do for it.
+    /// The work that is left for it.
     pub fn into_work(self, reason: Option<String>) -> Work {
         Work {
             endpoint: self.endpoint.to_owned(),
             tickers: self.tickers,
             parts: self.parts,
             reason,
-            // That it has failed is known to the next attempt, however this one ends: it begins with smaller batches.
+            // However this attempt ends, the next one knows that the batch failed and starts with smaller ones.
             deferrals: self.deferrals + u32::from(self.has_failed),
         }
     }
 }
 
-/// Batches, ready or waiting for their time.
+/// Batches, ready or waiting until they are due.
 #[derive(Debug, Default)]
 pub struct Queue {
     ready: VecDeque<Batch>,
@@ -108,11 +108,10 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Cuts work into batches of `size` tickers; the endpoints take turns, so that a run that is cut
-    /// short has whole tickers done rather than one endpoint. Work that was deferred before comes in
-    /// smaller batches each time, down to single tickers: if some of them are the cause, the others must
-    /// not wait forever. Work for endpoints that the job does not have is dropped: it has already failed
-    /// ([`crate::run::RunState::fail_unknown`]).
+    /// Cuts work into batches of `size` tickers. The endpoints take turns, so that a run that is cut short has finished
+    /// whole tickers rather than one endpoint. Work that was deferred before comes in smaller batches each time, down
+    /// to single tickers: if some tickers are the cause, the others must not wait forever. Work for endpoints that the
+    /// job does not have is dropped: it has already failed ([`crate::run::RunState::fail_unknown`]).
     pub fn new(pending: Vec<Work>, endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
         let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
         for work in pending {
@@ -146,7 +145,7 @@ impl Queue {
         self.iter().filter(|batch| batch.endpoint == endpoint).count()
     }
 
-    /// The next batch whose time has come, of an endpoint that may be called.
+    /// The next batch that is due, for an endpoint that may be called.
     pub fn next(&mut self, now: Instant, may_call: impl Fn(&'static str) -> bool) -> Option<Batch> {
         let is_due = |(at, batch): &(Instant, Batch)| *at <= now && may_call(batch.endpoint);
         if let Some(at) = self.delayed.iter().position(is_due) {
@@ -169,19 +168,19 @@ impl Queue {
         self.delayed.push((at, batch));
     }
 
-    /// To be called before all others.
+    /// Queues a batch before all others.
     pub fn put_back(&mut self, batch: Batch) {
         self.ready.push_front(batch);
     }
 
-    /// To be called after all others.
+    /// Queues a batch after all others.
     pub fn push(&mut self, batch: Batch) {
         self.ready.push_back(batch);
     }
 
-    /// Queues the pieces of a batch that failed: each of the tickers that the provider names alone, the others in halves,
-    /// or together where the named ones explain the failure. A piece is tried once, as its own pieces find out more than
-    /// its repetition; a single ticker, which may be given up, `alone_max` times.
+    /// Queues the pieces of a batch that failed: each ticker that the provider names alone, the others in halves, or
+    /// together if the named ones explain the failure. A piece is tried once, because splitting it reveals more than
+    /// repeating it; a single ticker, which may be given up on, `alone_max` times.
     pub fn split(&mut self, batch: &Batch, named: &[Ticker], alone_max: u32) {
         let Batch { tickers, .. } = batch;
         let (suspects, mut rest): (Vec<_>, Vec<_>) =
@@ -231,7 +230,7 @@ impl Queue {
         self.delayed.retain(|(_, batch)| batch.endpoint != endpoint || !batch.tickers.is_empty());
     }
 
-    /// Takes all batches of an endpoint out.
+    /// Removes all batches of an endpoint.
     pub fn drain(&mut self, endpoint: &str) -> Vec<Batch> {
         let (taken, kept): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.ready).into_iter().partition(|batch| batch.endpoint == endpoint);

@@ -18,7 +18,7 @@ use crate::intake::rejected::{self, Origin as RejectedOrigin};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
 
-/// This many unrecognized errors in one response are not about single tickers, if they are most of it.
+/// This many unrecognized errors in one response, if they are most of it, are not about single tickers.
 const MANY: usize = 5;
 
 impl Execution<'_> {
@@ -128,7 +128,7 @@ impl Execution<'_> {
         self.store(intake, complaints.failed, work, raw_log, asks_again);
     }
 
-    /// Queues tickers again that a response said nothing about; not forever if that `counts` as an attempt.
+    /// Queues tickers again that a response did not mention; not forever if that `counts` as an attempt.
     pub(super) fn ask_again(&mut self, batch: &Batch, tickers: Vec<Ticker>, reason: &str, counts: bool) {
         if tickers.is_empty() {
             return;
@@ -178,7 +178,7 @@ impl Execution<'_> {
         self.lanes.iter_mut().find(|lane| lane.endpoint == endpoint)
     }
 
-    /// The endpoint is up: whoever was suspected before this call went out is at fault.
+    /// The endpoint is up: tickers suspected before this call went out are at fault.
     fn on_answered(&mut self, reply: &Reply, control: Option<Ticker>) {
         let config = *self.engine.breakers.config();
         let batch = &reply.batch;
@@ -273,7 +273,7 @@ impl Execution<'_> {
     }
 }
 
-/// How a call ended, as metrics and the log name it.
+/// The name of a call's outcome in metrics and logs.
 fn class_name(read: &Result<Intake, Fault>) -> &'static str {
     read.as_ref().err().map_or("ok", |fault| fault.class.name())
 }

@@ -1,4 +1,4 @@
-//! The reply to a call: what it says of the batch, and its raw log.
+//! The reply to a call: what it says about the batch, and its raw log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,10 +24,10 @@ use crate::intake::record::Context;
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
-/// What operators are told about a redirect.
+/// The message for operators about a redirect.
 const REDIRECT: &str = "redirects are not followed";
 
-/// What a call has ended with.
+/// The result of a call.
 pub(super) struct Reply {
     /// Number of the call within the attempt, from 1.
     pub number: u64,
@@ -57,7 +57,7 @@ impl CallError {
         }
     }
 
-    /// What arrived before the failure.
+    /// The part of the response that arrived before the failure.
     fn partial(&self) -> Option<&InboundResponse> {
         match self {
             Self::Token(_) => None,
@@ -110,7 +110,7 @@ impl Reply {
             Trouble::Limited(_) | Trouble::Nothing(_) => Fault::new(Class::RateLimited, message),
             _ => Fault::new(Class::Malformed, message),
         };
-        // Half the tickers make half the response.
+        // Half the tickers mean half the response.
         let too_much = |message| Fault::new(Class::BadBatch, message);
         check_values(&answer.body).map_err(too_much)?;
         let envelope = Envelope::parse(&answer.body).map_err(malformed)?;

@@ -1,6 +1,6 @@
-//! The steps that change the state which all runs share: breakers, the provider's pause, the list of its callers.
+//! The steps that change the state that all runs share: breakers, the provider's pause, the list of its callers.
 //!
-//! One step at a time, and no call starts while a step is in flight: what it changes decides about the calls.
+//! Steps run one at a time, and no call starts while a step is in flight, because its result decides about the calls.
 
 use std::collections::VecDeque;
 use std::future::pending;
@@ -15,10 +15,10 @@ use crate::resilience::slots::TURN;
 /// Wait before the next step after one that failed.
 const FAILED_PAUSE: Duration = Duration::from_secs(1);
 
-/// A step to take.
+/// A step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Read what the others know.
+    /// Read the shared state.
     Refresh,
     /// Announce that this run is alive and wants this many concurrent calls; at the end of the list if more than before.
     Register {
@@ -29,7 +29,7 @@ pub(super) enum Step {
         endpoint: &'static str,
         reason: String,
     },
-    /// Become the one that probes whether the provider is back.
+    /// Claim the probe that checks whether the provider is back.
     ClaimProbe {
         endpoint: &'static str,
     },
@@ -45,7 +45,7 @@ pub(super) enum Step {
     LimitOver,
 }
 
-/// A completed step, and for a claim whether it is ours.
+/// A completed step, and whether it succeeded if it was a claim.
 pub(super) type Stepped = (Step, Result<bool, FirestoreError>);
 
 /// What a step needs to know about its run.
@@ -79,7 +79,7 @@ impl Step {
     }
 }
 
-/// The steps of a run, and when it looks after its place among the callers.
+/// The steps of a run, and when it next renews its place in the list of callers.
 pub(super) struct Steps {
     waiting: VecDeque<Step>,
     under_way: Option<BoxFuture<'static, Stepped>>,
@@ -95,7 +95,7 @@ impl Steps {
         self.waiting.push_back(step);
     }
 
-    /// The provider has asked for less. An answer that is late says what is known where the same is still to be told.
+    /// The provider has reported a limit. A late response adds nothing while the same step is still waiting.
     pub(super) fn push_limit_hit(&mut self, asked: Option<Duration>, reason: &str, is_late: bool) {
         let waits = self.waiting.iter().any(|step| matches!(step, Step::LimitHit { .. }));
         if !(is_late && waits) {
@@ -103,7 +103,7 @@ impl Steps {
         }
     }
 
-    /// Takes out the step that comes next.
+    /// Removes the next step.
     pub(super) fn pop(&mut self) -> Option<Step> {
         self.waiting.pop_front()
     }
@@ -116,7 +116,7 @@ impl Steps {
         self.under_way.is_some()
     }
 
-    /// Whether everything is told.
+    /// Whether every step is done.
     pub(super) fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.under_way.is_none()
     }
@@ -125,7 +125,7 @@ impl Steps {
         self.under_way = Some(step);
     }
 
-    /// The step under way when it is taken; waits for ever when there is none.
+    /// Waits for the step in flight; forever if there is none.
     pub(super) async fn taken(&mut self) -> Stepped {
         match &mut self.under_way {
             Some(step) => step.await,
@@ -133,7 +133,7 @@ impl Steps {
         }
     }
 
-    /// The step under way was taken, or has failed: then upkeep waits a little.
+    /// The step in flight has completed; if it failed, upkeep waits a little.
     pub(super) fn on_taken(&mut self, has_failed: bool, now: Instant) {
         self.under_way = None;
         if has_failed {
@@ -141,28 +141,28 @@ impl Steps {
         }
     }
 
-    /// Time until the run may look after its place among the callers.
+    /// Time until the run may renew its place in the list of callers.
     pub(super) fn upkeep_wait(&self, now: Instant) -> Duration {
         self.next_upkeep.since(now)
     }
 }
 
-/// The run's turn among those who call the provider.
+/// The run's turn to call the provider.
 #[derive(Debug, Default)]
 pub(super) struct Turn {
-    /// Since when it has been among those who may call.
+    /// When its turn began; none if it may not call.
     began: Option<Instant>,
     /// Whether it has registered the number of concurrent calls it wants.
     has_asked: bool,
 }
 
 impl Turn {
-    /// The run has gone to the end of the list, with the calls that it wants.
+    /// The run has moved to the end of the list, with the number of calls that it wants.
     pub(super) fn ask(&mut self) {
         *self = Self { began: None, has_asked: true };
     }
 
-    /// The run may call; its turn begins unless it has begun before.
+    /// The run may call; its turn begins unless it already has.
     pub(super) fn begin(&mut self, now: Instant) {
         self.began.get_or_insert(now);
     }
@@ -171,7 +171,7 @@ impl Turn {
         self.has_asked
     }
 
-    /// Whether others that wait may have theirs.
+    /// Whether its turn is over in favor of waiting runs.
     pub(super) fn is_over(&self, now: Instant) -> bool {
         self.began.is_some_and(|began| now.since(began) >= TURN)
     }

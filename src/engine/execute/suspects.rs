@@ -1,7 +1,7 @@
-//! Tickers on which the provider has failed alone.
+//! Tickers whose calls failed even when they were requested alone.
 //!
-//! It may have been down just then: an answer to a call that went out later shows that it was not. Until then nobody
-//! can say whether the ticker or the provider is at fault.
+//! The provider may have been down at that moment; a response to a call sent later shows that it was not. Until then
+//! there is no telling whether the ticker or the provider is at fault.
 
 use super::lane::Lane;
 use super::queue::{Batch, Origin};
@@ -9,15 +9,15 @@ use super::reply::Fault;
 use crate::resilience::class::Class;
 use crate::run::Work;
 
-/// An innocent ticker may be mistaken for a bad one once in this many times.
+/// A good ticker may be mistaken for a bad one once in this many times.
 const ERRORS_RARE: f64 = 10_000.0;
 
-/// A ticker on which the provider has failed alone, often enough.
+/// A ticker that has failed alone, often enough.
 #[derive(Debug)]
 pub(super) struct Suspect {
     pub batch: Batch,
     pub fault: Fault,
-    /// Calls of the attempt that had been sent by then.
+    /// Number of calls that the attempt had sent by then.
     pub at: u64,
 }
 
@@ -28,7 +28,7 @@ pub(super) struct Suspects {
 }
 
 impl Suspects {
-    /// None yet; the endpoints are told in this order.
+    /// No suspects yet; iteration follows the order of these endpoints.
     pub(super) fn new(endpoints: &[&'static str]) -> Self {
         Self { endpoints: endpoints.iter().map(|endpoint| (*endpoint, Vec::new())).collect() }
     }
@@ -50,34 +50,34 @@ impl Suspects {
         self.of(endpoint).count()
     }
 
-    /// Those of an endpoint of which nothing came since the last answer.
+    /// Suspects of an endpoint without data since its last response.
     pub(super) fn without_data(&self, endpoint: &str) -> usize {
         self.of(endpoint).filter(|suspect| suspect.is_without_data()).count()
     }
 
-    /// Takes these out.
+    /// Removes all of these.
     pub(super) fn take_without_data(&mut self, endpoint: &str) -> Vec<Suspect> {
         self.take_some(endpoint, Suspect::is_without_data)
     }
 
-    /// Takes one of them out.
+    /// Removes one of them.
     pub(super) fn take_one_without_data(&mut self, endpoint: &str) -> Option<Suspect> {
         let (_, suspects) = self.endpoints.iter_mut().find(|(path, _)| *path == endpoint)?;
         let place = suspects.iter().position(Suspect::is_without_data)?;
         Some(suspects.remove(place))
     }
 
-    /// Takes out those for whom the answer to call number `call` shows that the provider is up.
+    /// Removes the suspects for which the response to call number `call` shows that the provider is up.
     pub(super) fn take_judged(&mut self, endpoint: &str, call: u64) -> Vec<Suspect> {
         self.take_some(endpoint, |suspect| suspect.at < call)
     }
 
-    /// Takes out all.
+    /// Removes all suspects.
     pub(super) fn take(&mut self) -> Vec<Suspect> {
         self.endpoints.iter_mut().flat_map(|(_, suspects)| suspects.drain(..)).collect()
     }
 
-    /// Takes out all of an endpoint.
+    /// Removes all suspects of an endpoint.
     pub(super) fn take_of(&mut self, endpoint: &str) -> Vec<Suspect> {
         self.take_some(endpoint, |_| true)
     }
@@ -97,26 +97,26 @@ impl Suspects {
 }
 
 impl Suspect {
-    /// What is left to do about it while it is not judged.
+    /// The work that is left for it as long as it is not judged.
     pub(super) fn into_work(self) -> Work {
         self.batch.into_work(Some(self.fault.message))
     }
 
-    /// The same, where it stays.
+    /// The same, without consuming it.
     pub(super) fn work(&self) -> Work {
         self.batch.clone().into_work(Some(self.fault.message.clone()))
     }
 
-    /// Whether it is suspected because nothing came of it, which may be a limit.
+    /// Whether it is suspected because there was no data for it, which may be due to a limit.
     pub(super) fn is_without_data(&self) -> bool {
         self.fault.class == Class::RateLimited
     }
 
-    /// Whether the ticker is at fault, now that the provider has answered again. It has failed alone, the provider has
-    /// answered others, it has failed again, and the provider has answered again. A refusal needs no more. A failure may
-    /// be bad luck each time, and so may a response without data: the limit may have been exhausted just then. So these
-    /// count when a ticker that is innocent would fail so often less than once in [`ERRORS_RARE`] times, by how often
-    /// calls fail at this endpoint although nothing is wrong with them.
+    /// Whether the ticker is at fault, now that the provider has answered again: it has failed alone, the provider has
+    /// answered others, it has failed again, and the provider has answered again. For a refusal that is enough. A
+    /// failure may be bad luck each time, and so may a response without data, because the limit may have been exhausted
+    /// at that moment. These count once a good ticker would fail this often less than once in [`ERRORS_RARE`] times,
+    /// judging by how often calls to this endpoint fail without a cause of their own.
     pub(super) fn is_guilty(&self, lane: &Lane) -> bool {
         if self.batch.origin != Origin::Recheck {
             return false;
@@ -126,13 +126,13 @@ impl Suspect {
         }
         #[expect(clippy::cast_precision_loss, reason = "counts of calls")]
         let (answered, flukes) = (lane.answered as f64, lane.flukes as f64);
-        // Jeffreys' estimate of a share: never zero, however few calls there were.
+        // Jeffreys' estimate of a proportion: never zero, however few calls there were.
         let share = (flukes + 0.5) / (answered + flukes + 1.0);
         share.powi(i32::try_from(self.failed_alone()).unwrap_or(i32::MAX)) * ERRORS_RARE < 1.0
     }
 
-    /// How often it has failed alone. Without data it fails once between two answers, however often it was asked: as
-    /// long as nobody is answered, it shares the limit with all others.
+    /// How often it has failed alone. A ticker without data counts once between two responses, however often it was
+    /// requested: as long as no ticker is answered, all share the same limit.
     pub(super) fn failed_alone(&self) -> u32 {
         self.batch.failed_alone + u32::from(self.is_without_data())
     }

@@ -1,4 +1,4 @@
-//! The run's place beside the provider's other runs: what it has to tell them, and what they leave it.
+//! The run's place among the provider's other runs: what it must announce to them, and how many calls they leave it.
 
 use std::time::Duration;
 
@@ -78,15 +78,15 @@ impl Execution<'_> {
         let Some(share) = self.share() else {
             return Some(Step::Register { calls: wanted, at_the_end: true });
         };
-        // Not before its own calls have become so few: the others take up at once what they see free.
+        // Not until its own calls have dropped that far: the others immediately use what they see as free.
         if let Some(calls) = share.lower_to.filter(|calls| self.calls.len() <= *calls) {
             return Some(Step::Register { calls, at_the_end: false });
         }
         if self.must_yield(now) && self.calls.is_empty() {
             return Some(Step::Register { calls: registered, at_the_end: true });
         }
-        // At the end of the list others may come before calls that are on their way.
-        // The claim asked for one call. More is asked for once, and again when the others have gone.
+        // At the end of the list, other runs may take precedence over calls that are in flight. The claim registered
+        // one call. More are requested once, and again when the other runs have gone.
         let may_grow = !self.turn.has_asked() || share.runs == 1;
         if may_grow && registered < wanted && self.calls.is_empty() {
             return Some(Step::Register { calls: wanted, at_the_end: true });

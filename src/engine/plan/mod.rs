@@ -9,10 +9,11 @@ use crate::firestore::{Firestore, FirestoreError};
 use crate::run::{WatchlistProblems, Work};
 use universe::Symbols;
 
-/// Fields of a symbol's document that matter.
+/// The fields of a symbol's document that are read.
 const MASK: [&str; 5] = ["symbol", "ticker", "isActive", "sector", "industry"];
 
-/// Reads the tickers of a scope, page by page, and what cannot be read; only the symbols are kept, never the documents.
+/// Reads the tickers of a scope, page by page, and records what cannot be read; only the symbols are kept, never the
+/// documents.
 pub async fn resolve(
     firestore: &Firestore,
     collections: &Collections,
@@ -38,8 +39,8 @@ pub async fn resolve(
     Ok(symbols.into_tickers())
 }
 
-/// The work of a job: all tickers at every endpoint. A scope without tickers is one piece of work
-/// without tickers; a list of tickers that is empty is no work.
+/// The work of a job: all tickers at every endpoint. A scope without tickers is one piece of work without tickers; an
+/// empty list of tickers is no work.
 pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
     if scope != Scope::None && tickers.is_empty() {
         return Vec::new();

@@ -7,7 +7,7 @@ use crate::catalogue::{Scope, Ticker};
 use crate::firestore::Fields;
 use crate::run::WatchlistProblems;
 
-/// Symbols that are market indices whatever their document says.
+/// Symbols that are market indices regardless of their document.
 pub const INDEX_SYMBOLS: [&str; 8] = ["SPY", "QQQ", "IWM", "DIA", "VTI", "VEA", "VWO", "BND"];
 /// The indices of a universe that names none.
 pub const DEFAULT_INDICES: [&str; 4] = ["SPY", "QQQ", "IWM", "DIA"];
@@ -43,7 +43,7 @@ impl Symbols {
     /// Reads as many fields as decide whether the document's symbol belongs to the scope.
     fn read(&mut self, id: &str, fields: &Fields) -> Result<(), Unreadable> {
         if truth(fields, "isActive")? == Some(false) {
-            // Whatever else is wrong with it: it is not wanted.
+            // It is not wanted, so nothing else in it matters.
             self.inactive.extend(symbol(id, fields).ok());
             return Ok(());
         }
@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(problems, WatchlistProblems::default());
     }
 
-    /// What is wrong with one document: field, value, words.
+    /// What is wrong with one document: field, value, message.
     fn problem(document: &(&str, Fields), scope: Scope) -> Option<(String, String, String)> {
         let (tickers, problems) = read(std::slice::from_ref(document), scope);
         let problem = problems.listed.into_iter().next()?;

@@ -1,8 +1,8 @@
-//! What the fields of a watchlist's document say, and what is odd about them.
+//! What the fields of a watchlist document mean, and which values cannot be read.
 //!
 //! People and imports write these documents, so a field is accepted if its meaning is clear (a spreadsheet exports
 //! `false` as the string "FALSE"). A document with any other value is skipped and reported: guessing would request what
-//! is disabled, or skip what is wanted, and nobody would know.
+//! is disabled, or skip what is wanted, without anyone noticing.
 
 use crate::firestore::{Fields, Value};
 use crate::run::WatchlistProblems;
@@ -45,7 +45,7 @@ pub fn truth(fields: &Fields, name: &'static str) -> Result<Option<bool>, Unread
         Value::Null(()) => return Ok(None),
         Value::Boolean(truth) => return Ok(Some(*truth)),
         Value::Integer(number) => number.to_string(),
-        // Adding nothing takes the sign off a zero.
+        // Adding zero removes the sign of a negative zero.
         Value::Double(number) => (number + 0.0).to_string(),
         Value::String(text) if text.trim().is_empty() => return Ok(None),
         Value::String(text) => text.trim().to_owned(),
@@ -88,7 +88,7 @@ mod tests {
     use super::*;
     use crate::firestore::value::fields;
 
-    /// Every type beside text, boolean and number.
+    /// Every type other than string, boolean and number.
     fn others() -> Vec<Value> {
         vec![
             Value::Timestamp(DateTime::UNIX_EPOCH),

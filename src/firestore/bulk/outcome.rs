@@ -1,27 +1,27 @@
-//! What became of a delivery.
+//! The outcome of a delivery.
 
 use std::fmt;
 
 use super::DeliveryId;
 use crate::firestore::EncodedWrite;
 
-/// What became of a delivery.
+/// The outcome of a delivery.
 #[derive(Debug)]
 pub struct Delivered<T> {
     pub delivery: DeliveryId,
     /// Documents written, by their tag.
     pub written: Vec<(T, u64)>,
-    /// Writes that Firestore will never accept, with its words.
+    /// Writes that Firestore will never accept, with its message.
     pub refused: Vec<Unwritten<T>>,
     /// Writes that could not be carried out now, with the last reason.
     pub failed: Vec<Unwritten<T>>,
-    /// Writes that were on their way when the writer was told to stop.
+    /// Writes that were in flight when the writer was told to stop.
     pub unknown: usize,
-    /// Tries beyond the first.
+    /// Attempts after the first.
     pub retries: u64,
 }
 
-/// A write that did not happen.
+/// A write that was not carried out.
 #[derive(Debug)]
 pub struct Unwritten<T> {
     pub tag: T,

@@ -1,21 +1,21 @@
-//! What a batch's answer means for each of its writes.
+//! What a batch's response means for each of its writes.
 
 use super::{BulkWriter, Delivered, Item, Response};
 use crate::firestore::{Code, FirestoreError};
 
-/// Tries of one write in all.
+/// Maximum attempts of one write.
 const ATTEMPTS_MAX: u32 = 8;
-/// Throttling ends slowest: its waits start where others arrive after this many doublings.
+/// Throttling takes longest to end: its waits start where others get after this many doublings.
 const EXHAUSTED_STEPS: u32 = 3;
 
-/// What a failure says of a write.
+/// What a failure says about a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Retryability {
     /// The same write may succeed later in this run.
     Later { throttled: bool },
     /// Firestore will never take this write.
     Never,
-    /// Nothing can be written until somebody acts: no permission, no such database.
+    /// Nothing can be written until someone acts: no permission, no such database.
     NotNow,
 }
 
@@ -24,7 +24,7 @@ fn retryability(error: &FirestoreError) -> Retryability {
         _ if error.is_retryable() => {
             Retryability::Later { throttled: error.code() == Some(Code::ResourceExhausted) }
         }
-        // Also a request that is too long as a whole, which has no canonical status.
+        // Includes a request that is too large as a whole, which has no canonical status.
         Some(Code::InvalidArgument | Code::OutOfRange | Code::Unknown) => Retryability::Never,
         _ => Retryability::NotNow,
     }
@@ -50,8 +50,8 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         }
     }
 
-    /// A whole request failed. One write may be the cause, or all together are too many bytes: so they
-    /// come back in halves, down to single writes.
+    /// A whole request failed. One write may be the cause, or all of them together may be too large, so they are
+    /// retried in halves, down to single writes.
     fn on_request_failed(&mut self, items: Vec<Item<T>>, error: &FirestoreError) {
         let retryability = retryability(error);
         let halve = matches!(retryability, Retryability::Never | Retryability::Later { throttled: true })

@@ -1,4 +1,4 @@
-//! How single kinds of values go over the wire.
+//! The wire format of individual kinds of values.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -12,7 +12,7 @@ pub(super) mod null {
         serializer.serialize_unit()
     }
 
-    /// Null, or the enum's name that protocol buffers allow in its place.
+    /// Null, or the enum's name, which protocol buffers allow instead.
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
         match Option::<String>::deserialize(deserializer)?.as_deref() {
             None | Some("NULL_VALUE") => Ok(()),

@@ -1,13 +1,13 @@
-//! What articles of all providers have in common: ids that say nothing, and ids that are made instead.
+//! What articles of all providers have in common: meaningless IDs, and the IDs that replace them.
 
 use super::hash;
 use crate::catalogue::Provider;
 use crate::firestore::{Fields, Value};
 
-/// What Python, JavaScript and spreadsheets write where there is no id.
+/// What Python, JavaScript and spreadsheets write if there is no ID.
 const NONE: [&str; 6] = ["none", "null", "nan", "undefined", "n/a", ""];
 
-/// Gives an article without an id one that is made of what it says of itself, so that it is the same in every run.
+/// Gives an article without an ID one derived from its content, so that it is the same in every run.
 pub(super) fn identify(fields: &mut Fields, prefix: &str, stable: &[&str]) -> Result<(), String> {
     let id = fields.get("article_id").and_then(Value::as_str).unwrap_or_default();
     if !says_nothing(id) {
@@ -23,8 +23,8 @@ pub(super) fn identify(fields: &mut Fields, prefix: &str, stable: &[&str]) -> Re
     Ok(())
 }
 
-/// Whether an id names no article: a provider's prefix with nothing behind it, or the time at which a service made
-/// one up, which is another each time.
+/// Whether an ID identifies no article: a provider's prefix with nothing after it, or the time at which a service made
+/// it up, which is different each time.
 fn says_nothing(id: &str) -> bool {
     let mut prefixes = Provider::all().into_iter().flat_map(|provider| provider.spec().article_prefixes);
     let own = prefixes.find_map(|prefix| id.strip_prefix(prefix)).unwrap_or(id).trim();

@@ -8,10 +8,10 @@ use crate::catalogue::dataset::{Field, Kind};
 use crate::firestore::Value;
 use crate::firestore::value::Unstorable;
 
-/// A time above this is in milliseconds, or smaller units: as seconds it would lie beyond the year 5100.
+/// A time above this is in milliseconds or smaller units: in seconds it would be beyond the year 5100.
 const SECONDS_MAX: i64 = 100_000_000_000;
 
-/// The value of a field, or why it is none.
+/// The value of a field, or why it is not valid.
 pub(super) fn check(field: &Field, value: &Json) -> Result<Value, String> {
     let name = field.name;
     let wrong = |expect: &str| Err(format!("{name} must be {expect}, not {}", excerpt(value)));
@@ -58,7 +58,7 @@ fn stored(name: &str, value: &Json) -> Result<Value, String> {
     Value::try_from_json(value.clone()).map_err(|error: Unstorable| format!("{name} has {error}"))
 }
 
-/// A whole number, also one written with a decimal point.
+/// A whole number, possibly written with a decimal point.
 fn whole(value: &Json) -> Option<i64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     value.as_i64().or_else(|| {
@@ -68,7 +68,7 @@ fn whole(value: &Json) -> Option<i64> {
     })
 }
 
-/// Seconds since 1970, of a time in seconds, milli-, micro- or nanoseconds.
+/// Seconds since 1970, from a time in seconds, milli-, micro- or nanoseconds.
 fn seconds(mut time: i64) -> i64 {
     while time > SECONDS_MAX {
         time /= 1_000;
@@ -77,11 +77,11 @@ fn seconds(mut time: i64) -> i64 {
 }
 
 fn is_date(text: &str) -> bool {
-    // The parser alone would take other forms as well, such as 2026-1-31.
+    // The parser alone would also accept other forms, such as 2026-1-31.
     has_form(text, "0000-00-00") && text.parse::<NaiveDate>().is_ok()
 }
 
-/// A day, or a day and a time of it: the value of a day that is not over has the time at which it was made.
+/// A day, or a day with a time: the value of a day that is not over has the time at which it was computed.
 fn is_moment(text: &str) -> bool {
     let Some((day, rest)) = text.split_at_checked(10) else { return false };
     let is_time = |time: &str| {
@@ -90,7 +90,7 @@ fn is_moment(text: &str) -> bool {
     is_date(day) && (rest.is_empty() || rest.strip_prefix([' ', 'T']).is_some_and(is_time))
 }
 
-/// Whether a text has digits where the form has zeros, and is else the same.
+/// Whether a string has digits where the pattern has zeros, and is otherwise identical.
 fn has_form(text: &str, form: &str) -> bool {
     text.bytes().map(|byte| if byte.is_ascii_digit() { b'0' } else { byte }).eq(form.bytes())
 }

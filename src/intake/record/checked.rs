@@ -11,13 +11,13 @@ use crate::firestore::value::is_field_name;
 use crate::firestore::{Fields, Value};
 use crate::intake::identity;
 
-/// Its fields, as they are stored.
+/// Its fields, as stored.
 pub(super) struct Checked {
     pub fields: Fields,
 }
 
 impl Checked {
-    /// Checks a record; `name` is the indicator's, where there is one.
+    /// Checks a record; `name` is the indicator's, if there is one.
     pub(super) fn new(
         dataset: &Dataset,
         ticker: Option<&Ticker>,
@@ -72,7 +72,7 @@ impl Checked {
         }
     }
 
-    /// Fields beyond the schema are kept as they are; those that Firestore refuses, as one JSON text.
+    /// Fields beyond the schema are kept as they are; those that Firestore refuses are kept as one JSON string.
     fn extras(&mut self, known: &[Field], members: &Map<String, Json>) {
         let mut refused = Map::new();
         for (name, value) in members {
@@ -91,7 +91,7 @@ impl Checked {
         }
     }
 
-    /// Where the record comes from; what the provider said already stays.
+    /// Where the record comes from; values that the provider already sent stay.
     pub(super) fn stamp(&mut self, context: &Context<'_>) {
         let now = || Value::String(context.now.to_rfc3339_opts(SecondsFormat::Millis, true));
         if !matches!(self.fields.get("ingested_at"), Some(Value::String(_))) {
@@ -105,8 +105,8 @@ impl Checked {
     }
 }
 
-/// Lifts date, value and raw data out of the record's own `data`. The indicator is what the provider's map calls
-/// it: there each name stands once.
+/// Lifts date, value and raw data out of the record's own `data`. The indicator's name is the key in the provider's
+/// map, where each name occurs once.
 fn flatten_indicator(name: &str, members: &Map<String, Json>) -> Map<String, Json> {
     let mut flat = members.clone();
     if let Some(Json::Object(inner)) = flat.remove("data") {

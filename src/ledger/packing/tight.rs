@@ -1,8 +1,9 @@
 //! The form that always fits.
 //!
-//! One line of JSON, then a line for each ticker. Names stand in no JSON, where a quote takes two bytes: so their bytes
-//! are exactly those that [`super::PLAN_BYTES_MAX`] bounds. For each endpoint there is one number a ticker: which of
-//! the [`Group`]s it is in, 0 where the endpoint has nothing to do with it. What is compressed afterwards is at most
+//! One line of JSON, then a line for each ticker. Names are outside of the JSON, in which a quote takes two bytes, so
+//! that they take exactly the bytes that [`super::PLAN_BYTES_MAX`] limits. For each endpoint there is one number per
+//! ticker: the [`Group`] that it is in, or 0 if the endpoint has nothing to do with it. The input of the compression is
+//! at most
 //!
 //! | part | bytes |
 //! |---|---|
@@ -12,9 +13,9 @@
 //! | their reasons | 52,000 |
 //! | remarks, and why the run stopped | 22,000 |
 //! | documents of the watchlist that cannot be read ([`crate::run::watchlist::ALL_BYTES_MAX`]) | 12,000 |
-//! | the rest of the state, which is of no length that others choose | 20,000 |
+//! | the rest of the state, whose length nobody else determines | 20,000 |
 //!
-//! and gzip adds less than a thousandth to what it cannot compress: 959,000 in all.
+//! and gzip adds less than 0.1 % to incompressible data: 959,000 in all.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,19 +26,19 @@ use crate::catalogue::Ticker;
 use crate::resilience::class::Class;
 use crate::run::{Failure, Outcome, RunState, Work};
 
-/// Groups in all: the number of one has three digits.
+/// Maximum number of groups: a group's number has three digits.
 const GROUPS_MAX: usize = 999;
-/// Most bytes of all reasons.
+/// Maximum bytes of all reasons.
 const REASONS_BYTES_MAX: usize = 50_000;
-/// Most bytes of all remarks.
+/// Maximum bytes of all remarks.
 const REMARKS_BYTES_MAX: usize = 20_000;
 const STOPPED_BYTES_MAX: usize = 2_000;
-/// The highest count of deferrals that is told from others: beyond it, all are asked for alone.
+/// The highest count of deferrals that is stored: beyond it, every ticker is requested alone anyway.
 const DEFERRALS_MAX: u32 = 9;
-/// The reason where there is no room for it.
+/// The placeholder for a reason that does not fit.
 const NO_ROOM: &str = "(no room for the reason: see the run's raw logs)";
 
-/// Tickers with the same fate.
+/// Tickers with the same outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 enum Group {
     #[serde(rename = "p")]
@@ -57,7 +58,7 @@ enum Group {
 struct Head {
     /// The state without its tickers.
     state: RunState,
-    /// How many of the tickers are the ones that were given, if some were.
+    /// How many of the tickers were given in the request, if any.
     given: Option<usize>,
     groups: Vec<Group>,
     /// The number of its group for each ticker, by endpoint.
@@ -73,7 +74,7 @@ impl Group {
         Self::Failed { reason: failure.reason.clone(), class: failure.class }
     }
 
-    /// The same with its words cut short.
+    /// The same with a truncated message.
     fn clipped(self, bytes_max: usize) -> Self {
         match self {
             Self::Pending { reason, deferrals } => {
@@ -85,7 +86,7 @@ impl Group {
         }
     }
 
-    /// The group for all that are like this one but for their words.
+    /// The group for all that differ from this one only in their message.
     fn without_words(&self) -> Self {
         let reason = NO_ROOM.to_owned();
         match self {
@@ -98,9 +99,10 @@ impl Group {
     }
 }
 
-/// Most groups without words: each count of tries, each class and none, each outcome of what is done.
+/// Maximum number of groups without messages: each count of deferrals, each class and none, each outcome of finished
+/// work.
 const WORDLESS_MAX: usize = DEFERRALS_MAX as usize + 1 + Class::ALL.len() + 1 + DONE_MAX;
-/// Outcomes of what is done.
+/// Outcomes of finished work.
 const DONE_MAX: usize = 8;
 
 pub(super) fn encode(state: &RunState) -> String {
@@ -147,7 +149,7 @@ pub(super) fn encode(state: &RunState) -> String {
     bare.remarks = state.remarks.iter().map(|remark| clip(remark, remark_bytes)).collect();
     bare.stopped = state.stopped.as_ref().map(|words| clip(words, STOPPED_BYTES_MAX));
     let head = Head { state: bare, given, groups: names.groups, marks };
-    // Plain data with text keys cannot fail to encode.
+    // Plain data with string keys always encodes.
     format!("{}\n{}", serde_json::to_string(&head).unwrap_or_default(), tickers.lines.join("\n"))
 }
 
@@ -156,7 +158,7 @@ fn without_tickers(state: &RunState) -> RunState {
     RunState { pending, failed, done, tickers_given: None, ..state.clone() }
 }
 
-/// Every ticker once; first those that were given.
+/// Every ticker once, starting with those given in the request.
 #[derive(Default)]
 struct Tickers<'a> {
     lines: Vec<&'a str>,
@@ -174,16 +176,16 @@ impl<'a> Tickers<'a> {
     }
 }
 
-/// Gives groups their numbers, from 1.
+/// Numbers groups, from 1.
 struct Names {
     groups: Vec<Group>,
     numbers: HashMap<Group, usize>,
-    /// Most bytes of a reason.
+    /// Maximum bytes of a reason.
     words_bytes_max: usize,
 }
 
 impl Names {
-    /// Those groups that have the most tickers keep their words.
+    /// The groups with the most tickers keep their messages.
     fn of(state: &RunState) -> Self {
         let mut sizes = HashMap::<Group, (usize, usize)>::new();
         let works = state.pending.iter().map(|work| (Group::of_work(work), work.units()));

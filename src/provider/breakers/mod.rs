@@ -1,8 +1,9 @@
 //! What all runs and instances share about a provider: its breakers, its pause, and who may call it.
 //!
-//! One document per provider holds it all. Decisions are written under the precondition that nobody else has changed the
-//! document, so among all instances one opens, one probes, one closes; a lost response is resolved by reading again. In
-//! between, an instance acts on its copy, at most [`FRESH`] old. All times are Firestore's: instances' clocks may differ.
+//! One document per provider holds it all. Decisions are written under the precondition that nobody else has changed
+//! the document, so among all instances only one opens, one probes and one closes; a lost response is resolved by
+//! reading again. In between, an instance acts on its copy, which is at most [`FRESH`] old. All times are Firestore's,
+//! because instances' clocks may differ.
 
 mod calls;
 mod stored;
@@ -28,8 +29,8 @@ pub use stored::StoredBreaker;
 pub const FRESH: Duration = Duration::from_secs(5);
 /// The same while a run waits for its turn to call.
 const FRESH_WAITING: Duration = Duration::from_millis(250);
-/// While it waits, a copy is trusted for this part of the time in which nothing has changed: who waits for minutes need
-/// not look every moment.
+/// While it waits, a copy is trusted for this fraction of the time since the last change: a run that waits for minutes
+/// need not read every moment.
 const QUIET_PARTS: u32 = 8;
 
 /// All breakers; cheap to clone.
@@ -44,7 +45,7 @@ struct Inner {
     collection: String,
     config: BreakerConfig,
     lease: Duration,
-    /// How long a provider's minute is.
+    /// The length of a provider's minute.
     minute: Duration,
     cells: Mutex<PerProvider<Cell>>,
 }
@@ -56,7 +57,7 @@ struct Cell {
     /// When the stored state last changed; none while there is no document.
     update_time: Option<DateTime<Utc>>,
     read_at: Option<Instant>,
-    /// When a reading last found it changed.
+    /// When a read last found it changed.
     changed_at: Option<Instant>,
     /// Firestore's time at which the copy was current.
     as_of: DateTime<Utc>,

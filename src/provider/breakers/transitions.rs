@@ -16,7 +16,7 @@ const TRIES_MAX: u32 = 6;
 
 /// What to do with the shared state.
 enum Change {
-    /// Nothing: this is the answer.
+    /// Nothing: this is the result.
     Keep(bool),
     /// Store this; with the position that a breaker enters.
     Store(State, Option<Position>),

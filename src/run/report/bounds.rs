@@ -1,12 +1,12 @@
-//! How much of a run a response shows: its size stays acceptable to callers, logs and proxies.
+//! How much of a run a response shows, so that its size stays acceptable to callers, logs and proxies.
 
 use crate::base::text::{clip, json_bytes};
 use crate::catalogue::Ticker;
 use crate::run::{Failure, Work};
 
-/// Most bytes of all failures that are listed; likewise of all pending work.
+/// Maximum bytes of all listed failures, and likewise of all pending work.
 const LISTED_BYTES_MAX: usize = 400_000;
-/// Most bytes of one reason.
+/// Maximum bytes of one reason.
 const REASON_BYTES_MAX: usize = 1_000;
 /// Bytes of the names of the fields around an item.
 const FRAME_BYTES: usize = 80;
@@ -45,7 +45,7 @@ pub(super) fn works(pending: &[Work]) -> (Vec<Work>, usize) {
         };
         let tickers: Vec<_> = work.tickers.iter().take_while(fits).cloned().collect();
         let is_cut = tickers.len() < work.tickers.len();
-        // Work without tickers is something else than work of which none has room.
+        // Work without tickers is different from work whose tickers do not fit.
         if !(is_cut && tickers.is_empty()) {
             listed.push(Work { tickers, reason, ..work.clone() });
         }

@@ -16,7 +16,7 @@ const PLATFORMS: [&str; 3] = ["cloud-run", "spinkube", "akamai"];
 const ROWS: &[(&str, &str, &str)] = &[
     (
         "attempt_deadline_seconds",
-        "Cloud Scheduler gives an attempt up",
+        "Cloud Scheduler gives up on an attempt",
         "`cargo xtask scheduler --platform`, `terraform/scheduler.tf`",
     ),
     (
@@ -32,7 +32,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("service_timeout_seconds", "one provider call is given up", "the setting of that name"),
     (
         "lease_seconds",
-        "a run whose owner says nothing is free for another; renewed at most once a second",
+        "a run whose owner has gone silent may be taken over; renewed at most once a second",
         "the setting of that name",
     ),
     (
@@ -52,7 +52,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
     (
         "idle_instance_timeout_seconds",
-        "Spin drops an instance of the component that nobody asks, and all that it knows by itself",
+        "Spin drops an idle instance of the component, and everything cached in it",
         "the container's `/entry`; elsewhere Spin's default, which nothing there can set",
     ),
 ];

@@ -1,4 +1,4 @@
-//! The whole system with a past: good runs, a partial one, a failed one that waits to be resumed.
+//! The whole system with some history: good runs, a partial one, a failed one that waits to be resumed.
 
 use std::process::Command;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! What the tests need beside this project: Node, npm's packages, Chromium.
+//! What the tests need in addition to this project: Node, npm packages, Chromium.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

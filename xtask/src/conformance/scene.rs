@@ -1,4 +1,4 @@
-//! The whole system, small, with a past of which its metrics tell: every job ran, and met faults of many kinds.
+//! The whole system, small, with some history for its metrics: every job has run, with faults of many kinds.
 
 use std::process::Command;
 use std::sync::Arc;

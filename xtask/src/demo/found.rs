@@ -1,4 +1,4 @@
-//! What Firestore holds after all jobs, read back by a client that shares no code with the component.
+//! What Firestore contains after all jobs, read back by a client that shares no code with the component.
 
 use std::collections::{BTreeMap, BTreeSet};
 

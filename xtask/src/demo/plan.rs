@@ -1,4 +1,4 @@
-//! What must come of the demonstration, computed from the simulators' own functions.
+//! The expected results of the demo, computed with the simulators' own functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Plays Cloud Scheduler, with a bar that follows the provider calls.
+//! Plays Cloud Scheduler, with a progress bar for the provider calls.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Compares what must be there with what is, and shows both.
+//! Compares expected and actual results, and shows both.
 
 use std::collections::BTreeSet;
 

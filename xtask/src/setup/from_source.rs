@@ -1,9 +1,9 @@
-//! Builds the standard library of the component's target where rustup cannot download it.
+//! Builds the standard library of the component's target if rustup cannot download it.
 //!
-//! Needs a machine of the Debian family: the library's source and the C library for WASI are Debian packages
-//! of a suite for backports. They are fetched and unpacked below `target/`; nothing is installed into the system,
-//! and no other apt state is read or changed than the address of the archive. The result goes into the
-//! compiler's own directory, where plain `cargo build --target` finds it. To undo: delete that directory.
+//! Needs a Debian-based machine: the library's source and the C library for WASI are Debian packages from a backports
+//! suite. They are fetched and unpacked below `target/`; nothing is installed into the system, and apart from reading
+//! the archive's address, apt's state is left alone. The result goes into the compiler's own directory, where plain
+//! `cargo build --target` finds it. To undo: delete that directory.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Makes a machine ready: what can be added is added, what cannot is named with the way to get it.
+//! Sets up a machine: adds what can be added, and names the rest with how to get it.
 
 mod compiler;
 mod debian;
