@@ -12,8 +12,8 @@ use reqwest::{Client, Method};
 
 use crate::recording::{Call, Recording};
 
-/// Provider calls at once, the default of `max_concurrency_<provider>`.
-const CALLS: usize = 4;
+/// Provider calls at once, for the orchestrator as for the bare client: services without a limit are measured.
+pub const CALLS: usize = 4;
 /// Write requests at once, as the orchestrator's bulk writer has it.
 const LANES: usize = 4;
 

@@ -16,7 +16,7 @@ use sim::providers::{Pace, Ports, Providers};
 use sim::scheduler::{Job, Reply, Tick};
 use sim::watchlist::Watchlist;
 
-use crate::bare::Bare;
+use crate::bare::{Bare, CALLS};
 use crate::cores::Cores;
 use crate::process;
 use crate::recording::Recording;
@@ -141,6 +141,8 @@ impl Scene {
         let project = unique_project();
         let mut variables = standard_variables(&self.emulator, &self.providers, &project);
         variables.insert("firestore_emulator_host".to_owned(), firestore.to_owned());
+        let concurrency = |(service, _)| (format!("max_concurrency_{service}"), CALLS.to_string());
+        variables.extend(self.providers.urls().into_iter().map(concurrency));
         variables.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let orchestrator = self.programs.builder().variables(variables).start().await?;
         let db = self.emulator.db(&project);
