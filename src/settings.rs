@@ -84,7 +84,7 @@ impl Config {
         let providers = PerProvider::from_fn(|provider| provider::settings::service(r, provider)).complete();
         let call = provider::settings::call(r);
         let breaker = provider::settings::breaker(r);
-        let probe_interval = r.seconds("probe_interval_seconds", 60..=86_400);
+        let probe_interval = r.seconds("probe_interval_seconds");
         let run = ledger::settings::read(r);
         let alerts = ops::settings::read(r);
         Some(Self {

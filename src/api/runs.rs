@@ -17,7 +17,7 @@ use crate::firestore::FirestoreError;
 use crate::intake::call_log;
 use crate::ledger::summary::{ListedRun, RunSummary};
 use crate::ledger::{Filter, PageToken};
-use crate::resilience::breaker::Shared;
+use crate::resilience::breaker::BreakerState;
 use crate::run::Status;
 use crate::run::report::{ReportStatus, RunReport};
 
@@ -172,7 +172,7 @@ pub(super) async fn breakers(State(app): State<Arc<App>>) -> Response {
 #[derive(Serialize)]
 pub(super) struct BreakerView {
     provider: &'static str,
-    breaker: Shared,
+    breaker: BreakerState,
 }
 
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]

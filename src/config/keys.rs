@@ -1,6 +1,7 @@
 //! The one table of settings; those of providers and their collections follow from the catalogue. The tidy tests check
 //! `spin.toml` and the reference of settings against it.
 
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use crate::catalogue::{self, Collection, Provider, ProviderSpec};
@@ -15,6 +16,8 @@ pub struct Key {
     pub secret: bool,
     /// The plain environment name that development commands and the container also accept.
     pub env: Option<&'static str>,
+    /// The numbers that it may have; none where it is not a number.
+    pub range: Option<RangeInclusive<u64>>,
     /// What it means, with unit and range.
     pub description: &'static str,
 }
@@ -33,6 +36,8 @@ pub fn find(name: &str) -> Option<&'static Key> {
 /// A row of the table: one setting, or one for each entry of the catalogue.
 enum Row {
     One(Key),
+    /// A number, with `{range}` in its description.
+    Number(Key),
     EachProvider(fn(&ProviderSpec) -> Key),
     EachCollection(fn(&Collection) -> Key),
 }
@@ -41,6 +46,7 @@ impl Row {
     fn keys(&self) -> Vec<Key> {
         match self {
             Self::One(key) => vec![key.clone()],
+            Self::Number(key) => vec![with_range(key.clone())],
             Self::EachProvider(key) => Provider::all().map(|provider| key(provider.spec())).to_vec(),
             Self::EachCollection(key) => catalogue::collections().into_iter().map(key).collect(),
         }
@@ -48,15 +54,31 @@ impl Row {
 }
 
 const fn key(name: &'static str, default: &'static str, description: &'static str) -> Row {
-    Row::One(Key { name, default, secret: false, env: None, description })
+    Row::One(Key { name, default, secret: false, env: None, range: None, description })
 }
 
 const fn env(name: &'static str, env: &'static str, default: &'static str, description: &'static str) -> Row {
-    Row::One(Key { name, default, secret: false, env: Some(env), description })
+    Row::One(Key { name, default, secret: false, env: Some(env), range: None, description })
 }
 
 const fn secret(name: &'static str, description: &'static str) -> Row {
-    Row::One(Key { name, default: "", secret: true, env: None, description })
+    Row::One(Key { name, default: "", secret: true, env: None, range: None, description })
+}
+
+const fn number(
+    name: &'static str,
+    default: &'static str,
+    range: RangeInclusive<u64>,
+    description: &'static str,
+) -> Row {
+    Row::Number(Key { name, default, secret: false, env: None, range: Some(range), description })
+}
+
+/// Writes the range into the description.
+fn with_range(key: Key) -> Key {
+    let Some(range) = &key.range else { return key };
+    let range = format!("{} to {}", range.start(), range.end());
+    Key { description: key.description.replace("{range}", &range).leak(), ..key }
 }
 
 /// A setting whose texts follow from the catalogue. They are made once per instance.
@@ -66,6 +88,7 @@ fn made(name: String, default: String, description: String) -> Key {
         default: default.leak(),
         secret: false,
         env: None,
+        range: None,
         description: description.leak(),
     }
 }
@@ -78,13 +101,16 @@ fn service_url(provider: &ProviderSpec) -> Key {
 }
 
 fn batch_size(provider: &ProviderSpec) -> Key {
-    let description = "Tickers per call, 1 to 1000".to_owned();
-    made(format!("batch_size_{}", provider.name), provider.batch_size.to_string(), description)
+    let description = "Tickers per call, {range}".to_owned();
+    let key = made(format!("batch_size_{}", provider.name), provider.batch_size.to_string(), description);
+    with_range(Key { range: Some(1..=1000), ..key })
 }
 
 fn max_concurrency(provider: &ProviderSpec) -> Key {
-    let description = "Concurrent calls to the provider, across all runs and instances, 1 to 64".to_owned();
-    made(format!("max_concurrency_{}", provider.name), provider.max_concurrency.to_string(), description)
+    let description = "Concurrent calls to the provider, across all runs and instances, {range}".to_owned();
+    let name = format!("max_concurrency_{}", provider.name);
+    let key = made(name, provider.max_concurrency.to_string(), description);
+    with_range(Key { range: Some(1..=64), ..key })
 }
 
 fn collection(collection: &Collection) -> Key {
@@ -112,31 +138,31 @@ const ROWS: &[Row] = &[
     key("google_certs_url", "https://www.googleapis.com", "Base URL of Google's public keys: scheme://host[:port], without a path"),
     key("google_oauth_url", "https://oauth2.googleapis.com", "Base URL of Google's token endpoint: scheme://host[:port], without a path"),
     key("google_metadata_url", "http://metadata.google.internal", "Base URL of the metadata server: scheme://host[:port], without a path"),
-    key("job_deadline_seconds", "840", "How long one request may work on a run before the next request continues it, 5 to 3600"),
-    key("lease_seconds", "60", "How long a run's owner may be silent before another request may take over the run, 5 to 600"),
-    key("service_timeout_seconds", "300", "Timeout of a provider call, up to the end of the response, 1 to 1800"),
-    key("service_connect_timeout_ms", "5000", "Timeout for connecting to a provider, 100 to 60000"),
-    key("firestore_timeout_seconds", "60", "Timeout of a Firestore call, up to the end of the response, 1 to 300"),
-    key("retry_max_attempts", "4", "Maximum attempts per call, including the first, 1 to 10"),
-    key("retry_base_ms", "500", "Upper limit of the first retry delay, in milliseconds, 1 to 60000; doubles with each retry"),
-    key("retry_max_ms", "20000", "Upper limit of every retry delay, in milliseconds, 1 to 300000"),
+    number("job_deadline_seconds", "840", 5..=3600, "How long one request may work on a run before the next request continues it, {range}"),
+    number("lease_seconds", "60", 5..=600, "How long a run's owner may be silent before another request may take over the run, {range}"),
+    number("service_timeout_seconds", "300", 1..=1800, "Timeout of a provider call, up to the end of the response, {range}"),
+    number("service_connect_timeout_ms", "5000", 100..=60_000, "Timeout for connecting to a provider, {range}"),
+    number("firestore_timeout_seconds", "60", 1..=300, "Timeout of a Firestore call, up to the end of the response, {range}"),
+    number("retry_max_attempts", "4", 1..=10, "Maximum attempts per call, including the first, {range}"),
+    number("retry_base_ms", "500", 1..=60_000, "Upper limit of the first retry delay, in milliseconds, {range}; doubles with each retry"),
+    number("retry_max_ms", "20000", 1..=300_000, "Upper limit of every retry delay, in milliseconds, {range}"),
     Row::EachProvider(batch_size),
     Row::EachProvider(max_concurrency),
-    key("limit_window_seconds", "60", "How long a provider's per-minute limit takes to reset, if the provider does not say when to retry, 1 to 600; longer limits scale in proportion"),
-    key("breaker_window", "20", "Number of a run's latest calls to an endpoint over which the failure rate is measured, 1 to 1000"),
-    key("breaker_min_calls", "10", "Minimum number of calls before the failure rate counts, 1 to 1000"),
-    key("breaker_failure_percent", "50", "Failure rate, in percent, at which tickers are requested one at a time, 1 to 100; if five of them fail, the breaker opens"),
-    key("breaker_open_seconds", "60", "How long a breaker stays open at first, 1 to 3600; doubles with each failed probe"),
-    key("breaker_open_max_seconds", "600", "Longest time a breaker stays open, 1 to 86400"),
-    key("probe_interval_seconds", "300", "Minimum time between two health probes of one provider's service, across all instances, 60 to 86400; each probe costs an upstream request"),
-    key("firestore_ramp_writes_per_second", "500", "Writes per second at the start of a run against Google Cloud, 1 to 100000; the emulator is never throttled"),
-    key("firestore_ramp_minutes", "5", "Minutes after which the write rate may grow by half, 1 to 60"),
-    key("run_retention_days", "90", "Days until a run's ledger entry expires, 1 to 3650"),
-    key("raw_log_retention_days", "90", "Days until a raw log expires, 1 to 3650"),
-    key("alert_failure_percent", "50", "Percentage of a job's runs in the last 24 hours (the latest 20 at most) that may fail before an alert fires, 1 to 100; `50, polygon-news-universe=80` sets another value for one job"),
-    key("alert_failure_runs_min", "3", "Minimum number of runs in the last 24 hours for the failure alert to fire, 1 to 20"),
-    key("alert_run_seconds", "600", "Duration of a job's latest run above which an alert fires, 1 to 86400; can be set per job"),
-    key("alert_overdue_minutes", "30", "Minutes after its scheduled time within which a run must succeed, 1 to 10080; can be set per job"),
+    number("limit_window_seconds", "60", 1..=600, "How long a provider's per-minute limit takes to reset, if the provider does not say when to retry, {range}; longer limits scale in proportion"),
+    number("breaker_window", "20", 1..=1000, "Number of a run's latest calls to an endpoint over which the failure rate is measured, {range}"),
+    number("breaker_min_calls", "10", 1..=1000, "Minimum number of calls before the failure rate counts, {range}"),
+    number("breaker_failure_percent", "50", 1..=100, "Failure rate, in percent, at which tickers are requested one at a time, {range}; if five of them fail, the breaker opens"),
+    number("breaker_open_seconds", "60", 1..=3600, "How long a breaker stays open at first, {range}; doubles with each failed probe"),
+    number("breaker_open_max_seconds", "600", 1..=86_400, "Longest time a breaker stays open, {range}"),
+    number("probe_interval_seconds", "300", 60..=86_400, "Minimum time between two health probes of one provider's service, across all instances, {range}; each probe costs an upstream request"),
+    number("firestore_ramp_writes_per_second", "500", 1..=100_000, "Writes per second at the start of a run against Google Cloud, {range}; the emulator is never throttled"),
+    number("firestore_ramp_minutes", "5", 1..=60, "Minutes after which the write rate may grow by half, {range}"),
+    number("run_retention_days", "90", 1..=3650, "Days until a run's ledger entry expires, {range}"),
+    number("raw_log_retention_days", "90", 1..=3650, "Days until a raw log expires, {range}"),
+    number("alert_failure_percent", "50", 1..=100, "Percentage of a job's runs in the last 24 hours (the latest 20 at most) that may fail before an alert fires, {range}; `50, polygon-news-universe=80` sets another value for one job"),
+    number("alert_failure_runs_min", "3", 1..=20, "Minimum number of runs in the last 24 hours for the failure alert to fire, {range}"),
+    number("alert_run_seconds", "600", 1..=86_400, "Duration of a job's latest run above which an alert fires, {range}; can be set per job"),
+    number("alert_overdue_minutes", "30", 1..=10_080, "Minutes after its scheduled time within which a run must succeed, {range}; can be set per job"),
     key("cors_allow_origins", "", "Origins whose pages may call from a browser, comma-separated"),
     key("collection_universe", "react_universeSymbols", "Collection of the watchlist"),
     key("collection_active", "react_activeSymbols", "Collection of the active positions"),

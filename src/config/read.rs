@@ -49,8 +49,17 @@ impl<'a> Reader<'a> {
         text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(ToOwned::to_owned).collect()
     }
 
+    /// The numbers that a setting may have, by the table.
+    fn range(&mut self, name: &str) -> Option<RangeInclusive<u64>> {
+        match keys::find(name).and_then(|key| key.range.clone()) {
+            Some(range) => Some(range),
+            None => self.error(name, "has no range in the table of settings"),
+        }
+    }
+
     #[inline(never)]
-    pub fn integer(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    pub fn integer(&mut self, name: &str) -> Option<u64> {
+        let range = self.range(name)?;
         let text = self.text(name);
         match text.parse::<u64>() {
             Ok(value) if range.contains(&value) => Some(value),
@@ -63,7 +72,8 @@ impl<'a> Reader<'a> {
 
     /// A number for all jobs, and others for some: `50, polygon-news-universe=80`.
     #[inline(never)]
-    pub fn per_job(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<PerJob> {
+    pub fn per_job(&mut self, name: &str) -> Option<PerJob> {
+        let range = self.range(name)?;
         let (mut default, mut jobs) = (None, BTreeMap::new());
         for item in self.list(name) {
             let (job, number) = item
@@ -90,12 +100,12 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub fn seconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Duration> {
-        self.integer(name, range).map(Duration::from_secs)
+    pub fn seconds(&mut self, name: &str) -> Option<Duration> {
+        self.integer(name).map(Duration::from_secs)
     }
 
-    pub fn milliseconds(&mut self, name: &str, range: RangeInclusive<u64>) -> Option<Duration> {
-        self.integer(name, range).map(Duration::from_millis)
+    pub fn milliseconds(&mut self, name: &str) -> Option<Duration> {
+        self.integer(name).map(Duration::from_millis)
     }
 
     pub fn choice<T: Copy>(&mut self, name: &str, choices: &[(&str, T)]) -> Option<T> {

@@ -27,6 +27,8 @@ pub struct RawLog<'a> {
     pub asked: &'a [Ticker],
     pub succeeded: &'a [Ticker],
     pub failed: &'a [Ticker],
+    /// Whether it brought records, even of tickers that are not complete.
+    pub has_data: bool,
     pub requested_at: DateTime<Utc>,
     pub latency_ms: u64,
     /// Null if there was no response.
@@ -53,7 +55,7 @@ impl RawLog<'_> {
             self.status.map_or(Value::NULL, |status| Value::Integer(status.as_u16().into())),
         );
         response.insert("latency_ms".to_owned(), Value::Integer(self.latency_ms.cast_signed()));
-        let all_failed = !self.asked.is_empty() && self.succeeded.is_empty();
+        let all_failed = !self.asked.is_empty() && self.succeeded.is_empty() && !self.has_data;
         response.insert("error_flag".to_owned(), Value::Boolean(self.error.is_some() || all_failed));
         response.insert("error".to_owned(), self.error.map_or(Value::NULL, Value::string));
         let document = fields([

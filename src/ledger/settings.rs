@@ -15,10 +15,10 @@ pub struct RunConfig {
 
 /// Reads the settings.
 pub fn read(r: &mut Reader<'_>) -> Option<RunConfig> {
-    let deadline = r.seconds("job_deadline_seconds", 5..=3600);
-    let lease = r.seconds("lease_seconds", 5..=600);
-    let retention = r.integer("run_retention_days", 1..=3650);
-    let raw_log_retention = r.integer("raw_log_retention_days", 1..=3650);
+    let deadline = r.seconds("job_deadline_seconds");
+    let lease = r.seconds("lease_seconds");
+    let retention = r.integer("run_retention_days");
+    let raw_log_retention = r.integer("raw_log_retention_days");
     Some(RunConfig {
         deadline: deadline?,
         lease: lease?,

@@ -73,7 +73,7 @@ impl Health {
 mod tests {
     use super::*;
     use crate::ops::probe::ProbeResult;
-    use crate::resilience::breaker::Shared;
+    use crate::resilience::breaker::BreakerState;
 
     fn at(second: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(second, 0).unwrap()
@@ -118,13 +118,16 @@ mod tests {
 
     #[test]
     fn a_breaker_that_opened_after_the_last_success_says_why() {
-        let shared =
-            Shared { position: Position::Open, reason: Some("500: down".into()), ..Shared::default() };
+        let shared = BreakerState {
+            position: Position::Open,
+            reason: Some("500: down".into()),
+            ..BreakerState::default()
+        };
         let breaker = StoredBreaker { shared, changed_at: Some(at(8)), ..StoredBreaker::default() };
         let probe = StoredProbe::default();
         let health = judge(&calls(4, 0), &Connections::default(), &breaker, &probe).unwrap();
         assert_eq!((health.healthy, health.error.as_deref()), (false, Some("500: down")));
-        let closed = StoredBreaker { shared: Shared::closed(), ..breaker };
+        let closed = StoredBreaker { shared: BreakerState::closed(), ..breaker };
         assert!(judge(&calls(4, 0), &Connections::default(), &closed, &probe).unwrap().healthy);
     }
 }

@@ -215,7 +215,7 @@ async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>)
         return Ok((status, None));
     }
     let words = failure_message(&body);
-    let limited = matches!(provider.trouble(&words), Trouble::Limited(_));
+    let limited = matches!(provider.trouble(&words), Trouble::Limited(_) | Trouble::Nothing(_));
     Ok((status, (!limited).then(|| format!("{status}: {words}"))))
 }
 

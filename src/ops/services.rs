@@ -10,7 +10,7 @@ use super::probe::{ProbeResult, StoredProbe};
 use crate::catalogue::Provider;
 use crate::provider::activity::Connections;
 use crate::provider::breakers::StoredBreaker;
-use crate::resilience::breaker::Shared;
+use crate::resilience::breaker::BreakerState;
 use crate::run::LastCalls;
 
 /// One provider's service.
@@ -29,7 +29,7 @@ pub struct ServiceStatus {
     pub error: Option<String>,
     /// The latest probe of the service's own `/health`; only operators start probes.
     pub probe: Option<ProbeResult>,
-    pub breaker: Shared,
+    pub breaker: BreakerState,
     pub breaker_changed_at: Option<DateTime<Utc>>,
     pub connections: Connections,
 }

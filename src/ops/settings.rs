@@ -14,10 +14,10 @@ pub struct AlertConfig {
 
 /// Reads the settings.
 pub fn read(r: &mut Reader<'_>) -> Option<AlertConfig> {
-    let failure_percent = r.per_job("alert_failure_percent", 1..=100);
-    let failure_runs_min = r.integer("alert_failure_runs_min", 1..=20);
-    let run_seconds = r.per_job("alert_run_seconds", 1..=86_400);
-    let overdue_minutes = r.per_job("alert_overdue_minutes", 1..=10_080);
+    let failure_percent = r.per_job("alert_failure_percent");
+    let failure_runs_min = r.integer("alert_failure_runs_min");
+    let run_seconds = r.per_job("alert_run_seconds");
+    let overdue_minutes = r.per_job("alert_overdue_minutes");
     Some(AlertConfig {
         failure_percent: failure_percent?,
         failure_runs_min: usize::try_from(failure_runs_min?).ok()?,

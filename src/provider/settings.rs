@@ -32,8 +32,8 @@ pub struct CallConfig {
 /// Reads the settings of one provider.
 pub fn service(r: &mut Reader<'_>, provider: Provider) -> Option<ProviderConfig> {
     let base_url = r.base_url(&format!("{}_service_url", provider.name()));
-    let batch_size = r.integer(&format!("batch_size_{}", provider.name()), 1..=1000);
-    let max_concurrency = r.integer(&format!("max_concurrency_{}", provider.name()), 1..=64);
+    let batch_size = r.integer(&format!("batch_size_{}", provider.name()));
+    let max_concurrency = r.integer(&format!("max_concurrency_{}", provider.name()));
     Some(ProviderConfig {
         base_url: base_url?,
         batch_size: usize::try_from(batch_size?).ok()?,
@@ -44,16 +44,16 @@ pub fn service(r: &mut Reader<'_>, provider: Provider) -> Option<ProviderConfig>
 /// Reads the settings of all calls.
 pub fn call(r: &mut Reader<'_>) -> Option<CallConfig> {
     let id_token = r.choice("provider_auth", &[("none", false), ("id_token", true)]);
-    let connect_timeout = r.milliseconds("service_connect_timeout_ms", 100..=60_000);
-    let timeout = r.seconds("service_timeout_seconds", 1..=1800);
-    let max_attempts = r.integer("retry_max_attempts", 1..=10);
-    let base = r.milliseconds("retry_base_ms", 1..=60_000);
-    let max = r.milliseconds("retry_max_ms", 1..=300_000);
+    let connect_timeout = r.milliseconds("service_connect_timeout_ms");
+    let timeout = r.seconds("service_timeout_seconds");
+    let max_attempts = r.integer("retry_max_attempts");
+    let base = r.milliseconds("retry_base_ms");
+    let max = r.milliseconds("retry_max_ms");
     let backoff = match Backoff::try_new(base?, max?) {
         Ok(backoff) => Some(backoff),
         Err(error) => r.error("retry_max_ms", &error.to_string()),
     };
-    let limit_window = r.seconds("limit_window_seconds", 1..=600);
+    let limit_window = r.seconds("limit_window_seconds");
     Some(CallConfig {
         id_token: id_token?,
         connect_timeout: connect_timeout?,
@@ -66,11 +66,11 @@ pub fn call(r: &mut Reader<'_>) -> Option<CallConfig> {
 
 /// Reads the settings of the breakers.
 pub fn breaker(r: &mut Reader<'_>) -> Option<BreakerConfig> {
-    let window = r.integer("breaker_window", 1..=1000);
-    let min_calls = r.integer("breaker_min_calls", 1..=1000);
-    let failure_percent = r.integer("breaker_failure_percent", 1..=100);
-    let open = r.seconds("breaker_open_seconds", 1..=3600);
-    let open_max = r.seconds("breaker_open_max_seconds", 1..=86_400);
+    let window = r.integer("breaker_window");
+    let min_calls = r.integer("breaker_min_calls");
+    let failure_percent = r.integer("breaker_failure_percent");
+    let open = r.seconds("breaker_open_seconds");
+    let open_max = r.seconds("breaker_open_max_seconds");
     if let (Some(window), Some(min_calls)) = (window, min_calls)
         && min_calls > window
     {

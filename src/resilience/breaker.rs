@@ -9,7 +9,7 @@
 //! ```
 //!
 //! There is one for each endpoint of a provider. The [`Window`] of a run's own calls says when to suspect the provider
-//! ([`super::diagnosis`] decides); the [`Shared`] state, which all instances read, says who may call.
+//! ([`super::diagnosis`] decides); the [`BreakerState`] state, which all instances read, says who may call.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -91,7 +91,7 @@ impl Position {
 /// State of a circuit breaker, shared by all instances.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shared {
+pub struct BreakerState {
     pub position: Position,
     /// Until when calls are refused: the end of the open period, or of the probe's time when half-open.
     pub until: Option<DateTime<Utc>>,
@@ -114,7 +114,7 @@ pub enum Admission {
     },
 }
 
-impl Shared {
+impl BreakerState {
     pub fn admit(&self, now: DateTime<Utc>) -> Admission {
         let left = self.until.map_or(Duration::ZERO, |until| (until - now).to_std().unwrap_or_default());
         match self.position {
@@ -203,18 +203,18 @@ mod tests {
 
     #[test]
     fn an_open_breaker_refuses_until_its_time_then_probes_once() {
-        let open = Shared::default().opened(at(0), "503", &CONFIG);
+        let open = BreakerState::default().opened(at(0), "503", &CONFIG);
         assert_eq!(open.admit(at(59)), Admission::Refuse { retry_after: Duration::from_secs(1) });
         assert_eq!(open.admit(at(60)), Admission::Probe);
         let probing = open.probing(at(60), "run", Duration::from_secs(30));
         assert_eq!(probing.admit(at(61)), Admission::Refuse { retry_after: Duration::from_secs(29) });
         assert_eq!(probing.admit(at(90)), Admission::Probe, "a probe that never ended is taken over");
-        assert_eq!(Shared::closed().admit(at(0)), Admission::Pass);
+        assert_eq!(BreakerState::closed().admit(at(0)), Admission::Pass);
     }
 
     #[test]
     fn the_open_time_doubles_to_its_limit() {
-        let mut state = Shared::default();
+        let mut state = BreakerState::default();
         let times: Vec<_> = (0..6)
             .map(|_| {
                 state = state.opened(at(0), "503", &CONFIG);

@@ -131,6 +131,20 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_of_a_version_that_kept_no_outcomes_is_continued() {
+        let mut run = planned();
+        run.pending = vec![work("/a", &["B", "C"]), work("/b", &["B", "C"]), work("/c", &[])];
+        let mut stored = serde_json::to_value(&run).unwrap();
+        stored.as_object_mut().unwrap().remove("done");
+        stored["account"] = serde_json::json!({"planned": 7, "done": 2});
+        let mut run: RunState = serde_json::from_value(stored).unwrap();
+        assert_eq!((run.imbalance(), run.tickers_processed()), (None, 1));
+        run.pending.truncate(2);
+        run.settle("/c", Vec::new(), Outcome::Stored);
+        assert_eq!((run.imbalance(), run.tickers_processed()), (None, 1));
+    }
+
+    #[test]
     fn work_of_an_unknown_endpoint_fails_by_name() {
         let mut run = planned();
         run.pending.push(work("/old", &[]));

@@ -35,9 +35,10 @@ pub use work::{Work, merged};
 
 /// Status of a run.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
+    #[default]
     Running,
     /// Every ticker is done.
     Succeeded,
@@ -88,8 +89,8 @@ pub const REMARKS_MAX: usize = 50;
 /// Maximum characters of a remark; the run's entry must fit into a document.
 const REMARK_CHARS_MAX: usize = 500;
 
-/// Everything known about a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// All that is known about a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunState {
     pub run_id: String,
     pub job: String,

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 /// What made a run start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// A tick of Cloud Scheduler.
     Scheduler,
-    /// Anyone else.
+    /// Anybody else.
+    #[default]
     Manual,
 }
 

@@ -1,10 +1,8 @@
 //! A request for a run.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
-use super::{Counts, LastCalls, Resources, RunState, Source, Status, WatchlistProblems};
+use super::{RunState, Source};
 use crate::base::context;
 use crate::base::id::fnv1a_128;
 use crate::catalogue::{Job, Scope, Ticker};
@@ -40,28 +38,12 @@ impl Trigger {
             run_time: self.run_time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
             request_digest: self.digest,
             tickers_given: self.tickers,
-            status: Status::Running,
             scheduled_at: self.tick,
             attempt: 1,
             created_at: now,
             started_at: now,
-            ended_at: None,
-            duration_ms: 0,
-            planned: false,
-            tickers_requested: 0,
-            pending: Vec::new(),
-            failed: Vec::new(),
-            controls: BTreeMap::new(),
-            account: None,
-            done: Vec::new(),
-            counts: Counts::default(),
-            remarks: Vec::new(),
-            watchlist_problems: WatchlistProblems::default(),
-            stopped: None,
             trace_id: context::current().map(|request| request.trace.trace_id()),
-            resources: Resources::default(),
-            last_calls: LastCalls::default(),
-            counted: None,
+            ..RunState::default()
         }
     }
 }

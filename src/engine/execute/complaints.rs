@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Execution;
-use super::lane::NOTHING_IN_ROW;
+use super::lane::{Lane, NOTHING_IN_ROW};
 use super::queue::{Batch, Origin};
 use super::reply::{Fault, Reply};
 use super::suspects::Suspect;
@@ -89,8 +89,8 @@ impl Execution<'_> {
             let fault = Fault::new(Class::RateLimited, reason.clone());
             self.backlog.suspects.add(Suspect { batch, fault, at });
         }
-        let has_control = self.lane(endpoint).is_some_and(|lane| lane.control.is_some());
-        if has_control || self.backlog.suspects.without_data(endpoint) < NOTHING_IN_ROW {
+        let can_control = self.lane(endpoint).is_some_and(Lane::can_control);
+        if can_control || self.backlog.suspects.without_data(endpoint) < NOTHING_IN_ROW {
             return;
         }
         for suspect in self.backlog.suspects.take_without_data(endpoint) {

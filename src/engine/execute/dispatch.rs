@@ -157,10 +157,10 @@ impl Execution<'_> {
     /// Picks a ticker without data instead of the one that was answered before. The choice is random, so that a limit
     /// that admits every other call favors neither of them.
     fn recheck(&mut self, endpoint: &str) -> Option<Batch> {
-        let can_control = self.lane(endpoint)?.control_batch().is_some();
+        let can_control = self.lane(endpoint)?.can_control();
         let takes_turn = can_control && self.engine.world.entropy.next_u64().is_multiple_of(2);
         let suspect = takes_turn.then(|| self.backlog.suspects.take_one_without_data(endpoint)).flatten()?;
-        Some(suspect.batch)
+        Some(Batch { attempt: 0, ..suspect.batch })
     }
 
     /// A call for the ticker that was answered before, while such calls may still decide about the suspects.

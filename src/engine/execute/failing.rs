@@ -10,7 +10,7 @@ use super::reply::{Fault, Reply};
 use super::steps::Step;
 use super::suspects::Suspect;
 use crate::base::ports::millis;
-use crate::catalogue::Ticker;
+use crate::catalogue::{Ticker, Trouble};
 use crate::google::Token;
 use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
@@ -153,7 +153,7 @@ impl Execution<'_> {
     /// The reset time of the limit, according to the refusal's message.
     fn window(&self, message: &str) -> Option<Duration> {
         match self.run.provider().trouble(message) {
-            crate::catalogue::Trouble::Limited(window) => Some(self.limit_pause(window)),
+            Trouble::Limited(window) | Trouble::Nothing(window) => Some(self.limit_pause(window)),
             _ => None,
         }
     }
@@ -167,13 +167,15 @@ impl Execution<'_> {
     pub(super) fn on_limited(&mut self, call: u64, asked: Option<Duration>, reason: &str) {
         let is_late = call <= self.limited_at;
         self.limited_at = self.calls.started();
-        let stops = self.stop.is_some();
+        let (stops, attempts_max) = (self.stop.is_some(), self.engine.settings.call.max_attempts);
         for lane in &mut self.lanes {
             lane.pace.limited();
             // Tickers without data just before this had hit the limit.
             for suspect in self.backlog.suspects.take_without_data(lane.endpoint) {
                 lane.flukes += 1;
-                let again = Batch { origin: Origin::Planned, failed_alone: 0, attempt: 0, ..suspect.batch };
+                let is_new = suspect.batch.deferrals == 0;
+                let origin = if is_new { Origin::Planned } else { Origin::Piece };
+                let again = Batch { origin, failed_alone: 0, attempt: 0, attempts_max, ..suspect.batch };
                 if stops || lane.is_held() {
                     self.backlog.defer(again, Some(reason.to_owned()));
                 } else {
@@ -189,7 +191,10 @@ impl Execution<'_> {
     pub(super) fn judge_without_control(&mut self, endpoint: &str) {
         let Some(lane) = self.lane(endpoint) else { return };
         let (never_answered, control_failed) = (lane.control.is_none(), lane.control_failed);
-        for Suspect { batch, fault, .. } in self.backlog.suspects.take_of(endpoint) {
+        let suspects = self.backlog.suspects.take_of(endpoint);
+        let without_data = suspects.iter().find(|suspect| suspect.is_without_data());
+        let reason = without_data.map(|suspect| suspect.fault.message.clone());
+        for Suspect { batch, fault, .. } in suspects {
             if control_failed || fault.class == Class::RateLimited {
                 // The provider may be down at the moment, or its limit exhausted: no suspect is judged.
                 self.backlog.defer(batch, Some(fault.message));
@@ -198,6 +203,9 @@ impl Execution<'_> {
             } else {
                 self.defer_or_fail(batch, fault.class, &fault.message);
             }
+        }
+        if let Some(reason) = reason {
+            self.hold(endpoint, Held { reason, retry_after: RETRY_LATER, is_breaker: false });
         }
     }
 

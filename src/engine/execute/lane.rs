@@ -217,10 +217,20 @@ impl Lane {
     /// to be up; or whether so many tickers were without data that a limit may be the reason.
     pub(super) fn wants_control(&self, without_data: usize, queue: &Queue) -> bool {
         if without_data >= NOTHING_IN_ROW {
-            return self.control.is_some();
+            return self.can_control();
         }
         let is_last = |batch: &Batch| batch.endpoint == self.endpoint && batch.deferrals >= DEFERRALS_MAX;
         self.answered == 0 && self.controls == 0 && self.control.is_some() && queue.iter().any(is_last)
+    }
+
+    /// Whether there is a control ticker that may be requested once more.
+    pub(super) fn can_control(&self) -> bool {
+        self.control.is_some() && !self.control_failed && self.controls < CONTROLS_MAX
+    }
+
+    /// Calls for the control ticker have led to something: there may be as many again.
+    pub(super) fn refill_controls(&mut self) {
+        self.controls = 0;
     }
 
     /// Whether a further call for the control ticker may still decide about the suspects; counts it.

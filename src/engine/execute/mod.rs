@@ -39,7 +39,7 @@ use std::task::Poll;
 
 use futures::FutureExt;
 
-use crate::base::ports::Instant;
+use crate::base::ports::{Instant, millis};
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
 use crate::firestore::bulk::{BulkWriter, Delivered};
@@ -177,7 +177,14 @@ impl<'a> Execution<'a> {
             if self.is_done() {
                 return;
             }
-            match self.next_event().await {
+            let began = self.engine.world.clock.instant();
+            let is_paused = self.is_paused();
+            let event = self.next_event().await;
+            if is_paused {
+                let waited = self.engine.world.clock.instant().since(began);
+                self.state.resources.waits_ms.limit += millis(waited);
+            }
+            match event {
                 Event::Replied(reply) => {
                     self.on_reply(reply);
                     yield_now().await;
@@ -192,6 +199,12 @@ impl<'a> Execution<'a> {
             }
             self.checkpoint_if_due();
         }
+    }
+
+    /// Whether nothing but the provider's limit holds up the work.
+    fn is_paused(&self) -> bool {
+        let has_work = self.stop.is_none() && self.backlog.has_work();
+        has_work && self.calls.is_empty() && !self.engine.breakers.paused(self.run.provider()).is_zero()
     }
 
     fn is_done(&self) -> bool {

@@ -189,6 +189,9 @@ impl Execution<'_> {
         let was_probing = lane.on_answered(Answered { tickers, latency, flukes, control }, &config);
         let judged = self.backlog.suspects.take_judged(endpoint, reply.number).into_iter();
         let (guilty, open): (Vec<_>, Vec<_>) = judged.partition(|suspect| suspect.is_guilty(lane));
+        if !batch.is_control() || !guilty.is_empty() {
+            lane.refill_controls();
+        }
         if let Some(control) = lane.control.clone() {
             self.state.controls.entry(endpoint.to_owned()).or_insert(control);
         }

@@ -91,7 +91,8 @@ impl Reply {
             let redirect = answer.status.is_redirection();
             let message = if redirect { REDIRECT.to_owned() } else { failure_message(&answer.body) };
             // An upstream limit can come with any status; the message identifies it.
-            let limited = matches!(run.provider().trouble(&message), Trouble::Limited(_));
+            let trouble = run.provider().trouble(&message);
+            let limited = matches!(trouble, Trouble::Limited(_) | Trouble::Nothing(_));
             let class = if limited { Class::RateLimited } else { class };
             let named = if class == Class::BadBatch {
                 blame::named(&answer.body, &self.batch.tickers)
@@ -106,7 +107,7 @@ impl Reply {
             });
         }
         let malformed = |message: String| match run.provider().trouble(&message) {
-            Trouble::Limited(_) => Fault::new(Class::RateLimited, message),
+            Trouble::Limited(_) | Trouble::Nothing(_) => Fault::new(Class::RateLimited, message),
             _ => Fault::new(Class::Malformed, message),
         };
         // Half the tickers mean half the response.
@@ -124,10 +125,12 @@ impl Reply {
             return Err(malformed("endpoint does not belong to the job".to_owned()));
         };
         let intake = take_in(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
-        // If there is no ticker that could have failed, a message without any record means that the call failed.
-        match intake.remarks.first() {
+        // If there is no ticker that could have failed, a message without a record is the failure of the call.
+        let class = |message: &String| class_of_message(run.provider(), message);
+        let limited = intake.remarks.iter().find(|message| class(message) == Class::RateLimited);
+        match limited.or(intake.remarks.first()) {
             Some(message) if self.batch.tickers.is_empty() && intake.is_empty() => {
-                Err(Fault::new(class_of_message(run.provider(), message), message.clone()))
+                Err(Fault::new(class(message), message.clone()))
             }
             _ => Ok(intake),
         }
@@ -164,6 +167,7 @@ impl Reply {
             asked: &self.batch.tickers,
             succeeded,
             failed: &failed,
+            has_data: read.as_ref().is_ok_and(|intake| !intake.records.is_empty()),
             requested_at: self.requested_at,
             latency_ms: self.latency_ms(),
             status,

@@ -18,7 +18,7 @@ use crate::base::ports::Instant;
 use crate::base::world::World;
 use crate::catalogue::{PerProvider, Provider};
 use crate::firestore::{DocumentPath, Firestore, FirestoreError};
-use crate::resilience::breaker::{Admission, BreakerConfig, Shared};
+use crate::resilience::breaker::{Admission, BreakerConfig, BreakerState};
 use crate::resilience::limits::Limit;
 use calls::Registered;
 pub use calls::Trend;
@@ -99,12 +99,12 @@ impl Breakers {
     }
 
     /// The state of an endpoint's breaker, according to this instance's copy.
-    pub fn endpoint(&self, provider: Provider, endpoint: &str) -> Shared {
+    pub fn endpoint(&self, provider: Provider, endpoint: &str) -> BreakerState {
         self.with(provider, |cell| cell.state.endpoint(endpoint))
     }
 
     /// The state of the provider's worst breaker, according to this instance's copy.
-    pub fn state(&self, provider: Provider) -> Shared {
+    pub fn state(&self, provider: Provider) -> BreakerState {
         self.with(provider, |cell| cell.state.worst())
     }
 

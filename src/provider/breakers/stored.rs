@@ -18,7 +18,7 @@ use crate::catalogue::Provider;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Fields, Value};
-use crate::resilience::breaker::{Position, Shared};
+use crate::resilience::breaker::{BreakerState, Position};
 use crate::resilience::limits::Limit;
 use crate::resilience::slots::Entry;
 
@@ -32,7 +32,7 @@ pub(super) const RENEWED: &str = "renewed/";
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct State {
     /// The breakers that are not closed.
-    pub endpoints: BTreeMap<String, Shared>,
+    pub endpoints: BTreeMap<String, BreakerState>,
     pub failures: BTreeMap<String, u32>,
     pub limit: Limit,
     /// The runs that have registered to call; each writes its own entry.
@@ -40,13 +40,13 @@ pub(super) struct State {
 }
 
 impl State {
-    pub fn endpoint(&self, endpoint: &str) -> Shared {
+    pub fn endpoint(&self, endpoint: &str) -> BreakerState {
         self.endpoints.get(endpoint).cloned().unwrap_or_default()
     }
 
-    pub fn with(&self, endpoint: &str, shared: Shared) -> Self {
+    pub fn with(&self, endpoint: &str, shared: BreakerState) -> Self {
         let mut state = self.clone();
-        if shared == Shared::closed() {
+        if shared == BreakerState::closed() {
             state.endpoints.remove(endpoint);
         } else {
             state.endpoints.insert(endpoint.to_owned(), shared);
@@ -56,7 +56,7 @@ impl State {
     }
 
     /// The most restrictive breaker.
-    pub fn worst(&self) -> Shared {
+    pub fn worst(&self) -> BreakerState {
         self.endpoints.values().max_by_key(|shared| shared.until).cloned().unwrap_or_default()
     }
 
@@ -109,7 +109,7 @@ impl State {
         if let Some(endpoints) = stored.get("endpoints").and_then(Value::as_map) {
             let known =
                 endpoints.iter().filter_map(|(path, value)| Some((path.clone(), breaker(value.as_map()?))));
-            state.endpoints = known.filter(|(_, shared)| *shared != Shared::closed()).collect();
+            state.endpoints = known.filter(|(_, shared)| *shared != BreakerState::closed()).collect();
         }
         state
     }
@@ -141,7 +141,7 @@ fn text(fields: &Fields, name: &str) -> Option<String> {
     fields.get(name).and_then(Value::as_str).map(ToOwned::to_owned)
 }
 
-fn breaker_fields(shared: &Shared) -> Fields {
+fn breaker_fields(shared: &BreakerState) -> Fields {
     let text = |text: &Option<String>| text.as_ref().map_or(Value::NULL, Value::string);
     fields([
         ("position", Value::string(shared.position.name())),
@@ -152,9 +152,9 @@ fn breaker_fields(shared: &Shared) -> Fields {
     ])
 }
 
-fn breaker(fields: &Fields) -> Shared {
+fn breaker(fields: &Fields) -> BreakerState {
     let name = text(fields, "position").unwrap_or_default();
-    Shared {
+    BreakerState {
         position: Position::ALL.into_iter().find(|position| position.name() == name).unwrap_or_default(),
         until: fields.get("until").and_then(Value::as_timestamp),
         openings: number(fields, "openings"),
@@ -167,7 +167,7 @@ fn breaker(fields: &Fields) -> Shared {
 #[derive(Clone, Debug, Default)]
 pub struct StoredBreaker {
     /// The worst of them.
-    pub shared: Shared,
+    pub shared: BreakerState,
     pub limit: Limit,
     pub changed_at: Option<DateTime<Utc>>,
     /// How often one entered each position.

@@ -8,7 +8,7 @@ use super::Breakers;
 use super::stored::{self, State};
 use crate::catalogue::Provider;
 use crate::firestore::{Code, FirestoreError, Precondition, Write};
-use crate::resilience::breaker::{Admission, Position, Shared};
+use crate::resilience::breaker::{Admission, BreakerState, Position};
 use crate::resilience::limits::Limit;
 
 /// How often a change is retried because others changed the document or Firestore failed.
@@ -95,7 +95,7 @@ impl Breakers {
             if shared.position != Position::HalfOpen || shared.prober.as_deref() != Some(prober) {
                 return Change::Keep(true);
             }
-            Change::Store(state.with(endpoint, Shared::closed()), Some(Position::Closed))
+            Change::Store(state.with(endpoint, BreakerState::closed()), Some(Position::Closed))
         })
         .await
         .map(drop)
@@ -188,7 +188,7 @@ impl Breakers {
                     self.with(provider, |cell| {
                         cell.state = State { entries: std::mem::take(&mut cell.state.entries), ..state };
                         cell.update_time = times.first().copied();
-                        cell.read_at = Some(read_at);
+                        (cell.read_at, cell.changed_at) = (Some(read_at), Some(read_at));
                     });
                     return Ok(true);
                 }

@@ -132,8 +132,17 @@ fn before_the_last_try_and_after_answers_without_data_the_control_is_asked() {
     assert_eq!([wants(0, 0), wants(DEFERRALS_MAX, 0), wants(0, NOTHING_IN_ROW)], [false, true, true]);
     let has_none = lane(None).wants_control(NOTHING_IN_ROW, &queue(DEFERRALS_MAX));
     assert!(!has_none, "there is none to ask");
+    let mut failed = lane(Some("C"));
+    failed.on_failed(&failed.control_batch().unwrap(), Class::Unavailable, &CONFIG);
+    assert!(
+        !failed.wants_control(NOTHING_IN_ROW, &queue(0)),
+        "it has failed: the suspects are judged without it"
+    );
     let mut lane = lane(Some("C"));
     let times = (0..20).filter(|_| lane.may_control()).count();
     assert_eq!(times, usize::try_from(CONTROLS_MAX).unwrap());
     assert!(!lane.wants_control(0, &queue(DEFERRALS_MAX)), "it was asked");
+    assert!(!lane.wants_control(NOTHING_IN_ROW, &queue(0)), "it was asked often enough");
+    lane.refill_controls();
+    assert!(lane.wants_control(NOTHING_IN_ROW, &queue(0)), "it has led to something");
 }

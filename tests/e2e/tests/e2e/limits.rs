@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use e2e::runtime::builder;
-use e2e::stored::{assert_exactly, count};
+use e2e::stored::{RAW_LOGS, assert_exactly, count, list, payload};
 use e2e::system::{PATIENCE, get, job, start_with, tick};
 use serde_json::Value;
 use sim::endpoint::Service;
@@ -135,5 +135,10 @@ async fn alphavantage_at_6_tickers_ends_with_all_seven_indicators_of_each() {
     let vain = in_vain(stack.providers.alphavantage());
     assert!(vain <= 9, "{vain} calls in vain");
     assert_eq!(stack.watchlist.tickers(Scope::EntireWatchlist).len(), 6);
+    for log in list(&stack.db, RAW_LOGS).await {
+        let body = payload(&stack.db, RAW_LOGS, &log, "response").await;
+        let has_data = String::from_utf8_lossy(&body).contains("\"date\"");
+        assert_eq!(log.fields["response"]["error_flag"], !has_data, "{}", log.id);
+    }
     assert_eq!(stack.providers.get(Service::ALPHAVANTAGE).pace().minute(), MINUTE);
 }
