@@ -1,8 +1,8 @@
-//! Which cores are whose.
+//! Who runs on which cores.
 //!
-//! Firestore is another machine's work. On this one the emulator would take the cores that the orchestrator is measured
-//! on, and a run that overlaps its calls with its writes would look slow for it. So the emulator has cores of its own;
-//! everything else shares the others, the bare client as well.
+//! In production Firestore runs on another machine. Here the emulator would compete for the cores that the orchestrator
+//! is measured on, and a run that overlaps its calls with its writes would look slow because of it. So the emulator has
+//! its own cores; everything else, including the bare client, shares the others.
 
 use std::{fs, io};
 

@@ -1,7 +1,7 @@
-//! What one exchange takes, against the same with a peer that keeps no sender waiting.
+//! The duration of one exchange, compared with a peer that never keeps a sender waiting.
 //!
-//! Spin leaves Nagle's algorithm on. Whether the component's requests suffer from that shows beside peers that acknowledge
-//! at once: there, no packet waits for an acknowledgement, as on a connection with `TCP_NODELAY`.
+//! Spin leaves Nagle's algorithm on. Whether the component's requests suffer from that shows in comparison with peers
+//! that acknowledge immediately: there, no packet waits for an acknowledgement, as on a connection with `TCP_NODELAY`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What was measured, each figure beside another one of the same run.
+//! What was measured, each figure next to another one from the same run.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! What the component takes: size, start, memory, processor time.
+//! The component's footprint: size, startup, memory, CPU time.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

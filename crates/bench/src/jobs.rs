@@ -1,5 +1,5 @@
-//! How long each kind of job takes, against what its provider calls and its writes take by themselves; and how the
-//! cost of one kind grows with its tickers.
+//! How long each kind of job takes, compared with its provider calls and its writes alone; and how the cost of one kind
+//! grows with its tickers.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Many requests at once: the portfolio's quotes, and what the same exchanges take a bare client.
+//! Many concurrent requests: the portfolio's quotes, compared with a bare client that makes the same exchanges.
 
 use std::time::{Duration, Instant};
 

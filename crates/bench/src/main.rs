@@ -1,7 +1,7 @@
 //! Measures the whole system: the release component on Spin or the optimised host, the real emulator, simulated providers.
 //!
-//! Every figure stands beside another one of the same run, since the machine is never the same twice: what its
-//! provider calls or its writes take a bare client ([`bare`]), what a smaller run takes, what a bare server takes.
+//! Every figure is compared with another one from the same run, since a machine never performs the same twice: the time
+//! that a bare client ([`bare`]) needs for the same calls or writes, that of a smaller run, or that of a bare server.
 //! `cargo xtask bench` builds what is needed and starts this program.
 
 mod bare;

@@ -1,4 +1,4 @@
-//! What one run exchanged with the providers and with Firestore, to count it and to do the same without the orchestrator.
+//! What one run exchanged with the providers and with Firestore, to count it and to repeat it without the orchestrator.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;

@@ -1,4 +1,4 @@
-//! The system under measurement: one emulator, the simulated providers, and an orchestrator beside them.
+//! The system under measurement: one emulator, the simulated providers, and an orchestrator.
 
 use std::cell::Cell;
 use std::path::PathBuf;

@@ -1,11 +1,13 @@
-//! Waiting until nobody is being served.
+//! Waits until no request is being served.
 //!
-//! Spin ends the requests in progress when it is told to end, so it is told late: once no connection to its port is
-//! open, or time is up. Meanwhile it goes on taking requests, which is right: a load balancer sends some until it has
-//! noticed that this instance leaves. What is cut off all the same is not lost, the run's next attempt goes on with it.
+//! Spin cuts off the requests in progress when it is told to stop, so it is told late: once no connection to its port
+//! is open, or time is up. Until then it keeps accepting requests, as it should: a load balancer sends some until it
+//! notices that this instance is stopping. Work that is cut off anyway is not lost: the run's next attempt continues
+//! it.
 //!
-//! A run whose caller has hung up has no connection, so it is not waited for. No question could find it: each of the
-//! component's instances in Spin knows its own requests alone. It is taken up when its lease has ended.
+//! A run whose caller has hung up has no connection, so it is not waited for. It cannot be found by asking either,
+//! because each instance of the component knows only its own requests. Another attempt continues it once its lease has
+//! expired.
 
 use std::time::Duration;
 
@@ -13,10 +15,10 @@ use tokio::time::{Instant, sleep};
 
 use crate::say;
 
-/// Between two looks.
+/// Time between two checks.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// So many looks in a row must find nothing.
+/// This many checks in a row must find nothing.
 const QUIET_LOOKS: u32 = 2;
 
 /// Where Linux lists TCP connections; readable by every user.
@@ -27,12 +29,12 @@ const ESTABLISHED: &str = "01";
 
 /// Waits until no connection to `port` is open, at most for `limit`.
 ///
-/// A connection that is kept without a request counts as open too: then all of the time is used up.
+/// An idle keep-alive connection also counts as open: then the whole time is used up.
 pub async fn wait(port: u16, limit: Duration) {
     let end = Instant::now() + limit;
     let (mut told, mut quiet) = (false, 0);
     while let Some(open) = open_connections(port) {
-        // The list changes while it is read, so that one look can miss a connection.
+        // The list changes while it is read, so a single check can miss a connection.
         quiet = if open == 0 { quiet + 1 } else { 0 };
         if quiet == QUIET_LOOKS {
             return;
@@ -50,7 +52,7 @@ pub async fn wait(port: u16, limit: Duration) {
     }
 }
 
-/// None where the system does not tell.
+/// None if the system does not provide the list.
 fn open_connections(port: u16) -> Option<usize> {
     let tables: Vec<_> = TABLES.iter().filter_map(|path| std::fs::read_to_string(path).ok()).collect();
     (!tables.is_empty()).then(|| tables.iter().map(|table| count(table, port)).sum())

@@ -7,10 +7,10 @@ use std::time::Duration;
 /// Longest wait for each step.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Most of the answer that is shown.
+/// Maximum bytes of the response that are shown.
 const SHOWN_BYTES_MAX: u64 = 4096;
 
-/// Succeeds if the component says that it is healthy; else the error is its answer.
+/// Succeeds if the component says that it is healthy; otherwise the error is its response.
 pub fn check(port: u16) -> Result<(), String> {
     let answer = ask(port).map_err(|error| format!("no response on port {port}: {error}"))?;
     let status = answer.split(' ').nth(1);

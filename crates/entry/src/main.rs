@@ -1,10 +1,10 @@
 //! The container's first process, for an image without a shell.
 //!
 //! - Without arguments it starts Spin with the application in the working directory: settings from plain environment
-//!   names ([`settings`]), the port from `PORT`. Told to end, it lets the requests in progress finish ([`drain`]); Spin
-//!   itself would cut them off. However this process ends, Spin ends with it ([`spin`]).
-//! - With the argument `health` it asks the running component for its health.
-//! - Other arguments go to Spin as they are.
+//!   names ([`settings`]), the port from `PORT`. When told to stop, it lets the requests in progress finish
+//!   ([`drain`]); Spin itself would cut them off. However this process ends, Spin ends with it ([`spin`]).
+//! - With the argument `health` it checks the health of the running component.
+//! - Other arguments are passed to Spin unchanged.
 
 mod drain;
 mod health;
@@ -18,10 +18,10 @@ use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// The port where the environment sets none.
+/// The port if the environment sets none.
 const PORT: u16 = 8000;
 
-/// Longest wait for requests in progress. Docker and Cloud Run kill ten seconds after they ask.
+/// Longest wait for requests in progress. Docker and Cloud Run kill a container ten seconds after asking it to stop.
 const DRAIN_SECONDS: u64 = 8;
 
 type Result<T> = std::result::Result<T, String>;
@@ -41,12 +41,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells the operator. `eprintln!` would end this process where nobody listens any more.
+/// Tells the operator. `eprintln!` would panic if stderr is closed.
 fn say(line: impl Display) {
     let _nobody_listens = writeln!(std::io::stderr(), "entry: {line}");
 }
 
-/// Runs Spin until it ends or this process is told to; returns its exit code.
+/// Runs Spin until it ends or this process is told to stop; returns its exit code.
 fn serve(arguments: Vec<String>) -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start: {error}"))?;
@@ -74,7 +74,7 @@ fn serve(arguments: Vec<String>) -> Result<u8> {
 
 fn code(status: std::io::Result<ExitStatus>) -> Result<u8> {
     let status = status.map_err(|error| format!("lost spin: {error}"))?;
-    // As a shell tells of an end by a signal.
+    // As a shell reports the end by a signal.
     let by_signal = || std::os::unix::process::ExitStatusExt::signal(&status).map(|signal| 128 + signal);
     let code = status.code().or_else(by_signal).unwrap_or(1);
     Ok(u8::try_from(code).unwrap_or(1))
@@ -84,7 +84,7 @@ fn port() -> Result<u16> {
     number("PORT", PORT)
 }
 
-/// A number from the environment; one that is set to nothing counts as not set.
+/// A number from the environment; an empty value counts as not set.
 fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T> {
     match std::env::var(name) {
         Ok(text) if !text.is_empty() => {
@@ -94,7 +94,7 @@ fn number<T: std::str::FromStr>(name: &str, default: T) -> Result<T> {
     }
 }
 
-/// What tells this process to end.
+/// The signals that tell this process to stop.
 struct Stop {
     terminate: Signal,
     interrupt: Signal,

@@ -1,6 +1,6 @@
 //! From plain environment names to Spin's.
 
-/// The names that count without Spin's prefix. A test holds them to the component's table of settings.
+/// The names that count without Spin's prefix. A test checks them against the component's table of settings.
 pub const PLAIN_NAMES: &[&str] = &[
     "GOOGLE_CLOUD_PROJECT",
     "FIRESTORE_DATABASE",
@@ -16,9 +16,9 @@ pub const PLAIN_NAMES: &[&str] = &[
 
 const PREFIX: &str = "SPIN_VARIABLE_";
 
-/// What Spin must be given beside its own names.
+/// The settings to pass to Spin in addition to its own names.
 ///
-/// Spin's own name wins over the plain one; a plain name set to nothing counts as not set.
+/// Spin's own name takes precedence over the plain one; an empty value counts as not set.
 pub fn settings(get: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
     let plain = |name: &str| get(name).filter(|value| !value.is_empty());
     let setting = |name: &&str| {
@@ -29,9 +29,9 @@ pub fn settings(get: impl Fn(&str) -> Option<String>) -> Vec<(String, String)> {
     PLAIN_NAMES.iter().filter_map(setting).collect()
 }
 
-/// The setting that lets callers in without a token, where the environment does not say who may call.
+/// The setting that lets callers in without a token, if the environment does not say who may call.
 ///
-/// Only where a Firestore emulator is set: nothing real can be reached through such an instance.
+/// Only if a Firestore emulator is set: nothing real can be reached through such an instance.
 pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(String, String)> {
     let is_set = |name: &str| get(name).is_some_and(|value| !value.is_empty());
     let emulator = is_set("FIRESTORE_EMULATOR_HOST") || is_set(&format!("{PREFIX}FIRESTORE_EMULATOR_HOST"));
@@ -54,7 +54,7 @@ mod tests {
         ours.sort_unstable();
         theirs.sort_unstable();
         assert_eq!(ours, theirs);
-        // Else the prefix alone would not make Spin's name of it.
+        // Otherwise the prefix alone would not turn it into Spin's name.
         assert!(keys().iter().all(|key| key.env.is_none_or(|env| env.eq_ignore_ascii_case(key.name))));
     }
 

@@ -6,13 +6,13 @@ use tokio::process::{Child, Command};
 
 use crate::{Result, say, settings};
 
-/// How long Spin keeps an instance of the component that nobody asks; its own default is 1 s. What an instance knows
-/// by itself (tokens, Google's keys, the latest calls to each provider) outlives the five minutes between the ticks of
-/// the busiest jobs. Held to `deploy/limits.json` by a test.
+/// How long Spin keeps an idle instance of the component; its own default is 1 s. With this, what an instance caches
+/// (tokens, Google's keys, the latest calls to each provider) outlives the five minutes between the ticks of the
+/// busiest jobs. A test checks it against `deploy/limits.json`.
 const IDLE_INSTANCE_TIMEOUT: &str = "600s";
 
-/// Starts Spin, the binary that SPIN names or else the first on the path. It gets SIGTERM when this process ends,
-/// however that ends.
+/// Starts Spin: the binary that SPIN names, or the first one on the PATH. It gets SIGTERM when this process ends,
+/// however that happens.
 pub fn start(arguments: Vec<String>) -> Result<Child> {
     let get = |name: &str| std::env::var(name).ok();
     let program = std::env::var_os("SPIN").filter(|path| !path.is_empty());
@@ -28,10 +28,11 @@ pub fn start(arguments: Vec<String>) -> Result<Child> {
     command.spawn().map_err(|error| format!("cannot start spin: {error}"))
 }
 
-/// Has the kernel end this process, which becomes Spin, with its parent; fails where the parent is gone already.
+/// Makes the kernel end this process, which becomes Spin, together with its parent; fails if the parent is already
+/// gone.
 fn end_with_parent(parent: u32) -> io::Result<()> {
     let signal = libc::c_ulong::from(libc::SIGTERM.unsigned_abs());
-    // SAFETY: this option of prctl takes a number alone.
+    // SAFETY: this option of prctl takes only a number.
     if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) } != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -49,13 +50,13 @@ pub fn application(port: u16) -> Vec<String> {
     // The root file system is read-only: no compilation cache, scratch files below /tmp.
     let words =
         ["up", "--from", "spin.toml", "--listen", &listen, "--cache-dir", "/tmp/spin", "--disable-cache"];
-    // Without a folder for state there is none for logs either. (`--log-dir ""` would say so, but Spin's parser of
-    // arguments refuses a path that is empty.)
+    // Without a state directory there are no log files either. (`--log-dir ""` would say so, but Spin's argument parser
+    // refuses an empty path.)
     let further = ["--state-dir", "", "--idle-instance-timeout", IDLE_INSTANCE_TIMEOUT];
     words.into_iter().chain(further).map(ToOwned::to_owned).collect()
 }
 
-/// Asks Spin to end. The standard library can only kill.
+/// Asks Spin to stop. The standard library can only kill.
 pub fn terminate(spin: &Child) {
     let Some(Ok(id)) = spin.id().map(i32::try_from) else { return };
     // SAFETY: kill takes no pointers; the id is of our own child, which has not been waited for, so it is no other's.

@@ -1,4 +1,4 @@
-//! One component of a manifest, with every template filled in: all that is needed to run it.
+//! One component of a manifest, with every template filled in: everything needed to run it.
 
 use std::path::{Path, PathBuf};
 

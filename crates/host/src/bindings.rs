@@ -1,7 +1,7 @@
 //! Bindings generated from `wit/`: the world of the component.
 //!
-//! Wasmtime's own crates implement the WASI interfaces, so their bindings stand in for generated ones; an interface
-//! that nobody implements would appear here as a trait without an implementation.
+//! Wasmtime's own crates implement the WASI interfaces, so their bindings are used instead of generated ones; an
+//! unimplemented interface would appear here as a trait without an implementation.
 
 use wasmtime_wasi::{p2::bindings as p2, p3::bindings as p3};
 use wasmtime_wasi_http::p3::bindings::http;

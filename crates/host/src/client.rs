@@ -1,4 +1,4 @@
-//! Sends the component's requests, over connections that are kept for further requests.
+//! Sends the component's requests, over connections that are kept for later requests.
 
 mod connect;
 mod error;

@@ -1,4 +1,4 @@
-//! What one instance of the component has and reaches: the state in its store, and the linker that leads there.
+//! What one instance of the component has and can reach: the state in its store, and the linker that provides it.
 
 use std::future::Future;
 use std::sync::Arc;

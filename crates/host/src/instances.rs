@@ -1,4 +1,4 @@
-//! The life of instances: when one is created, how many requests it takes, and when it goes.
+//! The lifecycle of instances: when one is created, how many requests it takes, and when it is dropped.
 
 use std::future::Future;
 use std::pin::Pin;

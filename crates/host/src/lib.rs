@@ -1,7 +1,7 @@
-//! Serves the component of a Spin application on an embedded Wasmtime, where Spin itself is not installed.
+//! Serves the component of a Spin application on an embedded Wasmtime, for machines without Spin.
 //!
 //! For development and tests: the same engine, the same instance reuse and the same manifest as Spin's HTTP trigger,
-//! many applications in one process, and nothing of Spin that the component's world does not name.
+//! many applications in one process, and none of Spin's interfaces that the component's world does not name.
 //!
 //! ```text
 //! spin.toml ─ manifest ─┐

@@ -1,7 +1,7 @@
 //! Where the component's output and the host's own messages go.
 //!
-//! Several instances write at once, and Rust's standard library hands a formatted line over in pieces. So each
-//! instance's output is held back until its line is whole; the bytes themselves are not touched.
+//! Several instances write at once, and Rust's standard library writes a formatted line in pieces. So each instance's
+//! output is held back until its line is complete; the bytes themselves are not changed.
 
 use std::io::{self, Write as _};
 use std::pin::Pin;

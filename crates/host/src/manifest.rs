@@ -1,7 +1,7 @@
 //! The application manifest, `spin.toml` (manifest version 2).
 //!
-//! Holds the part of the format that this host can honour. A key outside it is an error rather than ignored, because
-//! the component would then run with less, or more, than its manifest says.
+//! Contains the part of the format that this host supports. Any other key is an error rather than ignored, because the
+//! component would otherwise run with less, or more, than its manifest says.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,9 +1,9 @@
-//! Where a component may send requests to: its `allowed_outbound_hosts`, with the meaning that Spin gives them.
+//! Where a component may send requests: its `allowed_outbound_hosts`, as Spin interprets them.
 //!
-//! Spin reads the list twice: when it loads the application, with the variables' defaults, and when an instance sends its
-//! first request, with their values. A mistake that the defaults show keeps the application from starting. A
-//! mistake that only the values show voids the list: the application runs, its health is fine, and every request that it
-//! sends is refused, of which standard error alone tells.
+//! Spin reads the list twice: when it loads the application, with the variables' defaults, and when an instance sends
+//! its first request, with their values. An error in the defaults keeps the application from starting. An error in the
+//! values alone invalidates the list: the application runs, its health is fine, and every request that it sends is
+//! refused, which is reported only on standard error.
 
 mod entry;
 

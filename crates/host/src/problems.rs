@@ -1,4 +1,4 @@
-//! Mistakes in the configuration, collected so that they are all reported together.
+//! Configuration errors, collected so that they are all reported together.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! The runtime configuration file: what the operator, not the application, decides.
 //!
-//! Follows Spin's format. Of its sections only those that matter to this host take effect; the others are named in a
-//! warning, so that one file serves both.
+//! Follows Spin's format. Only the sections that matter to this host take effect; the others are named in a warning, so
+//! that one file works for both.
 
 use std::path::Path;
 

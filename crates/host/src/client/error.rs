@@ -1,8 +1,8 @@
-//! What went wrong with a request, in the words of `wasi:http`, and as few of them as Spin has.
+//! What went wrong with a request, as error codes of `wasi:http`, and only those that Spin uses.
 //!
-//! Spin tells apart why no connection came about, in three ways; whatever becomes of one afterwards is
-//! `HTTP-protocol-error` (its `crates/factor-outbound-http/src/wasi.rs`). The component decides by these codes whether to
-//! try again, so finer ones here would hide what it does there.
+//! Spin distinguishes three reasons why a connection failed; anything that goes wrong later is `HTTP-protocol-error`
+//! (its `crates/factor-outbound-http/src/wasi.rs`). The component uses these codes to decide whether to retry, so more
+//! specific codes here would hide how it behaves on Spin.
 
 use std::error::Error as StdError;
 use std::fmt;

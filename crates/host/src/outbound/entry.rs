@@ -1,8 +1,8 @@
 //! One entry of `allowed_outbound_hosts`, as Spin reads it (its `crates/outbound-networking-config/src/allowed_hosts.rs`).
 //!
 //! An entry is `scheme://host[:port]`. The scheme may be `*`; the host `*`, `*.domain`, a range of addresses such as
-//! `10.0.0.0/8`, or `self`, which stands for requests without a host; the port `*` or a range `from..to` without its end. A missing port
-//! is the scheme's own.
+//! `10.0.0.0/8`, or `self`, which means requests without a host; the port may be `*` or a range `from..to` that
+//! excludes its end. A missing port is the scheme's default.
 
 use std::net::IpAddr;
 use std::ops::Range;
