@@ -18,7 +18,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
         name: "acme-dividends",
         route: "/acme/dividends",
         scope: Scope::EntireWatchlist,
-        provider: Provider::of(&SPEC),
+        provider: Provider(&SPEC),
         endpoints: &[Endpoint { path: "/fetch/dividends", dataset: &DIVIDENDS }],
         schedule: "30 6 * * 1-5",
         summary: "Dividends of the entire watchlist",

@@ -112,8 +112,7 @@ fn expect(tests: &mut Command) -> Result<()> {
 /// The component's native tests of these names.
 fn native(tree: &Path, names: &[&str]) -> Command {
     let mut command = test(tree, &["--package", "orchestrator", "--lib", "--test", "it"]);
-    // What documents say of tests is no provider's business.
-    command.args(["--skip", "shown"]).args(names).env("SIMULATION_SEEDS", SEEDS);
+    command.args(names).env("SIMULATION_SEEDS", SEEDS);
     command
 }
 
