@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use futures::future::{Either, select};
+use futures::future::{Either, join, select};
 
 use super::Engine;
 use super::plan;
@@ -64,19 +64,27 @@ impl Engine {
     ) -> Result<Option<(Vec<Ticker>, WatchlistProblems)>, StopReason> {
         let storage = |error: FirestoreError| StopReason::Storage { reason: error.to_string() };
         // Not the earlier copy: the run has just been added to the list of callers.
-        self.breakers.reload(job.provider).await.map_err(storage)?;
+        let refresh = self.breakers.reload(job.provider);
+        // The watchlist is read meanwhile, unless the provider is known to refuse calls: then it is not needed.
+        let reads = !is_planned && given.is_none() && self.all_refused(job).is_none();
+        let resolve = || plan::resolve(&self.firestore, &self.settings.collections, scope);
+        let (refreshed, resolved) = if reads {
+            let (refreshed, resolved) = join(refresh, resolve()).await;
+            (refreshed, Some(resolved))
+        } else {
+            (refresh.await, None)
+        };
+        refreshed.map_err(storage)?;
         if let Some(stop) = self.all_refused(job) {
             return Err(stop);
         }
         if is_planned {
             return Ok(None);
         }
-        let (tickers, problems) = match given {
-            Some(tickers) => (tickers, WatchlistProblems::default()),
-            None => {
-                let resolved = plan::resolve(&self.firestore, &self.settings.collections, scope).await;
-                resolved.map_err(storage)?
-            }
+        let (tickers, problems) = match (given, resolved) {
+            (Some(tickers), _) => (tickers, WatchlistProblems::default()),
+            (None, Some(resolved)) => resolved.map_err(storage)?,
+            (None, None) => resolve().await.map_err(storage)?,
         };
         match packing::excess(&tickers) {
             None => Ok(Some((tickers, problems))),
