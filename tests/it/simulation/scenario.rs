@@ -180,8 +180,9 @@ impl Scenario {
             // What may be the limit of a day pauses for an hour, where one of a minute is meant here.
             scenario.settings.insert("limit_window_seconds".to_owned(), "2".to_owned());
         }
-        if is_paced || scenario.poison.values().any(|poison| *poison == Poison::Hang) {
-            // A call takes longer than an impatient caller waits, who takes the request with it.
+        if is_big || is_paced || scenario.poison.values().any(|poison| *poison == Poison::Hang) {
+            // A call, or the search for bad tickers, takes longer than an impatient caller waits, who takes the request
+            // with it. Whoever resumes a run and never hears of its end has it tried again for ever.
             scenario.ticks.iter_mut().for_each(|tick| tick.patience = Duration::from_secs(1_800));
         }
         // A provider that fails for every ticker of a run cannot be told from one that is down.
