@@ -24,6 +24,16 @@ pub enum Trouble {
     Unknown,
 }
 
+impl Trouble {
+    /// The reset time of a limit that is exhausted, or may be.
+    pub fn reset_time(self) -> Option<Duration> {
+        match self {
+            Self::Limited(window) | Self::Nothing(window) => Some(window),
+            Self::Transient | Self::Permanent | Self::Unknown => None,
+        }
+    }
+}
+
 pub(super) const MINUTE: Trouble = Trouble::Limited(Duration::from_secs(60));
 /// Not the whole window, because it is unknown how much of it has passed.
 pub(super) const PART_OF_AN_HOUR: Trouble = Trouble::Limited(Duration::from_secs(600));

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::Ops;
 use crate::base::ports::{OutboundRequest, millis};
 use crate::base::redact;
-use crate::catalogue::{Provider, Trouble};
+use crate::catalogue::Provider;
 use crate::firestore::document::Document;
 use crate::firestore::value::fields;
 use crate::firestore::{Code, DocumentPath, Fields, FirestoreError, Precondition, Value, Write};
@@ -215,7 +215,7 @@ async fn exchange(ops: &Ops, provider: Provider) -> Result<(u16, Option<String>)
         return Ok((status, None));
     }
     let words = failure_message(&body);
-    let limited = matches!(provider.trouble(&words), Trouble::Limited(_) | Trouble::Nothing(_));
+    let limited = provider.trouble(&words).reset_time().is_some();
     Ok((status, (!limited).then(|| format!("{status}: {words}"))))
 }
 

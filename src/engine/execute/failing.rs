@@ -10,7 +10,7 @@ use super::reply::{Fault, Reply};
 use super::steps::Step;
 use super::suspects::Suspect;
 use crate::base::ports::millis;
-use crate::catalogue::{Ticker, Trouble};
+use crate::catalogue::Ticker;
 use crate::google::Token;
 use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
@@ -152,10 +152,7 @@ impl Execution<'_> {
 
     /// The reset time of the limit, according to the refusal's message.
     fn window(&self, message: &str) -> Option<Duration> {
-        match self.run.provider().trouble(message) {
-            Trouble::Limited(window) | Trouble::Nothing(window) => Some(self.limit_pause(window)),
-            _ => None,
-        }
+        self.run.provider().trouble(message).reset_time().map(|window| self.limit_pause(window))
     }
 
     /// The reset time of a limit whose message implies this window.

@@ -91,8 +91,7 @@ impl Reply {
             let redirect = answer.status.is_redirection();
             let message = if redirect { REDIRECT.to_owned() } else { failure_message(&answer.body) };
             // An upstream limit can come with any status; the message identifies it.
-            let trouble = run.provider().trouble(&message);
-            let limited = matches!(trouble, Trouble::Limited(_) | Trouble::Nothing(_));
+            let limited = run.provider().trouble(&message).reset_time().is_some();
             let class = if limited { Class::RateLimited } else { class };
             let named = if class == Class::BadBatch {
                 blame::named(&answer.body, &self.batch.tickers)
@@ -106,9 +105,9 @@ impl Reply {
                 named,
             });
         }
-        let malformed = |message: String| match run.provider().trouble(&message) {
-            Trouble::Limited(_) | Trouble::Nothing(_) => Fault::new(Class::RateLimited, message),
-            _ => Fault::new(Class::Malformed, message),
+        let malformed = |message: String| match run.provider().trouble(&message).reset_time() {
+            Some(_) => Fault::new(Class::RateLimited, message),
+            None => Fault::new(Class::Malformed, message),
         };
         // Half the tickers mean half the response.
         let too_much = |message| Fault::new(Class::BadBatch, message);
