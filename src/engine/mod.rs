@@ -115,7 +115,7 @@ impl Engine {
     async fn answer(&self, claim: Claim, start: Instant) -> Answer {
         match claim {
             Claim::Owned(owned) => {
-                context::works_on(&owned.state.job, &owned.state.run_id);
+                context::works_on(&owned.state.job, &owned.state.identity.run_id);
                 self.work(*owned, start).await
             }
             Claim::Running { state, retry_after } => running(&state, retry_after),
@@ -137,11 +137,11 @@ impl Engine {
     /// Does the remaining work of an owned run and ends its attempt.
     async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
         if let Some(request) = context::current() {
-            owned.state.trace_id = Some(request.trace.trace_id());
+            owned.state.attempt.trace_id = Some(request.trace.trace_id());
         }
-        owned.state.resources.steps_ms.claim = self.millis_since(start);
+        owned.state.attempt.resources.steps_ms.claim = self.millis_since(start);
         // A stored run may name a job or a scope that this version no longer knows.
-        let known = catalogue::find(&owned.state.job).zip(Scope::parse(&owned.state.scope));
+        let known = catalogue::find(&owned.state.job).zip(Scope::parse(&owned.state.identity.scope));
         let executed = match known {
             None => {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
@@ -151,7 +151,7 @@ impl Engine {
                 Ok(()) => {
                     let began = self.world.clock.instant();
                     let mut executed = Box::pin(execute(self, job, scope, owned, start)).await;
-                    executed.state.resources.steps_ms.execute = self.millis_since(began);
+                    executed.state.attempt.resources.steps_ms.execute = self.millis_since(began);
                     executed
                 }
                 Err(stop) => Executed::stopped(owned, stop),
@@ -169,8 +169,8 @@ impl Engine {
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
         state.status = state.judge();
-        state.ended_at = Some(self.world.clock.now());
-        state.duration_ms = self.millis_since(start);
+        state.attempt.ended_at = Some(self.world.clock.now());
+        state.attempt.duration_ms = self.millis_since(start);
         self.take_stock(&mut state);
         let closing = self.world.clock.instant();
         let farewell = catalogue::find(&state.job)
@@ -186,7 +186,7 @@ impl Engine {
                 Answer::Ended { report, retry_after }
             }
             Err(SaveError::Lost) => {
-                tracing::warn!(run.id = state.run_id, "another instance has taken over the run");
+                tracing::warn!(run.id = state.identity.run_id, "another instance has taken over the run");
                 running(&state, RETRY_LATER)
             }
             Err(SaveError::Firestore(error)) => Answer::Unavailable(error),
@@ -200,9 +200,9 @@ impl Engine {
     /// Records the resources that the attempt has used so far.
     fn take_stock(&self, state: &mut RunState) {
         if let Some(request) = context::current() {
-            (state.resources.bytes_in, state.resources.bytes_out) = request.traffic.bytes();
+            (state.attempt.resources.bytes_in, state.attempt.resources.bytes_out) = request.traffic.bytes();
         }
-        state.resources.memory_bytes = self.world.machine.memory_bytes();
+        state.attempt.resources.memory_bytes = self.world.machine.memory_bytes();
         if let Some(job) = catalogue::find(&state.job) {
             state.last_calls = self.activity.of(job.provider).last_calls();
         }
@@ -216,18 +216,19 @@ impl Engine {
 }
 
 fn running(state: &RunState, retry_after: Duration) -> Answer {
-    let state = RunState { status: Status::Running, ended_at: None, stopped: None, ..state.clone() };
+    let mut state = RunState { status: Status::Running, stopped: None, ..state.clone() };
+    state.attempt.ended_at = None;
     Answer::Running { report: Box::new(RunReport::new(&state)), retry_after }
 }
 
 /// Writes a run's one log line.
 fn log_run(state: &RunState, close_ms: u64) {
-    let used = &state.resources;
+    let used = &state.attempt.resources;
     tracing::info!(
         job.name = state.job,
-        run.id = state.run_id,
+        run.id = state.identity.run_id,
         run.status = state.status.name(),
-        run.attempt = state.attempt,
+        run.attempt = state.attempt.number,
         tickers.requested = state.tickers_requested,
         tickers.processed = state.tickers_processed(),
         tickers.failed = state.tickers_failed(),
@@ -236,7 +237,7 @@ fn log_run(state: &RunState, close_ms: u64) {
         records.rejected = state.counts.records_rejected(),
         provider.calls = state.counts.calls,
         provider.retries = state.counts.retries,
-        duration_ms = state.duration_ms,
+        duration_ms = state.attempt.duration_ms,
         steps_ms.claim = used.steps_ms.claim,
         steps_ms.plan = used.steps_ms.plan,
         steps_ms.execute = used.steps_ms.execute,

@@ -31,7 +31,7 @@ impl Engine {
         let began = self.world.clock.instant();
         let given = owned.state.tickers_given.clone();
         let plan = pin!(self.plan(job, scope, given, owned.state.planned));
-        let length = self.deadline_of(job, owned.state.trigger);
+        let length = self.deadline_of(job, owned.state.identity.trigger);
         let until_soft = Deadline::new(start, length).until_soft(began);
         let in_time = select(plan, self.world.clock.sleep(until_soft));
         let planned = match self.ledger.keeping(owned, in_time).await {
@@ -49,7 +49,7 @@ impl Engine {
         }
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         owned.state.fail_unknown(&endpoints);
-        owned.state.resources.steps_ms.plan = self.millis_since(began);
+        owned.state.attempt.resources.steps_ms.plan = self.millis_since(began);
         Ok(())
     }
 

@@ -43,20 +43,21 @@ impl Entry {
     pub fn to_fields(&self, retention: TimeDelta) -> Fields {
         let state = &self.state;
         // The time comes from a stored document: adding to one near the maximum would panic.
-        let expire_at = state.created_at.checked_add_signed(retention).unwrap_or(state.created_at);
+        let expire_at =
+            state.identity.created_at.checked_add_signed(retention).unwrap_or(state.identity.created_at);
         let mut fields = fields([
             (OWNER, Value::string(&self.owner)),
             ("lease_ms", Value::Integer(millis(self.lease).cast_signed())),
             ("renewals", Value::Integer(self.renewals.cast_signed())),
-            ("run_id", Value::string(&state.run_id)),
+            ("run_id", Value::string(&state.identity.run_id)),
             (JOB, Value::string(&state.job)),
-            ("scope", Value::string(&state.scope)),
-            ("trigger", Value::string(state.trigger.name())),
+            ("scope", Value::string(&state.identity.scope)),
+            ("trigger", Value::string(state.identity.trigger.name())),
             (STATUS, Value::string(state.status.name())),
-            ("attempt", Value::Integer(state.attempt.into())),
-            (CREATED_AT, Value::Timestamp(state.created_at)),
-            ("started_at", Value::Timestamp(state.started_at)),
-            ("ended_at", state.ended_at.map_or(Value::NULL, Value::Timestamp)),
+            ("attempt", Value::Integer(state.attempt.number.into())),
+            (CREATED_AT, Value::Timestamp(state.identity.created_at)),
+            ("started_at", Value::Timestamp(state.attempt.started_at)),
+            ("ended_at", state.attempt.ended_at.map_or(Value::NULL, Value::Timestamp)),
             ("expire_at", Value::Timestamp(expire_at)),
             ("tickers_requested", Value::count(state.tickers_requested)),
             ("tickers_processed", Value::count(state.tickers_processed())),
@@ -64,8 +65,8 @@ impl Entry {
             ("tickers_pending", Value::count(state.tickers_pending())),
             ("records_stored", Value::Integer(state.counts.records_stored().cast_signed())),
             ("records_rejected", Value::Integer(state.counts.records_rejected().cast_signed())),
-            ("duration_ms", Value::Integer(state.duration_ms.cast_signed())),
-            ("trace_id", state.trace_id.as_ref().map_or(Value::NULL, Value::string)),
+            ("duration_ms", Value::Integer(state.attempt.duration_ms.cast_signed())),
+            ("trace_id", state.attempt.trace_id.as_ref().map_or(Value::NULL, Value::string)),
             ("stopped", state.stopped.as_deref().map_or(Value::NULL, words)),
             ("message", words(&state.message())),
         ]);
@@ -121,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_stored_time_at_the_end_of_time_is_no_panic() {
-        let state = RunState { created_at: DateTime::<Utc>::MAX_UTC, ..state() };
+        let mut state = state();
+        state.identity.created_at = DateTime::<Utc>::MAX_UTC;
         let fields = entry(state).to_fields(TimeDelta::days(90));
         assert_eq!(fields["expire_at"], Value::Timestamp(DateTime::<Utc>::MAX_UTC));
     }

@@ -54,7 +54,7 @@ impl Ledger {
                 Either::Left((Err(SaveError::Firestore(error)), _)) => error,
                 Either::Right(_) => return Kept::Expired,
             };
-            tracing::warn!(run.id = owned.state.run_id, %error, "lease could not be renewed, retrying");
+            tracing::warn!(run.id = owned.state.identity.run_id, %error, "lease could not be renewed, retrying");
             self.firestore.back_off(1).await;
         }
     }

@@ -118,15 +118,16 @@ impl Ledger {
             match self.own(new.clone(), &owner, Precondition::Missing, beside).await? {
                 Some(owned) => return Ok(Claim::Owned(Box::new(owned))),
                 None => {
-                    if let Some(claim) =
-                        self.take_over(&new.run_id, Some(&new.request_digest), &owner, beside).await?
+                    if let Some(claim) = self
+                        .take_over(&new.identity.run_id, Some(&new.request_digest), &owner, beside)
+                        .await?
                     {
                         return Ok(claim);
                     }
                 }
             }
         }
-        Err(contended(&new.run_id))
+        Err(contended(&new.identity.run_id))
     }
 
     /// Continues a run, or retries what failed if the run has ended; none if the run is unknown.
@@ -228,7 +229,7 @@ impl Ledger {
                 return Ok(Fence { update_time, renewals: entry.renewals, ..fence });
             }
             // Changed since: by someone else, or by a write of ours whose response was lost.
-            match self.read(&entry.state.run_id).await? {
+            match self.read(&entry.state.identity.run_id).await? {
                 Some(Read { entry: stored, document }) if stored.owner == fence.owner => {
                     fence.update_time = document.update_time;
                     fence.renewals = stored.renewals;
@@ -239,7 +240,7 @@ impl Ledger {
                 _ => return Err(SaveError::Lost),
             }
         }
-        Err(contended(&entry.state.run_id).into())
+        Err(contended(&entry.state.identity.run_id).into())
     }
 
     async fn read(&self, run_id: &str) -> Result<Option<Read>, FirestoreError> {
@@ -254,7 +255,7 @@ impl Ledger {
 
     fn write(&self, entry: &Entry, precondition: Precondition) -> Write {
         let fields = entry.to_fields(self.config.retention);
-        Write::overwrite(self.document(&entry.state.run_id), fields).only_if(precondition)
+        Write::overwrite(self.document(&entry.state.identity.run_id), fields).only_if(precondition)
     }
 
     /// Where a job's statistics are stored.

@@ -145,11 +145,11 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     let tickers_failed = state.tickers_failed().max(failed_before);
     let newly_failed = tickers_failed - failed_before;
     increments.extend(growth(&state, &done, newly_failed));
-    let ended_at = state.ended_at.unwrap_or(state.started_at);
+    let ended_at = state.attempt.ended_at.unwrap_or(state.attempt.started_at);
     let mut fields = fields([
         ("job", Value::string(&state.job)),
         ("last_job_time", Value::Timestamp(ended_at)),
-        (LAST_DURATION, Value::Integer(state.duration_ms.cast_signed())),
+        (LAST_DURATION, Value::Integer(state.attempt.duration_ms.cast_signed())),
     ]);
     if state.status.is_finished() {
         fields.insert("last_success_time".to_owned(), Value::Timestamp(ended_at));
@@ -160,7 +160,9 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     // today.
     let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
     // A tick's run covers its scheduled time, whatever the clock said when it was created.
-    let covered = state.scheduled_at.map_or(state.created_at, |scheduled| state.created_at.max(scheduled));
+    let covered = state
+        .scheduled_at
+        .map_or(state.identity.created_at, |scheduled| state.identity.created_at.max(scheduled));
     let covered = covers.then(|| (COVERED_UNTIL.to_owned(), Value::Integer(covered.timestamp_millis())));
     let (words, times) = state.last_calls.to_fields();
     fields.extend(words);
@@ -171,13 +173,13 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
 }
 
 fn has_own_scope(state: &RunState) -> bool {
-    catalogue::find(&state.job).is_some_and(|job| job.scope.name() == state.scope)
+    catalogue::find(&state.job).is_some_and(|job| job.scope.name() == state.identity.scope)
 }
 
 /// The counters that only ever grow; those that have not grown are omitted.
 fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String, Value)> {
     let mut duration = Histogram::default();
-    duration.observe(ATTEMPT_BOUNDS_MS, state.duration_ms);
+    duration.observe(ATTEMPT_BOUNDS_MS, state.attempt.duration_ms);
     let mut attempts = BTreeMap::new();
     attempts.insert(state.status.name().to_owned(), 1);
     let of_attempt = [(ATTEMPTS, &attempts), (DURATION, &duration.buckets), (LATENCY, &done.latency.buckets)];

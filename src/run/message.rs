@@ -33,7 +33,7 @@ impl RunState {
             Status::Failed if self.stopped.is_some() => format!("{done}, but {stopped}"),
             Status::Failed => format!("{done}; nothing succeeded"),
             _ if self.tickers_requested == 0 && self.counts.calls == 0 => {
-                format!("the scope {} has no tickers: nothing to do{left_out}", self.scope)
+                format!("the scope {} has no tickers: nothing to do{left_out}", self.identity.scope)
             }
             Status::Partial => format!(
                 "{done}; {} tickers failed, {} records rejected{left_out}",

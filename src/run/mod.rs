@@ -89,30 +89,51 @@ pub const REMARKS_MAX: usize = 50;
 /// Maximum characters of a remark; the run's entry must fit into a document.
 const REMARK_CHARS_MAX: usize = 500;
 
-/// All that is known about a run.
+/// Which run it is. Reports show it as it is stored.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunState {
+pub struct Identity {
     pub run_id: String,
-    pub job: String,
-    pub scope: String,
     pub trigger: Source,
+    pub scope: String,
     /// The time the providers are asked for, RFC 3339.
     pub run_time: String,
+    pub created_at: DateTime<Utc>,
+}
+
+/// The latest attempt: one request's work on the run. Reports show it as it is stored.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Number of requests that have worked on the run, this one included.
+    #[serde(rename = "attempt")]
+    pub number: u32,
+    pub started_at: DateTime<Utc>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
+    pub duration_ms: u64,
+    /// Its trace, 32 hex digits.
+    #[serde(default)]
+    pub trace_id: Option<String>,
+    #[serde(default)]
+    pub resources: Resources,
+}
+
+/// All that is known about a run: its identity, its latest attempt, and its progress.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunState {
+    #[serde(flatten)]
+    pub identity: Identity,
+    #[serde(flatten)]
+    pub attempt: Attempt,
+    pub job: String,
     /// Distinguishes request bodies under the same key.
     pub request_digest: String,
     pub tickers_given: Option<Vec<Ticker>>,
-    pub status: Status,
     /// The scheduled time it was made for; none for a manual run.
     #[serde(default)]
     pub scheduled_at: Option<DateTime<Utc>>,
-    /// Requests that have worked on it, this one included.
-    pub attempt: u32,
-    pub created_at: DateTime<Utc>,
-    /// Start of the latest attempt.
-    pub started_at: DateTime<Utc>,
-    pub ended_at: Option<DateTime<Utc>>,
-    /// Duration of the latest attempt.
-    pub duration_ms: u64,
+    pub status: Status,
     /// Whether the tickers are resolved; until then `pending` says nothing.
     pub planned: bool,
     pub tickers_requested: usize,
@@ -134,11 +155,6 @@ pub struct RunState {
     pub watchlist_problems: WatchlistProblems,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
-    /// The trace of the latest attempt, 32 hex digits.
-    #[serde(default)]
-    pub trace_id: Option<String>,
-    #[serde(default)]
-    pub resources: Resources,
     /// How the latest calls to the provider ended, as the attempt's instance knows it.
     #[serde(default)]
     pub last_calls: LastCalls,
@@ -249,11 +265,15 @@ impl RunState {
             self.pending = merged(std::mem::take(&mut self.pending));
         }
         self.status = Status::Running;
-        self.attempt = self.attempt.saturating_add(1);
-        self.started_at = now;
-        self.ended_at = None;
+        self.attempt = Attempt {
+            number: self.attempt.number.saturating_add(1),
+            started_at: now,
+            // Until the attempt ends, these are those of the one before.
+            duration_ms: self.attempt.duration_ms,
+            trace_id: self.attempt.trace_id.take(),
+            ..Attempt::default()
+        };
         self.stopped = None;
-        self.resources = Resources::default();
     }
 }
 

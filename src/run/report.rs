@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 use crate::run::counts::Reported;
 use crate::run::watchlist::WatchlistProblem;
-use crate::run::{Failure, Resources, RunState, Status, Work};
+use crate::run::{Attempt, Failure, Identity, RunState, Status, Work};
 
 /// The response's `status`.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -53,13 +53,12 @@ pub struct RunReport {
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Serialize)]
 pub struct RunData {
-    pub run_id: String,
+    #[serde(flatten)]
+    pub identity: Identity,
+    #[serde(flatten)]
+    pub attempt: Attempt,
     pub run_status: Status,
-    pub attempt: u32,
-    pub trigger: &'static str,
-    pub scope: String,
     pub provider: &'static str,
-    pub run_time: String,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
     /// As many as fit into a response.
@@ -84,14 +83,6 @@ pub struct RunData {
     pub watchlist_problems: Vec<WatchlistProblem>,
     /// Total number of such documents.
     pub watchlist_problems_count: usize,
-    pub created_at: String,
-    pub started_at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended_at: Option<String>,
-    pub duration_ms: u64,
-    /// The trace of the latest attempt, 32 hex digits.
-    pub trace_id: Option<String>,
-    pub resources: Resources,
 }
 
 impl RunReport {
@@ -104,15 +95,12 @@ impl RunReport {
             job: state.job.clone(),
             message: state.message(),
             duplicate: false,
-            timestamp: rfc3339(state.ended_at.unwrap_or(state.started_at)),
+            timestamp: rfc3339(state.attempt.ended_at.unwrap_or(state.attempt.started_at)),
             data: RunData {
-                run_id: state.run_id.clone(),
+                identity: state.identity.clone(),
+                attempt: state.attempt.clone(),
                 run_status: state.status,
-                attempt: state.attempt,
-                trigger: state.trigger.name(),
-                scope: state.scope.clone(),
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
-                run_time: state.run_time.clone(),
                 tickers_requested: state.tickers_requested,
                 tickers_processed: state.tickers_processed(),
                 tickers_failed,
@@ -127,12 +115,6 @@ impl RunReport {
                 remarks: state.remarks.clone(),
                 watchlist_problems: state.watchlist_problems.listed.clone(),
                 watchlist_problems_count: state.watchlist_problems.count,
-                created_at: rfc3339(state.created_at),
-                started_at: rfc3339(state.started_at),
-                ended_at: state.ended_at.map(rfc3339),
-                duration_ms: state.duration_ms,
-                trace_id: state.trace_id.clone(),
-                resources: state.resources.clone(),
             },
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What made a run start.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {

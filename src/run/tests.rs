@@ -2,11 +2,14 @@ use super::*;
 
 pub(crate) fn state() -> RunState {
     RunState {
-        run_id: "r".into(),
+        identity: Identity {
+            run_id: "r".into(),
+            scope: "entire_watchlist".into(),
+            run_time: "2026-11-23T10:00:00Z".into(),
+            ..Identity::default()
+        },
+        attempt: Attempt { number: 1, ..Attempt::default() },
         job: "tiingo-daily-prices".into(),
-        scope: "entire_watchlist".into(),
-        run_time: "2026-11-23T10:00:00Z".into(),
-        attempt: 1,
         planned: true,
         tickers_requested: 3,
         ..RunState::default()
@@ -48,7 +51,7 @@ fn the_status_follows_from_what_is_left() {
 fn resuming_takes_up_what_is_pending_and_else_what_failed() {
     let mut run = RunState { pending: vec![work("/a", &["A"])], failed: vec![failure("/a", "B")], ..state() };
     run.resume(DateTime::UNIX_EPOCH);
-    assert_eq!((run.pending.clone(), run.failed.len(), run.attempt), (vec![work("/a", &["A"])], 1, 2));
+    assert_eq!((run.pending.clone(), run.failed.len(), run.attempt.number), (vec![work("/a", &["A"])], 1, 2));
 
     let mut run = RunState { failed: vec![failure("/a", "A"), failure("/a", "B")], ..state() };
     run.resume(DateTime::UNIX_EPOCH);

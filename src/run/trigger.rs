@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
-use super::{RunState, Source};
+use super::{Attempt, Identity, RunState, Source};
 use crate::base::context;
 use crate::base::id::fnv1a_128;
 use crate::catalogue::{Job, Scope, Ticker};
@@ -31,18 +31,23 @@ impl Trigger {
         // Firestore keeps microseconds; times compared with its own must not be more precise.
         let now = now.trunc_subsecs(6);
         RunState {
-            run_id: self.run_id,
+            identity: Identity {
+                run_id: self.run_id,
+                trigger: self.source,
+                scope: self.scope.name().to_owned(),
+                run_time: self.run_time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+                created_at: now,
+            },
+            attempt: Attempt {
+                number: 1,
+                started_at: now,
+                trace_id: context::current().map(|request| request.trace.trace_id()),
+                ..Attempt::default()
+            },
             job: self.job.name.to_owned(),
-            scope: self.scope.name().to_owned(),
-            trigger: self.source,
-            run_time: self.run_time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
             request_digest: self.digest,
             tickers_given: self.tickers,
             scheduled_at: self.tick,
-            attempt: 1,
-            created_at: now,
-            started_at: now,
-            trace_id: context::current().map(|request| request.trace.trace_id()),
             ..RunState::default()
         }
     }

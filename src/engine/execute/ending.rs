@@ -32,7 +32,7 @@ impl Execution<'_> {
             self.note_delivered(delivered);
         }
         self.state.pending = self.backlog.pending(self.calls.work());
-        self.state.resources.waits_ms.limit += millis(self.writer.held());
+        self.state.attempt.resources.waits_ms.limit += millis(self.writer.held());
         let stop = self.stop.take().or_else(|| self.held());
         let trend = |lane: &Lane| Trend {
             endpoint: lane.endpoint,

@@ -71,7 +71,7 @@ impl Execution<'_> {
                 if fault.retry_after.is_some_and(|asked| asked >= SHARED_WAIT) {
                     self.on_limited(self.calls.started(), fault.retry_after, &fault.message);
                 }
-                self.state.resources.waits_ms.retry += millis(after);
+                self.state.attempt.resources.waits_ms.retry += millis(after);
                 self.backlog.queue.retry(batch, now + after);
             }
             Decision::Split => {

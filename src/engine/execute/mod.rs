@@ -145,16 +145,16 @@ impl<'a> Execution<'a> {
             Lane::new(endpoint, diagnosis, provider.max_concurrency, state.controls.get(*endpoint).cloned())
         };
         let lanes = endpoints.iter().map(lane).collect();
-        let deadline = Deadline::new(start, engine.deadline_of(job, state.trigger));
+        let deadline = Deadline::new(start, engine.deadline_of(job, state.identity.trigger));
         let now = engine.world.clock.instant();
         Self {
             engine,
             run: RunContext {
                 job,
                 scope,
-                run_id: state.run_id.clone(),
-                run_attempt: state.attempt,
-                run_time: state.run_time.clone(),
+                run_id: state.identity.run_id.clone(),
+                run_attempt: state.attempt.number,
+                run_time: state.identity.run_time.clone(),
             },
             state,
             lease: Lease::new(fence, engine.settings.run.lease, now),
@@ -182,7 +182,7 @@ impl<'a> Execution<'a> {
             let event = self.next_event().await;
             if is_paused {
                 let waited = self.engine.world.clock.instant().since(began);
-                self.state.resources.waits_ms.limit += millis(waited);
+                self.state.attempt.resources.waits_ms.limit += millis(waited);
             }
             match event {
                 Event::Replied(reply) => {

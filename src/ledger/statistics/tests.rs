@@ -41,14 +41,17 @@ fn only_a_run_of_all_the_jobs_tickers_covers_a_scheduled_time() {
     assert!(covers(RunState { status: Status::Partial, ..state() }));
     assert!(!covers(RunState { status: Status::Failed, ..state() }));
     assert!(!covers(RunState { status: Status::Succeeded, tickers_given: Some(vec![]), ..state() }));
-    assert!(!covers(RunState { status: Status::Succeeded, scope: "indices".into(), ..state() }));
+    let mut indices = RunState { status: Status::Succeeded, ..state() };
+    indices.identity.scope = "indices".into();
+    assert!(!covers(indices));
 }
 
 #[test]
 fn a_ticks_run_covers_its_scheduled_time_also_by_a_clock_that_is_behind() {
     let due: DateTime<Utc> = "2026-11-23T23:00:00Z".parse().unwrap();
     let covered = |created_at, scheduled_at| {
-        let state = RunState { status: Status::Succeeded, created_at, scheduled_at, ..state() };
+        let mut state = RunState { status: Status::Succeeded, scheduled_at, ..state() };
+        state.identity.created_at = created_at;
         count(state, "c").1.maximums[0].1.as_i64().unwrap()
     };
     let early = due - chrono::TimeDelta::milliseconds(200);
@@ -76,7 +79,8 @@ fn a_ticker_that_fails_again_when_it_is_tried_again_is_not_counted_again() {
 
 #[test]
 fn an_attempt_adds_what_it_did_itself() {
-    let mut first = RunState { status: Status::Failed, duration_ms: 700, ..state() };
+    let mut first = RunState { status: Status::Failed, ..state() };
+    first.attempt.duration_ms = 700;
     first.counts.collections.insert("prices_daily".into(), 5);
     first.counts.classes.insert("timeout".into(), 2);
     first.counts.latency.observe(&[50], 40);
@@ -86,7 +90,7 @@ fn an_attempt_adds_what_it_did_itself() {
     assert_eq!(totals.statistics.last_success_time, None);
 
     second.status = Status::Succeeded;
-    second.duration_ms = 400;
+    second.attempt.duration_ms = 400;
     second.counts.collections.insert("prices_daily".into(), 8);
     second.counts.latency.observe(&[50], 60);
     let (_, again) = count(second, "c");

@@ -80,7 +80,7 @@ pub fn request(bytes: &[u8]) {
 
 fn triggered(trigger: Trigger) {
     let state = trigger.into_state(now());
-    let id = DocumentPath::new("runs", &state.run_id);
+    let id = DocumentPath::new("runs", &state.identity.run_id);
     assert!(id.id().len() <= path::ID_BYTES_MAX);
     serde_json::to_vec(&RunReport::new(&state)).expect("a report is JSON");
 }

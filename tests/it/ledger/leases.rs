@@ -31,7 +31,7 @@ fn check(first: TimeDelta, second: TimeDelta) {
         }
         world.until(start + LEASE).await;
         let Claim::Owned(owned) = claim(&second).await else { panic!("it is locked") };
-        assert_eq!(owned.state.attempt, 2);
+        assert_eq!(owned.state.attempt.number, 2);
     });
 }
 

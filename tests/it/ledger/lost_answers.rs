@@ -43,10 +43,11 @@ fn a_resumed_run_is_owned_although_the_answer_is_lost() {
         let state = tick(&app).into_state(app.engine.world.clock.now());
         assert!(matches!(app.engine.ledger.claim(state.clone(), &alone).await, Ok(Claim::Owned(_))));
         world.handle.sleep(LEASE).await;
-        let Ok(Some(Claim::Owned(owned))) = app.engine.ledger.resume(&state.run_id, &alone).await else {
+        let Ok(Some(Claim::Owned(owned))) = app.engine.ledger.resume(&state.identity.run_id, &alone).await
+        else {
             panic!("not owned")
         };
-        assert_eq!((owned.state.attempt, owned.state.status), (2, Status::Running));
+        assert_eq!((owned.state.attempt.number, owned.state.status), (2, Status::Running));
         app.engine.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner");
     });
 }

@@ -40,7 +40,7 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
             "{} writes {path}: {} attempt {}, {} pending",
             from.name(),
             new.state.status.name(),
-            new.state.attempt,
+            new.state.attempt.number,
             new.state.tickers_pending()
         ));
         if let Some(fault) = fault(old.as_ref(), &new) {
@@ -52,7 +52,7 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
 /// What is wrong with a write that turns `old` into `new`, by Firestore's clock.
 fn fault(old: Option<&View>, new: &View) -> Option<String> {
     let Some(old) = old else {
-        let first = new.state.attempt == 1 && new.state.status == Status::Running;
+        let first = new.state.attempt.number == 1 && new.state.status == Status::Running;
         return (!first).then(|| "the first write is no claim".to_owned());
     };
     // An operator may have what failed tried again.
@@ -68,11 +68,15 @@ fn fault(old: Option<&View>, new: &View) -> Option<String> {
         return Some(format!("the work on {ticker:?} at {endpoint} has two outcomes"));
     }
     if new.owner == old.owner {
-        let same = new.state.attempt == old.state.attempt && old.state.status == Status::Running;
+        let same =
+            new.state.attempt.number == old.state.attempt.number && old.state.status == Status::Running;
         return (!same).then(|| "its owner had closed it already".to_owned());
     }
-    if new.state.attempt != old.state.attempt + 1 {
-        return Some(format!("attempt {} after attempt {}", new.state.attempt, old.state.attempt));
+    if new.state.attempt.number != old.state.attempt.number + 1 {
+        return Some(format!(
+            "attempt {} after attempt {}",
+            new.state.attempt.number, old.state.attempt.number
+        ));
     }
     let silence = (new.changed_at - old.changed_at).to_std().unwrap_or_default();
     if old.state.status == Status::Running && silence < old.lease {

@@ -32,7 +32,11 @@ pub(super) fn check(stage: &Stage) {
 /// Where nothing else goes wrong, each bad ticker costs a bounded number of calls beyond the batches.
 pub(super) fn check_run(stage: &Stage, tick: &Tick, run: &RunState) {
     let scenario = &stage.scenario;
-    if !scenario.storms.is_empty() || scenario.pacing.is_some() || scenario.mortality > 0 || run.attempt > 1 {
+    if !scenario.storms.is_empty()
+        || scenario.pacing.is_some()
+        || scenario.mortality > 0
+        || run.attempt.number > 1
+    {
         return;
     }
     let plan = scenario.plan(tick);
