@@ -172,4 +172,5 @@ const ROWS: &[Row] = &[
     key("collection_runs", "ingestion_runs", "Collection of the run ledger"),
     key("collection_breakers", "ingestion_breakers", "Collection of the shared circuit breaker state"),
     key("collection_statistics", "ingestion_statistics", "Collection of per-job statistics"),
+    key("collection_coverage", "ingestion_coverage", "Collection of the coverage: which data there is for which day"),
 ];

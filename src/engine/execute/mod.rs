@@ -33,13 +33,12 @@ mod steps;
 mod suspects;
 mod upkeep;
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures::FutureExt;
 
 use crate::base::ports::{Instant, millis};
+use crate::base::turns::yield_now;
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
 use crate::firestore::bulk::{BulkWriter, Delivered};
@@ -116,20 +115,6 @@ pub async fn execute(
     let mut execution = Execution::new(engine, job, scope, owned, start);
     execution.work().await;
     execution.finish().await
-}
-
-/// Yields to the runtime and the instance's other requests. Reading a response takes milliseconds in which nothing
-/// arrives and nothing is sent: reading several in a row would hold up all writes, and every `/health`.
-async fn yield_now() {
-    let mut given = false;
-    poll_fn(|task| {
-        if std::mem::replace(&mut given, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
 }
 
 impl<'a> Execution<'a> {
