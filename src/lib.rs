@@ -20,7 +20,7 @@
 //!   ── ground ───────────────────────────────────────────────────────────────────────────
 //!                           config         the table of settings
 //!                        catalogue         jobs, datasets, tickers; one file a provider
-//!                         calendar         when jobs are due
+//!                         calendar         when jobs are due and when the market is open
 //!                             base         the world as the domain sees it
 //! ```
 

@@ -7,9 +7,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::auth::settings::AuthConfig;
+use crate::calendar::Calendar;
 use crate::catalogue::{PerProvider, Provider};
 use crate::config::read::Reader;
-use crate::config::{Collections, collections};
+use crate::config::{Collections, calendar, collections};
 use crate::firestore::settings::FirestoreConfig;
 use crate::google::settings::{Credentials, GoogleConfig};
 use crate::ledger::settings::RunConfig;
@@ -34,6 +35,7 @@ pub struct Config {
     pub probe_interval: Duration,
     pub run: RunConfig,
     pub alerts: AlertConfig,
+    pub calendar: Calendar,
 }
 
 /// All errors of a configuration.
@@ -87,6 +89,7 @@ impl Config {
         let probe_interval = r.seconds("probe_interval_seconds");
         let run = ledger::settings::read(r);
         let alerts = ops::settings::read(r);
+        let calendar = calendar::read(r);
         Some(Self {
             log_level: log_level?,
             auth: auth?,
@@ -100,6 +103,7 @@ impl Config {
             probe_interval: probe_interval?,
             run: run?,
             alerts: alerts?,
+            calendar: calendar?,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod boundary;
+mod calendar;
 mod jobs;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
@@ -40,6 +41,7 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 pub fn router(app: Arc<App>) -> Router {
     let mut protected = Router::new();
     let operators = [
+        ("/calendar", get(calendar::list)),
         ("/jobs", get(jobs::list)),
         ("/metrics", get(ops::metrics)),
         ("/status", get(ops::status)),

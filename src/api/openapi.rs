@@ -8,7 +8,7 @@ use utoipa::OpenApi as _;
 
 use crate::api::problem::Problem;
 use crate::api::request::Body;
-use crate::api::{answer, jobs, runs};
+use crate::api::{answer, calendar, jobs, runs};
 use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
@@ -19,6 +19,7 @@ use crate::run::report::RunReport;
 #[openapi(components(schemas(
     answer::Health,
     Body,
+    calendar::Sessions,
     CallList,
     jobs::Jobs,
     Problem,
@@ -70,6 +71,7 @@ fn paths() -> Json {
         read("status", "Status of all services and jobs, with statistics and alerts", "StatusReport", &[]),
     );
     add("/metrics", "get", metrics());
+    add("/calendar", "get", sessions());
     add("/jobs", "get", read("jobs", "The job catalogue", "Jobs", &[]));
     add("/runs", "get", list_runs());
     add("/runs/{run_id}", "get", of_run(read("run", "One run", "RunReport", &[404])));
@@ -177,6 +179,17 @@ fn with(mut operation: Json, name: &str, value: Json) -> Json {
 
 fn with_parameters(operation: Json, parameters: &[Json]) -> Json {
     with(operation, "parameters", parameters.into())
+}
+
+fn sessions() -> Json {
+    let day = |name: &str, default: &str| {
+        let description = format!("YYYY-MM-DD, from 2010 to 2099; by default {default}");
+        parameter(name, "query", &description, &json!({"type": "string", "format": "date"}))
+    };
+    let from = day("from", "today in New York");
+    let to = day("to", &format!("{} days after `from`", calendar::DAYS_DEFAULT));
+    let summary = format!("The sessions of US equities, at most {} days at once", calendar::DAYS_MAX);
+    with_parameters(read("calendar", &summary, "Sessions", &[422]), &[from, to])
 }
 
 fn list_runs() -> Json {

@@ -1,3 +1,9 @@
-//! When jobs are due, in New York time.
+//! Time as the exchange and the scheduler count it, in New York: when jobs are due and when the market is open.
 
+pub mod new_york;
+mod overrides;
+mod rules;
 pub mod schedule;
+pub mod sessions;
+
+pub use sessions::{Calendar, Session};

@@ -3,7 +3,9 @@
 //! This covers only what the catalogue uses, to keep a time zone database and a cron library out of the component;
 //! tests compare it with such libraries.
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc, Weekday};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
+
+use super::new_york::{from_new_york, to_new_york};
 
 /// Days searched for a tick: the longest gap in any schedule is a long weekend.
 const DAYS_MAX: u64 = 400;
@@ -93,38 +95,6 @@ fn field(text: &str, min: u32, max: u32) -> Option<u64> {
     Some(bits)
 }
 
-/// Hours that New York is behind UTC: 4 in summer, 5 in winter.
-const SUMMER: TimeDelta = TimeDelta::hours(4);
-const WINTER: TimeDelta = TimeDelta::hours(5);
-
-/// New York's clock at an instant.
-pub fn to_new_york(time: DateTime<Utc>) -> NaiveDateTime {
-    let naive = time.naive_utc();
-    match summer(naive.year()) {
-        // Both changes happen at 2:00 of the time that ends: 7:00 and 6:00 UTC.
-        Some((start, end)) if naive >= start + WINTER && naive < end + SUMMER => naive - SUMMER,
-        _ => naive - WINTER,
-    }
-}
-
-/// The instant at which New York's clock shows this time; none if it is skipped, the first if it occurs twice.
-fn from_new_york(local: NaiveDateTime) -> Option<DateTime<Utc>> {
-    [SUMMER, WINTER]
-        .into_iter()
-        .map(|offset| (local + offset).and_utc())
-        .find(|time| to_new_york(*time) == local)
-}
-
-/// Start and end of a year's daylight saving time, each at 2:00 on New York's clock before the change: second Sunday of
-/// March to first Sunday of November (15 U.S.C. 260a).
-fn summer(year: i32) -> Option<(NaiveDateTime, NaiveDateTime)> {
-    let change = |month, nth| {
-        let day = NaiveDate::from_weekday_of_month_opt(year, month, Weekday::Sun, nth)?;
-        day.and_hms_opt(2, 0, 0)
-    };
-    Some((change(3, 2)?, change(11, 1)?))
-}
-
 #[cfg(test)]
 mod tests {
     use chrono_tz::America::New_York;
@@ -181,19 +151,6 @@ mod tests {
             prop_assert_eq!(schedule.next_after(time), Some(next));
             let last = cron.find_previous_occurrence(&local, true).unwrap().to_utc();
             prop_assert_eq!(schedule.last_until(time), Some(last));
-        }
-    }
-
-    #[test]
-    fn the_clock_changes_are_those_of_the_database() {
-        for year in 2024..2040 {
-            for (month, nth) in [(3, 2), (11, 1)] {
-                let day = NaiveDate::from_weekday_of_month_opt(year, month, Weekday::Sun, nth).unwrap();
-                for minute in (0..24 * 60).step_by(10) {
-                    let time = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::minutes(minute);
-                    assert_eq!(to_new_york(time), time.with_timezone(&New_York).naive_local(), "{time}");
-                }
-            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! small part, `settings.rs`.
 
 mod address;
+pub mod calendar;
 pub mod collections;
 pub mod keys;
 pub mod per_job;

@@ -1,5 +1,6 @@
 //! Tests of the component that need no wasm: house rules, Firestore's behaviour, simulation.
 
+mod calendar;
 mod conformance;
 mod deploy;
 mod firestore;

@@ -30,6 +30,7 @@ async fn every_mistake_of_the_configuration_is_told_at_once() {
         ("retry_max_attempts", "-1"),
         ("collection_news", "a/b"),
         ("cors_allow_origins", "*"),
+        ("calendar_overrides", "2026-12-31=13"),
     ];
     let stack = start_with(Parts::default(), builder().variables(mistakes)).await;
     let reply = get(&stack.orchestrator, "/health").await;
