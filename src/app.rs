@@ -10,6 +10,7 @@ use crate::firestore::Firestore;
 use crate::firestore::ramp::Ramp;
 use crate::google::Google;
 use crate::ledger::Ledger;
+use crate::ledger::coverage::Coverage;
 use crate::ops::{self, Ops};
 use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
@@ -37,6 +38,7 @@ impl App {
             config.run.lease,
             config.call.limit_window,
         );
+        let coverage = Coverage::new(firestore.clone(), world.clone(), config.collections.coverage.clone());
         let activity = Arc::<ConnectionBook>::default();
         let engine = Engine {
             settings: engine::Settings {
@@ -44,11 +46,13 @@ impl App {
                 run: config.run,
                 collections: config.collections.clone(),
                 providers: config.providers.clone(),
+                calendar: config.calendar.clone(),
             },
             world: world.clone(),
             firestore: firestore.clone(),
             ledger: ledger.clone(),
             breakers: breakers.clone(),
+            coverage: coverage.clone(),
             google: google.clone(),
             activity: activity.clone(),
             ramp: config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp)))),

@@ -14,6 +14,7 @@ use futures::future::{Either, select};
 use crate::base::context;
 use crate::base::ports::{Instant, TransportError, millis};
 use crate::base::world::World;
+use crate::calendar::Calendar;
 use crate::catalogue::{self, Job, PerProvider, Scope};
 use crate::config::Collections;
 use crate::firestore::bulk::BulkWriter;
@@ -21,6 +22,7 @@ use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError, Write};
 use crate::google::Google;
 use crate::intake::kind::Kind;
+use crate::ledger::coverage::Coverage;
 use crate::ledger::settings::RunConfig;
 use crate::ledger::{Claim, Ledger, Owned, SaveError};
 use crate::provider::activity::ConnectionBook;
@@ -38,6 +40,7 @@ pub struct Engine {
     pub firestore: Firestore,
     pub ledger: Ledger,
     pub breakers: Breakers,
+    pub coverage: Coverage,
     pub google: Arc<Google>,
     pub activity: Arc<ConnectionBook>,
     /// The limit on new writes, shared by all runs of the instance.
@@ -51,6 +54,7 @@ pub struct Settings {
     pub run: RunConfig,
     pub collections: Collections,
     pub providers: PerProvider<ProviderConfig>,
+    pub calendar: Calendar,
 }
 
 impl Settings {

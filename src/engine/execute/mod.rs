@@ -17,12 +17,14 @@ mod backlog;
 mod call;
 mod calls;
 mod complaints;
+mod coverage;
 mod delivered;
 mod deliveries;
 mod dispatch;
 mod due;
 mod ending;
 mod failing;
+mod found;
 mod lane;
 mod lease;
 pub mod queue;
@@ -52,6 +54,7 @@ use crate::run::RunState;
 use crate::run::stop::StopReason;
 use backlog::Backlog;
 use calls::Calls;
+use coverage::{Covering, Landed};
 use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
@@ -90,6 +93,7 @@ struct Execution<'a> {
     stop: Option<StopReason>,
     steps: Steps,
     turn: Turn,
+    coverage: Covering,
     /// Calls that had been sent when the provider last reported a limit.
     limited_at: u64,
     /// The ID token that the provider rejected in this attempt.
@@ -101,6 +105,7 @@ enum Event {
     Delivered(Delivered<Kind>),
     Saved(Saved),
     Stepped(Stepped),
+    Landed(Landed),
     Due(Due),
 }
 
@@ -122,6 +127,9 @@ impl<'a> Execution<'a> {
         let Owned { mut state, fence } = owned;
         let provider = engine.settings.provider(job.provider);
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
+        let now = engine.world.clock.instant();
+        let coverage =
+            Covering::new(engine.coverage.clone(), engine.settings.calendar.clone(), job, &state, now);
         let pending = std::mem::take(&mut state.pending);
         let queue = Queue::new(pending, &endpoints, provider.batch_size, engine.settings.call.max_attempts);
         let lane = |endpoint: &&'static str| {
@@ -131,7 +139,6 @@ impl<'a> Execution<'a> {
         };
         let lanes = endpoints.iter().map(lane).collect();
         let deadline = Deadline::new(start, engine.deadline_of(job, state.identity.trigger));
-        let now = engine.world.clock.instant();
         Self {
             engine,
             run: RunContext {
@@ -151,6 +158,7 @@ impl<'a> Execution<'a> {
             stop: None,
             steps: Steps::new(now),
             turn: Turn::default(),
+            coverage,
             limited_at: 0,
             refused_token: None,
         }
@@ -159,6 +167,7 @@ impl<'a> Execution<'a> {
     async fn work(&mut self) {
         loop {
             self.dispatch();
+            self.cover_if_due();
             if self.is_done() {
                 return;
             }
@@ -177,6 +186,7 @@ impl<'a> Execution<'a> {
                 Event::Delivered(delivered) => self.on_delivered(delivered),
                 Event::Saved(saved) => self.on_saved(saved),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
+                Event::Landed(landed) => self.on_landed(landed),
                 Event::Due(due) => tracing::trace!(?due, "woken"),
             }
             if self.must_cut() {
@@ -193,23 +203,31 @@ impl<'a> Execution<'a> {
     }
 
     fn is_done(&self) -> bool {
+        let is_covered = self.coverage.is_idle(self.backlog.deliveries.is_covering());
+        self.has_stored() && self.steps.is_idle() && is_covered
+    }
+
+    /// Whether nothing is left to call or to store in this attempt, except the coverage.
+    fn has_stored(&self) -> bool {
         let no_more = !self.backlog.has_work() || self.stop.is_some();
-        no_more && self.calls.is_empty() && self.writer.is_idle() && self.steps.is_idle()
+        no_more && self.calls.is_empty() && self.writer.is_idle()
     }
 
     async fn next_event(&mut self) -> Event {
         let (due, wait) = Due::next(&self.due_facts());
         let timer = self.engine.world.clock.sleep(wait);
-        let Self { calls, lease, writer, steps, .. } = self;
+        let Self { calls, lease, writer, steps, coverage, .. } = self;
         let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
         let stepped = steps.taken().map(Event::Stepped);
+        let landed = coverage.landed().map(Event::Landed);
         let delivered = writer.delivered().map(Event::Delivered);
         let time = timer.map(|()| Event::Due(due));
-        futures::pin_mut!(replied, saved, stepped, delivered, time);
+        futures::pin_mut!(replied, saved, stepped, landed, delivered, time);
         futures::select_biased! {
             event = saved.fuse() => event,
             event = stepped.fuse() => event,
+            event = landed.fuse() => event,
             event = delivered.fuse() => event,
             event = replied.fuse() => event,
             event = time.fuse() => event,
@@ -224,6 +242,7 @@ impl<'a> Execution<'a> {
             hard_deadline: self.deadline.until_hard(now),
             lease_end: self.lease.left(now),
             checkpoint: self.lease.checkpoint_wait(now),
+            coverage: self.coverage.wait(now, self.backlog.deliveries.is_covering()),
             calling: is_calling.then(|| due::Calling {
                 soft_deadline: self.deadline.until_soft(now),
                 upkeep: self.steps.upkeep_wait(now),

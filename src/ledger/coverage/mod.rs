@@ -5,7 +5,9 @@
 //! jobs may feed one dataset at once.
 
 pub mod change;
+pub mod days;
 pub mod document;
+mod fields;
 mod read;
 mod save;
 mod text;

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::document::{CHANGED_AT, COUNTS, RUN_ID};
+use super::fields::{CHANGED_AT, COUNTS, RUN_ID};
 use super::save::unreadable;
 use super::{Counts, Coverage, DayCells, id};
 use crate::firestore::document::Document;

@@ -47,9 +47,9 @@ pub struct Saved {
 }
 
 impl Held {
-    /// Days of these changes whose documents are not known.
-    pub fn unknown(&self, changes: &Changes) -> Vec<Day> {
-        changes.keys().filter(|day| !self.days.contains_key(day)).copied().collect()
+    /// Those of these days whose documents are not known.
+    pub fn unknown<'a>(&self, days: impl IntoIterator<Item = &'a Day>) -> Vec<Day> {
+        days.into_iter().filter(|day| !self.days.contains_key(day)).copied().collect()
     }
 
     /// Forgets the oldest days until the others take little enough memory.
@@ -80,7 +80,7 @@ impl Coverage {
     }
 
     async fn store(&self, run_id: &str, held: &mut Held, left: &mut Changes) -> Result<(), FirestoreError> {
-        let unknown = held.unknown(left);
+        let unknown = held.unknown(left.keys());
         self.read_into(held, &unknown).await?;
         let mut conflicts = 0;
         loop {

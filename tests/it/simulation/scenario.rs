@@ -144,7 +144,11 @@ impl Scenario {
         };
         let tickers: Vec<String> = (0..size).map(symbol).collect();
         let calm_at = Duration::from_secs(dice.between(30, 1_800));
-        let ticks = (0..dice.between(1, 3)).map(|number| tick(dice, &tickers, calm_at, number)).collect();
+        let mut ticks: Vec<_> =
+            (0..dice.between(1, 3)).map(|number| tick(dice, &tickers, calm_at, number)).collect();
+        if dice.chance(40) {
+            feed_one_dataset(&mut ticks);
+        }
         let storms_max = if is_big || dice.chance(20) { 0 } else { 6 };
         let storms = (0..dice.between(0, storms_max)).map(|_| Storm::draw(dice, calm_at)).collect();
         let poisoned = match dice.chance(30) {
@@ -256,6 +260,18 @@ fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick
         duplicates: (0..dice.pick(&[0, 0, 1, 1, 5])).map(|_| dice.millis(0, 60_000)).collect(),
         patience: Duration::from_secs(dice.pick(&[15, 180, 1_800])),
         outlives_caller: dice.chance(50),
+    }
+}
+
+/// Gives the second tick a job that feeds the same dataset as the first one's, if there is another.
+fn feed_one_dataset(ticks: &mut [Tick]) {
+    let [first, second, ..] = ticks else { return };
+    let feeds = |job: &Job| {
+        let fed = |dataset| job.endpoints.iter().any(|endpoint| endpoint.dataset == dataset);
+        job.name != first.job.name && first.job.endpoints.iter().any(|endpoint| fed(endpoint.dataset))
+    };
+    if let Some(job) = jobs().find(|job| feeds(job)) {
+        second.job = job;
     }
 }
 

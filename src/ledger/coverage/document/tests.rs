@@ -1,6 +1,10 @@
+use chrono::DateTime;
 use proptest::prelude::*;
 
 use super::*;
+use crate::ledger::coverage::fields::COUNTS;
+use crate::ledger::coverage::text;
+use crate::run::cell::Day;
 use crate::run::cell::tests::any_cell;
 
 pub(crate) fn name(text: &str) -> Arc<str> {

@@ -2,6 +2,7 @@
 
 mod again;
 mod calls;
+mod coverage;
 mod raw_logs;
 mod records;
 mod statistics;
@@ -38,7 +39,9 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
     statistics::check(stage);
     raw_logs::check(stage);
     calls::check(stage);
+    coverage::check(stage);
     again::check(stage, slots).await;
+    coverage::check(stage);
 }
 
 async fn come_to_rest(stage: &Stage) {
