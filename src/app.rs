@@ -44,6 +44,7 @@ impl App {
                 run: config.run,
                 collections: config.collections.clone(),
                 providers: config.providers.clone(),
+                calendar: config.calendar.clone(),
             },
             world: world.clone(),
             firestore: firestore.clone(),

@@ -14,6 +14,7 @@ use futures::future::{Either, select};
 use crate::base::context;
 use crate::base::ports::{Instant, TransportError, millis};
 use crate::base::world::World;
+use crate::calendar::Calendar;
 use crate::catalogue::{self, Job, PerProvider, Scope};
 use crate::config::Collections;
 use crate::firestore::bulk::BulkWriter;
@@ -28,7 +29,7 @@ use crate::provider::breakers::Breakers;
 use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::run::report::RunReport;
 use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
-use crate::run::{RunState, Status, Trigger};
+use crate::run::{Outcome, RunState, Status, Trigger};
 use execute::{Executed, execute};
 
 /// Works on runs.
@@ -51,6 +52,7 @@ pub struct Settings {
     pub run: RunConfig,
     pub collections: Collections,
     pub providers: PerProvider<ProviderConfig>,
+    pub calendar: Calendar,
 }
 
 impl Settings {
@@ -83,7 +85,7 @@ impl Engine {
         let work = async {
             let new = trigger.into_state(self.world.clock.now());
             match self.ledger.claim(new, &|state, owner| self.registration(state, owner)).await {
-                Ok(claim) => self.answer(claim, start).await,
+                Ok(claim) => self.answer(claim, start, true).await,
                 Err(error) => Answer::Unavailable(error),
             }
         };
@@ -95,7 +97,8 @@ impl Engine {
         let start = self.world.clock.instant();
         let work = async {
             match self.ledger.resume(run_id, &|state, owner| self.registration(state, owner)).await {
-                Ok(Some(claim)) => Some(self.answer(claim, start).await),
+                // A person wants the result now, whatever the provider has published.
+                Ok(Some(claim)) => Some(self.answer(claim, start, false).await),
                 Ok(None) => None,
                 Err(error) => Some(Answer::Unavailable(error)),
             }
@@ -112,13 +115,17 @@ impl Engine {
         }
     }
 
-    async fn answer(&self, claim: Claim, start: Instant) -> Answer {
+    async fn answer(&self, claim: Claim, start: Instant, waits: bool) -> Answer {
         match claim {
             Claim::Owned(owned) => {
                 context::works_on(&owned.state.job, &owned.state.identity.run_id);
-                self.work(*owned, start).await
+                self.work(*owned, start, waits).await
             }
             Claim::Running { state, retry_after } => running(&state, retry_after),
+            Claim::NotDue { state, retry_after } => {
+                let report = Box::new(RunReport::new(&state));
+                Answer::Ended { report, retry_after: Some(retry_after) }
+            }
             Claim::Finished(state) => Answer::Finished(Box::new(RunReport::new(&state).duplicate())),
             Claim::Different => Answer::Different,
         }
@@ -135,7 +142,7 @@ impl Engine {
     }
 
     /// Does the remaining work of an owned run and ends its attempt.
-    async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
+    async fn work(&self, mut owned: Owned, start: Instant, waits: bool) -> Answer {
         if let Some(request) = context::current() {
             owned.state.attempt.trace_id = Some(request.trace.trace_id());
         }
@@ -157,17 +164,22 @@ impl Engine {
                 Err(stop) => Executed::stopped(owned, stop),
             },
         };
-        self.end(executed, start).await
+        self.end(executed, start, waits).await
     }
 
     /// Closes the ledger entry; the result is based on what the ledger says afterwards.
-    async fn end(&self, executed: Executed, start: Instant) -> Answer {
+    async fn end(&self, executed: Executed, start: Instant, waits: bool) -> Answer {
         let Executed { mut state, fence, stop, trends } = executed;
         let lost = stop == Some(StopReason::Lost);
         // A reason to stop that arose after everything was done does not matter.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, StopReason::Storage { .. }));
+        let waits = waits && stop.is_none();
+        let unpublished =
+            waits.then(|| state.await_publication(&self.settings.run.publish, self.world.clock.now()));
+        let stop = stop.or(unpublished.flatten());
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
+        state.count_outcomes();
         state.status = state.judge();
         state.attempt.ended_at = Some(self.world.clock.now());
         state.attempt.duration_ms = self.millis_since(start);
@@ -232,9 +244,13 @@ fn log_run(state: &RunState, close_ms: u64) {
         tickers.requested = state.tickers_requested,
         tickers.processed = state.tickers_processed(),
         tickers.failed = state.tickers_failed(),
+        tickers.empty = state.tickers_short(Outcome::Empty),
+        tickers.stale = state.tickers_short(Outcome::Stale),
+        tickers.deferred = state.tickers_short(Outcome::Deferred),
         tickers.pending = state.tickers_pending(),
         records.stored = state.counts.records_stored(),
         records.rejected = state.counts.records_rejected(),
+        records.flagged = state.counts.records_flagged,
         provider.calls = state.counts.calls,
         provider.retries = state.counts.retries,
         duration_ms = state.attempt.duration_ms,

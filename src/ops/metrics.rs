@@ -13,7 +13,7 @@ use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
 use crate::resilience::class::Class;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
-use crate::run::{Counts, Status};
+use crate::run::{Counts, Outcome, Status};
 
 /// The text of all metrics.
 pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
@@ -85,6 +85,14 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
     }
     let name = "orchestrator_tickers_failed_total";
     per_job(text, rows, name, "Tickers that failed permanently.", |totals| totals.tickers_failed);
+    let help = "Tickers at each endpoint of a run, by outcome.";
+    text.metric("orchestrator_tickers_total", Kind::Counter, help);
+    for (job, totals) in rows {
+        let outcomes = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Pending);
+        for (outcome, count) in from_zero(outcomes.map(Outcome::name), &totals.counts.outcomes) {
+            text.count(&with(job, "outcome", outcome), count);
+        }
+    }
 }
 
 fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {

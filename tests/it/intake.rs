@@ -75,20 +75,20 @@ fn articles_that_the_service_could_not_name_are_all_stored() {
 
 #[test]
 fn prices_that_meet_at_one_day_are_one_document_and_a_named_loss() {
-    let price = |close: f64| json!({"date": "2026-01-30", "open": 1, "high": 1, "low": 1, "close": close, "volume": 1});
+    let price = |close: f64| json!({"date": "2026-11-20", "open": 1, "high": 1, "low": 1, "close": close, "volume": 1});
     let entries = json!([{"ticker": "AAPL", "data": [price(1.0), price(2.0), price(2.0)]}, {"ticker": "T001", "data": []}]);
     let played = answered("/tiingo/daily-prices", &body(&entries));
     assert_eq!(played.body["status"], "partial", "{:#}", played.body);
     assert_counted(&played);
     let stored = documents(&played, "prices_daily");
-    assert_eq!(stored["AAPL_2026-01-30"]["close"], 2.0);
+    assert_eq!(stored["AAPL_2026-11-20"]["close"], 2.0);
     let rejected = documents(&played, "rejected_records");
     let (_, loss) = rejected.first_key_value().expect("the loss");
-    let reason = "another record in the same response is stored as prices_daily/AAPL_2026-01-30";
+    let reason = "another record in the same response is stored as prices_daily/AAPL_2026-11-20";
     assert_eq!((&loss["ticker"], &loss["reasons"]), (&json!("AAPL"), &json!([reason])));
     let kept: Json = serde_json::from_str(loss["record"]["data"].as_str().expect("text")).expect("JSON");
     assert_eq!(kept["close"], 1.0);
-    let note = "duplicate records, each stored once: 1, for example prices_daily/AAPL_2026-01-30";
+    let note = "duplicate records, each stored once: 1, for example prices_daily/AAPL_2026-11-20";
     assert_eq!(played.body["data"]["remarks"], json!([note]));
 }
 

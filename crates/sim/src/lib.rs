@@ -28,6 +28,7 @@ mod client;
 pub mod data;
 mod dice;
 pub mod endpoint;
+mod exchange;
 pub mod firestore;
 pub mod gate;
 pub mod google;

@@ -107,11 +107,14 @@ pub fn provider(body: &[u8]) {
             source: job.provider.name(),
             run_id: "r",
             now: now(),
+            calendar: &config.calendar,
+            tick: now(),
         };
         let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };
         for endpoint in job.endpoints {
             let Ok(intake) = take_in(&envelope, endpoint.dataset, &asked, &context) else { continue };
-            assert_eq!(intake.succeeded.len() + intake.failed.len(), asked.len());
+            let partly = intake.partly.len();
+            assert_eq!(intake.answered().count() + intake.failed.len() + partly, asked.len());
             assert!(intake.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
             let documents: HashSet<_> = intake.records.iter().map(|write| &write.document).collect();
             assert_eq!(documents.len(), intake.records.len(), "records collide");

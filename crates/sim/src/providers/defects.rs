@@ -97,7 +97,10 @@ fn defective(model: &Value, defect: Defect, number: u32) -> Value {
     if let Some(fields) = record.as_object_mut() {
         for (name, value) in fields.iter_mut() {
             match name.as_str() {
-                "date" | "earnings_date" => *value = json!(format!("1999-01-{number:02}")),
+                // Trading days: the first of that month is a Monday, and it has no holidays.
+                "date" | "earnings_date" => {
+                    *value = json!(format!("1999-03-{:02}", number + (number - 1) / 5 * 2));
+                }
                 "article_id" => {
                     *value = json!(format!("{}_defect_{number}", value.as_str().unwrap_or_default()));
                 }
@@ -198,7 +201,7 @@ mod tests {
         assert_eq!(entries[0]["data"].as_array().map(Vec::len), Some(5));
         assert_eq!((records.len(), &entries[1]["count"]), (8, &json!(8)));
         assert!(records[5].get("date").is_none());
-        assert_eq!(records[6]["date"], "1999-01-02");
+        assert_eq!(records[6]["date"], "1999-03-02");
         assert!(records[7].is_null());
     }
 
@@ -230,7 +233,7 @@ mod tests {
         let market = with(Endpoint::POLYGON_MARKET, &[Defect::NoId]);
         assert_eq!(market[20]["article_id"], "polygon_market_None");
         let indicators = with(Endpoint::ALPHAVANTAGE_INDICATORS, &[Defect::OpenSession]);
-        assert_eq!(indicators[1]["data"]["SMA"]["data"]["date"], "2024-03-15 12:08:22");
+        assert_eq!(indicators[1]["data"]["SMA"]["data"]["date"], "2024-03-14 12:08:22");
     }
 
     #[test]

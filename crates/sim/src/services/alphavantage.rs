@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::endpoint::{DAY, Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec};
+use crate::exchange::closed_by;
 use crate::job::Job;
-use crate::spec::{Spec, ingested, trading_day};
+use crate::spec::{Spec, ingested};
 use crate::watchlist::Scope;
 
 impl Service {
@@ -74,7 +75,7 @@ fn all(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
 
 /// One indicator of one ticker.
 fn one(spec: &Spec, ticker: &str, name: &str, at: DateTime<Utc>) -> Value {
-    let date = trading_day(at.date_naive()).to_string();
+    let date = closed_by(at).next().map_or(at.date_naive(), |(date, _)| date).to_string();
     let mut dice = Dice::new(spec.seed, &["indicator", ticker, name, &date]);
     let parts = parts(name);
     let numbers: Vec<f64> = parts.iter().map(|_| dice.cents(1, 40_000)).collect();

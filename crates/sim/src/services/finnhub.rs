@@ -9,6 +9,7 @@ use super::level::level;
 use super::news::{CATEGORIES, HEADLINES, first_id, summary, times};
 use crate::dice::{Dice, round2};
 use crate::endpoint::{Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::exchange::last_traded;
 use crate::job::Job;
 use crate::spec::{Spec, ingested, stamp, trading_day, utc_second};
 use crate::watchlist::Scope;
@@ -139,9 +140,10 @@ pub(super) const JOBS: &[Job] = &[
 /// Days between two reports of one company.
 const QUARTER_DAYS: u64 = 91;
 
-/// The quote of one ticker at one second.
+/// The quote of one ticker at one second, or at the last close while the exchange is closed.
 fn quote(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
-    let mut dice = Dice::new(spec.seed, &["quote", ticker, &stamp(at)]);
+    let traded = last_traded(at);
+    let mut dice = Dice::new(spec.seed, &["quote", ticker, &stamp(traded)]);
     let previous = level(spec, ticker);
     let change = round2(dice.cents(1, 900) - 4.505);
     let current = round2(previous + change);
@@ -154,7 +156,7 @@ fn quote(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
         "low": round2(current.min(previous) - dice.cents(0, 150)),
         "open": round2(previous + dice.cents(0, 80)),
         "previous_close": previous,
-        "timestamp": at.timestamp(),
+        "timestamp": traded.timestamp(),
         "source": "finnhub",
         "ingested_at": ingested(at),
     })

@@ -65,7 +65,7 @@ async fn try_again(stage: &Stage, slots: &Slots, tick: &Tick) {
         return stage.accuse(format!("{} is resumed and does not end", tick.run_id()));
     }
     let failed: BTreeSet<_> =
-        run.failed.iter().filter_map(|failure| Some(failure.ticker.as_ref()?.to_string())).collect();
+        run.shortfalls.iter().filter_map(|failure| Some(failure.ticker.as_ref()?.to_string())).collect();
     let asked: BTreeSet<_> =
         stage.journal().calls[calls..].iter().flat_map(|call| call.fetch.tickers.clone()).collect();
     // One that was answered before may be asked to see whether the provider is up.
@@ -96,8 +96,8 @@ async fn repeat_work(stage: &Stage, slots: &Slots, tick: &Tick) {
             stage.accuse(format!("the work of {} was done again, and {name} has changed", tick.run_id()));
         }
     }
-    let failed =
-        ended_run(stage, tick).is_some_and(|run| !run.failed.is_empty() || run.counts.records_rejected() > 0);
+    let failed = ended_run(stage, tick)
+        .is_some_and(|run| !run.shortfalls.is_empty() || run.counts.records_rejected() > 0);
     if after.len() > before.len() && !failed {
         let more = after.len() - before.len();
         stage.accuse(format!("the work of {} was done again, and {more} documents are new", tick.run_id()));

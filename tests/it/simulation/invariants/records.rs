@@ -26,19 +26,19 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     if run.tickers_requested != plan.len() {
         faults.push(format!("{} tickers asked for, {} planned", run.tickers_requested, plan.len()));
     }
-    let all_failed = !run.failed.is_empty() && run.tickers_processed() == 0;
+    let all_failed = !run.shortfalls.is_empty() && run.tickers_processed() == 0;
     if !run.status.is_finished() && !all_failed {
         faults.push(format!("it rests as {}", run.status.name()));
     }
-    if run.status == Status::Succeeded && (!run.failed.is_empty() || run.counts.records_rejected() > 0) {
+    if run.status == Status::Succeeded && (!run.shortfalls.is_empty() || run.counts.records_rejected() > 0) {
         faults.push("it succeeded although something failed".to_owned());
     }
     let undisturbed = stage.scenario.storms.is_empty() && stage.scenario.poison.is_empty();
-    if undisturbed && (!run.failed.is_empty() || run.counts.records_rejected() > 0) {
-        faults.push(format!("something failed although nothing went wrong: {:?}", run.failed));
+    if undisturbed && (!run.shortfalls.is_empty() || run.counts.records_rejected() > 0) {
+        faults.push(format!("something failed although nothing went wrong: {:?}", run.shortfalls));
     }
     let may_blame = stage.scenario.may_blame(tick.job.provider);
-    for failure in run.failed.iter().filter(|_| !may_blame) {
+    for failure in run.shortfalls.iter().filter(|_| !may_blame) {
         let ticker = failure.ticker.as_ref().map(Ticker::as_str).unwrap_or_default();
         if !stage.scenario.poison.contains_key(ticker) {
             faults.push(format!("{ticker} is innocent and has failed: {}", failure.reason));
@@ -68,13 +68,13 @@ fn check_endpoint(
     faults: &mut Vec<String>,
 ) -> u64 {
     let failed: BTreeSet<&str> = run
-        .failed
+        .shortfalls
         .iter()
         .filter(|failure| failure.endpoint == endpoint.path())
         .filter_map(|failure| failure.ticker.as_ref().map(Ticker::as_str))
         .collect();
     let done: Vec<String> = plan.iter().filter(|ticker| !failed.contains(ticker.as_str())).cloned().collect();
-    if endpoint.has_articles() && !run.failed.is_empty() {
+    if endpoint.has_articles() && !run.shortfalls.is_empty() {
         return 0;
     }
     let expected = documents(&spec(&stage.scenario), endpoint, &done, moment(Some(&tick.time())));
