@@ -54,7 +54,9 @@ pub fn flag(quality: Quality, records: &mut [Write]) -> u64 {
         Quality::Unchecked => {}
         Quality::Bars => flag_bars(records),
         Quality::Limited { records: limit } if records.len() == limit => {
-            records.iter_mut().for_each(|record| mark(record, CUT_AT_LIMIT));
+            for record in records.iter_mut() {
+                mark(record, CUT_AT_LIMIT);
+            }
         }
         Quality::Limited { .. } => {}
     }

@@ -51,7 +51,13 @@ impl RunState {
     /// Tickers that came short without having failed: `3 empty, 2 stale, `.
     fn others_short(&self) -> String {
         let outcomes = [Outcome::Empty, Outcome::Stale, Outcome::Deferred].into_iter();
-        let counted = outcomes.map(|outcome| (self.tickers_short(outcome), outcome.name()));
-        counted.filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}, ")).collect()
+        let mut told = String::new();
+        for outcome in outcomes {
+            let count = self.tickers_short(outcome);
+            if count > 0 {
+                told = format!("{told}{count} {}, ", outcome.name());
+            }
+        }
+        told
     }
 }

@@ -146,7 +146,7 @@ pub(super) fn encode(state: &RunState) -> String {
         match (&short.ticker, group) {
             (Some(ticker), _) => mark(&short.endpoint, ticker, number),
             (None, Group::Short { reason, .. }) => {
-                bare.shortfalls.push(Shortfall { reason, ..short.clone() })
+                bare.shortfalls.push(Shortfall { reason, ..short.clone() });
             }
             (None, Group::Pending { .. } | Group::Done { .. }) => {}
         }

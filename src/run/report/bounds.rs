@@ -17,6 +17,7 @@ const FRAME_BYTES: usize = 80;
 /// a response; its `…_left_out` is the number of further ones.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the response")]
 pub struct Shortfalls {
     /// The provider reported an error, or every record was rejected.
     pub tickers_failed: Vec<Shortfall>,
