@@ -12,10 +12,10 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
 /// How far the caller's clock may differ, in seconds.
 const SKEW: i64 = 300;
-/// The longest life of an assertion, in seconds.
+/// Maximum lifetime of an assertion, in seconds.
 const LIFE_MAX: i64 = 3600;
 
-/// Gives a token for a good assertion.
+/// Exchanges a valid assertion for a token.
 pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> Answer {
     if form.get("grant_type").is_none_or(|grant| grant != GRANT_TYPE) {
         return refusal(
@@ -57,7 +57,7 @@ fn check(state: &State, claims: Value) -> Result<Value, &'static str> {
     Ok(claims)
 }
 
-/// An error of RFC 6749, section 5.2.
+/// An error response (RFC 6749, section 5.2).
 fn refusal(error: &str, words: &str) -> Answer {
     Answer::json(400, &json!({"error": error, "error_description": words}))
 }
