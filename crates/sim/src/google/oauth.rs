@@ -26,7 +26,7 @@ pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> An
     let assertion = form.get("assertion").map(String::as_str).unwrap_or_default();
     let claims = match jwt::verified(assertion, Key::account()).and_then(|claims| check(state, claims)) {
         Ok(claims) => claims,
-        Err(words) => return refusal("invalid_grant", words),
+        Err(message) => return refusal("invalid_grant", message),
     };
     match (claims["scope"].as_str(), claims["target_audience"].as_str()) {
         (Some(SCOPE), None) => Answer::json(200, &state.give_access_token()),
@@ -58,6 +58,6 @@ fn check(state: &State, claims: Value) -> Result<Value, &'static str> {
 }
 
 /// An error response (RFC 6749, section 5.2).
-fn refusal(error: &str, words: &str) -> Answer {
-    Answer::json(400, &json!({"error": error, "error_description": words}))
+fn refusal(error: &str, message: &str) -> Answer {
+    Answer::json(400, &json!({"error": error, "error_description": message}))
 }

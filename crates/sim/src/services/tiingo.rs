@@ -46,12 +46,12 @@ static PRICES: EndpointSpec = EndpointSpec {
     records: daily,
     document_id: |record| id_of(record, &["date"]),
     rhythm: Rhythm::FiveAtOnce(Duration::from_millis(500)),
-    wrapped: |ticker, words| format!("Failed to fetch daily prices for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch daily prices for {ticker}: {message}"),
     unknown_symbol: None,
     nothing: || Value::Null,
 };
 
-/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+/// The jobs of Cloud Scheduler, independent of the orchestrator's own table.
 pub(super) const JOBS: &[Job] = &[
     Job {
         name: "tiingo-daily-prices",
@@ -89,7 +89,7 @@ fn price(spec: &Spec, ticker: &str, date: NaiveDate, at: DateTime<Utc>) -> Value
     let low = round2(open.min(close) - dice.cents(1, 200));
     let volume = dice.between(100_000, 90_000_000);
     let (dividend, split) = (dice.chance(5), dice.chance(1));
-    // A price that upstream does not have is 0, and an adjusted one the plain one.
+    // A price that upstream lacks is 0; a missing adjusted price is the unadjusted one.
     let open = if dice.chance(3) { 0.0 } else { open };
     json!({
         "ticker": ticker,
