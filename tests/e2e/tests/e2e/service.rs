@@ -1,4 +1,4 @@
-//! What the service tells about itself.
+//! What the service reports about itself.
 
 use e2e::runtime::{builder, component};
 use e2e::system::{expect, get, start, start_with, tick};
@@ -19,7 +19,7 @@ async fn health_is_good_and_touches_nothing() {
 }
 
 #[tokio::test]
-async fn every_mistake_of_the_configuration_is_told_at_once() {
+async fn all_configuration_mistakes_are_reported_together() {
     let mistakes = [
         ("google_cloud_project", ""),
         ("log_level", "loud"),
@@ -79,7 +79,7 @@ async fn the_catalogue_is_that_of_cloud_scheduler() {
 
 #[test]
 fn the_component_stays_small() {
-    /// What docs/performance.md weighs against speed, and a little room.
+    /// The size that docs/performance.md weighs against speed, and some room.
     const BYTES_MAX: u64 = 2_700_000;
     let bytes = std::fs::metadata(component()).expect("the component is built").len();
     assert!(bytes <= BYTES_MAX, "{bytes} bytes, limit {BYTES_MAX}: see [profile.release] in Cargo.toml");
