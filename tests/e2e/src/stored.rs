@@ -182,7 +182,7 @@ pub async fn assert_statistics(db: &Db) {
 pub async fn payload(db: &Db, collection: &str, doc: &Doc, field: &str) -> Vec<u8> {
     let described = &doc.fields[field];
     if described["encoding"] == "text" {
-        return described["data"].as_str().expect("a text").as_bytes().to_vec();
+        return described["data"].as_str().expect("a string").as_bytes().to_vec();
     }
     assert_eq!(described["encoding"], "gzip_parts", "{:#}", doc.fields);
     let parts = list(db, &format!("{collection}/{}/parts", doc.id)).await;

@@ -1,4 +1,4 @@
-//! Lists of runs: what an operator sees of many.
+//! Lists of runs, as operators see them.
 
 use chrono::TimeDelta;
 use orchestrator::firestore::value::fields;
@@ -45,25 +45,25 @@ fn an_entry_of_a_newer_version_is_listed_like_any_other() {
     });
 }
 
-/// Firestore's answer to a query whose index is not there yet.
+/// Firestore's response to a query whose index is not ready yet.
 fn building(_: Json) -> Json {
-    let words = "The query requires an index. That index is currently building and cannot be used yet. See its status here: x";
-    json!([{"error": {"code": 400, "message": words, "status": "FAILED_PRECONDITION"}}])
+    let message = "The query requires an index. That index is currently building and cannot be used yet. See its status here: x";
+    json!([{"error": {"code": 400, "message": message, "status": "FAILED_PRECONDITION"}}])
 }
 
 #[test]
-fn an_index_that_is_still_being_built_is_no_outage() {
+fn an_index_that_is_still_being_built_is_not_an_outage() {
     let script = |method: &str, _| if method == "runQuery" { Way::Changed(building) } else { Way::Usual };
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
         let status = StatusReport::of(&app.ops).await;
         assert!(status.firestore.reachable && status.status == Overall::Degraded, "{:?}", status.status);
-        let words = status.firestore.error.as_deref().expect("it is told");
+        let message = status.firestore.error.as_deref().expect("an error");
         assert_eq!(
-            words,
+            message,
             "firestore's index ingestion_runs (job, created_at descending) is still being built: \
              try again when it is ready"
         );
-        assert!(status.alerts.iter().any(|alert| alert.message == words), "{:?}", status.alerts);
+        assert!(status.alerts.iter().any(|alert| alert.message == message), "{:?}", status.alerts);
     });
 }

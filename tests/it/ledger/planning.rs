@@ -1,4 +1,4 @@
-//! Reading the watchlist may take its time.
+//! Reading a large or slow watchlist.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::world::{Way, play, tick, told};
 
 #[test]
-fn five_slow_pages_of_the_watchlist_do_not_cost_the_lease() {
+fn five_slow_pages_of_the_watchlist_do_not_lose_the_lease() {
     let slow = |method: &str, _| {
         if method == "runQuery" { Way::Slow(Duration::from_secs(15)) } else { Way::Usual }
     };
@@ -30,7 +30,7 @@ fn five_slow_pages_of_the_watchlist_do_not_cost_the_lease() {
 }
 
 #[test]
-fn a_watchlist_that_never_comes_leaves_time_to_close_the_run() {
+fn a_watchlist_that_never_arrives_leaves_time_to_close_the_run() {
     let never = |method: &str, _| if method == "runQuery" { Way::Never } else { Way::Usual };
     play(never, |world| async move {
         let app = world.instance(TimeDelta::zero());
@@ -41,12 +41,12 @@ fn a_watchlist_that_never_comes_leaves_time_to_close_the_run() {
         assert!(world.handle.now() < app.config.run.deadline);
         let run_id = report["data"]["run_id"].as_str().expect("an id");
         let stored = app.engine.ledger.get(run_id).await.expect("Firestore answers").expect("there");
-        assert_eq!(stored.status.name(), "failed", "nobody has to wait for a lease");
+        assert_eq!(stored.status.name(), "failed", "no lease is left to wait for");
     });
 }
 
 #[test]
-fn a_watchlist_that_is_too_long_for_one_run_is_named_and_ends_it() {
+fn a_watchlist_that_is_too_long_is_reported_and_ends_the_run() {
     play(super::world::usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 20_001);

@@ -1,4 +1,4 @@
-//! No token to call with: that is nobody's failure but the token endpoint's.
+//! Without a token for calls, the failure is the token endpoint's, not the provider's.
 
 use chrono::TimeDelta;
 use orchestrator::catalogue::Provider;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::world::{Way, play, tick, told};
 
 #[test]
-fn an_outage_of_the_token_endpoint_is_no_failure_of_the_provider() {
+fn an_outage_of_the_token_endpoint_is_not_a_failure_of_the_provider() {
     const DOWN_FOR: usize = 200;
     let script =
         |method: &str, asked| if method == "identity" && asked < DOWN_FOR { Way::Lost } else { Way::Usual };
@@ -32,7 +32,7 @@ fn an_outage_of_the_token_endpoint_is_no_failure_of_the_provider() {
             assert_eq!(world.asked("call"), 0);
             assert!(attempts < 100, "{report:#}");
         };
-        assert!(attempts > 1, "the outage outlasts a request");
+        assert!(attempts > 1, "the outage lasts longer than a request");
         assert_eq!(report["data"]["tickers_processed"], 30);
     });
 }

@@ -31,7 +31,7 @@ impl Fetch {
         Self {
             endpoint,
             job: text("job_id"),
-            tickers: tickers.map(|ticker| ticker.as_str().expect("a text").to_owned()).collect(),
+            tickers: tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect(),
             run_time: text("run_time"),
         }
     }

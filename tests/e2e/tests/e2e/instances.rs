@@ -27,10 +27,10 @@ async fn entry(stack: &Stack) -> Doc {
 /// The tickers that are pending according to the ledger.
 async fn pending(stack: &Stack) -> Vec<String> {
     let state = entry(stack).await.fields["state"].as_str().map(serde_json::from_str::<Value>);
-    let state = state.expect("a text").expect("JSON");
+    let state = state.expect("a string").expect("JSON");
     let works = state["pending"].as_array().expect("a list");
     let tickers = works.iter().flat_map(|work| work["tickers"].as_array().expect("a list"));
-    tickers.map(|ticker| ticker.as_str().expect("a text").to_owned()).collect()
+    tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect()
 }
 
 /// A run of thirty slow calls that has saved some of them as done.

@@ -128,7 +128,10 @@ async fn resuming_runs_exactly_what_is_pending() {
     assert_eq!((resumed.status, &resumed.body["status"]), (200, &json!("ok")), "{:#}", resumed.body);
     assert_eq!(resumed.body["data"]["attempt"], 2);
     let asked = finnhub.journal().tickers();
-    e2e::system::assert_same(asked, pending.iter().map(|ticker| ticker.as_str().expect("a text").to_owned()));
+    e2e::system::assert_same(
+        asked,
+        pending.iter().map(|ticker| ticker.as_str().expect("a string").to_owned()),
+    );
     assert_exactly(&stack, job(QUOTES), at(0), &format!("{QUOTES}_2025-11-20T15:00:00Z")).await;
     assert_statistics(&stack.db).await;
 

@@ -84,7 +84,7 @@ async fn every_mistake_in_a_body_is_reported_and_no_run_starts() {
         let case = format!("{route} {}", body.chars().take(80).collect::<String>());
         let reply = send(&stack.orchestrator, &tick("tiingo-daily-prices").route(route).body(body)).await;
         assert_problem(&reply, status, &case);
-        let detail = reply.body["detail"].as_str().expect("a text");
+        let detail = reply.body["detail"].as_str().expect("a string");
         assert!(detail.contains(message), "{case}: {detail}");
         if !field.is_empty() {
             assert_eq!(reply.body["errors"][0]["field"], field, "{case}: {:#}", reply.body);

@@ -33,7 +33,7 @@ async fn metrics_of(orchestrator: &Orchestrator) -> String {
         (reply.status, reply.headers["content-type"].as_str()),
         (200, "text/plain; version=0.0.4; charset=utf-8")
     );
-    reply.body.as_str().expect("a text").to_owned()
+    reply.body.as_str().expect("a string").to_owned()
 }
 
 #[tokio::test]
