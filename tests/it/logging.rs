@@ -82,7 +82,7 @@ impl Wire {
     fn answer(&self, request: &OutboundRequest) -> Result<(StatusCode, String), TransportError> {
         if let Some(path) = request.url.strip_prefix("http://firestore.test:8080") {
             if self.weather.firestore.load(Ordering::Relaxed) == DOWN {
-                return Err(TransportError::Connect("connection refused".to_owned()));
+                return Err(TransportError::Connect("127.0.0.1:1: connection refused".to_owned()));
             }
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let reply = store.handle(civil(self.handle.now()), &request.method, path, &request.body);
