@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn spins_own_name_wins_and_an_empty_plain_one_is_none() {
+    fn spins_own_name_takes_precedence_and_an_empty_plain_name_is_not_set() {
         let of = |environment: &[(&str, &str)]| {
             settings(|name| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
         };
