@@ -18,7 +18,7 @@ pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(&'s
     let is_set = |name: &str| get(name).is_some_and(|value| !value.is_empty());
     let emulator = is_set("FIRESTORE_EMULATOR_HOST") || is_set(&spin_name("firestore_emulator_host"));
     let is_configured = get(&spin_name("inbound_auth")).is_some();
-    (emulator && !told).then(|| ("inbound_auth", "none".to_owned()))
+    (emulator && !is_configured).then(|| ("inbound_auth", "none".to_owned()))
 }
 
 /// The environment variable from which Spin reads a variable.

@@ -118,7 +118,7 @@ fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketA
     }
     let host = request.headers().get(header::HOST).and_then(|host| text(host).ok());
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let told = [
+    let added = [
         ("spin-path-info", path.path().to_owned()),
         ("spin-full-url", format!("http://{}{path}", host.as_deref().unwrap_or("localhost"))),
         ("spin-matched-route", EVERY_PATH.to_owned()),
@@ -127,7 +127,7 @@ fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketA
         ("spin-component-route", String::new()),
         ("spin-client-addr", peer.to_string()),
     ];
-    for (name, value) in told {
+    for (name, value) in added {
         let value = HeaderValue::from_str(&value).map_err(|error| format!("no {name}: {error}"))?;
         request.headers_mut().append(HeaderName::from_static(name), value);
     }

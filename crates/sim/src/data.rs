@@ -48,7 +48,7 @@ pub(crate) fn asked(
 
 /// The documents that a run over `tickers` must leave behind, by collection and document id.
 ///
-/// The value is the provider's record; the orchestrator adds fields of its own to it.
+/// The value is the provider's record; the orchestrator adds its own fields.
 pub fn documents(
     spec: &Spec,
     endpoint: Endpoint,

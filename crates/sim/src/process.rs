@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 
 pub use log::Log;
 
-/// Runs the program in place of the shell, beside a watcher in the same process group.
+/// Replaces the shell with the program, next to a watcher in the same process group.
 ///
 /// The watcher reads the names of signals for the program from a pipe, the leash. The pipe closes when we drop it or
 /// die for any reason. Then the watcher deletes the process's temporary files and kills the group, so that even a

@@ -87,8 +87,8 @@ fn check(status: StatusCode, body: &[u8]) -> usize {
     let mut redacted = 0;
     for route in ROUTES {
         let log = Arc::new(Mutex::new(String::new()));
-        let Played { body: told, store, .. } = logged(&log, || play((status, body), |_| trigger(route)));
-        assert!(!told.to_string().contains(MARK), "{route} reports it: {told:#}");
+        let Played { body: report, store, .. } = logged(&log, || play((status, body), |_| trigger(route)));
+        assert!(!report.to_string().contains(MARK), "{route} reports it: {report:#}");
         let log = log.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(log.contains("provider call") && !log.contains(MARK), "{route} logs it: {log}");
         redacted += stored(route, &store.lock().unwrap_or_else(PoisonError::into_inner));

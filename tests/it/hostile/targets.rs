@@ -72,7 +72,7 @@ pub fn request(bytes: &[u8]) {
     for trigger in [parse_job(job, &headers, body, &world), parse_manual(&headers, body, &world)] {
         match trigger {
             Ok(trigger) => triggered(trigger),
-            Err(problem) => told(&problem),
+            Err(problem) => check_problem(&problem),
         }
     }
 }
@@ -84,7 +84,7 @@ fn triggered(trigger: Trigger) {
     serde_json::to_vec(&RunReport::new(&state)).expect("a report is JSON");
 }
 
-fn told(problem: &Problem) {
+fn check_problem(problem: &Problem) {
     assert!(problem.status.is_client_error() || problem.status.is_server_error());
     let bytes = serde_json::to_vec(problem).expect("a problem is JSON").len();
     assert!(bytes <= PROBLEM_BYTES_MAX, "a problem of {bytes} bytes");

@@ -7,7 +7,7 @@ use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::run::Work;
 use serde_json::json;
 
-use super::world::{JOB, LEASE, alone, play, tick, told, usual};
+use super::world::{JOB, LEASE, alone, play, reported, tick, usual};
 
 #[test]
 fn work_at_an_endpoint_that_no_longer_exists_fails() {
@@ -29,7 +29,7 @@ fn work_at_an_endpoint_that_no_longer_exists_fails() {
         app.engine.ledger.checkpoint(owned.fence, state).await.expect("still the owner");
         world.handle.sleep(LEASE).await;
 
-        let (_, report, status) = told(app.engine.run(tick(&app)).await);
+        let (_, report, status) = reported(app.engine.run(tick(&app)).await);
         assert_eq!((status, &report["status"], &report["data"]["calls"]), (502, &json!("error"), &json!(0)));
         let failed = report["data"]["tickers_failed"].as_array().expect("a list");
         assert_eq!(failed.len(), 10);
@@ -44,24 +44,24 @@ fn an_operator_can_retry_what_failed_but_a_tick_does_not() {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 5);
         world.unknown(&["T00001", "T00003"]);
-        let (kind, report, status) = told(app.engine.run(tick(&app)).await);
+        let (kind, report, status) = reported(app.engine.run(tick(&app)).await);
         assert_eq!((kind, status, &report["status"]), ("ended", 200, &json!("partial")), "{report:#}");
         let run_id = report["data"]["run_id"].as_str().expect("an id").to_owned();
-        let (kind, ..) = told(app.engine.run(tick(&app)).await);
+        let (kind, ..) = reported(app.engine.run(tick(&app)).await);
         assert_eq!(kind, "finished", "the scheduler's next attempt gets the stored report");
 
         // The provider now knows one of the two.
         world.unknown(&["T00003"]);
-        let (kind, report, status) = told(app.engine.resume(&run_id).await.expect("known"));
+        let (kind, report, status) = reported(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!((kind, status, &report["status"]), ("ended", 200, &json!("partial")), "{report:#}");
         assert_eq!((&report["data"]["attempt"], &report["data"]["records_stored"]), (&json!(2), &json!(4)));
         assert_eq!(statistics(&app).await, [1, 1, 1, 0], "the run counts once, as partial");
 
         world.unknown(&[]);
-        let (_, report, _) = told(app.engine.resume(&run_id).await.expect("known"));
+        let (_, report, _) = reported(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!((&report["status"], &report["data"]["tickers_processed"]), (&json!("ok"), &json!(5)));
         assert_eq!(statistics(&app).await, [1, 1, 0, 0], "and then as succeeded");
-        let (kind, ..) = told(app.engine.resume(&run_id).await.expect("known"));
+        let (kind, ..) = reported(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!(kind, "finished", "nothing is left to retry");
     });
 }
@@ -72,13 +72,13 @@ fn a_run_in_which_nothing_succeeded_is_retried_by_both() {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 2);
         world.unknown(&["T00000", "T00001"]);
-        let (_, report, status) = told(app.engine.run(tick(&app)).await);
+        let (_, report, status) = reported(app.engine.run(tick(&app)).await);
         assert_eq!(status, 502, "{report:#}");
         let run_id = report["data"]["run_id"].as_str().expect("an id").to_owned();
-        let (_, report, status) = told(app.engine.resume(&run_id).await.expect("known"));
+        let (_, report, status) = reported(app.engine.resume(&run_id).await.expect("known"));
         assert_eq!((status, &report["data"]["attempt"]), (502, &json!(2)));
         world.unknown(&[]);
-        let (_, report, status) = told(app.engine.run(tick(&app)).await);
+        let (_, report, status) = reported(app.engine.run(tick(&app)).await);
         assert_eq!((status, &report["data"]["attempt"]), (200, &json!(3)));
         assert_eq!(statistics(&app).await, [1, 1, 0, 0]);
     });

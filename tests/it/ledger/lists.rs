@@ -7,14 +7,14 @@ use orchestrator::ledger::Filter;
 use orchestrator::ops::status::{Overall, StatusReport};
 use serde_json::{Value as Json, json};
 
-use super::world::{Way, play, tick, told, usual};
+use super::world::{Way, play, reported, tick, usual};
 
 #[test]
 fn an_entry_of_a_newer_version_is_listed_like_any_other() {
     play(usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
-        let (_, report, _) = told(app.engine.run(tick(&app)).await);
+        let (_, report, _) = reported(app.engine.run(tick(&app)).await);
         let newer = fields([
             ("run_id", Value::string("newer")),
             ("job", Value::string("a-new-job")),
@@ -35,9 +35,9 @@ fn an_entry_of_a_newer_version_is_listed_like_any_other() {
             page.runs.iter().map(|run| (run.summary.run_id.as_str(), run.job.as_str())).collect();
         assert_eq!(listed.len(), 2, "{listed:?}");
         assert!(listed.contains(&("newer", "a-new-job")));
-        let told = page.runs.iter().find(|run| run.summary.run_id != "newer").expect("the other one");
+        let other = page.runs.iter().find(|run| run.summary.run_id != "newer").expect("the other one");
         assert_eq!(
-            (json!(told.message), json!(told.summary.tickers_processed)),
+            (json!(other.message), json!(other.summary.tickers_processed)),
             (report["message"].clone(), json!(3))
         );
         let error = app.engine.ledger.get("newer").await.expect_err("it cannot be read");

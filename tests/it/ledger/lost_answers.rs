@@ -7,7 +7,7 @@ use orchestrator::ledger::Claim;
 use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::run::Status;
 
-use super::world::{JOB, LEASE, Way, alone, play, tick, told};
+use super::world::{JOB, LEASE, Way, alone, play, reported, tick};
 
 /// Loses the response of one commit only.
 fn loses(number: usize) -> impl Fn(&str, usize) -> Way + Send + Sync {
@@ -20,10 +20,10 @@ fn a_run_counts_once_whichever_commits_response_is_lost() {
         play(loses(lost), |world| async move {
             let app = world.instance(TimeDelta::zero());
             world.seed(&app, 3);
-            let (kind, report, status) = told(app.engine.run(tick(&app)).await);
+            let (kind, report, status) = reported(app.engine.run(tick(&app)).await);
             assert_eq!((kind, status), ("ended", 200), "{report:#}");
             assert_eq!(report["data"]["attempt"], 1);
-            let (kind, again, _) = told(app.engine.run(tick(&app)).await);
+            let (kind, again, _) = reported(app.engine.run(tick(&app)).await);
             assert_eq!(
                 (kind, &again["data"]["records_stored"]),
                 ("finished", &report["data"]["records_stored"])

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
 
-use super::world::{Way, World, play, tick, told};
+use super::world::{Way, World, play, reported, tick};
 
 /// The first 300 elements, then an error.
 fn broken(mut body: Json) -> Json {
@@ -27,7 +27,7 @@ fn nothing(_: Json) -> Json {
 async fn run(world: &World, tickers: usize) -> (&'static str, Json, u16) {
     let app = world.instance(TimeDelta::zero());
     world.seed(&app, tickers);
-    told(app.engine.run(tick(&app)).await)
+    reported(app.engine.run(tick(&app)).await)
 }
 
 #[test]
@@ -76,10 +76,10 @@ fn resume(change: fn(Json) -> Json) {
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
-        let (_, report, status) = told(app.engine.run(tick(&app)).await);
+        let (_, report, status) = reported(app.engine.run(tick(&app)).await);
         assert_eq!((status, world.asked("batchGet")), (200, 1), "the breaker is read once");
         let run_id = report["data"]["run_id"].as_str().expect("an id");
-        let resumed = app.engine.resume(run_id).await.map(told);
+        let resumed = app.engine.resume(run_id).await.map(reported);
         assert!(matches!(resumed, Some(("unavailable", ..))), "{resumed:?}");
     });
 }

@@ -5,7 +5,7 @@ use orchestrator::catalogue::Provider;
 use orchestrator::resilience::breaker::Admission;
 use serde_json::json;
 
-use super::world::{Way, play, tick, told};
+use super::world::{Way, play, reported, tick};
 
 #[test]
 fn an_outage_of_the_token_endpoint_is_not_a_failure_of_the_provider() {
@@ -22,7 +22,7 @@ fn an_outage_of_the_token_endpoint_is_not_a_failure_of_the_provider() {
         let mut attempts = 0;
         let report = loop {
             attempts += 1;
-            let (_, report, status) = told(app.engine.run(tick(&app)).await);
+            let (_, report, status) = reported(app.engine.run(tick(&app)).await);
             let tiingo = Provider::parse("tiingo").expect("known");
             assert_eq!(app.engine.breakers.admit(tiingo, "/fetch"), Admission::Pass, "{report:#}");
             assert_eq!(report["data"]["tickers_failed"], json!([]), "no ticker is the cause");

@@ -230,7 +230,7 @@ pub(super) fn tick(app: &App) -> Trigger {
 }
 
 /// The caller's response: its kind, the report and the status.
-pub(super) fn told(answer: Answer) -> (&'static str, Json, u16) {
+pub(super) fn reported(answer: Answer) -> (&'static str, Json, u16) {
     let (kind, report) = match answer {
         Answer::Ended { report, .. } => ("ended", report),
         Answer::Finished(report) => ("finished", report),

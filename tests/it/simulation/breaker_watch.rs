@@ -35,7 +35,7 @@ pub(super) fn learn(
     request: &OutboundRequest,
     answer: &Result<InboundResponse, TransportError>,
 ) {
-    let Some((provider, fields)) = told(request, answer) else { return };
+    let Some((provider, fields)) = stored_state(request, answer) else { return };
     let now = stage.now();
     let mut journal = stage.journal();
     let key = (from.owner, provider);
@@ -64,7 +64,7 @@ enum Told {
 }
 
 /// The provider whose breaker an exchange was about, and the state it contained.
-fn told(
+fn stored_state(
     request: &OutboundRequest,
     answer: &Result<InboundResponse, TransportError>,
 ) -> Option<(String, Told)> {
@@ -76,11 +76,11 @@ fn told(
         // A stream that breaks off has no result.
         let rows = answered.and_then(|answer| serde_json::from_slice::<Vec<Json>>(&answer.body).ok());
         let row = rows.as_deref().and_then(|rows| if let [row] = rows { Some(row) } else { None });
-        let told = match row {
+        let fields = match row {
             Some(row) if row.get("error").is_none() => Told::Fields(row["found"]["fields"].clone()),
             _ => Told::Failed,
         };
-        return Some((provider.to_owned(), told));
+        return Some((provider.to_owned(), fields));
     }
     if !request.url.ends_with(":commit") || !answer.as_ref().is_ok_and(|answer| answer.status.is_success()) {
         return None;

@@ -52,12 +52,12 @@ fn complaint(files: &[File]) -> String {
     for file in files {
         let Some(room) = room(&file.path) else { continue };
         let own = layer(room).unwrap_or_else(|| panic!("{}: the room {room} has no layer", file.path));
-        let mut told = None;
+        let mut last = None;
         for import in imports(file, &tree) {
             let Some(other) = self::room(&import.file) else { continue };
             let allowed = other == room || layer(other).is_some_and(|other| other > own);
             if !allowed
-                && told.replace((import.line, other.to_owned())) != Some((import.line, other.to_owned()))
+                && last.replace((import.line, other.to_owned())) != Some((import.line, other.to_owned()))
             {
                 let line = import.line;
                 let _ =

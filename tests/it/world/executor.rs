@@ -96,10 +96,10 @@ impl Handle {
         state.dead.insert(owner);
         state.unburied = true;
         let mourners = std::mem::take(&mut state.mourners);
-        let (told, rest): (Vec<_>, Vec<_>) = mourners.into_iter().partition(|(of, _)| *of == owner);
+        let (notified, rest): (Vec<_>, Vec<_>) = mourners.into_iter().partition(|(of, _)| *of == owner);
         state.mourners = rest;
         drop(state);
-        for (_, mourner) in told {
+        for (_, mourner) in notified {
             // The receiver may have stopped listening.
             let _ = mourner.send(());
         }

@@ -71,8 +71,8 @@ fn java() -> Result<()> {
     // The emulator's own start script reads JAVA in the same way.
     let java = env::var_os("JAVA").unwrap_or_else(|| "java".into());
     let output = Command::new(&java).arg("-version").output().ok().filter(|output| output.status.success());
-    let told = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
-    match told.as_deref().map(major_version) {
+    let stderr = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    match stderr.as_deref().map(major_version) {
         Some(Some(version)) if version < JAVA_MIN => {
             bail!("the Firestore emulator needs Java {JAVA_MIN} or later, this is Java {version}")
         }
@@ -86,8 +86,8 @@ fn java() -> Result<()> {
 }
 
 /// The number after `version "`; 1.8 counts as 8.
-fn major_version(told: &str) -> Option<u32> {
-    let version = told.split_once("version \"")?.1;
+fn major_version(stderr: &str) -> Option<u32> {
+    let version = stderr.split_once("version \"")?.1;
     let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().ok());
     match numbers.next()?? {
         1 => numbers.next()?,

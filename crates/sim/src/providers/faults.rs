@@ -93,7 +93,7 @@ impl Fault {
         Self::new(Effect::Hang)
     }
 
-    /// A TCP reset in place of the answer.
+    /// A TCP reset instead of an answer.
     pub fn reset() -> Self {
         Self::new(Effect::Reset)
     }

@@ -224,7 +224,7 @@ async fn an_unreadable_watchlist_is_not_treated_as_empty() {
 
 #[tokio::test]
 async fn a_killed_emulator_causes_no_false_success() {
-    let emulator = Arc::new(Emulator::start(None).await.expect("an emulator of its own"));
+    let emulator = Arc::new(Emulator::start(None).await.expect("a separate emulator"));
     let watchlist = Watchlist::new(30, 0).without_indices();
     let parts =
         Parts { emulator: Some(emulator.clone()), watchlist: Some(watchlist.clone()), ..Parts::default() };

@@ -93,8 +93,8 @@ async fn hostile_responses_of_a_provider_do_not_affect_another_providers_run() {
             let request = by_hand("tiingo-daily-prices").header("idempotency-key", key).tickers(["AAPL"]);
             let reply = send(&stack.orchestrator, &request).await;
             assert_eq!(reply.status, status, "{start}: {:#}", reply.body);
-            let told = reply.body.to_string();
-            assert!(told.len() < 10_000 && !told.contains("could be stored"), "{start}: {told}");
+            let text = reply.body.to_string();
+            assert!(text.len() < 10_000 && !text.contains("could be stored"), "{start}: {text}");
         }
     })
     .await;

@@ -93,7 +93,7 @@ async fn a_frozen_owner_no_longer_writes_to_the_ledger() {
 
 #[tokio::test]
 async fn a_terminated_host_finishes_its_run() {
-    if skips_on_spin("Spin cuts requests off when it is told to end; in the container /entry drains them") {
+    if skips_on_spin("Spin cuts requests off on SIGTERM; in the container /entry drains them") {
         return;
     }
     let stack = start(Watchlist::new(30, 0).without_indices(), &SETTINGS).await;

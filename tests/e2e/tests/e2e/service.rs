@@ -53,10 +53,10 @@ async fn the_catalogue_is_that_of_cloud_scheduler() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let reply = get(&stack.orchestrator, "/jobs").await;
     assert_eq!(reply.status, 200);
-    let told = reply.body["jobs"].as_array().expect("a list");
-    assert_eq!(told.len(), JOBS.len());
+    let jobs = reply.body["jobs"].as_array().expect("a list");
+    assert_eq!(jobs.len(), JOBS.len());
     for job in JOBS {
-        let row = told.iter().find(|row| row["job"] == job.name).expect(job.name);
+        let row = jobs.iter().find(|row| row["job"] == job.name).expect(job.name);
         let endpoint = |endpoint: &Endpoint| (endpoint.path(), endpoint.collection());
         let endpoints: Vec<_> = row["endpoints"]
             .as_array()

@@ -73,7 +73,11 @@ async fn an_unreachable_party_is_named() {
     let builder = builder().variable("firestore_emulator_host", "127.0.0.1:1");
     let stack = start_with(parts, builder).await;
     let reply = expect(&stack.orchestrator, &tick(JOB), 503).await;
-    let told =
+    let names_address =
         |value: &Value| value.as_str().is_some_and(|text| text.contains("127.0.0.1:1: connection refused"));
-    assert!(told(&reply.body["message"]) || told(&reply.body["detail"]), "{:#}", reply.body);
+    assert!(
+        names_address(&reply.body["message"]) || names_address(&reply.body["detail"]),
+        "{:#}",
+        reply.body
+    );
 }

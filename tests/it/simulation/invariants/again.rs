@@ -48,8 +48,8 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
 async fn repeat_tick(stage: &Stage, slots: &Slots, tick: &Tick) {
     let before = times(stage);
     let answered = ask(stage, slots, || scheduler::request(tick)).await;
-    let told = answered.is_some_and(|answered| answered.body["duplicate"] == true);
-    if !told {
+    let is_stored = answered.is_some_and(|answered| answered.body["duplicate"] == true);
+    if !is_stored {
         stage.accuse(format!("{} does not get its stored report", tick.run_id()));
     }
     if before != times(stage) {

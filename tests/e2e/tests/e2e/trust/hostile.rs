@@ -79,13 +79,13 @@ async fn no_hostile_token_is_admitted_and_none_learns_why() {
     let google = google().await;
     let stack = system(&google, &GUARDED).await;
     let orchestrator = &stack.orchestrator;
-    let mut told = std::collections::BTreeMap::<u16, Value>::new();
+    let mut bodies = std::collections::BTreeMap::<u16, Value>::new();
     for (name, status, token) in table(&google, orchestrator) {
         let bearer = format!("Bearer {token}");
         let reply = ask_as(orchestrator, (Method::POST, ROUTE), &[&bearer], BAD_BODY).await;
         assert_eq!(reply.status, status, "{name}: {:#}", reply.body);
         assert_eq!(reply.headers.contains_key("www-authenticate"), status == 401, "{name}");
-        let class = told.entry(status).or_insert_with(|| reply.body.clone());
+        let class = bodies.entry(status).or_insert_with(|| reply.body.clone());
         assert_eq!(reply.body, *class, "{name} gets a different body");
     }
     assert!(stack.providers.all().iter().all(|provider| provider.journal().requests().is_empty()));
@@ -93,7 +93,7 @@ async fn no_hostile_token_is_admitted_and_none_learns_why() {
 
     let good = format!("Bearer {}", google.sign(&claims(&google)));
     let both = ask_as(orchestrator, (Method::POST, ROUTE), &[&good, &good], BAD_BODY).await;
-    assert_eq!((both.status, &both.body), (401, &told[&401]), "two headers, even the same");
+    assert_eq!((both.status, &both.body), (401, &bodies[&401]), "two headers, even the same");
     let read = ask_as(orchestrator, (Method::POST, ROUTE), &[&good], BAD_BODY).await;
     assert!([400, 422].contains(&read.status), "with a valid token the body is read: {:#}", read.body);
 }

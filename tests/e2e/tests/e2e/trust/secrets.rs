@@ -113,8 +113,8 @@ async fn no_secret_is_in_any_line_response_or_document() {
                 provider.fault(fault);
             }
         }
-        let (told, shown) = run_all(&google, &stack, minutes).await;
-        replies.extend(told);
+        let (answers, shown) = run_all(&google, &stack, minutes).await;
+        replies.extend(answers);
         tokens.extend(shown);
     }
     replies.extend(look_at_all(&stack).await);
@@ -126,7 +126,7 @@ async fn no_secret_is_in_any_line_response_or_document() {
         documents.iter().any(|text| text.contains("Bearer [redacted]")),
         "the services did repeat tokens"
     );
-    assert!(documents.iter().any(|text| text.contains("token=[redacted]")), "and told their own");
+    assert!(documents.iter().any(|text| text.contains("token=[redacted]")), "and leaked their own");
     let answers = replies.iter().map(|reply| format!("{:?} {}", reply.headers, reply.body));
     let texts: Vec<String> =
         stack.orchestrator.log().lines().into_iter().chain(documents).chain(answers).collect();
