@@ -50,7 +50,7 @@ pub(super) enum Effect {
 }
 
 impl Effect {
-    /// Whether it excludes all other effects. Those that do not exclude each other add up.
+    /// Whether it replaces the answer, so that no other effect applies. The other effects add up.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
