@@ -47,12 +47,12 @@ static PRICES: EndpointSpec = EndpointSpec {
     records: daily,
     document_id: |record| id_of(record, &["date"]),
     rhythm: Rhythm::FiveAtOnce(Duration::from_millis(500)),
-    wrapped: |ticker, words| format!("Failed to fetch daily prices for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch daily prices for {ticker}: {message}"),
     unknown_symbol: None,
     nothing: || Value::Null,
 };
 
-/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+/// The jobs of Cloud Scheduler, independent of the orchestrator's own table.
 pub(super) const JOBS: &[Job] = &[
     Job {
         name: "tiingo-daily-prices",
