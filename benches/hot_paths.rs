@@ -27,6 +27,8 @@ use sim::endpoint::Endpoint;
 const TICKERS: usize = 50;
 const RECORDS: usize = 20;
 const PLANNED: usize = 5_000;
+/// 2024-03-15T16:00:00Z, when the prices were asked for.
+const NOW: DateTime<Utc> = DateTime::from_timestamp_nanos(1_710_518_400_000_000_000);
 
 static CONFIG: LazyLock<Config> = LazyLock::new(|| {
     let settings = BTreeMap::from([
@@ -62,7 +64,9 @@ fn records(body: &Bytes) -> Vec<Write> {
         collections: &CONFIG.collections,
         source: "tiingo",
         run_id: "tiingo-daily-prices_2025-11-20T15:00:00Z",
-        now: DateTime::<Utc>::UNIX_EPOCH,
+        now: NOW,
+        calendar: &CONFIG.calendar,
+        tick: NOW,
     };
     let envelope = Envelope::parse(body).expect("an envelope");
     let dataset = find_dataset("daily_prices").expect("the dataset is in the catalogue");

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use crate::auth::Authenticator;
 use crate::base::instance::Instance;
 use crate::base::world::World;
+use crate::engine::plan::watched::Watched;
 use crate::engine::{self, Engine};
 use crate::firestore::Firestore;
 use crate::firestore::ramp::Ramp;
@@ -53,6 +54,7 @@ impl App {
             ledger: ledger.clone(),
             breakers: breakers.clone(),
             coverage: coverage.clone(),
+            watched: Watched::default(),
             google: google.clone(),
             activity: activity.clone(),
             ramp: config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp)))),
@@ -63,12 +65,14 @@ impl App {
             run: config.run,
             collections: config.collections.clone(),
             providers: config.providers.clone(),
+            calendar: config.calendar.clone(),
             probe_interval: config.probe_interval,
             project: config.firestore.project.clone(),
             database: config.firestore.database.clone(),
         };
         let auth = Authenticator::new(world.clone(), config.auth.clone());
-        let ops = Ops::new(settings, world, instance, firestore, ledger, breakers, google, activity);
+        let ops =
+            Ops::new(settings, world, instance, firestore, ledger, coverage, breakers, google, activity);
         Self { config, engine, ops, auth }
     }
 }

@@ -17,6 +17,58 @@ pub struct Dataset {
     pub apart: Apart,
     /// The parts of a record's document id, joined by `_`.
     pub id: &'static [IdPart],
+    pub expects: Expects,
+    /// What its values must satisfy, beyond their kinds.
+    pub checks: &'static [Check],
+    pub quality: Quality,
+}
+
+/// What a ticker's answer must contain in order to be neither empty nor stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expects {
+    /// A record of the latest session that had closed 90 minutes before the run's time; this field holds its day.
+    Session(&'static str),
+    /// A record from the last 20 minutes of trading before the run's time; this field holds its time, in Unix seconds.
+    Trading(&'static str),
+    /// At least one record.
+    Record,
+    /// Nothing: an answer without records is complete.
+    Nothing,
+}
+
+impl Expects {
+    /// Whether the dataset has a record for every trading day.
+    pub fn follows_sessions(self) -> bool {
+        matches!(self, Self::Session(_) | Self::Trading(_))
+    }
+}
+
+/// What a record's values must satisfy; one that does not is rejected. Fields without a value are not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// The number is above zero.
+    Positive(&'static str),
+    /// The number is not below zero.
+    NotNegative(&'static str),
+    /// The first number is not above the second.
+    Ordered(&'static str, &'static str),
+    /// The day is a trading day.
+    TradingDay(&'static str),
+    /// The day is not after the run's day in New York.
+    NotAhead(&'static str),
+    /// The time, in Unix seconds, is between 2000 and one day after the run's time.
+    Plausible(&'static str),
+}
+
+/// How doubtful records of a dataset are recognised; they are stored with a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quality {
+    /// They are not.
+    Unchecked,
+    /// As bars: `open`, `high`, `low`, `close` and `volume` of consecutive days, with `div_cash` and `split_factor`.
+    Bars,
+    /// An answer with this many records may have been cut at the provider's limit.
+    Limited { records: usize },
 }
 
 impl PartialEq for Dataset {

@@ -30,8 +30,9 @@ use crate::provider::breakers::Breakers;
 use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::run::report::RunReport;
 use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
-use crate::run::{RunState, Status, Trigger};
+use crate::run::{Outcome, RunState, Status, Trigger};
 use execute::{Executed, execute};
+use plan::watched::Watched;
 
 /// Works on runs.
 pub struct Engine {
@@ -41,6 +42,8 @@ pub struct Engine {
     pub ledger: Ledger,
     pub breakers: Breakers,
     pub coverage: Coverage,
+    /// The watchlist, for those who only look.
+    pub watched: Watched,
     pub google: Arc<Google>,
     pub activity: Arc<ConnectionBook>,
     /// The limit on new writes, shared by all runs of the instance.
@@ -87,7 +90,7 @@ impl Engine {
         let work = async {
             let new = trigger.into_state(self.world.clock.now());
             match self.ledger.claim(new, &|state, owner| self.registration(state, owner)).await {
-                Ok(claim) => self.answer(claim, start).await,
+                Ok(claim) => self.answer(claim, start, true).await,
                 Err(error) => Answer::Unavailable(error),
             }
         };
@@ -99,7 +102,8 @@ impl Engine {
         let start = self.world.clock.instant();
         let work = async {
             match self.ledger.resume(run_id, &|state, owner| self.registration(state, owner)).await {
-                Ok(Some(claim)) => Some(self.answer(claim, start).await),
+                // A person wants the result now, whatever the provider has published.
+                Ok(Some(claim)) => Some(self.answer(claim, start, false).await),
                 Ok(None) => None,
                 Err(error) => Some(Answer::Unavailable(error)),
             }
@@ -116,13 +120,17 @@ impl Engine {
         }
     }
 
-    async fn answer(&self, claim: Claim, start: Instant) -> Answer {
+    async fn answer(&self, claim: Claim, start: Instant, waits: bool) -> Answer {
         match claim {
             Claim::Owned(owned) => {
                 context::works_on(&owned.state.job, &owned.state.identity.run_id);
-                self.work(*owned, start).await
+                self.work(*owned, start, waits).await
             }
             Claim::Running { state, retry_after } => running(&state, retry_after),
+            Claim::NotDue { state, retry_after } => {
+                let report = Box::new(RunReport::new(&state));
+                Answer::Ended { report, retry_after: Some(retry_after) }
+            }
             Claim::Finished(state) => Answer::Finished(Box::new(RunReport::new(&state).duplicate())),
             Claim::Different => Answer::Different,
         }
@@ -139,7 +147,7 @@ impl Engine {
     }
 
     /// Does the remaining work of an owned run and ends its attempt.
-    async fn work(&self, mut owned: Owned, start: Instant) -> Answer {
+    async fn work(&self, mut owned: Owned, start: Instant, waits: bool) -> Answer {
         if let Some(request) = context::current() {
             owned.state.attempt.trace_id = Some(request.trace.trace_id());
         }
@@ -161,17 +169,22 @@ impl Engine {
                 Err(stop) => Executed::stopped(owned, stop),
             },
         };
-        self.end(executed, start).await
+        self.end(executed, start, waits).await
     }
 
     /// Closes the ledger entry; the result is based on what the ledger says afterwards.
-    async fn end(&self, executed: Executed, start: Instant) -> Answer {
+    async fn end(&self, executed: Executed, start: Instant, waits: bool) -> Answer {
         let Executed { mut state, fence, stop, trends } = executed;
         let lost = stop == Some(StopReason::Lost);
         // A reason to stop that arose after everything was done does not matter.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, StopReason::Storage { .. }));
+        let waits = waits && stop.is_none();
+        let unpublished =
+            waits.then(|| state.await_publication(&self.settings.run.publish, self.world.clock.now()));
+        let stop = stop.or(unpublished.flatten());
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
+        state.count_outcomes();
         state.status = state.judge();
         state.attempt.ended_at = Some(self.world.clock.now());
         state.attempt.duration_ms = self.millis_since(start);
@@ -236,9 +249,13 @@ fn log_run(state: &RunState, close_ms: u64) {
         tickers.requested = state.tickers_requested,
         tickers.processed = state.tickers_processed(),
         tickers.failed = state.tickers_failed(),
+        tickers.empty = state.tickers_short(Outcome::Empty),
+        tickers.stale = state.tickers_short(Outcome::Stale),
+        tickers.deferred = state.tickers_short(Outcome::Deferred),
         tickers.pending = state.tickers_pending(),
         records.stored = state.counts.records_stored(),
         records.rejected = state.counts.records_rejected(),
+        records.flagged = state.counts.records_flagged,
         provider.calls = state.counts.calls,
         provider.retries = state.counts.retries,
         duration_ms = state.attempt.duration_ms,

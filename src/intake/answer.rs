@@ -6,14 +6,17 @@ use serde_json::Value as Json;
 
 use super::entries::{self, Entry, RECORDS_MAX};
 use super::envelope::{Envelope, shorten};
-use crate::catalogue::dataset::Shape;
+use crate::catalogue::dataset::{Expects, Shape};
 use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
-use crate::firestore::Write;
+use crate::firestore::{Value, Write};
 use crate::intake::collisions;
+use crate::intake::expectation::Expectation;
+use crate::intake::quality;
 use crate::intake::record::{self, Context, Part, error_message};
 use crate::intake::rejected::Rejected;
+use crate::run::Outcome;
 
-/// The contents of a response. Every requested ticker is in exactly one of the three lists.
+/// The contents of a response. Every requested ticker is in exactly one of the four lists.
 #[derive(Debug)]
 pub struct Intake {
     /// The kind of its records.
@@ -21,12 +24,26 @@ pub struct Intake {
     pub succeeded: Vec<Ticker>,
     /// Tickers that failed permanently, each with the reason.
     pub failed: Vec<(Ticker, String)>,
+    /// Tickers that were answered, but not with what the dataset expects.
+    pub lacking: Vec<Lacking>,
+    /// Number of records of those that are stale.
+    pub stale_records: u64,
+    /// Number of records that are marked as doubtful.
+    pub flagged: u64,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
     /// Tickers of which a part is to be requested again, because nothing is known to be wrong with it.
     pub partly: Vec<Partly>,
     /// Messages of the provider that concern no single ticker.
     pub remarks: Vec<String>,
+}
+
+/// A ticker that is empty or stale.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    pub ticker: Ticker,
+    pub outcome: Outcome,
+    pub reason: String,
 }
 
 /// A ticker that was partly answered.
@@ -43,6 +60,8 @@ pub struct Partly {
 #[derive(Default)]
 struct TickerSoFar {
     records: usize,
+    /// The place in time of the newest record.
+    newest: Option<i64>,
     rejected: usize,
     /// Why the first rejected record was rejected.
     why: Option<String>,
@@ -60,6 +79,7 @@ pub fn take_in(
 ) -> Result<Intake, String> {
     let mut intake = Intake::new(dataset);
     let mut tickers = BTreeMap::<Ticker, TickerSoFar>::new();
+    let expectation = Expectation::new(dataset, context.calendar, context.tick);
     let mut records = 0_usize;
     for raw in envelope.data.iter().flatten() {
         let entry = entries::read(raw, dataset.shape);
@@ -68,13 +88,15 @@ pub fn take_in(
             return Err(format!("response has too many records: limit {RECORDS_MAX}"));
         }
         match entry {
-            Ok(entry) => take_entry(entry, dataset, asked, context, &mut intake, &mut tickers),
+            Ok(entry) => {
+                take_entry(entry, asked, context, &expectation, &mut intake, &mut tickers);
+            }
             Err(reason) => {
                 intake.rejected.push(Rejected::raw(dataset, None, format!("entry {reason}"), raw));
             }
         }
     }
-    judge(envelope, asked, &mut tickers, &mut intake);
+    judge(envelope, asked, &expectation, &mut tickers, &mut intake);
     intake.settle();
     Ok(intake)
 }
@@ -85,11 +107,19 @@ impl Intake {
             dataset,
             succeeded: Vec::new(),
             failed: Vec::new(),
+            lacking: Vec::new(),
+            stale_records: 0,
+            flagged: 0,
             records: Vec::new(),
             rejected: Vec::new(),
             partly: Vec::new(),
             remarks: Vec::new(),
         }
+    }
+
+    /// The tickers that the provider answered for without an error.
+    pub fn answered(&self) -> impl Iterator<Item = &Ticker> {
+        self.succeeded.iter().chain(self.lacking.iter().map(|lacking| &lacking.ticker))
     }
 
     /// Whether the response had no record, valid or not.
@@ -107,6 +137,15 @@ impl Intake {
     fn settle(&mut self) {
         let settled = collisions::settle(self.dataset, std::mem::take(&mut self.records));
         self.records = settled.records;
+        let stale = self.lacking.iter().filter(|lacking| lacking.outcome == Outcome::Stale);
+        let stale: HashSet<&str> = stale.map(|lacking| lacking.ticker.as_str()).collect();
+        let is_stale = |record: &&Write| {
+            record.fields.get("ticker").and_then(Value::as_str).is_some_and(|ticker| stale.contains(ticker))
+        };
+        if !stale.is_empty() {
+            self.stale_records =
+                u64::try_from(self.records.iter().filter(is_stale).count()).unwrap_or(u64::MAX);
+        }
         self.rejected.extend(settled.rejected);
         if let Some((times, document)) = settled.repeated {
             self.remarks
@@ -133,12 +172,13 @@ fn count(entry: &Entry<'_>, shape: Shape) -> usize {
 
 fn take_entry(
     Entry { json: mut entry, odd }: Entry<'_>,
-    dataset: &'static Dataset,
     asked: &[Ticker],
     context: &Context<'_>,
+    expectation: &Expectation,
     intake: &mut Intake,
     tickers: &mut BTreeMap<Ticker, TickerSoFar>,
 ) {
+    let dataset = intake.dataset;
     let error = entry.get("error").filter(|error| !error.is_null()).map(error_message);
     if dataset.shape == Shape::Bare {
         match error {
@@ -170,6 +210,8 @@ fn take_entry(
     so_far.reject(odd.into_iter().map(raw).collect(), intake);
     match entry.get_mut("data").map(Json::take) {
         None if is_odd => {}
+        // Nothing, said without an error: the ticker is empty.
+        None | Some(Json::Null) if dataset.expects != Expects::Nothing => {}
         None | Some(Json::Null) => {
             so_far.errors.push("the provider's entry has no data and no error".to_owned());
         }
@@ -189,7 +231,8 @@ fn take_entry(
                     }
                 }
             }
-            so_far.records += found.records.len();
+            so_far.note(&found.records, expectation);
+            intake.flagged += quality::flag(dataset.quality, &mut found.records);
             so_far.reject(std::mem::take(&mut found.rejected), intake);
             absorb(found, intake);
         }
@@ -197,6 +240,12 @@ fn take_entry(
 }
 
 impl TickerSoFar {
+    fn note(&mut self, records: &[Write], expectation: &Expectation) {
+        self.records += records.len();
+        self.newest =
+            records.iter().filter_map(|record| expectation.place(&record.fields)).max().max(self.newest);
+    }
+
     fn reject(&mut self, rejected: Vec<Rejected>, intake: &mut Intake) {
         self.rejected += rejected.len();
         if let Some(first) = rejected.first() {
@@ -215,6 +264,7 @@ fn absorb(found: record::Extracted, intake: &mut Intake) {
 fn judge(
     envelope: &Envelope<'_>,
     asked: &[Ticker],
+    expectation: &Expectation,
     tickers: &mut BTreeMap<Ticker, TickerSoFar>,
     intake: &mut Intake,
 ) {
@@ -224,6 +274,7 @@ fn judge(
         let named = remarks.iter().enumerate().filter(|(_, remark)| names(remark, ticker));
         let mut reasons: Vec<String> = Vec::new();
         let mut again = Vec::new();
+        let mut lacking = None;
         match tickers.get_mut(ticker) {
             Some(so_far) => {
                 reasons.append(&mut so_far.errors);
@@ -233,6 +284,7 @@ fn judge(
                     reasons.push(format!("all {} records were rejected: {why}", so_far.rejected));
                 }
                 used.extend(named.map(|(at, _)| at));
+                lacking = expectation.lacking(so_far.records, so_far.newest);
             }
             None => {
                 for (at, remark) in named {
@@ -248,6 +300,8 @@ fn judge(
             let message = shorten(&first.message);
             let parts = again.iter().map(|part| part.name.clone()).collect();
             intake.partly.push(Partly { ticker: ticker.clone(), parts, message });
+        } else if let (true, Some((outcome, reason))) = (reasons.is_empty(), lacking) {
+            intake.lacking.push(Lacking { ticker: ticker.clone(), outcome, reason });
         } else if reasons.is_empty() {
             intake.succeeded.push(ticker.clone());
         } else {

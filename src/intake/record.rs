@@ -2,6 +2,7 @@
 
 mod check;
 mod checked;
+mod plausible;
 
 use std::fmt;
 
@@ -10,12 +11,15 @@ use serde_json::{Map, Value as Json};
 
 use super::identity;
 use super::rejected::Rejected;
+use crate::calendar::Calendar;
 use crate::catalogue::dataset::{Mode, Shape};
 use crate::catalogue::{Dataset, Ticker};
 use crate::config::Collections;
 use crate::firestore::write::DOCUMENT_BYTES_MAX;
 use crate::firestore::{DocumentPath, Write};
 use checked::Checked;
+pub(super) use plausible::as_number;
+use plausible::{Today, violations};
 
 /// The version of the stored form, in every record.
 pub const SCHEMA_VERSION: i64 = 1;
@@ -33,6 +37,9 @@ pub struct Context<'a> {
     pub source: &'static str,
     pub run_id: &'a str,
     pub now: DateTime<Utc>,
+    pub calendar: &'a Calendar,
+    /// The run's scheduled time, or the time it was requested for.
+    pub tick: DateTime<Utc>,
 }
 
 /// The contents of an entry.
@@ -165,6 +172,11 @@ fn build(
         Ok(checked) => checked,
         Err(reasons) => return Err(reject(reasons, Json::Object(members))),
     };
+    let today = Today { calendar: context.calendar, now: context.now.max(context.tick) };
+    let reasons = violations(dataset, &checked.fields, &today);
+    if !reasons.is_empty() {
+        return Err(reject(reasons, Json::Object(members)));
+    }
     checked.stamp(context);
     let id = identity::id(dataset, &checked.fields);
     let document = DocumentPath::new(context.collections.of(dataset), &id);

@@ -12,7 +12,7 @@ use crate::base::ports::millis;
 use crate::base::text::clip;
 use crate::firestore::value::fields;
 use crate::firestore::{Fields, Value};
-use crate::run::RunState;
+use crate::run::{Outcome, RunState};
 
 pub(super) const OWNER: &str = "owner";
 /// Fields that runs are listed by.
@@ -62,6 +62,9 @@ impl Entry {
             ("tickers_requested", Value::count(state.tickers_requested)),
             ("tickers_processed", Value::count(state.tickers_processed())),
             ("tickers_failed", Value::count(state.tickers_failed())),
+            ("tickers_empty", Value::count(state.tickers_short(Outcome::Empty))),
+            ("tickers_stale", Value::count(state.tickers_short(Outcome::Stale))),
+            ("tickers_deferred", Value::count(state.tickers_short(Outcome::Deferred))),
             ("tickers_pending", Value::count(state.tickers_pending())),
             ("records_stored", Value::Integer(state.counts.records_stored().cast_signed())),
             ("records_rejected", Value::Integer(state.counts.records_rejected().cast_signed())),

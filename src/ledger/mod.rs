@@ -57,6 +57,8 @@ pub enum Claim {
     Owned(Box<Owned>),
     /// Another request is working on it.
     Running { state: Box<RunState>, retry_after: Duration },
+    /// Its data is probably not published yet: nobody works on it until then.
+    NotDue { state: Box<RunState>, retry_after: Duration },
     /// It is finished.
     Finished(Box<RunState>),
     /// The key was used for another request.
@@ -162,6 +164,9 @@ impl Ledger {
         match verdict::judge(&entry, digest, document.age()) {
             Verdict::Different => Ok(Some(Claim::Different)),
             Verdict::Finished => Ok(Some(Claim::Finished(Box::new(entry.state)))),
+            Verdict::NotDue { retry_after } => {
+                Ok(Some(Claim::NotDue { state: Box::new(entry.state), retry_after }))
+            }
             Verdict::Running { retry_after } => {
                 Ok(Some(Claim::Running { state: Box::new(entry.state), retry_after }))
             }

@@ -92,7 +92,7 @@ fn compressed(json: &[u8]) -> Option<Vec<u8>> {
 
 fn with_short_reasons(state: &RunState) -> RunState {
     let mut state = state.clone();
-    for failure in &mut state.failed {
+    for failure in &mut state.shortfalls {
         failure.reason = clip(&failure.reason, SHORT_REASON_BYTES);
     }
     for Work { reason, .. } in &mut state.pending {

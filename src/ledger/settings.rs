@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::config::read::Reader;
+use crate::run::publication::PublishConfig;
 
 /// The limits of one run.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,7 @@ pub struct RunConfig {
     pub lease: Duration,
     pub retention: chrono::TimeDelta,
     pub raw_log_retention: chrono::TimeDelta,
+    pub publish: PublishConfig,
 }
 
 /// Reads the settings.
@@ -19,10 +21,18 @@ pub fn read(r: &mut Reader<'_>) -> Option<RunConfig> {
     let lease = r.seconds("lease_seconds");
     let retention = r.integer("run_retention_days");
     let raw_log_retention = r.integer("raw_log_retention_days");
+    let percent = r.integer("not_published_percent");
+    let retry = r.seconds("publish_retry_seconds");
+    let patience = r.integer("publish_patience_minutes");
     Some(RunConfig {
         deadline: deadline?,
         lease: lease?,
         retention: chrono::TimeDelta::days(i64::try_from(retention?).ok()?),
         raw_log_retention: chrono::TimeDelta::days(i64::try_from(raw_log_retention?).ok()?),
+        publish: PublishConfig {
+            percent: usize::try_from(percent?).ok()?,
+            retry: retry?,
+            patience: Duration::from_secs(patience? * 60),
+        },
     })
 }

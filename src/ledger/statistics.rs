@@ -154,8 +154,9 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     if state.status.is_finished() {
         fields.insert("last_success_time".to_owned(), Value::Timestamp(ended_at));
     }
-    state.counted =
-        Some(Box::new(Counted { status: state.status, counts: state.counts.clone(), tickers_failed }));
+    // What is requested again is not counted for a while; what comes again is not new.
+    let counts = known.map_or_else(|| state.counts.clone(), |counted| state.counts.max(&counted.counts));
+    state.counted = Some(Box::new(Counted { status: state.status, counts, tickers_failed }));
     // A manual run of some tickers says nothing about the others; an old run that finished late says nothing about
     // today.
     let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);

@@ -12,6 +12,8 @@ pub enum Verdict {
     Free,
     /// Its owner is alive.
     Running { retry_after: Duration },
+    /// Work is left, but its data is probably not published yet.
+    NotDue { retry_after: Duration },
     /// Nothing is left to do.
     Finished,
     /// It was made for another request.
@@ -24,10 +26,17 @@ pub fn judge(entry: &Entry, digest: Option<&str>, silence: Duration) -> Verdict 
     if digest.is_some_and(|digest| digest != entry.state.request_digest) {
         return Verdict::Different;
     }
+    let wait = entry
+        .state
+        .publish_wait_ms
+        .filter(|_| digest.is_some())
+        .map_or(Duration::ZERO, Duration::from_millis);
+    let wait_left = wait.saturating_sub(silence);
     let lease_left = entry.lease.saturating_sub(silence);
     match entry.state.status {
         Status::Partial if digest.is_none() && entry.state.can_try_again() => Verdict::Free,
         Status::Succeeded | Status::Partial => Verdict::Finished,
+        Status::Failed if !wait_left.is_zero() => Verdict::NotDue { retry_after: wait_left },
         Status::Failed => Verdict::Free,
         Status::Running if lease_left.is_zero() => Verdict::Free,
         Status::Running => Verdict::Running { retry_after: lease_left },
@@ -69,11 +78,26 @@ mod tests {
 
     #[test]
     fn only_who_means_the_run_itself_has_failed_tickers_tried_again() {
-        let failed = vec![failure("/a", "A")];
-        let state = RunState { status: Status::Partial, request_digest: "d".into(), failed, ..state() };
+        let shortfalls = vec![failure("/a", "A")];
+        let state = RunState { status: Status::Partial, request_digest: "d".into(), shortfalls, ..state() };
         let entry = Entry { state, owner: "o".into(), lease: Duration::from_secs(60), renewals: 0 };
         assert_eq!(judge(&entry, None, Duration::ZERO), Verdict::Free);
         assert_eq!(judge(&entry, Some("d"), Duration::from_secs(90)), Verdict::Finished);
+    }
+
+    #[test]
+    fn a_run_that_waits_for_its_data_is_due_when_the_wait_is_over_or_a_person_resumes_it() {
+        let state = RunState {
+            status: Status::Failed,
+            request_digest: "d".into(),
+            publish_wait_ms: Some(900_000),
+            ..state()
+        };
+        let entry = Entry { state, owner: "o".into(), lease: Duration::from_secs(60), renewals: 0 };
+        let retry_after = Duration::from_secs(300);
+        assert_eq!(judge(&entry, Some("d"), Duration::from_secs(600)), Verdict::NotDue { retry_after });
+        assert_eq!(judge(&entry, Some("d"), Duration::from_secs(900)), Verdict::Free);
+        assert_eq!(judge(&entry, None, Duration::from_secs(600)), Verdict::Free);
     }
 
     #[test]

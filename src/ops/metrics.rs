@@ -13,7 +13,7 @@ use crate::ledger::statistics::JobTotals;
 use crate::resilience::breaker::Position;
 use crate::resilience::class::Class;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
-use crate::run::{Counts, Status};
+use crate::run::{Counts, Outcome, Status};
 
 /// The text of all metrics.
 pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: DateTime<Utc>) -> String {
@@ -25,6 +25,7 @@ pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: 
     counters(&mut text, &jobs);
     breakers(&mut text, facts);
     times(&mut text, &jobs, rules, now);
+    coverage(&mut text, facts);
     thresholds(&mut text, rules);
     text.finish()
 }
@@ -85,6 +86,14 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
     }
     let name = "orchestrator_tickers_failed_total";
     per_job(text, rows, name, "Tickers that failed permanently.", |totals| totals.tickers_failed);
+    let help = "Tickers at each endpoint of a run, by outcome.";
+    text.metric("orchestrator_tickers_total", Kind::Counter, help);
+    for (job, totals) in rows {
+        let outcomes = Outcome::ALL.into_iter().filter(|outcome| *outcome != Outcome::Pending);
+        for (outcome, count) in from_zero(outcomes.map(Outcome::name), &totals.counts.outcomes) {
+            text.count(&with(job, "outcome", outcome), count);
+        }
+    }
 }
 
 fn records(text: &mut Exposition, rows: &Rows<'_>, collections: &Collections) {
@@ -192,6 +201,17 @@ fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTim
     }
 }
 
+/// Datasets without a planned run on that day have no sample.
+fn coverage(text: &mut Exposition, facts: &Facts) {
+    let help = "Share of the tickers of the last final session that are stored, of those that the provider's quota allowed.";
+    text.metric("orchestrator_coverage_ratio", Kind::Gauge, help);
+    for known in &facts.coverage {
+        if let Some(ratio) = known.ratio() {
+            text.sample(&[("dataset", known.dataset.name)], ratio);
+        }
+    }
+}
+
 /// The settings of alerts, for rules that compare a metric with them.
 fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     let config = rules.config;
@@ -203,6 +223,12 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     for job in catalogue::jobs() {
         text.sample(&labels(job), super::exposition::float(config.failure_percent.of(job.name)) / 100.0);
     }
+    text.metric(
+        "orchestrator_alert_coverage_ratio",
+        Kind::Gauge,
+        "Share of stored tickers below which CoverageLow fires.",
+    );
+    text.sample(&[], super::exposition::float(config.coverage_percent) / 100.0);
     let help = "Minimum number of attempts in 24 hours for JobFailing to fire.";
     text.metric("orchestrator_alert_failure_runs_min", Kind::Gauge, help);
     text.count(&[], u64::try_from(config.failure_runs_min).unwrap_or(u64::MAX));

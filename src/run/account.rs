@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Done, Failure, RunState, Work};
+use super::{Done, Outcome, RunState, Shortfall, Work};
 
 /// Counts units of work: a ticker at an endpoint, or an endpoint without tickers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,11 +35,11 @@ impl RunState {
     pub fn imbalance(&self) -> Option<String> {
         let Account { planned, done_unnamed } = self.account?;
         let done = done_unnamed + self.done.iter().map(Done::units).sum::<usize>();
-        let (failed, pending) = (self.failed.len(), units(&self.pending));
-        (done + failed + pending != planned).then(|| {
+        let (short, pending) = (self.shortfalls.len(), units(&self.pending));
+        (done + short + pending != planned).then(|| {
             format!(
                 "the run's totals do not add up: {planned} units of work planned, but {done} done, \
-                 {failed} failed, {pending} pending; this is a bug in the service: run the job again"
+                 {short} failed, {pending} pending; this is a bug in the service: run the job again"
             )
         })
     }
@@ -63,16 +63,17 @@ impl RunState {
                 work.endpoint,
                 env!("CARGO_PKG_VERSION")
             );
-            let failure = |ticker| Failure {
+            let failure = |ticker| Shortfall {
                 ticker,
                 endpoint: work.endpoint.clone(),
+                outcome: Outcome::Failed,
                 class: None,
                 reason: reason.clone(),
             };
             if work.tickers.is_empty() {
-                self.failed.push(failure(None));
+                self.shortfalls.push(failure(None));
             }
-            self.failed.extend(work.tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
+            self.shortfalls.extend(work.tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
         }
     }
 }
@@ -95,7 +96,7 @@ mod tests {
         run.pending.remove(0);
         assert!(run.imbalance().is_some());
         run.settle("/a", work("/a", &["A", "B"]).tickers, Outcome::Stored);
-        run.failed.push(failure("/a", "C"));
+        run.shortfalls.push(failure("/a", "C"));
         assert_eq!(run.imbalance(), None);
     }
 
@@ -116,16 +117,16 @@ mod tests {
         run.settle("/b", work("/b", &["B", "C"]).tickers, Outcome::Stored);
         run.settle("/c", Vec::new(), Outcome::Stored);
         run.pending.clear();
-        run.failed = vec![failure("/a", "A"), failure("/b", "A")];
+        run.shortfalls = vec![failure("/a", "A"), failure("/b", "A")];
         assert_eq!(run.imbalance(), None);
         run.resume(chrono::DateTime::UNIX_EPOCH);
-        assert_eq!((run.imbalance(), run.failed.len(), run.pending.len()), (None, 0, 2));
+        assert_eq!((run.imbalance(), run.shortfalls.len(), run.pending.len()), (None, 0, 2));
     }
 
     #[test]
     fn an_entry_of_a_version_without_accounts_has_none_to_add_up() {
         assert_eq!(
-            RunState { pending: vec![], failed: vec![failure("/a", "A")], ..state() }.imbalance(),
+            RunState { pending: vec![], shortfalls: vec![failure("/a", "A")], ..state() }.imbalance(),
             None
         );
     }
@@ -151,11 +152,11 @@ mod tests {
         run.account.as_mut().unwrap().planned += 1;
         run.fail_unknown(&["/a", "/c"]);
         assert_eq!(run.imbalance(), None);
-        let told: Vec<_> = run.failed.iter().map(|f| (f.endpoint.as_str(), f.ticker.is_some())).collect();
+        let told: Vec<_> = run.shortfalls.iter().map(|f| (f.endpoint.as_str(), f.ticker.is_some())).collect();
         assert_eq!(told, [("/b", true), ("/b", true), ("/b", true), ("/old", false)]);
         let version = env!("CARGO_PKG_VERSION");
         assert_eq!(
-            run.failed[0].reason,
+            run.shortfalls[0].reason,
             format!("tiingo-daily-prices has no endpoint /b in version {version} of this service")
         );
     }

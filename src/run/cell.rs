@@ -132,8 +132,11 @@ impl Cell {
 /// The state of a cell whose ticker ended like this; none if that says nothing about it, or something is stored.
 pub fn state_of(outcome: Outcome) -> Option<CellState> {
     match outcome {
+        Outcome::Empty => Some(CellState::Empty),
+        Outcome::Stale => Some(CellState::Stale),
         Outcome::Failed => Some(CellState::Failed),
-        Outcome::Stored | Outcome::Pending => None,
+        Outcome::Deferred => Some(CellState::Deferred),
+        Outcome::Stored | Outcome::Unchanged | Outcome::Pending => None,
     }
 }
 

@@ -105,6 +105,11 @@ counts! {
             "orchestrator_firestore_write_retries_total",
             "Attempts of document writes after the first.",
         ));
+        /// Records whose values are doubtful: stored, and marked in their field `quality`.
+        records_flagged, stored "records_flagged", metric Some((
+            "orchestrator_records_flagged_total",
+            "Records whose values are doubtful: stored, and marked.",
+        ));
     }
     kept {
         /// Documents written.
@@ -120,6 +125,8 @@ counts! {
         rejected, stored "rejected";
         /// Provider calls that ended, by their class; `ok` for an answer.
         classes, stored "calls";
+        /// Tickers at each endpoint by outcome, when the latest attempt ended.
+        outcomes, stored "outcomes";
     }
 }
 
@@ -158,6 +165,22 @@ impl Counts {
 
     pub fn records_rejected(&self) -> u64 {
         sum(&self.rejected)
+    }
+
+    /// The higher of each count and the one before: what has ever been counted.
+    #[must_use]
+    pub fn max(&self, earlier: &Self) -> Self {
+        let mut max = self.clone();
+        for Counter { get, get_mut, .. } in Self::COUNTERS {
+            *get_mut(&mut max) = get(self).max(get(earlier));
+        }
+        for Family { get, get_mut, .. } in Self::FAMILIES {
+            for (name, count) in get(earlier) {
+                let ever = get_mut(&mut max).entry(name.clone()).or_default();
+                *ever = (*ever).max(*count);
+            }
+        }
+        max
     }
 
     /// What has been done since `earlier`.

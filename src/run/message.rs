@@ -1,6 +1,6 @@
 //! A run in one sentence, for people.
 
-use super::{RunState, Status};
+use super::{Outcome, RunState, Status};
 
 impl RunState {
     /// Its status, in one sentence.
@@ -31,16 +31,33 @@ impl RunState {
                 format!("{done}; {left} left for the next attempt: {stopped}")
             }
             Status::Failed if self.stopped.is_some() => format!("{done}, but {stopped}"),
-            Status::Failed => format!("{done}; nothing succeeded"),
+            Status::Failed => match self.others_short().strip_suffix(", ") {
+                Some(others) => format!("{done}; nothing current came: {others}"),
+                None => format!("{done}; nothing succeeded"),
+            },
             _ if self.tickers_requested == 0 && self.counts.calls == 0 => {
                 format!("the scope {} has no tickers: nothing to do{left_out}", self.identity.scope)
             }
-            Status::Partial => format!(
-                "{done}; {} tickers failed, {} records rejected{left_out}",
-                self.tickers_failed(),
-                self.counts.records_rejected()
-            ),
+            Status::Partial => {
+                let failed = self.tickers_failed();
+                let rejected = self.counts.records_rejected();
+                let others = self.others_short();
+                format!("{done}; {failed} tickers failed, {others}{rejected} records rejected{left_out}")
+            }
             Status::Succeeded => done,
         }
+    }
+
+    /// Tickers that came short without having failed: `3 empty, 2 stale, `.
+    fn others_short(&self) -> String {
+        let outcomes = [Outcome::Empty, Outcome::Stale, Outcome::Deferred].into_iter();
+        let mut told = String::new();
+        for outcome in outcomes {
+            let count = self.tickers_short(outcome);
+            if count > 0 {
+                told = format!("{told}{count} {}, ", outcome.name());
+            }
+        }
+        told
     }
 }

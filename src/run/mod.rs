@@ -9,6 +9,7 @@ pub mod counts;
 mod last_calls;
 mod message;
 pub mod outcome;
+pub mod publication;
 pub mod report;
 pub mod resources;
 mod source;
@@ -23,11 +24,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Ticker;
-use crate::resilience::class::Class;
 pub use account::Account;
 pub use counts::Counts;
 pub use last_calls::LastCalls;
-pub use outcome::{Done, Outcome};
+pub use outcome::{Done, Outcome, Shortfall};
+pub use publication::StaleRecords;
 pub use resources::Resources;
 pub use source::Source;
 pub use trigger::Trigger;
@@ -69,20 +70,6 @@ impl Status {
     pub fn is_finished(self) -> bool {
         matches!(self, Self::Succeeded | Self::Partial)
     }
-}
-
-/// A ticker that failed permanently at one endpoint.
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Failure {
-    /// Null if the endpoint takes no tickers.
-    pub ticker: Option<Ticker>,
-    pub endpoint: String,
-    /// Kind of failure; null if a successful response reported it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub class: Option<Class>,
-    /// The provider's error message.
-    pub reason: String,
 }
 
 /// Maximum remarks kept of a run: the latest.
@@ -139,8 +126,10 @@ pub struct RunState {
     pub planned: bool,
     pub tickers_requested: usize,
     pub pending: Vec<Work>,
-    pub failed: Vec<Failure>,
-    /// Work that is done, except for what failed.
+    /// Work that is over without the data that was expected.
+    #[serde(rename = "failed")]
+    pub shortfalls: Vec<Shortfall>,
+    /// Work that is done.
     #[serde(default)]
     pub done: Vec<Done>,
     /// A ticker that was answered, by endpoint: requesting it again shows whether the endpoint is up.
@@ -150,6 +139,12 @@ pub struct RunState {
     #[serde(default)]
     pub account: Option<Account>,
     pub counts: Counts,
+    /// Records of stale tickers among those counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale_records: Vec<StaleRecords>,
+    /// How long after its last change the run is not due, because its data is probably not published yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub publish_wait_ms: Option<u64>,
     pub remarks: Vec<String>,
     /// Documents of the watchlist that could not be read.
     #[serde(default)]
@@ -181,9 +176,14 @@ impl RunState {
         self.planned = true;
     }
 
-    /// Whether what failed can be retried.
+    /// The time that its data must be of: the scheduled time, or the time the providers are asked for.
+    pub fn tick(&self) -> Option<DateTime<Utc>> {
+        self.scheduled_at.or_else(|| self.identity.run_time.parse().ok())
+    }
+
+    /// Whether shortfalls can be requested again.
     pub fn can_try_again(&self) -> bool {
-        self.status == Status::Partial && !self.failed.is_empty()
+        self.status == Status::Partial && !self.shortfalls.is_empty()
     }
 
     pub fn remark(&mut self, mut remark: String) {
@@ -209,9 +209,9 @@ impl RunState {
         if !self.planned {
             return 0;
         }
-        let failed = self.failed.iter().filter_map(|failure| failure.ticker.as_ref());
+        let short = self.shortfalls.iter().filter_map(|short| short.ticker.as_ref());
         let pending = self.pending.iter().flat_map(|work| &work.tickers);
-        let open: BTreeSet<_> = pending.chain(failed).collect();
+        let open: BTreeSet<_> = pending.chain(short).collect();
         if self.account.is_none_or(|account| account.done_unnamed > 0) {
             // An earlier version worked on it and kept no outcomes.
             return self.tickers_requested.saturating_sub(open.len());
@@ -222,7 +222,13 @@ impl RunState {
 
     /// Distinct tickers that failed permanently.
     pub fn tickers_failed(&self) -> usize {
-        distinct(&mut self.failed.iter().filter_map(|failure| failure.ticker.as_ref()))
+        self.tickers_short(Outcome::Failed)
+    }
+
+    /// Distinct tickers with this outcome at some endpoint; one of [`Outcome::SHORTFALLS`].
+    pub fn tickers_short(&self, outcome: Outcome) -> usize {
+        let short = self.shortfalls.iter().filter(|short| short.outcome == outcome);
+        distinct(&mut short.filter_map(|short| short.ticker.as_ref()))
     }
 
     /// Distinct tickers that are still to be done.
@@ -230,17 +236,21 @@ impl RunState {
         distinct(&mut self.pending.iter().flat_map(|work| &work.tickers))
     }
 
-    /// Whether there was something to do and none of it succeeded.
-    fn all_failed(&self) -> bool {
-        let nothing_done = self.tickers_processed() == 0 && self.counts.records_stored() == 0;
-        !self.failed.is_empty() && nothing_done
+    /// Whether data was expected and none came: nothing is stored that counts, and not only for want of quota.
+    fn nothing_came(&self) -> bool {
+        let nothing_stored = self.tickers_processed() == 0 && self.counts.records_stored() == 0;
+        let is_lacking = self.shortfalls.iter().any(|short| short.outcome.is_lacking());
+        let has_failed = self.shortfalls.iter().any(|short| short.outcome == Outcome::Failed);
+        let unnamed = self.account.is_some_and(|account| account.done_unnamed > 0);
+        // The old records of stale tickers are stored, but they are not what the run was for.
+        has_failed && nothing_stored || is_lacking && self.done.is_empty() && !unnamed
     }
 
     /// The status in which an attempt ends.
     pub fn judge(&self) -> Status {
-        if self.has_pending() || self.stopped.is_some() || self.all_failed() {
+        if self.has_pending() || self.stopped.is_some() || self.nothing_came() {
             Status::Failed
-        } else if !self.failed.is_empty()
+        } else if !self.shortfalls.is_empty()
             || self.counts.records_rejected() > 0
             || !self.watchlist_problems.is_empty()
         {
@@ -250,21 +260,12 @@ impl RunState {
         }
     }
 
-    /// Prepares an ended run to continue: permanent failures are retried only if nothing else is left.
+    /// Prepares an ended run to continue: shortfalls are requested again only if nothing else is left.
     pub fn resume(&mut self, now: DateTime<Utc>) {
         if self.planned && self.pending.is_empty() {
-            for failure in std::mem::take(&mut self.failed) {
-                let work = Work {
-                    endpoint: failure.endpoint,
-                    tickers: Vec::from_iter(failure.ticker),
-                    parts: Vec::new(),
-                    reason: None,
-                    deferrals: 0,
-                };
-                self.pending.push(work);
-            }
-            self.pending = merged(std::mem::take(&mut self.pending));
+            self.reopen(|_| true, |_| None);
         }
+        self.publish_wait_ms = None;
         self.status = Status::Running;
         self.attempt = Attempt {
             number: self.attempt.number.saturating_add(1),

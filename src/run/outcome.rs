@@ -1,20 +1,86 @@
 //! The outcome of each ticker at each endpoint.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::RunState;
 use crate::catalogue::Ticker;
+use crate::resilience::class::Class;
 
-/// The state of the work on one ticker at one endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// What became of one ticker at one endpoint.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The provider answered, and its data is stored.
     Stored,
-    /// It failed permanently.
+    /// The provider answered, and its data was stored before.
+    Unchanged,
+    /// The provider answered and had nothing, though the dataset expects something.
+    Empty,
+    /// The newest record is older than it must be.
+    Stale,
+    /// The provider reported an error, or every record was rejected.
+    #[default]
     Failed,
+    /// It was not requested, because the provider's quota is used up.
+    Deferred,
     /// It is not finished yet.
     Pending,
+}
+
+impl Outcome {
+    /// The outcomes of work that is over without the data that was expected.
+    pub const SHORTFALLS: [Self; 4] = [Self::Failed, Self::Empty, Self::Stale, Self::Deferred];
+    pub const ALL: [Self; 7] = [
+        Self::Stored,
+        Self::Unchanged,
+        Self::Empty,
+        Self::Stale,
+        Self::Failed,
+        Self::Deferred,
+        Self::Pending,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Unchanged => "unchanged",
+            Self::Empty => "empty",
+            Self::Stale => "stale",
+            Self::Failed => "failed",
+            Self::Deferred => "deferred",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// Whether the provider answered, but not with what the dataset expects.
+    pub fn is_lacking(self) -> bool {
+        matches!(self, Self::Empty | Self::Stale)
+    }
+}
+
+/// A ticker whose work at one endpoint is over without the data that was expected.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shortfall {
+    /// Null if the endpoint takes no tickers.
+    pub ticker: Option<Ticker>,
+    pub endpoint: String,
+    /// One of [`Outcome::SHORTFALLS`].
+    #[serde(default, skip_serializing_if = "is_failed")]
+    pub outcome: Outcome,
+    /// Kind of failure; null if a successful response reported it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class: Option<Class>,
+    /// Why: for a failure, the provider's error message.
+    pub reason: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_failed(outcome: &Outcome) -> bool {
+    *outcome == Outcome::Failed
 }
 
 /// Tickers whose work at an endpoint is done. Empty if the endpoint takes no tickers.
@@ -45,16 +111,27 @@ impl RunState {
         }
     }
 
+    /// Counts the units of work by outcome, for metrics.
+    pub fn count_outcomes(&mut self) {
+        let mut counts = BTreeMap::<String, u64>::new();
+        for (_, _, outcome) in self.outcomes() {
+            if outcome != Outcome::Pending {
+                *counts.entry(outcome.name().to_owned()).or_default() += 1;
+            }
+        }
+        self.counts.outcomes = counts;
+    }
+
     /// Every planned unit of work with its outcome: endpoint, and ticker if the endpoint takes tickers.
     pub fn outcomes(&self) -> impl Iterator<Item = (&str, Option<&Ticker>, Outcome)> {
         let done = self.done.iter().flat_map(|done| units(&done.endpoint, &done.tickers, done.outcome));
-        let failed = self
-            .failed
+        let short = self
+            .shortfalls
             .iter()
-            .map(|failure| (failure.endpoint.as_str(), failure.ticker.as_ref(), Outcome::Failed));
+            .map(|short| (short.endpoint.as_str(), short.ticker.as_ref(), short.outcome));
         let pending =
             self.pending.iter().flat_map(|work| units(&work.endpoint, &work.tickers, Outcome::Pending));
-        done.chain(failed).chain(pending)
+        done.chain(short).chain(pending)
     }
 }
 
@@ -79,7 +156,7 @@ mod tests {
         run.settle("/a", work("/a", &["A"]).tickers, Outcome::Stored);
         run.settle("/a", work("/a", &["B"]).tickers, Outcome::Stored);
         run.settle("/c", Vec::new(), Outcome::Stored);
-        run.failed = vec![failure("/a", "C")];
+        run.shortfalls = vec![failure("/a", "C")];
         run.pending = vec![work("/b", &["A", "B"]), work("/d", &[])];
         let told: Vec<_> = run
             .outcomes()
@@ -105,7 +182,7 @@ mod tests {
         run.pending = vec![work("/b", &["B"])];
         run.settle("/a", work("/a", &["A", "B", "C"]).tickers, Outcome::Stored);
         run.settle("/b", work("/b", &["A"]).tickers, Outcome::Stored);
-        run.failed = vec![failure("/b", "C")];
+        run.shortfalls = vec![failure("/b", "C")];
         assert_eq!((run.imbalance(), run.tickers_processed()), (None, 1));
     }
 }

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 use crate::run::counts::Reported;
 use crate::run::watchlist::WatchlistProblem;
-use crate::run::{Attempt, Failure, Identity, RunState, Status, Work};
+use crate::run::{Attempt, Identity, RunState, Status, Work};
+use bounds::Shortfalls;
 
 /// The response's `status`.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -61,11 +62,8 @@ pub struct RunData {
     pub provider: &'static str,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
-    /// As many as fit into a response.
-    pub tickers_failed: Vec<Failure>,
-    /// Number of further ones.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub tickers_failed_left_out: usize,
+    #[serde(flatten)]
+    pub shortfalls: Shortfalls,
     pub tickers_pending: usize,
     /// As many as fit into a response.
     pub pending: Vec<Work>,
@@ -88,7 +86,6 @@ pub struct RunData {
 impl RunReport {
     pub fn new(state: &RunState) -> Self {
         let counts = &state.counts;
-        let (tickers_failed, tickers_failed_left_out) = bounds::failures(&state.failed);
         let (pending, pending_left_out) = bounds::works(&state.pending);
         Self {
             status: state.status.into(),
@@ -103,8 +100,7 @@ impl RunReport {
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
                 tickers_requested: state.tickers_requested,
                 tickers_processed: state.tickers_processed(),
-                tickers_failed,
-                tickers_failed_left_out,
+                shortfalls: Shortfalls::new(&state.shortfalls),
                 tickers_pending: state.tickers_pending(),
                 pending,
                 pending_left_out,
@@ -142,7 +138,9 @@ impl RunReport {
     }
 
     fn nothing_worked(&self) -> bool {
-        !self.data.tickers_failed.is_empty() && self.data.tickers_processed == 0
+        let Shortfalls { tickers_failed, tickers_empty, tickers_stale, .. } = &self.data.shortfalls;
+        let came_short = [tickers_failed, tickers_empty, tickers_stale].iter().any(|list| !list.is_empty());
+        came_short && self.data.tickers_processed == 0
     }
 }
 
@@ -184,13 +182,13 @@ mod tests {
             "3 of 3 tickers processed, 0 records stored",
         );
         check(
-            RunState { failed: vec![failure("/a", "A")], counts: counts(), ..state() },
+            RunState { shortfalls: vec![failure("/a", "A")], counts: counts(), ..state() },
             ReportStatus::Partial,
             200,
             "2 of 3 tickers processed, 0 records stored; 1 tickers failed, 0 records rejected",
         );
         check(
-            RunState { failed: ["A", "B", "C"].map(|t| failure("/a", t)).to_vec(), ..state() },
+            RunState { shortfalls: ["A", "B", "C"].map(|t| failure("/a", t)).to_vec(), ..state() },
             ReportStatus::Error,
             502,
             "0 of 3 tickers processed, 0 records stored; nothing succeeded",

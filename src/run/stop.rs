@@ -18,6 +18,8 @@ pub enum StopReason {
     Unanswered { retry_after: Duration, reason: String },
     /// The provider's limit is exhausted for longer than this request lasts, or repeatedly.
     Paused { retry_after: Duration, reason: String },
+    /// The data is probably not published yet.
+    NotPublished { retry_after: Duration, reason: String },
     /// The provider refuses our calls.
     Unauthorized { message: String },
     /// Documents cannot be stored.
@@ -41,6 +43,9 @@ impl StopReason {
                     retry_after.as_secs()
                 )
             }
+            Self::NotPublished { retry_after, reason } => {
+                format!("not published yet: {reason}; requesting them again in {} s", retry_after.as_secs())
+            }
             Self::Unauthorized { message } => {
                 format!("the provider refuses calls from this service: {message}")
             }
@@ -56,7 +61,8 @@ impl StopReason {
             Self::Deadline => RETRY_SOON,
             Self::Breaker { retry_after, .. }
             | Self::Unanswered { retry_after, .. }
-            | Self::Paused { retry_after, .. } => *retry_after,
+            | Self::Paused { retry_after, .. }
+            | Self::NotPublished { retry_after, .. } => *retry_after,
             Self::Unauthorized { .. } | Self::Storage { .. } | Self::Ledger { .. } | Self::Lost => {
                 RETRY_LATER
             }

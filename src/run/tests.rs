@@ -21,16 +21,22 @@ pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
     Work { endpoint: endpoint.into(), tickers, parts: Vec::new(), reason: None, deferrals: 0 }
 }
 
-pub(crate) fn failure(endpoint: &str, ticker: &str) -> Failure {
+pub(crate) fn failure(endpoint: &str, ticker: &str) -> Shortfall {
     let ticker = Ticker::parse(ticker).ok();
-    Failure { ticker, endpoint: endpoint.into(), class: None, reason: "unknown symbol".into() }
+    Shortfall {
+        ticker,
+        endpoint: endpoint.into(),
+        outcome: Outcome::Failed,
+        class: None,
+        reason: "unknown symbol".into(),
+    }
 }
 
 #[test]
 fn a_ticker_counts_once_over_all_endpoints() {
     let state = RunState {
         pending: vec![work("/a", &["A"]), work("/b", &["A"])],
-        failed: vec![failure("/a", "B"), failure("/b", "B")],
+        shortfalls: vec![failure("/a", "B"), failure("/b", "B")],
         ..state()
     };
     assert_eq!((state.tickers_processed(), state.tickers_failed(), state.tickers_pending()), (1, 1, 1));
@@ -40,29 +46,36 @@ fn a_ticker_counts_once_over_all_endpoints() {
 fn the_status_follows_from_what_is_left() {
     assert_eq!(state().judge(), Status::Succeeded);
     assert_eq!(RunState { pending: vec![work("/a", &["A"])], ..state() }.judge(), Status::Failed);
-    assert_eq!(RunState { failed: vec![failure("/a", "A")], ..state() }.judge(), Status::Partial);
+    assert_eq!(RunState { shortfalls: vec![failure("/a", "A")], ..state() }.judge(), Status::Partial);
     let all = ["A", "B", "C"].map(|ticker| failure("/a", ticker)).to_vec();
-    assert_eq!(RunState { failed: all, ..state() }.judge(), Status::Failed);
+    assert_eq!(RunState { shortfalls: all, ..state() }.judge(), Status::Failed);
     assert_eq!(RunState { planned: false, ..state() }.judge(), Status::Failed);
     assert_eq!(RunState { tickers_requested: 0, ..state() }.judge(), Status::Succeeded);
 }
 
 #[test]
 fn resuming_takes_up_what_is_pending_and_else_what_failed() {
-    let mut run = RunState { pending: vec![work("/a", &["A"])], failed: vec![failure("/a", "B")], ..state() };
+    let mut run =
+        RunState { pending: vec![work("/a", &["A"])], shortfalls: vec![failure("/a", "B")], ..state() };
     run.resume(DateTime::UNIX_EPOCH);
-    assert_eq!((run.pending.clone(), run.failed.len(), run.attempt.number), (vec![work("/a", &["A"])], 1, 2));
+    assert_eq!(
+        (run.pending.clone(), run.shortfalls.len(), run.attempt.number),
+        (vec![work("/a", &["A"])], 1, 2)
+    );
 
-    let mut run = RunState { failed: vec![failure("/a", "A"), failure("/a", "B")], ..state() };
+    let mut run = RunState { shortfalls: vec![failure("/a", "A"), failure("/a", "B")], ..state() };
     run.resume(DateTime::UNIX_EPOCH);
-    assert_eq!((run.pending, run.failed), (vec![work("/a", &["A", "B"])], vec![]));
+    assert_eq!((run.pending, run.shortfalls), (vec![work("/a", &["A", "B"])], vec![]));
 }
 
 #[test]
 fn only_a_run_that_has_ended_with_failures_can_be_tried_again() {
-    let partial = RunState { status: Status::Partial, failed: vec![failure("/a", "A")], ..state() };
+    let partial = RunState { status: Status::Partial, shortfalls: vec![failure("/a", "A")], ..state() };
     assert!(partial.can_try_again());
-    assert!(!RunState { failed: vec![], ..partial.clone() }.can_try_again(), "records alone were rejected");
+    assert!(
+        !RunState { shortfalls: vec![], ..partial.clone() }.can_try_again(),
+        "records alone were rejected"
+    );
     assert!(!RunState { status: Status::Succeeded, ..partial }.can_try_again());
 }
 

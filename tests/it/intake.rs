@@ -1,4 +1,4 @@
-//! From an answer to documents, through the whole service: what is counted is stored, what is odd is kept.
+//! From a response to documents, through the whole service: what is counted is stored, and irregular data is kept.
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
@@ -35,7 +35,7 @@ pub(crate) fn documents(played: &Played, collection: &str) -> BTreeMap<String, J
         .collect()
 }
 
-/// What the answer counts must be what the collections hold.
+/// The counts in the response must match the collections.
 pub(crate) fn assert_counted(played: &Played) {
     let stored: usize = COLLECTIONS.iter().map(|collection| documents(played, collection).len()).sum();
     let data = &played.body["data"];
@@ -53,7 +53,7 @@ fn article(id: &Json, headline: &str) -> Json {
 }
 
 #[test]
-fn articles_that_the_service_could_not_name_are_all_stored() {
+fn articles_without_an_id_are_all_stored() {
     let articles: Vec<_> =
         [json!("finnhub_None"), json!(null), json!("finnhub_1795696800.5"), json!("finnhub_None")]
             .iter()
@@ -74,26 +74,26 @@ fn articles_that_the_service_could_not_name_are_all_stored() {
 }
 
 #[test]
-fn prices_that_meet_at_one_day_are_one_document_and_a_named_loss() {
-    let price = |close: f64| json!({"date": "2026-01-30", "open": 1, "high": 1, "low": 1, "close": close, "volume": 1});
+fn prices_of_the_same_day_are_one_document_and_a_reported_loss() {
+    let price = |close: f64| json!({"date": "2026-11-20", "open": 1, "high": 1, "low": 1, "close": close, "volume": 1});
     let entries = json!([{"ticker": "AAPL", "data": [price(1.0), price(2.0), price(2.0)]}, {"ticker": "T001", "data": []}]);
     let played = answered("/tiingo/daily-prices", &body(&entries));
     assert_eq!(played.body["status"], "partial", "{:#}", played.body);
     assert_counted(&played);
     let stored = documents(&played, "prices_daily");
-    assert_eq!(stored["AAPL_2026-01-30"]["close"], 2.0);
+    assert_eq!(stored["AAPL_2026-11-20"]["close"], 2.0);
     let rejected = documents(&played, "rejected_records");
     let (_, loss) = rejected.first_key_value().expect("the loss");
-    let reason = "another record in the same response is stored as prices_daily/AAPL_2026-01-30";
+    let reason = "another record in the same response is stored as prices_daily/AAPL_2026-11-20";
     assert_eq!((&loss["ticker"], &loss["reasons"]), (&json!("AAPL"), &json!([reason])));
     let kept: Json = serde_json::from_str(loss["record"]["data"].as_str().expect("text")).expect("JSON");
     assert_eq!(kept["close"], 1.0);
-    let note = "duplicate records, each stored once: 1, for example prices_daily/AAPL_2026-01-30";
+    let note = "duplicate records, each stored once: 1, for example prices_daily/AAPL_2026-11-20";
     assert_eq!(played.body["data"]["remarks"], json!([note]));
 }
 
 #[test]
-fn one_odd_value_costs_one_record() {
+fn one_invalid_value_rejects_one_record() {
     let deep = ["{\"a\":".repeat(140), "1".to_owned(), "}".repeat(140)].concat();
     let odds: [&[u8]; 6] = [deep.as_bytes(), b"1e999", b"\"\xff\"", b"\"\\ud800\"", b"NaN", b"\"\x01\""];
     for odd in odds {
@@ -127,7 +127,7 @@ fn one_odd_value_costs_one_record() {
 }
 
 #[test]
-fn a_raw_log_says_whether_any_ticker_succeeded_and_what_the_call_was_for() {
+fn a_raw_log_describes_the_call_and_whether_any_ticker_succeeded() {
     let gone = |ticker: &str| json!({"ticker": ticker, "error": "unknown symbol", "data": null});
     let quote = json!({"ticker": "T001", "data": {"current_price": 1, "timestamp": 1_700_000_000_123_i64}});
     for (second, is_error) in [(gone("T001"), true), (quote, false)] {

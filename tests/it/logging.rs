@@ -1,6 +1,6 @@
-//! A stored sample of each kind of log line, as real requests on virtual time write them.
+//! A stored sample of each kind of log line, written by real requests in virtual time.
 //!
-//! `UPDATE=1 cargo test --test it logging` renews `tests/it/logging.jsonl`.
+//! `UPDATE=1 cargo test --test it logging` updates `tests/it/logging.jsonl`.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -37,14 +37,14 @@ use crate::world::listening::listen;
 /// Where the samples are.
 const STORED: &str = "tests/it/logging.jsonl";
 
-/// Throw-away.
+/// For this test only.
 const OPERATOR_TOKEN: &str = "0123456789abcdef-of-the-log";
 
-/// A token that only Google's keys could judge: header, claims and signature are no more than well formed.
+/// A well-formed token whose verification needs Google's keys.
 const SIGNED_TOKEN: &str = "eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.e30.AAAA";
 
-/// Fields whose value is another with each run, instance, throw of the dice or change of a document's length: they
-/// only must be there. One with a dot at its end stands for all that start so.
+/// Fields whose value varies with each run, instance, random number or document length: they only have to be present. A
+/// name that ends with a dot is a prefix.
 const VARYING: [&str; 13] = [
     "time",
     "request.id",
@@ -61,7 +61,7 @@ const VARYING: [&str; 13] = [
     "waits_ms.",
 ];
 
-/// Who is well; read by the wire.
+/// Which parties are up; read by the transport.
 #[derive(Default)]
 struct Weather {
     providers: AtomicU8,
@@ -71,7 +71,7 @@ struct Weather {
 const WELL: u8 = 0;
 const DOWN: u8 = 1;
 
-/// Firestore and providers, while they are well.
+/// Firestore and the providers, while they are up.
 struct Wire {
     handle: Handle,
     store: Mutex<Store>,
@@ -82,7 +82,7 @@ impl Wire {
     fn answer(&self, request: &OutboundRequest) -> Result<(StatusCode, String), TransportError> {
         if let Some(path) = request.url.strip_prefix("http://firestore.test:8080") {
             if self.weather.firestore.load(Ordering::Relaxed) == DOWN {
-                return Err(TransportError::Connect("nobody listens".to_owned()));
+                return Err(TransportError::Connect("127.0.0.1:1: connection refused".to_owned()));
             }
             let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
             let reply = store.handle(civil(self.handle.now()), &request.method, path, &request.body);
@@ -93,7 +93,7 @@ impl Wire {
         }
         let asked: Json = serde_json::from_slice(&request.body).expect("JSON");
         let tickers = asked["tickers"].as_array().expect("tickers").iter();
-        let tickers: Vec<_> = tickers.map(|ticker| ticker.as_str().expect("a text").to_owned()).collect();
+        let tickers: Vec<_> = tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect();
         let spec = Spec { seed: 1, records_per_ticker: 2, market_articles: 1 };
         let data = entries(&spec, Endpoint::TIINGO_PRICES, &tickers, moment(asked["run_time"].as_str()));
         Ok((StatusCode::OK, json!({"status": "ok", "fetched": data.len(), "data": data}).to_string()))
@@ -143,7 +143,7 @@ fn run(key: &str) -> Request<Body> {
         .expect("a request")
 }
 
-/// One request after another, so that each kind of line is written.
+/// Sends requests that together write each kind of line.
 async fn story(service: Router, handle: Handle, weather: Arc<Weather>) {
     let operator = format!("Bearer {OPERATOR_TOKEN}");
     let send = async |request: Request<Body>| {
@@ -170,7 +170,7 @@ async fn story(service: Router, handle: Handle, weather: Arc<Weather>) {
     assert_eq!(send(get("/runs", &operator)).await, 503);
 }
 
-/// All lines that the story writes, in its order.
+/// All lines written, in order.
 fn lines() -> Vec<Json> {
     let dice = Dice::new(7);
     let mut executor = Executor::new(dice.split());
@@ -196,7 +196,7 @@ fn lines() -> Vec<Json> {
     written.iter().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
 }
 
-/// Puts a mark of the same type in the place of what varies.
+/// Replaces varying values with a placeholder of the same type.
 fn redact(line: &mut Json) {
     let Json::Object(members) = line else { return };
     for (name, value) in members {
@@ -224,7 +224,7 @@ fn each_kind_of_line_is_as_stored() {
 }
 
 #[test]
-fn every_line_tells_its_request_and_a_runs_lines_their_run() {
+fn every_line_names_its_request_and_a_runs_lines_name_their_run() {
     let lines = lines();
     assert!(lines.len() > 15, "only {} lines", lines.len());
     for line in lines {

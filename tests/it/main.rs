@@ -1,4 +1,4 @@
-//! Tests of the component that need no wasm: house rules, Firestore's behaviour, simulation.
+//! Native tests of the component: house rules, Firestore's behaviour, simulation.
 
 mod calendar;
 mod conformance;

@@ -1,4 +1,4 @@
-//! A tick's run does not go on into its job's next tick: Cloud Scheduler would hold that one back.
+//! A tick's run ends before its job's next tick: otherwise Cloud Scheduler would hold that one back.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -45,7 +45,7 @@ impl Transport for Wire {
     }
 }
 
-/// How long after the tick its run ends, if its request comes so much later.
+/// How long after the tick its run ends, if its request arrives this late.
 fn end_of_run(job: &'static str, late: Duration, is_tick: bool) -> Duration {
     let mut executor = Executor::new(Dice::new(1));
     let handle = executor.handle();
@@ -80,16 +80,16 @@ fn end_of_run(job: &'static str, late: Duration, is_tick: bool) -> Duration {
 }
 
 const QUOTES: &str = "finnhub-quote-portfolio";
-/// Between two of its ticks; the world begins with one of them.
+/// Time between two of the job's ticks; the world begins with one of them.
 const GAP: Duration = Duration::from_secs(300);
 
 #[test]
 fn a_run_of_a_tick_ends_before_the_next_tick() {
     for late in [0, 30, 120, 240] {
         let end = end_of_run(QUOTES, Duration::from_secs(late), true);
-        assert!(end < GAP, "the request that came {late} s after the tick goes on for {end:?}");
+        assert!(end < GAP, "{late} s late, the run ends {end:?} after the tick");
     }
-    // All that a request may use is there where nothing is due, and for what no scheduler waits for.
+    // A run may use the whole request if no tick is due soon, or if it is not a tick.
     for end in [
         end_of_run("finnhub-fundamentals-earnings", Duration::ZERO, true),
         end_of_run(QUOTES, Duration::ZERO, false),

@@ -1,4 +1,4 @@
-//! House rules that run as code. Each exception stands here, with its reason.
+//! House rules as code. Each exception is listed here with its reason.
 
 mod alerts;
 mod circles;
@@ -16,14 +16,14 @@ use std::fmt::Write;
 
 use self::files::{File, tracked_files};
 
-/// Longest Rust file without its unit tests: what fits one sitting.
+/// Maximum lines of a Rust file without its unit tests.
 const LINES_MAX: usize = 400;
 
 /// Rust files that may be longer, each with its reason.
 const LONG_FILES: &[(&str, &str)] = &[];
 
-/// Package registries and archives. A build takes their addresses from the machine that it runs on, never from here.
-/// (Written in two halves, so that this file keeps its own rule.)
+/// Package registries and archives. Their addresses come from the configuration of the machine that builds, never from
+/// the repository. (Written in two halves, so that this file follows its own rule.)
 const REGISTRY_HOSTS: &[(&str, &str)] = &[
     ("static.crates", ".io"),
     ("index.crates", ".io"),
@@ -37,18 +37,18 @@ const REGISTRY_HOSTS: &[(&str, &str)] = &[
     ("pypi", ".org"),
 ];
 
-/// Directories of one person's machine.
+/// Directories of a particular machine.
 const MACHINE_PATHS: &[(&str, &str)] = &[("/root", "/"), ("/home", "/"), ("/Users", "/"), ("/work", "/")];
 
 /// Files that name such hosts or paths for a good reason.
 const FOREIGN_NAMES_ALLOWED: &[(&str, &str)] = &[("Cargo.lock", "cargo writes it")];
 
-/// Files of the core that may say `unwrap` or `expect`, each with its reason.
+/// Files of the core that may use `unwrap` or `expect`, each with its reason.
 const PANICS_ALLOWED: &[(&str, &str)] = &[];
 
 #[test]
 fn rust_files_are_short() {
-    check("is too long: split it, or give its reason in LONG_FILES", |file| {
+    check("is too long: split it or add it to LONG_FILES with a reason", |file| {
         let lines = file.text.lines().take_while(|line| line.trim() != "#[cfg(test)]").count();
         if !file.is_rust() || file.is_test() || lines <= LINES_MAX || is_listed(LONG_FILES, file) {
             return Vec::new();
@@ -60,7 +60,7 @@ fn rust_files_are_short() {
 #[test]
 fn the_core_does_not_know_spin() {
     check(
-        "names spin_sdk outside src/spin/: only the adapter may, or the core builds for wasm alone",
+        "names spin_sdk outside src/spin/: only the adapter may, or the core builds only for wasm",
         |file| {
             let is_core =
                 file.is_rust() && file.path.starts_with("src/") && !file.path.starts_with("src/spin");
@@ -125,7 +125,7 @@ fn is_listed(list: &[(&str, &str)], file: &File) -> bool {
     list.iter().any(|(path, _)| *path == file.path)
 }
 
-/// Whether `name` starts in the line, and is not the rest of a longer path or address.
+/// Whether `name` occurs in the line, other than inside a longer path or address.
 fn contains_name(line: &str, name: &str) -> bool {
     line.match_indices(name).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -36,12 +36,12 @@ static DIVIDENDS: EndpointSpec = EndpointSpec {
     records: dividends,
     document_id: |record| id_of(record, &["ex_date"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
-    wrapped: |ticker, words| format!("Failed to fetch dividends for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch dividends for {ticker}: {message}"),
     unknown_symbol: None,
     nothing: || json!([]),
 };
 
-/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+/// The jobs of Cloud Scheduler, independent of the orchestrator's own table.
 pub(super) const JOBS: &[Job] = &[Job {
     name: "acme-dividends",
     route: "/acme/dividends",
@@ -50,7 +50,7 @@ pub(super) const JOBS: &[Job] = &[Job {
     endpoints: &[Endpoint(&DIVIDENDS)],
 }];
 
-/// One dividend a quarter, the newest first.
+/// One dividend per quarter, newest first.
 fn dividends(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     let days = std::iter::successors(Some(at.date_naive()), |day| day.checked_sub_days(Days::new(91)));
     let dividend = |day: chrono::NaiveDate| {

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: builds everything optimised and measures it.
+//! `cargo xtask bench`: builds everything with optimizations and measures it.
 
 use std::fs;
 use std::process::Command;
@@ -9,10 +9,10 @@ use crate::cli::BenchArgs;
 use crate::runtime::Runtime;
 use crate::{build, progress, setup, workspace};
 
-/// Cargo's profile for what stands around the component.
+/// Cargo's profile for everything around the component.
 const PROFILE: &str = "measure";
 
-/// Builds component, host and measuring program, and starts the last.
+/// Builds the component, the host and the measuring program, and starts the latter.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let program = args.runtime.program()?;
     setup::everything()?;
@@ -30,9 +30,7 @@ pub fn run(args: &BenchArgs) -> Result<()> {
         Runtime::Host => programs.join("host"),
         Runtime::Spin => program,
     };
-    progress::step(
-        "measuring: takes 45 minutes, 15 with --quick; each figure is printed as soon as it is known",
-    );
+    progress::step("measuring: 45 minutes, 15 with --quick; each figure is printed as soon as it is known");
     let mut command = Command::new(programs.join("bench"));
     command.args(["--runtime", args.runtime.name()]).arg("--program").arg(program);
     command.arg("--manifest").arg(workspace::manifest());

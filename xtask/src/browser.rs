@@ -15,10 +15,10 @@ use crate::cli::BrowserArgs;
 use crate::runtime::Runtime;
 use crate::{build, progress, setup, workspace};
 
-/// Runs of every job that the screenshots show.
+/// Runs of every job in the screenshots.
 const ROUNDS: usize = 8;
 
-/// Sets up, builds, runs the tests, and takes the README's screenshots where they are asked for.
+/// Sets up, builds, runs the tests and, if requested, takes the README's screenshots.
 pub async fn run(args: &BrowserArgs) -> Result<()> {
     setup::everything()?;
     let tools = Tools::ensure()?;
@@ -31,7 +31,7 @@ pub async fn run(args: &BrowserArgs) -> Result<()> {
     tally.into_result()
 }
 
-/// The same as a part of `cargo xtask test`, on what that has built: none where this machine has no browser.
+/// Runs the tests as a part of `cargo xtask test`, on what that has built; none if this machine has no browser.
 pub async fn part_of_all(runtime: Runtime) -> Result<Option<Tally>> {
     match Tools::ensure() {
         Ok(tools) => test(&tools, runtime).await.map(Some),
@@ -49,7 +49,7 @@ async fn test(tools: &Tools, runtime: Runtime) -> Result<Tally> {
     let mut command = tools.node();
     command.args(["--test", "--test-reporter=spec"]);
     scene.show_to(&mut command);
-    // The tests run for a minute: another thread waits for them, so that the simulated services go on here.
+    // The tests run for a minute; another thread waits for them so that the simulated services keep running.
     let tally = tokio::task::spawn_blocking(move || Tally::run(&mut command)).await??;
     if tally.failed > 0 {
         eprintln!("the component's last log lines:\n{}", scene.last_words());
@@ -68,12 +68,12 @@ async fn screenshots(tools: &Tools, runtime: Runtime, folder: &Path) -> Result<(
     tokio::task::spawn_blocking(move || progress::run(&mut command)).await?
 }
 
-/// Where the tests lie.
+/// The directory of the tests.
 fn tests_dir() -> std::path::PathBuf {
     workspace::root().join("tests/browser")
 }
 
-/// What Node's test runner came to.
+/// The results of Node's test runner.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     passed: u64,
@@ -82,7 +82,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Runs the tests, shows their output as it comes and counts the results in it.
+    /// Runs the tests, shows their output as it arrives and counts the results in it.
     fn run(command: &mut Command) -> Result<Self> {
         let mut tally = Self::default();
         let succeeded = progress::watch(command, |line| tally.add(line))?;
@@ -92,7 +92,7 @@ impl Tally {
         Ok(tally)
     }
 
-    /// Reads the lines that the runner ends with: `ℹ pass 47`.
+    /// Parses the last lines of the runner's output: `ℹ pass 47`.
     fn add(&mut self, line: &str) {
         let words: Vec<_> = line.split_whitespace().collect();
         let [_, name, number] = words.as_slice() else { return };
@@ -105,7 +105,7 @@ impl Tally {
         }
     }
 
-    /// Fails where a test failed.
+    /// Fails if a test failed.
     pub fn into_result(self) -> Result<()> {
         if self.failed > 0 {
             bail!("dashboard tests failed; see the lines above");

@@ -19,7 +19,7 @@ pub fn run(args: &BuildArgs) -> Result<()> {
     Ok(())
 }
 
-/// Builds the component; quick when nothing has changed.
+/// Builds the component; quick if nothing has changed.
 pub fn component(debug: bool) -> Result<()> {
     setup::target()?;
     progress::step(if debug { "building the component (debug)" } else { "building the component (release)" });
@@ -31,7 +31,7 @@ pub fn component(debug: bool) -> Result<()> {
     progress::run(&mut command)
 }
 
-/// Builds what runs the release component, and the component itself.
+/// Builds the release component and what runs it.
 pub fn all(runtime: Runtime) -> Result<()> {
     let first_host_build = runtime == Runtime::Host && !workspace::host().exists();
     if first_host_build {
@@ -50,8 +50,8 @@ pub fn all(runtime: Runtime) -> Result<()> {
 
 /// Builds the host.
 ///
-/// As part of the whole workspace: the features of shared dependencies follow from the packages that are asked for, and
-/// for the host alone cargo would build a second Wasmtime beside the tests'.
+/// It is built as part of the whole workspace: the features of shared dependencies depend on the selected packages, and
+/// for the host alone cargo would build a second Wasmtime in addition to the tests'.
 fn host() -> Result<()> {
     progress::step("building the host");
     progress::run(cargo("build").args(["--workspace", "--bin", "host"]))

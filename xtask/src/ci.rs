@@ -9,7 +9,7 @@ use crate::cli::TestArgs;
 use crate::workspace::WASM_TARGET;
 use crate::{build, progress, setup, test};
 
-/// Runs the checks from the quickest to the longest and stops at the first that fails.
+/// Runs the checks from quickest to slowest and stops at the first failure.
 pub fn run() -> Result<()> {
     let start = Instant::now();
     setup::everything()?;
@@ -26,7 +26,7 @@ fn format() -> Result<()> {
     progress::run(build::cargo("fmt").args(["--all", "--", "--check"]))
 }
 
-/// Warnings are errors here, so that they never pile up.
+/// Treats warnings as errors, so that they do not accumulate.
 fn lint() -> Result<()> {
     progress::step("lints, native");
     let mut native = build::cargo("clippy");
@@ -37,7 +37,7 @@ fn lint() -> Result<()> {
     progress::run(&mut wasm)
 }
 
-/// Licences, bans and sources always; advisories where their database can be reached.
+/// Always checks licences, bans and sources; checks advisories if their database is reachable.
 fn dependencies() -> Result<()> {
     progress::step("dependencies");
     if !has_cargo_deny() {

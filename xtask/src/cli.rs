@@ -2,7 +2,7 @@
 
 #![allow(
     clippy::doc_markdown,
-    reason = "these comments are the help texts: a terminal shows them as they are"
+    reason = "these comments are the help texts, which a terminal shows unchanged"
 )]
 
 use std::net::SocketAddr;
@@ -179,7 +179,7 @@ pub struct UpArgs {
 }
 
 impl UpArgs {
-    /// How the simulated services keep time.
+    /// The pace of the simulated services.
     pub fn pace(&self) -> Pace {
         self.limits.map_or(Pace::Unlimited, |times_faster| Pace::Deployed { times_faster })
     }

@@ -1,5 +1,5 @@
 //! `cargo xtask conformance`: checks the service with published tools: promtool for metrics and alerts,
-//! openapi-spec-validator and schemathesis for the HTTP interface, hadolint and shellcheck for the deployment.
+//! openapi-spec-validator and schemathesis for the API, hadolint and shellcheck for the deployment.
 
 mod scene;
 mod tools;
@@ -16,10 +16,10 @@ use crate::cli::ConformanceArgs;
 use crate::runtime::Runtime;
 use crate::{build, progress, setup, workspace};
 
-/// Requests that schemathesis makes up for one operation; it adds those that follow from the description's limits.
+/// Generated requests per operation; schemathesis adds those that test the description's limits.
 const EXAMPLES_MAX: &str = "10";
 
-/// One: more would make up their requests in threads, which Python's parser does not always survive.
+/// Only one: several would generate requests in threads, which sometimes crashes Python's parser.
 const WORKERS: &str = "1";
 
 /// Sets up, builds and runs all checks.
@@ -31,7 +31,7 @@ pub async fn run(args: &ConformanceArgs) -> Result<()> {
     tally.into_result()
 }
 
-/// The same as a part of `cargo xtask test`, on what that has built.
+/// Runs the checks as a part of `cargo xtask test`, on what that has built.
 pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
     progress::step(
         "running the published checkers: promtool, openapi-spec-validator, schemathesis, hadolint, shellcheck",
@@ -57,7 +57,7 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
             tally.add("the Dockerfile", check_file(python.command("hadolint"), "deploy/docker/Dockerfile"));
             let description = check_file(python.command("openapi-spec-validator"), "docs/openapi.json");
             tally.add("the API's description", description);
-            // It takes a while: another thread waits for it, so that the simulated services go on here.
+            // It takes a while; another thread waits for it so that the simulated services keep running.
             let mut command = probe(&python, &scene);
             let outcome = tokio::task::spawn_blocking(move || progress::run(&mut command)).await?;
             tally.add("the API's responses", outcome);
@@ -71,58 +71,58 @@ pub async fn part_of_all(runtime: Runtime) -> Result<Tally> {
 
 fn check_with_promtool(promtool: &Debian, metrics: &str, tally: &mut Tally) {
     tally.add("metrics", check_metrics(promtool, metrics));
-    let rules = |words: [&str; 2], file: &str| {
+    let rules = |arguments: [&str; 2], file: &str| {
         let mut command = promtool.command();
-        command.args(words).arg(workspace::root().join("deploy/monitoring").join(file));
+        command.args(arguments).arg(workspace::root().join("deploy/monitoring").join(file));
         progress::capture(&mut command).map(drop)
     };
     tally.add("alerts", rules(["check", "rules"], "alerts.yaml"));
     tally.add("the alerts' tests", rules(["test", "rules"], "alerts.test.yaml"));
 }
 
-/// promtool reads metrics from its standard input; a problem of style is one too.
+/// promtool reads metrics from its standard input. Style problems count as failures.
 fn check_metrics(promtool: &Debian, metrics: &str) -> Result<()> {
     let mut command = promtool.command();
     command.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().context("cannot start promtool")?;
-    // Dropped at the end of the statement: promtool reads to the end. It writes nothing before it has.
+    // Standard input is closed at the end of the statement, and promtool writes nothing before it has read everything.
     child.stdin.take().context("promtool takes no input")?.write_all(metrics.as_bytes())?;
     let output = child.wait_with_output()?;
-    let words = [output.stdout, output.stderr].concat();
-    if !output.status.success() || !words.is_empty() {
-        bail!("promtool check metrics: {}\n{}", output.status, String::from_utf8_lossy(&words));
+    let text = [output.stdout, output.stderr].concat();
+    if !output.status.success() || !text.is_empty() {
+        bail!("promtool check metrics: {}\n{}", output.status, String::from_utf8_lossy(&text));
     }
     Ok(())
 }
 
-/// Lets a checker read a file of the project; what it objects to, it writes on either output.
+/// Runs a checker on a file of the project; it reports problems on either output.
 fn check_file(mut checker: Command, file: &str) -> Result<()> {
     checker.arg(workspace::root().join(file)).stdin(Stdio::null());
     let shown = progress::show(&checker);
     let output = checker.output().with_context(|| format!("cannot start `{shown}`"))?;
     if !output.status.success() {
-        let words = [output.stdout, output.stderr].concat();
-        bail!("`{shown}`: {}\n{}", output.status, String::from_utf8_lossy(&words));
+        let text = [output.stdout, output.stderr].concat();
+        bail!("`{shown}`: {}\n{}", output.status, String::from_utf8_lossy(&text));
     }
     Ok(())
 }
 
-/// Requests of every kind, good and bad, to the running component: each answer must be one that is described.
+/// Sends valid and invalid requests to the running component: each response must match the description.
 fn probe(python: &Python, scene: &Scene) -> Command {
     let mut command = python.command("schemathesis");
     let folder = workspace::root().join("tests/conformance");
     command.arg("--config-file").arg(folder.join("schemathesis.toml"));
     command.env("SCHEMATHESIS_HOOKS", folder.join("hooks.py")).env("PYTHONDONTWRITEBYTECODE", "1");
-    // Deterministic: the same requests every time.
+    // The same requests every time.
     command.args(["run", "--no-color", "--generation-deterministic"]);
     command.args(["--max-examples", EXAMPLES_MAX, "--workers", WORKERS]);
     scene.show_to(&mut command);
-    // It keeps what it writes out of the repository.
+    // Keeps its output files out of the repository.
     command.current_dir(workspace::target_dir());
     command
 }
 
-/// What the checks came to.
+/// The results of the checks.
 #[derive(Debug, Default)]
 pub struct Tally {
     passed: usize,
@@ -144,13 +144,13 @@ impl Tally {
         }
     }
 
-    /// Counts checks whose program is not to be had.
+    /// Counts checks whose program is not available.
     fn skip(&mut self, what: &[&'static str], why: &anyhow::Error) {
         progress::note(&format!("skipped: {}: {why:#}", what.join(", ")));
         self.skipped.extend(what);
     }
 
-    /// Fails where a check failed.
+    /// Fails if a check failed.
     pub fn into_result(self) -> Result<()> {
         if !self.failed.is_empty() {
             bail!(

@@ -1,6 +1,6 @@
 //! Copies of the sources, to change and build without touching them.
 //!
-//! They share the build directory, and unchanged files stay untouched, so that cargo builds only what has changed.
+//! They share the build directory and unchanged files are not rewritten, so cargo builds only what has changed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -12,10 +12,10 @@ use anyhow::{Context, Result};
 
 use crate::{build, workspace};
 
-/// Files that a copy has in the place of the repository's, or beside them, by their path below the root.
+/// Files that a copy replaces or adds, by their path below the root.
 pub type Changes = BTreeMap<PathBuf, String>;
 
-/// Makes a folder a copy of the repository with these changes; what an earlier copy has left there goes.
+/// Makes a folder a copy of the repository with these changes; removes what an earlier copy has left there.
 pub fn sources(to: &Path, changes: &Changes) -> Result<()> {
     folder(Path::new(""), to, changes)?;
     changes.iter().try_for_each(|(path, text)| write(&to.join(path), text.as_bytes()))
@@ -24,8 +24,8 @@ pub fn sources(to: &Path, changes: &Changes) -> Result<()> {
 /// The packages that a copy may change.
 const PACKAGES: [&str; 3] = ["orchestrator", "sim", "xtask"];
 
-/// A cargo command in a copy. Cargo tells builds in a shared directory apart by a package's path below its workspace's
-/// root and by its profile: with the same profile, the build of a copy could pass for the original's.
+/// A cargo command in a copy. In a shared directory, cargo distinguishes builds by the package's path below its
+/// workspace's root and by profile: with the same profile, it could take the build of a copy for the original's.
 pub fn cargo(tree: &Path, subcommand: &str) -> Command {
     let mut command = build::cargo(subcommand);
     for package in PACKAGES {
@@ -35,14 +35,14 @@ pub fn cargo(tree: &Path, subcommand: &str) -> Command {
     command
 }
 
-/// Copies one folder, of this path below the root.
+/// Copies the folder at this path below the root.
 fn folder(below: &Path, to: &Path, changes: &Changes) -> Result<()> {
     fs::create_dir_all(to.join(below))?;
     let mut names = BTreeSet::<OsString>::new();
     for entry in fs::read_dir(workspace::root().join(below))? {
         let entry = entry?;
         let path = entry.path();
-        // Every build directory carries this tag, whatever its name.
+        // Every build directory has this tag, whatever its name.
         if matches!(entry.file_name().to_str(), Some(".git" | "node_modules"))
             || path.join("CACHEDIR.TAG").exists()
         {

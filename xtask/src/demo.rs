@@ -1,4 +1,4 @@
-//! `cargo xtask demo`: the whole system once, with proof of what it stored.
+//! `cargo xtask demo`: runs the whole system once and checks what it stored.
 
 mod found;
 mod plan;
@@ -21,7 +21,7 @@ use self::verdict::Played;
 use crate::cli::DemoArgs;
 use crate::{build, progress, setup, system};
 
-/// Sets up, builds, starts, plays every job, reads back and compares.
+/// Sets up, builds and starts everything, runs every job, reads back the results and compares them.
 pub async fn run(args: &DemoArgs) -> Result<()> {
     let start = Instant::now();
     if args.active > args.symbols {
@@ -33,12 +33,12 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
 
     let watchlist = Watchlist::new(args.symbols as usize, args.active as usize);
     let stack = start_stack(&watchlist, system::builder(args.runtime, program)).await?;
-    progress::step("playing Cloud Scheduler: every job once");
+    progress::step("simulating Cloud Scheduler: every job once");
     let run_time = DateTime::<Utc>::from(SystemTime::now()).trunc_subsecs(0);
     let plans = plan::plan(&watchlist, &Spec::default(), run_time)?;
     let replies = play::all(&stack, &plans, run_time).await?;
 
-    progress::step("reading back what Firestore holds");
+    progress::step("reading back the contents of Firestore");
     let expected = plan::all_documents(&plans);
     let found = Found::read(&stack.db, expected.keys().copied()).await?;
     let played: Vec<_> = plans.iter().zip(&replies).map(|(plan, reply)| Played { plan, reply }).collect();

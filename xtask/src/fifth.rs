@@ -1,8 +1,8 @@
 //! `cargo xtask fifth-provider`: proves that adding a provider takes one file, one row, its simulator's data and one
 //! run of the generators.
 //!
-//! It adds such a provider to a copy of the sources, lets the tests write what follows from the catalogue, and then
-//! checks the new provider like the others, including its job's run in the simulation.
+//! It adds a provider to a copy of the sources, generates what follows from the catalogue, and then tests the new
+//! provider like the others, including a run of its job in the simulation.
 
 use std::fs;
 use std::path::Path;
@@ -14,13 +14,13 @@ use anyhow::{Context, Result, ensure};
 use crate::copy::{self, Changes};
 use crate::{progress, workspace};
 
-/// What is added: a file to copy from, and where to.
+/// The added files: source and destination.
 const FILES: [(&str, &str); 2] = [
     ("xtask/fifth/provider.rs", "src/catalogue/providers/acme.rs"),
     ("xtask/fifth/simulator.rs", "crates/sim/src/services/acme.rs"),
 ];
 
-/// The rows: a file, the text before which the row belongs, and the row.
+/// The added rows: a file, the text before which the row is inserted, and the row.
 const ROWS: [(&str, &str, &str); 4] = [
     ("src/catalogue/providers/mod.rs", "mod alphavantage;", "mod acme;\n"),
     ("src/catalogue/providers/mod.rs", "alphavantage];", "acme, "),
@@ -28,7 +28,7 @@ const ROWS: [(&str, &str, &str); 4] = [
     ("crates/sim/src/services/mod.rs", "    (Service::ALPHAVANTAGE, ", "    (Service::ACME, acme::JOBS),\n"),
 ];
 
-/// Files that must tell of the provider once they are written anew, each with what it must say.
+/// Generated files, each with a text that it must contain for the new provider.
 const WRITTEN: [(&str, &str); 12] = [
     ("README.md", "| acme-dividends | `/acme/dividends` |"),
     ("docs/settings.md", "`collection_dividends`"),
@@ -44,11 +44,11 @@ const WRITTEN: [(&str, &str); 12] = [
     ("deploy/terraform/jobs.json", "\"acme-dividends\""),
 ];
 
-/// Tests that write what follows from the catalogue.
+/// Tests that generate what follows from the catalogue.
 const WRITERS: &[&str] = &["tidy"];
 
-/// Tests that must hold, the component's own ones among them. The last but one runs every job; the last some of them
-/// amid faults.
+/// Tests that must pass, including the component's own. The last but one runs every job, the last one some of them with
+/// faults.
 const TESTS: &[&str] = &[
     "catalogue::",
     "config::",
@@ -60,7 +60,7 @@ const TESTS: &[&str] = &[
     "invariants_hold_for_every_seed",
 ];
 
-/// Worlds of the last: a few, as they are built without optimisation.
+/// Number of worlds for the last test: few, because it is built without optimization.
 const SEEDS: &str = "24";
 
 pub fn run() -> Result<()> {
@@ -68,16 +68,16 @@ pub fn run() -> Result<()> {
     progress::step("a fifth provider: one file, one row, its simulator's data");
     let tree = workspace::target_dir().join("fifth");
     copy::sources(&tree, &changes()?)?;
-    // Some tests read what others of them write, so this round tells nothing.
+    // Some tests read what others generate, so failures in this round mean nothing.
     let _written = native(&tree, WRITERS).env("UPDATE", "1").output()?;
     let _written = scheduler(&tree).env("UPDATE", "1").output()?;
     expect(&mut native(&tree, TESTS))?;
     expect(&mut scheduler(&tree))?;
-    for (file, words) in WRITTEN {
+    for (file, expected) in WRITTEN {
         let text = fs::read_to_string(tree.join(file)).with_context(|| format!("no {file}"))?;
-        ensure!(text.contains(words), "{file} of the copy does not say `{words}`");
+        ensure!(text.contains(expected), "{file} of the copy does not contain `{expected}`");
     }
-    progress::note(&format!("it runs, and all lists have it: {} s", start.elapsed().as_secs()));
+    progress::note(&format!("it runs, and all lists contain it: {} s", start.elapsed().as_secs()));
     Ok(())
 }
 
@@ -101,29 +101,29 @@ fn changes() -> Result<Changes> {
     Ok(changes)
 }
 
-/// Runs tests that must succeed; an error carries what they say.
+/// Runs tests that must succeed; an error contains their output.
 fn expect(tests: &mut Command) -> Result<()> {
     let output = tests.output().with_context(|| format!("cannot start `{}`", progress::show(tests)))?;
-    let words = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "`{}` failed:\n{words}", progress::show(tests));
+    let text = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    ensure!(output.status.success(), "`{}` failed:\n{text}", progress::show(tests));
     Ok(())
 }
 
-/// The component's native tests of these names.
+/// The component's native tests with these names.
 fn native(tree: &Path, names: &[&str]) -> Command {
     let mut command = test(tree, &["--package", "orchestrator", "--lib", "--test", "it"]);
     command.args(names).env("SIMULATION_SEEDS", SEEDS);
     command
 }
 
-/// The tests that write the scheduler's list and hold the simulator's against it.
+/// The tests that generate the scheduler's list and compare the simulator's with it.
 fn scheduler(tree: &Path) -> Command {
     let mut command = test(tree, &["--package", "xtask", "--bin", "xtask"]);
     command.args(["scheduler", "plan"]);
     command
 }
 
-/// Tests without optimisation: to build it costs more than it saves here.
+/// Tests without optimization: here an optimized build takes longer than it saves.
 fn test(tree: &Path, which: &[&str]) -> Command {
     let mut command = copy::cargo(tree, "test");
     command.args(which);
@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn its_rows_still_fit_the_sources() {
+    fn its_rows_match_the_sources() {
         assert_eq!(changes().unwrap().len(), FILES.len() + 2);
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::progress;
 
-/// Whether commands are carried out.
+/// Whether commands are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Only print them: the output is a script.
@@ -14,13 +14,13 @@ pub enum Mode {
     Apply,
 }
 
-/// One call of `gcloud`.
+/// One `gcloud` command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call(pub Vec<String>);
 
 impl Call {
-    pub fn new<'a>(words: impl IntoIterator<Item = &'a str>) -> Self {
-        Self(words.into_iter().map(ToOwned::to_owned).collect())
+    pub fn new<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Self {
+        Self(arguments.into_iter().map(ToOwned::to_owned).collect())
     }
 
     /// Adds `--name=value`.
@@ -29,13 +29,13 @@ impl Call {
         self
     }
 
-    /// The call as a shell takes it.
+    /// The command in shell syntax.
     pub fn shell(&self) -> String {
-        let words = self.0.iter().map(|word| quoted(word));
-        std::iter::once("gcloud".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+        let arguments = self.0.iter().map(|argument| quoted(argument));
+        std::iter::once("gcloud".to_owned()).chain(arguments).collect::<Vec<_>>().join(" ")
     }
 
-    /// Prints the call and, unless this is a dry run, carries it out.
+    /// Prints the command and, unless this is a dry run, runs it.
     pub fn perform(&self, mode: Mode) -> Result<()> {
         println!("{}", self.shell());
         match mode {
@@ -44,10 +44,9 @@ impl Call {
         }
     }
 
-    /// Asks for something without changing anything, in a dry run too.
+    /// Runs a query that changes nothing, even in a dry run.
     ///
-    /// A dry run must show something also where gcloud is not installed or nobody is logged in: then the answer is
-    /// none.
+    /// A dry run must work even if gcloud is not installed or not logged in: then the answer is none.
     pub fn ask(&self, mode: Mode) -> Result<Option<String>> {
         match (progress::capture(&mut self.command()), mode) {
             (Ok(answer), _) => Ok(Some(answer)),
@@ -61,13 +60,13 @@ impl Call {
 
     fn command(&self) -> Command {
         let mut command = Command::new("gcloud");
-        // Without it gcloud may ask a question, for example whether to enable an API.
+        // Otherwise gcloud may prompt, for example to enable an API.
         command.args(&self.0).env("CLOUDSDK_CORE_DISABLE_PROMPTS", "1");
         command
     }
 }
 
-/// A word as a shell takes it.
+/// A word in shell syntax.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -81,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_is_shown_as_a_shell_takes_it() {
+    fn a_command_is_shown_in_shell_syntax() {
         let call = Call::new(["jobs", "create"]).with("schedule", "*/5 9-16 * * 1-5").with("note", "it's");
         assert_eq!(call.shell(), r"gcloud jobs create '--schedule=*/5 9-16 * * 1-5' '--note=it'\''s'");
     }

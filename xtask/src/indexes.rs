@@ -9,7 +9,7 @@ use crate::cli::IndexesArgs;
 use crate::gcloud::{Call, Mode};
 use crate::{progress, workspace};
 
-/// An index as it can be compared: collection group, scope, fields with their order.
+/// An index in comparable form: collection group, scope, fields with their order.
 #[derive(Debug, PartialEq, Eq)]
 struct Index {
     group: String,
@@ -17,7 +17,7 @@ struct Index {
     fields: Vec<(String, String)>,
 }
 
-/// Creates the composite indexes that are missing, then sets exemptions and TTL policies, which can be set again.
+/// Creates the missing composite indexes, then sets exemptions and TTL policies, which may already be set.
 pub fn run(args: &IndexesArgs) -> Result<()> {
     let mode = args.mode.chosen();
     let path = workspace::root().join("firestore.indexes.json");
@@ -60,10 +60,11 @@ fn create(index: &Index, args: &IndexesArgs) -> Call {
     with_async(call)
 }
 
-/// The calls for one field: its exemption from automatic indexes, its TTL policy.
+/// The commands for one field: its exemption from automatic indexes and its TTL policy.
 fn overrides(field: &Value, args: &IndexesArgs) -> Result<Vec<Call>> {
     let (group, path) = (text_of(field, "collectionGroup")?, text_of(field, "fieldPath")?);
-    let call = |words: [&str; 5]| with_async(at(Call::new(words), args).with("collection-group", group));
+    let call =
+        |arguments: [&str; 5]| with_async(at(Call::new(arguments), args).with("collection-group", group));
     let mut calls = Vec::new();
     if list(field, "indexes").next().is_none() {
         let mut exemption = call(["firestore", "indexes", "fields", "update", path]);
@@ -82,19 +83,19 @@ fn at(call: Call, args: &IndexesArgs) -> Call {
     call.with("project", &args.project).with("database", &args.database)
 }
 
-/// Does not wait: a large collection takes hours.
+/// Does not wait for completion: a large collection takes hours.
 fn with_async(mut call: Call) -> Call {
     call.0.push("--async".to_owned());
     call
 }
 
 impl Index {
-    /// Reads an index of the file or of Google's answer; the two differ only in where the collection group stands.
+    /// Parses an index from the file or from gcloud's output; they differ only in where the collection group is.
     fn parse(index: &Value, group: &str) -> Result<Self> {
         let mut fields = Vec::new();
         for field in list(index, "fields") {
             let path = text_of(field, "fieldPath")?;
-            // Firestore ends every index with the name, in the order of the field before it.
+            // Firestore appends the name to every index, in the order of the last field.
             if path != "__name__" {
                 let order = field.get("order").and_then(Value::as_str).unwrap_or("unordered");
                 fields.push((path.to_owned(), order.to_owned()));

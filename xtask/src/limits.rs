@@ -30,16 +30,16 @@ impl Platform {
     }
 }
 
-/// The limits that Cloud Scheduler is told; seconds.
+/// The limits passed to Cloud Scheduler, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// After it the scheduler takes an attempt for failed.
+    /// The scheduler counts an attempt as failed after this time.
     pub attempt_deadline: u64,
-    /// First wait between two attempts.
+    /// First delay between two attempts.
     pub min_backoff: u64,
-    /// Longest wait between two attempts.
+    /// Longest delay between two attempts.
     pub max_backoff: u64,
-    /// How often the wait doubles.
+    /// How often the delay doubles.
     pub max_doublings: u64,
 }
 
@@ -70,7 +70,7 @@ mod tests {
     fn every_platform_has_its_limits() {
         for platform in Platform::value_variants() {
             let limits = Limits::read(*platform).unwrap();
-            // Cloud Scheduler's own bounds for HTTP targets.
+            // Cloud Scheduler's own limits for HTTP targets.
             assert!((15..=1800).contains(&limits.attempt_deadline), "{platform:?}");
             assert!(limits.min_backoff <= limits.max_backoff, "{platform:?}");
         }

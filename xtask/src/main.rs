@@ -1,7 +1,7 @@
 //! Development commands: `cargo xtask <command>`.
 //!
-//! Each command is one module. They only start other programs (cargo, the host, the emulator) and check the results;
-//! the host itself is not linked in, so that this program stays quick to build.
+//! Each command is one module. They only start other programs (cargo, the host, the emulator) and check the results.
+//! The host itself is not linked in, so that this program builds quickly.
 
 mod bench;
 mod browser;

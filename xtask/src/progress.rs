@@ -1,4 +1,4 @@
-//! Progress messages of the commands: everything on stderr, so that stdout has only results.
+//! Progress messages of the commands. They go to stderr, so that stdout has only results.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How much of a failed command's output is shown: enough for its last error, not a whole build log.
+/// Lines shown of a failed command's output: enough for its last error.
 const TAIL_LINES: usize = 30;
 
-/// Columns that a table may take: longer cells are wrapped.
+/// Maximum columns of a table; longer cells are wrapped.
 const TABLE_WIDTH: u16 = 110;
 
 /// Lines above and below, and one under the header.
@@ -25,7 +25,7 @@ pub fn step(message: &str) {
     eprintln!("==> {message}");
 }
 
-/// Adds a fact below a step.
+/// Adds a note below a step.
 pub fn note(message: &str) {
     eprintln!("    {message}");
 }
@@ -38,7 +38,7 @@ pub fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     table
 }
 
-/// A spinner with the time it has been turning; on anything but a terminal a plain line.
+/// A spinner with the elapsed time; a plain line if stderr is not a terminal.
 pub fn spinner(message: &str) -> ProgressBar {
     let bar = ProgressBar::new_spinner();
     let style = ProgressStyle::with_template("    {spinner} {msg} ({elapsed})");
@@ -61,7 +61,7 @@ pub fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-/// Runs a command, shows its output as it comes and gives each line to `each`; tells whether it succeeded.
+/// Runs a command, shows its output as it arrives and passes each line to `each`; returns whether it succeeded.
 pub fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> {
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child =
@@ -76,7 +76,7 @@ pub fn watch(command: &mut Command, mut each: impl FnMut(&str)) -> Result<bool> 
     Ok(child.wait()?.success())
 }
 
-/// Runs a command behind a spinner and returns its stdout; its words are shown only when it fails.
+/// Runs a command behind a spinner and returns its stdout; its stderr is shown only if it fails.
 pub fn run_quietly(message: &str, command: &mut Command) -> Result<String> {
     let bar = spinner(message);
     let output = capture(command);
@@ -84,18 +84,18 @@ pub fn run_quietly(message: &str, command: &mut Command) -> Result<String> {
     output
 }
 
-/// Runs a command without a word and returns its stdout; an error carries the end of its stderr.
+/// Runs a command silently and returns its stdout; an error contains the end of its stderr.
 pub fn capture(command: &mut Command) -> Result<String> {
     let output =
         command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{}`", show(command)))?;
     if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        bail!("`{}` failed: {}\n{}", show(command), output.status, tail(&words));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        bail!("`{}` failed: {}\n{}", show(command), output.status, tail(&stderr));
     }
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// A command as one could type it.
+/// A command as typed in a shell.
 pub fn show(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")

@@ -1,4 +1,4 @@
-//! What can run the component.
+//! The runtimes of the component.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,10 +15,10 @@ const SPIN_VERSION_MIN: (u32, u32) = (4, 1);
 /// What runs the component.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Runtime {
-    /// The host of this repository: Spin's engine, built from package registries alone
+    /// The host of this repository: Spin's engine, built only from package registries
     #[default]
     Host,
-    /// The `spin` binary that SPIN names or the PATH has, 4.1 or later
+    /// The `spin` binary named by SPIN or found on the PATH, 4.1 or later
     Spin,
 }
 
@@ -31,7 +31,7 @@ impl Runtime {
         }
     }
 
-    /// The program to start; Spin must be there and new enough, the host is built by [`crate::build`].
+    /// The program to start. Spin must be installed and recent enough; the host is built by [`crate::build`].
     pub fn program(self) -> Result<PathBuf> {
         match self {
             Self::Host => Ok(workspace::host()),
@@ -47,7 +47,7 @@ impl Runtime {
     }
 }
 
-/// Judges the answer of `spin --version`, such as `spin 4.1.0 (f05ae21 2026-06-01)`.
+/// Checks the output of `spin --version`, such as `spin 4.1.0 (f05ae21 2026-06-01)`.
 fn require_new_enough(line: &str) -> Result<()> {
     let version = line.split_whitespace().nth(1).unwrap_or_default();
     let mut parts = version.split('.').map(str::parse);
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn old_spins_are_refused_by_name() {
+    fn old_versions_of_spin_are_refused() {
         assert!(require_new_enough("spin 4.1.0 (f05ae21 2026-06-01)").is_ok());
         assert!(require_new_enough("spin 10.0.0").is_ok());
         assert!(require_new_enough("spin 4.2.0-pre0 (abc)").is_ok());

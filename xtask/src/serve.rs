@@ -10,7 +10,7 @@ use crate::cli::ServeArgs;
 use crate::runtime::Runtime;
 use crate::{build, environment, progress, spin, workspace};
 
-/// Builds what is needed, then runs the component until the process is told to end.
+/// Builds what is needed, then runs the component until the process is told to stop.
 pub fn run(args: &ServeArgs) -> Result<()> {
     let program = args.runtime.program()?;
     build::all(args.runtime)?;
@@ -31,7 +31,7 @@ pub fn run(args: &ServeArgs) -> Result<()> {
     }
 }
 
-/// Replaces this process by the host: signals reach it, and its exit code is this command's.
+/// Replaces this process with the host, so that signals reach it and its exit code is this command's.
 fn become_host(mut command: Command, listen: SocketAddr) -> Result<()> {
     command.arg("serve").arg("--manifest").arg(workspace::manifest());
     command.arg("--listen").arg(listen.to_string()).arg("--cache").arg(workspace::host_cache());

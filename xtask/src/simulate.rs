@@ -1,4 +1,4 @@
-//! `cargo xtask simulate`: seeded worlds full of faults, and proof that they notice a broken component.
+//! `cargo xtask simulate`: seeded worlds full of faults, and a check that they detect a broken component.
 
 mod mutants;
 mod patch;
@@ -10,9 +10,9 @@ use anyhow::Result;
 use crate::cli::SimulateArgs;
 use crate::{build, progress};
 
-/// Seeds that a mutant must not survive, unless the command line says otherwise.
+/// Default number of seeds for each mutant.
 const SEEDS_OF_A_MUTANT: u64 = 1_000;
-/// Seeds of a hunt.
+/// Default number of seeds.
 const SEEDS: u64 = 2_000;
 const TEST: &str = "simulation::invariants_hold_for_every_seed";
 
@@ -35,7 +35,7 @@ pub fn run(args: &SimulateArgs) -> Result<()> {
     progress::run(&mut command)
 }
 
-/// Runs the simulation alone and shows what it says.
+/// Runs only the simulation and shows its output.
 fn test(mut cargo: Command) -> Command {
     cargo.args(["--package", "orchestrator", "--test", "it", "--", "--exact", "--nocapture", TEST]);
     cargo.env("RUST_BACKTRACE", "0");

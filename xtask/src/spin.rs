@@ -1,4 +1,4 @@
-//! Runs the component on the `spin` binary and says when it is ready, as the host does.
+//! Runs the component on the `spin` binary and announces when it is ready, as the host does.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -10,13 +10,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::workspace;
 
-/// Between two looks whether Spin answers.
+/// Interval at which Spin's health is polled.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Spin answers this path itself, without the component.
 const HEALTH_PATH: &str = "/.well-known/spin/health";
 
-/// Starts `spin up` by `command`, announces its address and stays until it ends or this process is told to.
+/// Starts `spin up`, announces its address and waits until it ends or this process is told to stop.
 pub fn serve(mut command: Command, listen: SocketAddr) -> Result<()> {
     let address = concrete(listen)?;
     command.arg("up").arg("--from").arg(workspace::manifest());
@@ -43,7 +43,7 @@ async fn supervise(command: Command, address: SocketAddr) -> Result<()> {
                 return Ok(());
             }
             _ = terminate.recv() => end(&child)?,
-            // A Ctrl-C at the terminal reaches Spin by itself; one sent to this process alone does not.
+            // Ctrl-C at the terminal also reaches Spin; a signal to this process alone does not.
             _ = interrupt.recv() => end(&child)?,
             () = tokio::time::sleep(POLL_INTERVAL), if !ready => {
                 ready = answers(address);
@@ -56,7 +56,7 @@ async fn supervise(command: Command, address: SocketAddr) -> Result<()> {
     }
 }
 
-/// Asks Spin to end; the standard library can only kill.
+/// Asks Spin to stop; the standard library can only kill.
 fn end(child: &tokio::process::Child) -> Result<()> {
     if let Some(id) = child.id() {
         crate::progress::capture(Command::new("kill").arg("-TERM").arg(id.to_string()))?;
@@ -76,7 +76,7 @@ fn answers(address: SocketAddr) -> bool {
     ask().unwrap_or(false)
 }
 
-/// Spin does not take port 0: finds a free port instead.
+/// Replaces port 0, which Spin does not accept, with a free port.
 fn concrete(listen: SocketAddr) -> Result<SocketAddr> {
     if listen.port() != 0 {
         return Ok(listen);

@@ -7,7 +7,7 @@ use sim::orchestrator::{Builder, Orchestrator};
 use crate::runtime::Runtime;
 use crate::workspace;
 
-/// The release component on that runtime, with the runtime's local settings.
+/// The release component on this runtime, with the runtime's local settings.
 pub fn builder(runtime: Runtime, program: PathBuf) -> Builder {
     let (runtime, option) = match runtime {
         Runtime::Host => (sim::orchestrator::Runtime::Host { bin: program }, "--runtime-config"),

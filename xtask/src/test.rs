@@ -10,7 +10,7 @@ use crate::cli::TestArgs;
 use crate::runtime::Runtime;
 use crate::{browser, build, conformance, fifth, progress, setup};
 
-/// Builds what the end-to-end tests run, runs all tests and prints how they went.
+/// Builds what the end-to-end tests need, runs all tests and prints a summary.
 pub fn run(args: &TestArgs) -> Result<()> {
     let program = args.runtime.program()?;
     setup::everything()?;
@@ -19,7 +19,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     let mut command = build::cargo("test");
     command.args(["--workspace", "--no-fail-fast"]).env("E2E_RUNTIME", args.runtime.name());
     if args.runtime == Runtime::Spin {
-        // The host's points of parity are looked at on it too.
+        // The host's parity is tested on it too.
         command.env("SPIN", program);
     }
     let start = Instant::now();
@@ -40,7 +40,7 @@ pub fn run(args: &TestArgs) -> Result<()> {
     checkers.into_result()
 }
 
-/// What the test binaries came to, added up.
+/// The total results of the test binaries.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Tally {
     binaries: u64,
@@ -50,14 +50,14 @@ struct Tally {
 }
 
 impl Tally {
-    /// Runs `cargo test`, shows its output as it comes, counts the results in it, and tells whether it succeeded.
+    /// Runs `cargo test`, shows its output as it arrives, counts the results in it, and returns whether it succeeded.
     fn run(command: &mut Command) -> Result<(Self, bool)> {
         let mut tally = Self::default();
         let succeeded = progress::watch(command, |line| tally.add(line))?;
         Ok((tally, succeeded))
     }
 
-    /// Reads `test result: ok. 5 passed; 0 failed; 1 ignored; …`.
+    /// Parses `test result: ok. 5 passed; 0 failed; 1 ignored; …`.
     fn add(&mut self, line: &str) {
         let Some(result) = line.strip_prefix("test result: ") else { return };
         self.binaries += 1;

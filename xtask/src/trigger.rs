@@ -10,13 +10,13 @@ use crate::progress;
 /// The instance's route for jobs by name.
 const ROUTE: &str = "/manual/trigger-job";
 
-/// Most elements of a list that are shown.
+/// Maximum elements of a list that are shown.
 const ELEMENTS_MAX: usize = 20;
 
-/// Stands for a null and for an empty list.
+/// Shown for null and for an empty list.
 const NOTHING: &str = "-";
 
-/// Posts the request, prints the answer, and fails on anything but a 2xx.
+/// Posts the request, prints the response, and fails on anything other than 2xx.
 pub async fn run(args: &TriggerArgs) -> Result<()> {
     let url = format!("{}{ROUTE}", args.url.trim_end_matches('/'));
     let mut request = reqwest::Client::new().post(&url).json(&body(args));
@@ -55,7 +55,7 @@ fn body(args: &TriggerArgs) -> Value {
     Value::Object(body)
 }
 
-/// One line for each value of the answer, named by its path.
+/// One row for each value of the response, labelled with its path.
 fn render(value: &Value) -> Table {
     let mut rows = Vec::new();
     flatten("", value, &mut rows);
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_shown_by_path() {
+    fn responses_are_shown_by_path() {
         let answer =
             json!({"status": "ok", "data": {"tickers_processed": 2, "failed": ["A", "B"], "none": null}});
         let mut rows = Vec::new();
@@ -115,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn long_lists_are_cut() {
+    fn long_lists_are_truncated() {
         let many: Vec<_> = (0..25).map(|n| json!(n)).collect();
         assert!(list(&many).ends_with("19, and 5 more"));
     }
 
     #[test]
-    fn only_what_was_given_is_sent() {
+    fn only_given_arguments_are_sent() {
         let mut args = TriggerArgs {
             job: "polygon-news-market".to_owned(),
             url: String::new(),

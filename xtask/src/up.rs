@@ -15,26 +15,25 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::cli::UpArgs;
 use crate::{build, environment, progress, setup, system};
 
-/// The mission's port of the Firestore emulator.
+/// The well-known port of the Firestore emulator.
 const EMULATOR_PORT: u16 = 8080;
 
-/// The mission's port of the component.
+/// The well-known port of the component.
 const COMPONENT_PORT: u16 = 8000;
 
-/// The project where the environment names none: that of `runtime-config.toml`, so that `spin up` beside it finds the
-/// same watchlist.
+/// The default project: that of `runtime-config.toml`, so that a separate `spin up` finds the same watchlist.
 const PROJECT: &str = "local";
 
-/// Symbols in the watchlist, and active positions among them.
+/// Symbols in the watchlist and how many of them are active positions.
 const WATCHLIST: (usize, usize) = (500, 50);
 
-/// Between two looks whether the component still runs.
+/// Interval at which to check that the component is still running.
 const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 
-/// The component drains its requests for up to 30 s.
+/// The component finishes its requests for up to 30 s.
 const END_LIMIT: Duration = Duration::from_secs(35);
 
-/// Starts all parts, prints their addresses and ends them all together.
+/// Starts all parts, prints their addresses and stops them together.
 pub async fn run(args: &UpArgs) -> Result<()> {
     setup::everything()?;
     let program = args.runtime.program()?;
@@ -69,7 +68,7 @@ pub async fn run(args: &UpArgs) -> Result<()> {
     Ok(())
 }
 
-/// Settings that this command makes itself: they connect the parts.
+/// Whether this command sets the variable itself, to connect the parts.
 fn is_wiring(variable: &str) -> bool {
     variable.ends_with("_service_url")
         || ["firestore_emulator_host", "google_cloud_project"].contains(&variable)
@@ -93,7 +92,7 @@ fn show(stack: &Stack) {
     );
 }
 
-/// Returns when this process is told to end; fails when the component ends by itself.
+/// Returns when this process is told to stop; fails if the component exits on its own.
 async fn wait_for_the_end(orchestrator: &Orchestrator) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -115,7 +114,7 @@ mod tests {
     use crate::workspace;
 
     #[test]
-    fn spin_up_beside_it_works_in_the_same_project() {
+    fn a_separate_spin_up_uses_the_same_project() {
         let path = workspace::root().join("runtime-config.toml");
         let config = std::fs::read_to_string(path).unwrap();
         let project = config.lines().find_map(|line| line.strip_prefix("google_cloud_project = "));

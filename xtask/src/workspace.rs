@@ -1,4 +1,4 @@
-//! Where things are in this repository.
+//! Paths in this repository.
 
 use std::path::{Path, PathBuf};
 
@@ -10,9 +10,9 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace")
 }
 
-/// The directory of build results.
+/// The build directory.
 ///
-/// Always `target/`, whatever `CARGO_TARGET_DIR` says: `spin.toml` names the component there.
+/// Always `target/`, even if `CARGO_TARGET_DIR` is set, because `spin.toml` refers to the component there.
 pub fn target_dir() -> PathBuf {
     root().join("target")
 }
@@ -22,7 +22,7 @@ pub fn manifest() -> PathBuf {
     root().join("spin.toml")
 }
 
-/// Settings of the runtime for local use.
+/// Runtime settings for local use.
 pub fn runtime_config() -> PathBuf {
     root().join("runtime-config.toml")
 }
@@ -38,12 +38,12 @@ pub fn host() -> PathBuf {
     target_dir().join("debug").join(format!("host{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// Where the host keeps compiled components, so that its next start takes milliseconds.
+/// The host's cache of compiled components, so that its next start takes milliseconds.
 pub fn host_cache() -> PathBuf {
     target_dir().join("host-cache")
 }
 
-/// A path as people like to read it: relative to the root where it lies below it.
+/// A path for display: relative to the root if it is below it.
 pub fn display(path: &Path) -> String {
     path.strip_prefix(root()).unwrap_or(path).display().to_string()
 }

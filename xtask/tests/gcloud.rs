@@ -1,11 +1,11 @@
-//! The deploying commands against a `gcloud` of our own, which notes what it is asked.
+//! The deploy commands with a fake `gcloud` that records its calls.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
-/// Answers lists from files and notes every other call, one word a line, a blank line after each.
+/// Answers lists from files and records every other call, one word per line, followed by a blank line.
 const GCLOUD: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 case "$*" in
@@ -17,7 +17,7 @@ esac
 struct Gcloud(PathBuf);
 
 impl Gcloud {
-    /// A gcloud that answers every list with this text, in a folder of the test's own.
+    /// A gcloud that answers every list with this text, in the test's own folder.
     fn new(name: &str, answer: &str) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _absent = fs::remove_dir_all(&folder);
@@ -35,7 +35,7 @@ impl Gcloud {
         command.args(arguments).env("PATH", path).output().unwrap()
     }
 
-    /// The calls that change something.
+    /// The calls that make changes.
     fn calls(&self) -> Vec<Vec<String>> {
         let noted = fs::read_to_string(self.0.join("calls")).unwrap_or_default();
         let calls = noted.split("\n\n").filter(|call| !call.is_empty());

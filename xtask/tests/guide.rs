@@ -1,5 +1,5 @@
-//! The commands of `docs/deploy.md`, carried out with a `spin`, a `kubectl` and a `gcloud` of our own, which note what
-//! they are asked: what Cloud Scheduler puts into its tokens is what the component then lets in.
+//! Runs the commands of `docs/deploy.md` with fake `spin`, `kubectl` and `gcloud` programs that record their calls: the
+//! component must accept the tokens that Cloud Scheduler is configured to send.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,7 +9,7 @@ use std::process::Command;
 
 use orchestrator::settings::Config;
 
-/// Notes its arguments, one a line, and finds nothing.
+/// Records its arguments, one per line, and finds nothing.
 const NOTES: &str = r#"#!/bin/sh
 printf '%s\n' "$@" >> "$(dirname "$0")/$(basename "$0").noted"
 "#;
@@ -29,7 +29,7 @@ fn commands(heading: &str) -> String {
     section.split("```bash\n").skip(1).map(|block| block.split("```").next().unwrap()).collect()
 }
 
-/// What the commands asked of each program.
+/// Runs the commands below a heading; returns each program's arguments.
 fn carry_out(heading: &str) -> BTreeMap<&'static str, Vec<String>> {
     let name = heading.split(' ').next().unwrap();
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("guide-{name}"));
@@ -41,7 +41,7 @@ fn carry_out(heading: &str) -> BTreeMap<&'static str, Vec<String>> {
         fs::set_permissions(folder.join(program), fs::Permissions::from_mode(0o755)).unwrap();
     }
     let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
-    // The key is in a file of the reader's.
+    // The key is in a file of the reader.
     let script = commands(heading).replace("key.json", "/dev/null");
     let mut bash = Command::new("bash");
     bash.args(["-euo", "pipefail", "-c", &script]).current_dir(root());
@@ -52,7 +52,7 @@ fn carry_out(heading: &str) -> BTreeMap<&'static str, Vec<String>> {
     programs.map(|program| (program, noted(program).lines().map(ToOwned::to_owned).collect())).into()
 }
 
-/// The one value that all jobs of Cloud Scheduler have.
+/// The value of an option, which must be the same for all Cloud Scheduler jobs.
 fn of_all_jobs(gcloud: &[String], option: &str) -> String {
     let start = format!("--{option}=");
     let mut values: Vec<_> = gcloud.iter().filter_map(|word| word.strip_prefix(&start)).collect();
@@ -62,7 +62,7 @@ fn of_all_jobs(gcloud: &[String], option: &str) -> String {
     value.to_owned()
 }
 
-/// The component, with these settings, lets in whom Cloud Scheduler was told to be, with the token that it was told to have.
+/// With these settings, the component must admit the account and the audience configured in Cloud Scheduler.
 fn assert_lets_in(settings: &BTreeMap<String, String>, gcloud: &[String]) {
     let config = Config::parse(|name| settings.get(name).cloned()).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(config.auth.audiences, [of_all_jobs(gcloud, "oidc-token-audience")]);
@@ -75,21 +75,21 @@ fn assert_lets_in(settings: &BTreeMap<String, String>, gcloud: &[String]) {
 }
 
 #[test]
-fn on_akamai_the_component_lets_in_what_the_scheduler_sends() {
+fn on_akamai_the_component_accepts_the_schedulers_tokens() {
     let noted = carry_out("Akamai Functions and Fermyon Cloud");
     let mut settings = BTreeMap::new();
     for pair in noted["spin"].windows(2).filter(|pair| pair[0] == "--variable") {
         let (name, value) = pair[1].split_once('=').unwrap();
         settings.insert(name.to_owned(), value.to_owned());
     }
-    // In place of the key that nobody may commit.
+    // A token instead of a key file, which must not be committed.
     settings.insert("gcp_credentials".to_owned(), "access_token".to_owned());
     settings.insert("gcp_access_token".to_owned(), "token".to_owned());
     assert_lets_in(&settings, &noted["gcloud"]);
 }
 
 #[test]
-fn on_kubernetes_the_component_lets_in_what_the_scheduler_sends() {
+fn on_kubernetes_the_component_accepts_the_schedulers_tokens() {
     let noted = carry_out("Kubernetes");
     let text = fs::read_to_string(root().join("deploy/spinkube/settings.yaml")).unwrap();
     let (_, data) = text.split_once("\ndata:\n").unwrap();
@@ -97,7 +97,7 @@ fn on_kubernetes_the_component_lets_in_what_the_scheduler_sends() {
     let rows = rows.filter(|(name, _)| !name.starts_with('#'));
     let mut settings: BTreeMap<_, _> =
         rows.map(|(name, value)| (name.to_owned(), value.trim_matches('"').to_owned())).collect();
-    // `P` in the guide stands for the project that the file has as an example.
+    // `P` in the guide stands for the example project in the file.
     let project = settings["google_cloud_project"].clone();
     let account = settings["scheduler_service_account"].replace(&project, "P");
     settings.insert("scheduler_service_account".to_owned(), account);

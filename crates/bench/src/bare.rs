@@ -1,4 +1,4 @@
-//! The same exchanges by a bare client: what the machine, the emulator and the simulators can do.
+//! The same exchanges with a bare client: what the machine, the emulator and the simulators can do.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use reqwest::{Client, Method};
 
 use crate::recording::{Call, Recording};
 
-/// Provider calls at once, for the orchestrator as for the bare client: services without a limit are measured.
+/// Concurrent provider calls, for both the orchestrator and the bare client: the services have no limits here.
 pub const CALLS: usize = 4;
-/// Write requests at once, as the orchestrator's bulk writer has it.
+/// Concurrent write requests, as in the orchestrator's bulk writer.
 const LANES: usize = 4;
 
-/// A client without anything of the orchestrator.
+/// A client that shares no code with the orchestrator.
 #[derive(Clone, Debug)]
 pub struct Bare {
     client: Client,
@@ -31,7 +31,7 @@ impl Bare {
         Ok(Self { client, firestore: format!("http://{firestore_host}") })
     }
 
-    /// One request, its answer read to the end.
+    /// Sends one request and reads its whole response.
     pub async fn send(&self, method: Method, address: &str, body: Bytes) -> Result<Bytes> {
         let request = self.client.request(method, address).bearer_auth("owner");
         let answer = request.header(CONTENT_TYPE, "application/json").body(body).send().await?;
@@ -53,7 +53,7 @@ impl Bare {
         self.send(Method::POST, &call.address, call.body.clone()).await
     }
 
-    /// Time for a run's provider calls, as many at once as the orchestrator makes.
+    /// Time for a run's provider calls, with the orchestrator's concurrency.
     pub async fn calls(&self, recording: &Recording) -> Result<Duration> {
         let start = Instant::now();
         let sent = stream::iter(&recording.calls).map(|call| self.call(call)).buffer_unordered(CALLS);
@@ -73,8 +73,8 @@ impl Bare {
         Ok(start.elapsed())
     }
 
-    /// Time for all that a run exchanged, in a project with its watchlist: what came before its calls, calls and
-    /// writes, each at once with the others, the writes as their calls are answered, and what came last.
+    /// Time for all exchanges of a run, in a project with its watchlist: those before its calls, then calls and writes
+    /// concurrently, the writes as their calls are answered, and those at the end.
     pub async fn whole(&self, recording: &Recording, project: &str) -> Result<Duration> {
         let (before, last) = recording.around_for(project)?;
         let bodies = recording.writes_for(project)?;
@@ -88,7 +88,7 @@ impl Bare {
         let mut bodies = bodies.into_iter();
         let sent = stream::iter(&recording.calls).map(|call| self.call(call)).buffer_unordered(CALLS);
         let call = sent.enumerate().map(|(at, answer)| answer.map(|_| at + 1)).try_for_each(move |done| {
-            // As large a part of the requests as of the calls.
+            // The same fraction of the requests as of the calls.
             let due = bodies.len().saturating_sub(requests - requests * done / calls);
             let ready: Vec<_> = bodies.by_ref().take(due).collect();
             future::ready(

@@ -1,4 +1,4 @@
-//! Who runs on which cores.
+//! Which process runs on which cores.
 //!
 //! In production Firestore runs on another machine. Here the emulator would compete for the cores that the orchestrator
 //! is measured on, and a run that overlaps its calls with its writes would look slow because of it. So the emulator has
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use rustix::io::Errno;
 use rustix::thread::{CpuSet, Pid, sched_getaffinity, sched_setaffinity};
 
-/// The cores of this process, dealt out.
+/// The cores of this process and their assignment.
 #[derive(Clone, Debug)]
 pub struct Cores {
     all: CpuSet,
@@ -19,7 +19,7 @@ pub struct Cores {
 }
 
 impl Cores {
-    /// Deals them out; a single one is for all.
+    /// Assigns the cores; a single one is shared by all.
     pub fn new() -> Result<Self> {
         let all = sched_getaffinity(None).context("the cores of this process")?;
         let count = all.count();
@@ -36,12 +36,12 @@ impl Cores {
         Ok(cores)
     }
 
-    /// Keeps this thread, and what it starts from now on, off the emulator's cores.
+    /// Keeps this thread, and everything it starts from now on, off the emulator's cores.
     pub fn leave_the_emulator_alone(&self) -> io::Result<()> {
         Ok(sched_setaffinity(None, &self.others)?)
     }
 
-    /// What this thread starts in `start` may use all cores: an emulator compiles itself in its first seconds.
+    /// Lets what this thread starts in `start` use all cores: an emulator compiles its code in its first seconds.
     pub async fn all_for<T>(&self, start: impl Future<Output = Result<T>>) -> Result<T> {
         sched_setaffinity(None, &self.all)?;
         let started = start.await;
@@ -61,13 +61,13 @@ impl Cores {
         Ok(())
     }
 
-    /// How many the emulator has, and how many everything else.
+    /// The numbers of cores for the emulator and for everything else.
     pub fn counts(&self) -> (u32, u32) {
         (self.emulator.count(), self.others.count())
     }
 }
 
-/// All threads of a process and of its children's children.
+/// All threads of a process and its descendants.
 fn threads_below(process: u32) -> Result<Vec<i32>> {
     let (mut threads, mut processes) = (Vec::new(), vec![process.to_string()]);
     while let Some(process) = processes.pop() {
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_core_is_somebodys_and_none_is_shared_but_a_single_one() {
+    fn every_core_is_assigned_and_only_a_single_core_is_shared() {
         let cores = Cores::new().unwrap();
         let all = sched_getaffinity(None).unwrap();
         let (emulator, others) = cores.counts();

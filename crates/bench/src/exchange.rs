@@ -13,13 +13,13 @@ use sim::scheduler::Job;
 use crate::figure::{Figure, Goal, count, median};
 use crate::scene::Scene;
 
-/// The job that is measured: one call after another, each for one ticker and followed by its write.
+/// The measured job: one call after another, each for one ticker and followed by its write.
 const JOB: &str = "tiingo-daily-prices";
 const SETTINGS: [(&str, &str); 2] = [("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "1")];
 const TICKERS: usize = 200;
-/// How often the two take turns.
+/// Number of alternating rounds.
 const ROUNDS: usize = 15;
-/// What an exchange may take of what it takes where nothing waits.
+/// Maximum duration of an exchange, relative to one in which nothing waits.
 const GOAL: f64 = 1.1;
 
 pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {

@@ -1,4 +1,4 @@
-//! What was measured, each figure next to another one from the same run.
+//! The measured figures, each compared with another one from the same run.
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub struct Figure {
     pub reference: f64,
     /// `value / reference`.
     pub ratio: f64,
-    /// What is aimed at.
+    /// The goal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub goal: Option<Goal>,
     /// A second comparison.
@@ -28,7 +28,7 @@ pub struct Figure {
     pub beside: Option<Beside>,
 }
 
-/// What a figure is compared with besides.
+/// A second comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Beside {
     pub against: &'static str,
@@ -36,7 +36,7 @@ pub struct Beside {
     pub ratio: f64,
 }
 
-/// What a figure should be.
+/// The goal of a figure.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Goal {
@@ -123,7 +123,7 @@ pub fn table(figures: &[Figure]) -> Table {
     table
 }
 
-/// Three digits that count.
+/// Three significant digits.
 fn shown(value: f64) -> String {
     let decimals = match value.abs() {
         size if size >= 100.0 => 0,
@@ -133,13 +133,13 @@ fn shown(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// The value in the middle; of an even number the lower of the two.
+/// The median; of an even number of values the lower of the middle two.
 pub fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     percentile(&values, 50)
 }
 
-/// The value below which so many percent of sorted values lie.
+/// The value below which this percentage of sorted values lies.
 pub fn percentile(sorted: &[f64], percent: usize) -> f64 {
     let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(place).copied().unwrap_or(f64::NAN)
@@ -156,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_values_that_were_measured() {
+    fn percentiles_are_measured_values() {
         let sorted: Vec<_> = (1..=200).map(f64::from).collect();
         let found = [50, 95, 99, 100].map(|percent| shown(percentile(&sorted, percent)));
         assert_eq!(found, ["100", "190", "198", "200"]);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_goal_that_is_missed_says_so() {
+    fn a_missed_goal_is_shown() {
         let figure = Figure::new("x", (12.0, "ms"), "y", 10.0);
         assert_eq!(figure.clone().goal(Goal::RatioAtMost(1.15)).verdict(), "ratio ≤ 1.15: missed");
         assert_eq!(figure.goal(Goal::ValueAtMost(64.0)).verdict(), "≤ 64.0: met");

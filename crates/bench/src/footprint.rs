@@ -15,11 +15,11 @@ use crate::scene::{Kind, Scene, Used};
 
 /// Goal for the memory of an instance, in MiB.
 const MEMORY_MIB_MAX: f64 = 64.0;
-/// Requests of each kind.
+/// Number of requests of each kind.
 const SAMPLES: usize = 15;
-/// Longer than an instance stays without a request.
+/// Longer than an idle instance is kept.
 const IDLE: Duration = Duration::from_millis(1_300);
-/// The job that is measured, and records per ticker.
+/// The measured job and its records per ticker.
 const JOB: &str = "tiingo-daily-prices";
 const RECORDS: usize = 20;
 
@@ -44,7 +44,7 @@ pub async fn measure(scene: &Scene, tickers: usize, component: &Path) -> Result<
     Ok(figures)
 }
 
-/// `/health` of a warm and of a new instance, against the same question to a bare server.
+/// `/health` of a warm and of a new instance, compared with the same request to a bare server.
 async fn health(scene: &Scene) -> Result<Vec<Figure>> {
     let start = Instant::now();
     let system = scene.system(10, &[]).await?;
@@ -73,7 +73,7 @@ async fn health(scene: &Scene) -> Result<Vec<Figure>> {
     ])
 }
 
-/// Memory and processor time of a big run, against a small one and against batches of another size.
+/// Memory and processor time of a large run, compared with a small one and with another batch size.
 async fn memory(scene: &Scene, tickers: usize) -> Result<Vec<Figure>> {
     let job = Job::find(JOB).context("no such job")?;
     let spec = Spec { records_per_ticker: RECORDS, ..Spec::default() };
@@ -134,10 +134,10 @@ async fn memory(scene: &Scene, tickers: usize) -> Result<Vec<Figure>> {
 }
 
 struct Run {
-    /// What the component told of itself, where its runtime knows.
+    /// The component's own usage, if its runtime reports it.
     guest: Option<Used>,
     mib: f64,
-    /// Processor time of the runtime's processes, the component's included.
+    /// Processor time of the runtime's processes, including the component.
     cpu: Duration,
 }
 
@@ -151,7 +151,7 @@ async fn run(scene: &Scene, job: &Job, tickers: usize, spec: Spec, batch: &str) 
     Ok(Run { guest: system.stop().await?, mib, cpu })
 }
 
-/// The compiled component that was made or used last.
+/// The most recent compiled component.
 fn newest(cache: &Path) -> Result<std::path::PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(cache)? {

@@ -12,16 +12,16 @@ use crate::figure::{Figure, Goal, count, median};
 use crate::recording::{Documents, Recording};
 use crate::scene::{Scene, System};
 
-/// What a job's time may be of its bound.
+/// Maximum time of a job relative to its lower bound.
 const GOAL: f64 = 1.15;
-/// Share of all writes that may be the ledger's.
+/// Maximum share of the ledger's writes in all writes.
 const LEDGER_SHARE_MAX: f64 = 0.05;
-/// How often a run is measured, for the one in the middle: the more documents, the less often.
+/// How often a run is measured to get the median: the more documents, the fewer times.
 const REPEATS: [(usize, usize); 3] = [(5_000, 5), (50_000, 3), (usize::MAX, 1)];
-/// How long the simulated services take for a call.
+/// Latencies of the simulated services.
 const LATENCIES: [Duration; 2] = [Duration::ZERO, Duration::from_millis(100)];
 
-/// One job for each shape of answer.
+/// One job for each form of response.
 const KINDS: [Kind; 7] = [
     ("tiingo-daily-prices", Amount::PerTicker),
     ("finnhub-quote-portfolio", Amount::Fixed(1)),
@@ -31,10 +31,10 @@ const KINDS: [Kind; 7] = [
     ("alpha-vantage-technical-indicators", Amount::Fixed(7)),
     ("polygon-news-market", Amount::PerRun),
 ];
-/// The kind whose growth is looked at.
+/// The job whose growth is measured.
 const GROWING: &str = "tiingo-daily-prices";
 
-/// How many records an answer has.
+/// How many records a response has.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Amount {
     PerTicker,
@@ -66,7 +66,7 @@ pub fn kinds(growing_alone: bool, name: Option<&str>) -> Result<Vec<Kind>> {
     Ok(kinds)
 }
 
-/// Runs the kinds for each number of tickers; the times, then the growth.
+/// Runs the kinds for each number of tickers; returns the times, then the growth.
 pub async fn measure(scene: &Scene, sizes: &[usize], kinds: &[Kind]) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     let mut growth = Vec::new();
@@ -93,7 +93,7 @@ pub async fn measure(scene: &Scene, sizes: &[usize], kinds: &[Kind]) -> Result<V
     Ok(figures)
 }
 
-/// What a run without latency cost.
+/// The cost of a run without latency.
 struct Cost {
     tickers: usize,
     wall_ms: f64,
@@ -151,7 +151,7 @@ async fn measure_one(
     Ok((figures, Cost { tickers, wall_ms, documents }))
 }
 
-/// Time for writing what the run wrote, without the run.
+/// Time for the run's writes without the run.
 async fn bare_writes(scene: &Scene, recording: &Recording) -> Result<Duration> {
     let project = unique_project();
     let took = scene.bare.writes(recording, &project).await?;
@@ -159,7 +159,7 @@ async fn bare_writes(scene: &Scene, recording: &Recording) -> Result<Duration> {
     Ok(took)
 }
 
-/// What a thousand tickers cost, against the same of the smallest run.
+/// The cost per thousand tickers, compared with that of the smallest run.
 fn growing(costs: &[Cost]) -> Vec<Figure> {
     let Some(first) = costs.first() else { return Vec::new() };
     let against = format!("the same of {} tickers", first.tickers);

@@ -17,13 +17,13 @@ use crate::figure::{Figure, count, percentile};
 use crate::recording::{Call, Recording, without_preconditions};
 use crate::scene::{Scene, tick_time};
 
-/// The job that comes most often.
+/// The most frequent job.
 const JOB: &str = "finnhub-quote-portfolio";
 /// Positions in the portfolio.
 const TICKERS: usize = 50;
-/// Requests at once, and requests in all.
+/// Concurrent requests, and total requests.
 const LOADS: [(usize, usize); 3] = [(1, 200), (16, 400), (100, 800)];
-/// How often ours and the bare client take turns.
+/// Number of alternating rounds of the orchestrator and the bare client.
 const ROUNDS: usize = 4;
 
 pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
@@ -39,7 +39,7 @@ pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
     let mut number = 0;
     for (at_once, requests) in LOADS {
         let (mut ours, mut bare) = (Load::default(), Load::default());
-        // By turns, as the emulator gets faster all the time.
+        // Alternating, because the emulator keeps getting faster.
         for _ in 0..ROUNDS {
             system.reset().await?;
             let run = async |number| {
@@ -72,7 +72,7 @@ pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// What a load came to.
+/// The result of a load.
 #[derive(Default)]
 struct Load {
     took: Duration,
@@ -80,7 +80,7 @@ struct Load {
 }
 
 impl Load {
-    /// Sends `requests` more, `at_once` at any time; each has a number that no other has.
+    /// Sends `requests` more requests, `at_once` concurrently, each with a unique number.
     async fn drive(
         &mut self,
         at_once: usize,
@@ -114,7 +114,7 @@ impl Load {
     }
 }
 
-/// One run's exchanges, to be played again with another run's id and time.
+/// One run's exchanges, to be repeated with another run's id and time.
 struct Script {
     before: Vec<Exchange>,
     call: Call,
@@ -155,7 +155,7 @@ impl Script {
     }
 }
 
-/// A run time of its own for each request, so that no two write the same documents.
+/// A different run time for each request, so that no two write the same documents.
 fn time(number: i64) -> String {
     tick_time(number).to_rfc3339_opts(SecondsFormat::Secs, true)
 }

@@ -50,10 +50,10 @@ struct Cli {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Part {
-    /// One exchange, against one whose peer acknowledges at once
+    /// One exchange, compared with one whose peer acknowledges at once
     Exchange,
     Jobs,
-    /// Of the jobs, the one whose growth is looked at
+    /// Only the job whose growth is measured
     Growth,
     Load,
     Footprint,
@@ -62,7 +62,7 @@ enum Part {
 fn main() -> Result<()> {
     let cli = Cli::parse();
     let cores = Cores::new()?;
-    // Before there are further threads: they inherit it.
+    // Before starting other threads, which inherit it.
     cores.leave_the_emulator_alone()?;
     tokio::runtime::Runtime::new()?.block_on(measure(cli, cores))
 }
@@ -99,7 +99,7 @@ async fn measure(cli: Cli, cores: Cores) -> Result<()> {
     Ok(())
 }
 
-/// Says a figure as soon as it is known.
+/// Prints a figure as soon as it is known.
 fn tell(figure: &Figure) {
     let beside = figure.beside.as_ref();
     let beside =

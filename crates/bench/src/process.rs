@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-/// A process and all below it: `spin up` serves in a child of its own.
+/// A process and its descendants: `spin up` serves in a child process.
 pub fn tree(process: u32) -> Result<Vec<String>> {
     let (mut found, mut next) = (Vec::new(), vec![process.to_string()]);
     while let Some(process) = next.pop() {
@@ -20,10 +20,10 @@ pub fn tree(process: u32) -> Result<Vec<String>> {
 
 /// Processor time of a process (`self` for this one), user and system.
 pub fn cpu(process: &str) -> Result<Duration> {
-    /// Clock ticks a second in `/proc` (`sysconf(_SC_CLK_TCK)`, 100 on every Linux of today).
+    /// Clock ticks per second in `/proc` (`sysconf(_SC_CLK_TCK)`, 100 on every current Linux).
     const TICKS: u64 = 100;
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // The program's name, in brackets, may hold blanks; utime and stime are the 12th and 13th field after it.
+    // The program's name, in parentheses, may contain blanks; utime and stime are the 12th and 13th fields after it.
     let (_, fields) = stat.rsplit_once(") ").context("no fields")?;
     let fields: Vec<_> = fields.split(' ').collect();
     let field =
@@ -31,7 +31,7 @@ pub fn cpu(process: &str) -> Result<Duration> {
     Ok(Duration::from_millis((field(11)? + field(12)?) * 1000 / TICKS))
 }
 
-/// The most memory that a process has had, in MiB.
+/// Peak memory of a process, in MiB.
 pub fn memory_mib(process: &str) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;

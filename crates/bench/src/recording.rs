@@ -1,4 +1,5 @@
-//! What one run exchanged with the providers and with Firestore, to count it and to repeat it without the orchestrator.
+//! The exchanges of one run with the providers and Firestore, to count them and to repeat them without the
+//! orchestrator.
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -8,9 +9,9 @@ use serde_json::{Value, json};
 use sim::firestore::proxy::Exchange;
 use sim::providers::Providers;
 
-/// Writes in one request, as the orchestrator's bulk writer has it.
+/// Writes in one request, as in the orchestrator's bulk writer.
 const BATCH_WRITES_MAX: usize = 500;
-/// Bytes of one request, likewise.
+/// Bytes of one request, as in the orchestrator's bulk writer.
 const BATCH_BYTES_MAX: usize = 3 << 20;
 
 /// A provider call.
@@ -56,7 +57,7 @@ impl Recording {
         Self { calls: calls.collect(), firestore }
     }
 
-    /// The run's documents in as few requests as Firestore allows, for another project.
+    /// The run's documents for another project, in as few requests as Firestore allows.
     pub fn writes_for(&self, project: &str) -> Result<Vec<Bytes>> {
         let mut bodies = Vec::new();
         let mut batch: Vec<String> = Vec::new();
@@ -80,7 +81,7 @@ impl Recording {
         Ok(bodies)
     }
 
-    /// What the run exchanged with Firestore before its first document, and its last commit, for another project.
+    /// The run's exchanges with Firestore before its first document, and its last commit, for another project.
     pub fn around_for(&self, project: &str) -> Result<(Vec<Exchange>, Vec<Exchange>)> {
         let anew = |exchange: &Exchange| {
             let own = project_of(&exchange.address)?;
@@ -130,7 +131,7 @@ pub fn project_of(address: &str) -> Result<&str> {
     address.split('/').nth(3).with_context(|| format!("no project in {address}"))
 }
 
-/// The body of a commit that may be carried out any number of times.
+/// The body of a commit that can be repeated any number of times.
 pub fn without_preconditions(body: &[u8]) -> Result<Bytes> {
     let mut commit: Value = serde_json::from_slice(body)?;
     for write in commit["writes"].as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
@@ -167,12 +168,12 @@ mod tests {
     }
 
     #[test]
-    fn documents_are_counted_by_what_they_are() {
+    fn documents_are_counted_by_kind() {
         assert_eq!(recording().documents().unwrap(), Documents { read: 4, written: 4, ledger: 2 });
     }
 
     #[test]
-    fn writes_are_packed_anew_for_another_project() {
+    fn writes_are_repacked_for_another_project() {
         let bodies = recording().writes_for("new").unwrap();
         let [body] = bodies.as_slice() else { panic!("{} requests", bodies.len()) };
         let writes: Value = serde_json::from_slice(body).unwrap();
@@ -181,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_loses_its_preconditions_only() {
+    fn a_commit_loses_only_its_preconditions() {
         let body = br#"{"writes":[{"update":{},"currentDocument":{"exists":false}}]}"#;
         assert_eq!(&without_preconditions(body).unwrap()[..], br#"{"writes":[{"update":{}}]}"#);
     }

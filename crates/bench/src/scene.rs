@@ -38,7 +38,7 @@ pub struct Programs {
     /// The application's manifest
     #[arg(long, value_name = "FILE")]
     pub manifest: PathBuf,
-    /// Where compiled components are kept
+    /// Folder for compiled components
     #[arg(long, value_name = "DIR")]
     pub cache: PathBuf,
 }
@@ -66,14 +66,14 @@ impl Programs {
 const WARM_UP_TICKERS: usize = 1_000;
 /// These jobs, records per ticker, and runs.
 const WARM_UP: [(&str, usize, usize); 2] = [("tiingo-daily-prices", 20, 6), ("polygon-news-market", 1, 300)];
-/// Documents that an emulator may have taken before a further measurement. It keeps the memory of documents that were
-/// deleted: after one to two million its heap is full and single requests take a minute, for a bare client as well.
+/// Maximum documents that an emulator has stored before another measurement. It does not free deleted documents: after
+/// one to two million its heap is full and single requests take a minute, for a bare client as well.
 const WORN_BY: usize = 500_000;
 
 /// Emulator and providers, for all measurements.
 pub struct Scene {
     cores: Cores,
-    /// Documents that the emulator has taken, about.
+    /// Approximate number of documents that the emulator has stored.
     taken: Cell<usize>,
     pub programs: Programs,
     pub emulator: Arc<Emulator>,
@@ -85,7 +85,7 @@ impl Scene {
     pub async fn start(programs: Programs, cores: Cores) -> Result<Self> {
         let emulator = Arc::new(cores.all_for(Emulator::start(None)).await?);
         let providers = Providers::start(Ports::default()).await?;
-        // What is measured is the orchestrator: limits would measure themselves.
+        // With limits, the measurement would be of the limits and not of the orchestrator.
         providers.set_pace(Pace::Unlimited);
         let bare = Bare::new(&emulator.host())?;
         let scene = Self { cores, taken: Cell::new(0), programs, emulator, providers, bare };
@@ -93,25 +93,25 @@ impl Scene {
         Ok(scene)
     }
 
-    /// Notes that the emulator has taken so many documents.
+    /// Adds to the number of documents that the emulator has stored.
     pub fn took(&self, documents: usize) {
         self.taken.set(self.taken.get() + documents);
     }
 
-    /// Renews the emulator where it has taken too many for another measurement.
+    /// Replaces the emulator if it has stored too many documents for another measurement.
     pub async fn renew_if_worn(&self) -> Result<()> {
         if self.taken.get() > WORN_BY { self.renew().await } else { Ok(()) }
     }
 
-    /// An emulator without a past, on the same port.
+    /// Replaces the emulator with a new one on the same port.
     pub async fn renew(&self) -> Result<()> {
         self.cores.all_for(self.emulator.restart()).await?;
         self.taken.set(0);
         self.warm_up().await
     }
 
-    /// A cold emulator and its just-in-time compiler would be measured with the first job: some long runs for its
-    /// writes, many short ones for everything else.
+    /// Otherwise the first job's figures would include the emulator's just-in-time compilation. Some long runs warm up
+    /// its writes, many short ones everything else.
     async fn warm_up(&self) -> Result<()> {
         self.emulator.warm_up().await?;
         let mut system = self.system(WARM_UP_TICKERS, &[]).await?;
@@ -126,7 +126,7 @@ impl Scene {
         self.cores.confine_the_emulator(self.emulator.pid().context("the emulator exited")?)
     }
 
-    /// An orchestrator with a project and a watchlist of its own.
+    /// An orchestrator with its own project and watchlist.
     pub async fn system(&self, symbols: usize, settings: &[(&str, &str)]) -> Result<System<'_>> {
         self.system_at(&self.emulator.host(), symbols, settings).await
     }
@@ -151,7 +151,7 @@ impl Scene {
         Ok(System { scene: self, project, orchestrator, db, watchlist, ticks: 0 })
     }
 
-    /// Runs a job once and keeps all that it exchanged.
+    /// Runs a job once and keeps all its exchanges.
     pub async fn record(&self, job: &Job, symbols: usize, spec: Spec) -> Result<(Recording, Reply)> {
         let proxy = Proxy::start(&self.emulator).await?;
         let mut system = self.system_at(&proxy.host(), symbols, &[]).await?;
@@ -163,7 +163,7 @@ impl Scene {
         Ok((recording, reply))
     }
 
-    /// Sets what the providers answer and how long each call takes them; forgets what they were asked.
+    /// Sets the providers' data and latency, and clears their journals.
     pub fn answers(&self, spec: Spec, latency: Duration) {
         self.providers.clear();
         self.providers.set_spec(spec);
@@ -184,13 +184,13 @@ pub struct System<'a> {
 }
 
 impl System<'_> {
-    /// Empties the database but for the watchlist.
+    /// Empties the database except for the watchlist.
     pub async fn reset(&self) -> Result<()> {
         self.db.delete_all().await?;
         self.watchlist.seed(&self.db).await
     }
 
-    /// One tick of a job, which must end well.
+    /// Runs one tick of a job, which must succeed.
     pub async fn run(&mut self, job: &Job) -> Result<Reply> {
         self.ticks += 1;
         let time = tick_time(self.ticks);
@@ -202,24 +202,24 @@ impl System<'_> {
         Ok(reply)
     }
 
-    /// The same into an empty database.
+    /// The same with an empty database.
     pub async fn run_afresh(&mut self, job: &Job) -> Result<Reply> {
         self.reset().await?;
         self.scene.providers.clear();
         self.run(job).await
     }
 
-    /// Processor time that the runtime's processes have used, component included.
+    /// Processor time of the runtime's processes, including the component.
     pub fn cpu(&self) -> Result<Duration> {
         process::tree(self.orchestrator.pid())?.iter().map(|process| process::cpu(process)).sum()
     }
 
-    /// The most memory that the runtime's processes have had, in MiB.
+    /// Peak memory of the runtime's processes, in MiB.
     pub fn memory_mib(&self) -> Result<f64> {
         process::tree(self.orchestrator.pid())?.iter().map(|process| process::memory_mib(process)).sum()
     }
 
-    /// Ends the orchestrator and forgets its data; what its component has used, of which Spin does not tell.
+    /// Ends the orchestrator and deletes its data; returns what its component has used, which Spin does not report.
     pub async fn stop(self) -> Result<Option<Used>> {
         self.orchestrator.terminate(STOP_LIMIT).await?;
         if self.scene.programs.runtime == Kind::Spin {
@@ -241,16 +241,16 @@ impl System<'_> {
     }
 }
 
-/// What a component has used.
+/// Resource usage of a component.
 #[derive(Clone, Copy, Debug)]
 pub struct Used {
-    /// The most memory that one instance had.
+    /// Peak memory of a single instance.
     pub memory_mib: f64,
-    /// Processor time in its own code, all instances together.
+    /// Processor time in its own code, over all instances.
     pub cpu: Duration,
 }
 
-/// Ticks of the past, each a second of its own.
+/// Ticks in the past, each at a different second.
 pub fn tick_time(number: i64) -> DateTime<Utc> {
     /// 2025-11-20T15:00:00Z.
     const FIRST: i64 = 1_763_650_800;

@@ -36,8 +36,8 @@ pub fn local_authentication(get: impl Fn(&str) -> Option<String>) -> Option<(Str
     let is_set = |name: &str| get(name).is_some_and(|value| !value.is_empty());
     let emulator = is_set("FIRESTORE_EMULATOR_HOST") || is_set(&format!("{PREFIX}FIRESTORE_EMULATOR_HOST"));
     let inbound_auth = format!("{PREFIX}INBOUND_AUTH");
-    let told = get(&inbound_auth).is_some();
-    (emulator && !told).then(|| (inbound_auth, "none".to_owned()))
+    let is_configured = get(&inbound_auth).is_some();
+    (emulator && !is_configured).then(|| (inbound_auth, "none".to_owned()))
 }
 
 #[cfg(test)]
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn spins_own_name_wins_and_an_empty_plain_one_is_none() {
+    fn spins_own_name_takes_precedence_and_an_empty_plain_name_is_not_set() {
         let of = |environment: &[(&str, &str)]| {
             settings(|name| environment.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
         };

@@ -50,8 +50,8 @@ pub fn application(port: u16) -> Vec<String> {
     // The root file system is read-only: no compilation cache, scratch files below /tmp.
     let words =
         ["up", "--from", "spin.toml", "--listen", &listen, "--cache-dir", "/tmp/spin", "--disable-cache"];
-    // Without a state directory there are no log files either. (`--log-dir ""` would say so, but Spin's argument parser
-    // refuses an empty path.)
+    // Without a state directory there are no log files either. (`--log-dir ""` would be clearer, but Spin's argument
+    // parser refuses an empty path.)
     let further = ["--state-dir", "", "--idle-instance-timeout", IDLE_INSTANCE_TIMEOUT];
     words.into_iter().chain(further).map(ToOwned::to_owned).collect()
 }
@@ -59,6 +59,6 @@ pub fn application(port: u16) -> Vec<String> {
 /// Asks Spin to stop. The standard library can only kill.
 pub fn terminate(spin: &Child) {
     let Some(Ok(id)) = spin.id().map(i32::try_from) else { return };
-    // SAFETY: kill takes no pointers; the id is of our own child, which has not been waited for, so it is no other's.
+    // SAFETY: kill takes no pointers. The child has not been waited for, so its id cannot belong to another process.
     unsafe { libc::kill(id, libc::SIGTERM) };
 }

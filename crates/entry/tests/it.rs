@@ -1,4 +1,4 @@
-//! The entry point with a `spin` of our own, which notes what it is given and when it is told to end.
+//! The entry point with a fake `spin`, which records its arguments, its environment and when it is told to end.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
-/// Says `started` when everything is noted.
+/// Prints `started` when everything is recorded.
 const SPIN: &str = include_str!("spin.sh");
 
 struct Entry {
@@ -21,7 +21,7 @@ impl Entry {
         Self::start_with(test, environment, arguments, false)
     }
 
-    /// The same with nobody at the other end of its standard error.
+    /// The same with its standard error closed at the other end.
     fn start_deaf(test: &str, environment: &[(&str, &str)]) -> Self {
         Self::start_with(test, environment, &[], true)
     }
@@ -36,19 +36,19 @@ impl Entry {
         let path = format!("{}:{}", folder.display(), std::env::var("PATH").unwrap());
         let mut command = command();
         command.args(arguments).envs(environment.iter().copied()).env("PATH", path).current_dir(&folder);
-        // Both streams into one pipe: the order of what the two programs say is what the tests look at.
+        // Both streams go into one pipe, because the tests check the order of the two programs' lines.
         let (read, write) = std::io::pipe().unwrap();
         command.stdout(write.try_clone().unwrap());
         // The other end of the new pipe is closed at once.
         command.stderr(if deaf { std::io::pipe().unwrap().1 } else { write });
         let child = command.spawn().unwrap();
-        // It holds the pipe too.
+        // The command holds the pipe too.
         drop(command);
         let lines = Box::new(BufReader::new(read).lines().map(Result::unwrap));
         Self { child, lines, folder }
     }
 
-    /// The next lines, up to the one that starts so.
+    /// The next lines, up to the one that starts with this.
     fn until(&mut self, start: &str) -> Vec<String> {
         let mut lines = Vec::new();
         for line in self.lines.by_ref() {
@@ -80,7 +80,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // Its spin ends with it, and has ended when nobody holds the pipe any more.
+        // Its spin ends with it; it has ended when the pipe is closed.
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
         self.lines.by_ref().for_each(drop);
@@ -93,7 +93,7 @@ fn command() -> Command {
     command
 }
 
-/// How long a container keeps an instance, as the deploy files and the guide say.
+/// How long a container keeps an instance according to the deploy files and the guide.
 fn idle_seconds() -> String {
     let limits = include_str!("../../../deploy/limits.json");
     let (_, rest) = limits.split_once("\"idle_instance_timeout_seconds\": ").unwrap();
@@ -107,7 +107,7 @@ fn listener() -> (TcpListener, String) {
 }
 
 #[test]
-fn plain_names_become_spins_and_the_port_is_the_platforms() {
+fn plain_names_become_spins_names_and_the_port_comes_from_the_platform() {
     let (_listener, port) = listener();
     let environment = [
         ("PORT", port.as_str()),
@@ -150,7 +150,7 @@ fn without_an_emulator_callers_still_need_a_token() {
 }
 
 #[test]
-fn spin_is_told_to_end_only_when_the_last_connection_is_closed() {
+fn spin_is_told_to_stop_only_when_the_last_connection_is_closed() {
     let (listener, port) = listener();
     let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (served, _) = listener.accept().unwrap();
@@ -165,56 +165,56 @@ fn spin_is_told_to_end_only_when_the_last_connection_is_closed() {
 }
 
 #[test]
-fn a_connection_that_stays_open_does_not_hold_the_end_up_for_ever() {
+fn an_open_connection_delays_the_stop_only_for_a_limited_time() {
     let (listener, port) = listener();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let mut entry = Entry::start("limit", &[("PORT", &port), ("DRAIN_SECONDS", "0")], &[]);
     entry.until("started");
     entry.terminate();
     let (lines, _) = entry.end();
-    // Not how many: Linux may list a connection twice while its list changes.
+    // Not the number: Linux may list a connection twice while its list changes.
     assert!(lines[0].ends_with("connections were still open after 0 s"), "{lines:?}");
     assert_eq!(lines[1..], ["told"]);
 }
 
 #[test]
-fn however_the_entry_ends_spin_is_told_to() {
+fn spin_is_told_to_stop_however_the_entry_ends() {
     let mut entry = Entry::start("killed", &[("DRAIN_SECONDS", "0")], &[]);
     entry.until("started");
     entry.child.kill().unwrap();
-    // The lines end when spin has ended.
+    // The output ends when spin has ended.
     let (lines, _) = entry.end();
     assert_eq!(lines, ["told"]);
 }
 
 #[test]
-fn an_operator_who_listens_no_more_ends_nothing() {
+fn a_closed_standard_error_does_not_end_the_entry() {
     let (listener, port) = listener();
     let _client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let mut entry = Entry::start_deaf("deaf", &[("PORT", &port), ("DRAIN_SECONDS", "0")]);
     entry.until("started");
     entry.terminate();
-    // In between it has said that a connection is still open, to nobody.
+    // In between it has written to the closed standard error that a connection is still open.
     let (lines, status) = entry.end();
     assert_eq!((lines, status.code()), (vec!["told".to_owned()], Some(7)));
 }
 
 #[test]
-fn what_spin_refuses_is_the_entrys_exit_code() {
+fn spins_exit_code_for_invalid_arguments_is_the_entrys() {
     let mut entry = Entry::start("refused", &[], &["up", "--from", "spin.toml", "--log-dir", ""]);
     entry.until("error: a value is required for '--log-dir'");
     assert_eq!(entry.end().1.code(), Some(2));
 }
 
 #[test]
-fn other_arguments_go_to_spin_as_they_are() {
+fn other_arguments_are_passed_to_spin_unchanged() {
     let mut entry = Entry::start("arguments", &[], &["up", "--listen", "0.0.0.0:80"]);
     entry.until("started");
     assert_eq!(entry.noted("arguments"), ["up", "--listen", "0.0.0.0:80"]);
 }
 
 #[test]
-fn the_health_check_follows_the_components_answer() {
+fn the_health_check_follows_the_components_response() {
     for (answer, healthy) in [
         ("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", true),
         ("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", false),
@@ -222,7 +222,7 @@ fn the_health_check_follows_the_components_answer() {
         let (listener, port) = listener();
         let check = command().arg("health").env("PORT", port).stderr(Stdio::piped()).spawn().unwrap();
         let (mut stream, _) = listener.accept().unwrap();
-        // All of it: closing with something unread would reset the connection.
+        // Read all of it: closing with unread data would reset the connection.
         let request: Vec<_> =
             BufReader::new(&stream).lines().map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
         assert_eq!(request[0], "GET /health HTTP/1.1");
@@ -233,7 +233,7 @@ fn the_health_check_follows_the_components_answer() {
 }
 
 #[test]
-fn a_port_that_is_none_is_named() {
+fn an_invalid_port_is_reported() {
     let output = command().env("PORT", "http").output().unwrap();
     assert!(!output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stderr), "entry: PORT is not a valid number: `http`\n");

@@ -1,12 +1,12 @@
-//! The `spin` of the tests refuses what the real one refuses. The real one is asked where there is one: the binary that
-//! SPIN names, else the first on the path.
+//! The fake `spin` of the tests refuses the same arguments as the real one. The real one is tested too if it is
+//! installed: the binary that SPIN names, else the first on the path.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
-/// What clap says of arguments that it refuses.
+/// clap's messages for invalid arguments.
 const REFUSALS: [&str; 4] =
     ["a value is required for", "invalid value", "unexpected argument", "cannot be used multiple times"];
 
@@ -32,16 +32,16 @@ const CASES: &[(&[&str], bool)] = &[
     (&["--cache-dir", "/tmp/spin"], false),
 ];
 
-/// Options of `spin up` itself; all others are its HTTP trigger's, which has a command of its own.
+/// Options of `spin up` itself; all others belong to its HTTP trigger, which is a separate command.
 const OF_UP: [&str; 1] = ["--cache-dir"];
 
-/// The exit code and whether the arguments are the reason.
+/// Checks the exit code and whether the arguments are the reason.
 fn judged(arguments: &[&str], refused: bool, output: &Output) {
-    let words = String::from_utf8_lossy(&output.stderr);
-    let found = REFUSALS.iter().any(|refusal| words.contains(refusal));
+    let message = String::from_utf8_lossy(&output.stderr);
+    let found = REFUSALS.iter().any(|refusal| message.contains(refusal));
     assert_eq!(found, refused, "{arguments:?}: {output:?}");
     if refused {
-        // clap's own code, which `spin up` does not pass on for its own options.
+        // clap's exit code, which `spin up` does not pass on for its own options.
         let code = if is_of_up(arguments) { 1 } else { 2 };
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
     }
@@ -59,9 +59,9 @@ fn folder(test: &str) -> PathBuf {
 }
 
 #[test]
-fn the_tests_spin_has_the_rules() {
+fn the_fake_spin_follows_the_rules() {
     let folder = folder("rules-fake");
-    // Ends as soon as it has accepted.
+    // Exits as soon as it has accepted the arguments.
     let script = include_str!("spin.sh").replace("echo started", "exit 0");
     let spin = folder.join("spin");
     fs::write(&spin, script).unwrap();
@@ -74,14 +74,14 @@ fn the_tests_spin_has_the_rules() {
 }
 
 #[test]
-fn spin_has_the_rules() {
+fn spin_follows_the_rules() {
     let named = std::env::var_os("SPIN").filter(|path| !path.is_empty());
     let spin = named.map_or_else(|| PathBuf::from("spin"), PathBuf::from);
     if Command::new(&spin).arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: there is no spin on the path, and SPIN names none");
+        println!("skipped: spin is not on the path, and SPIN is not set");
         return;
     }
-    // No such application: what is accepted fails later, for another reason.
+    // There is no application, so accepted arguments fail later for another reason.
     let folder = folder("rules-spin");
     for (arguments, refused) in CASES {
         let mut command = Command::new(&spin);

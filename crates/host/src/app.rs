@@ -18,16 +18,16 @@ pub struct App {
     pub component: String,
     /// The WebAssembly file.
     pub wasm: PathBuf,
-    /// What `spin:variables` answers.
+    /// The values for `spin:variables`.
     pub variables: Values,
     /// Where it may send requests to.
     pub outbound: OutboundRules,
 }
 
 impl App {
-    /// Chooses a component of `manifest`, which lies in `folder`, and fills in its templates.
+    /// Chooses a component of `manifest`, which is in `folder`, and fills in its templates.
     ///
-    /// `id` may be left out where the manifest has one component. All mistakes are reported together.
+    /// `id` may be omitted if the manifest has only one component. All mistakes are reported together.
     pub fn resolve(
         manifest: &Manifest,
         folder: &Path,
@@ -81,7 +81,7 @@ fn check_route(manifest: &Manifest, id: &str) -> Result<(), String> {
     }
 }
 
-/// The values that variables have when none are given.
+/// The defaults of the variables.
 fn defaults(manifest: &Manifest) -> Values {
     let default = |(name, variable): (&String, &Variable)| Some((name.clone(), variable.default.clone()?));
     manifest.variables.iter().filter_map(default).collect()

@@ -1,4 +1,4 @@
-//! Sends the component's requests, over connections that are kept for later requests.
+//! Sends the component's requests, over pooled connections.
 
 mod connect;
 mod error;
@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use connect::{CONNECT_TIMEOUT, Connector};
 
-/// What a request that names no time-out gets, as in Spin.
+/// The default timeout of a request, as in Spin.
 const TIMEOUT_DEFAULT: Duration = Duration::from_mins(10);
 
 /// Sends requests; one for all instances of a component.
@@ -31,7 +31,7 @@ pub struct Client {
 impl Client {
     /// Creates a client that keeps connections open if `pooling`.
     pub fn new(pooling: bool) -> Self {
-        // All else as hyper has it, and without vectored writes, which Spin's connections do not have.
+        // Hyper's defaults, but without vectored writes, which Spin's connections do not have.
         let mut builder = legacy::Client::builder(TokioExecutor::new());
         builder.http1_writev(false);
         if !pooling {
@@ -48,7 +48,7 @@ impl Client {
     ) -> Result<Response<WasiBody>, Error> {
         check_scheme(request.uri())?;
         let connect_timeout = options.connect_timeout.unwrap_or(TIMEOUT_DEFAULT);
-        // As in Spin, the wait for the first byte begins with the request and so includes the connection.
+        // As in Spin, the first-byte timeout starts with the request, so it includes connecting.
         let first_byte_timeout = options.first_byte_timeout.unwrap_or(TIMEOUT_DEFAULT);
         let between_bytes_timeout = options.between_bytes_timeout.unwrap_or(TIMEOUT_DEFAULT);
 
@@ -71,12 +71,12 @@ fn check_scheme(uri: &http::Uri) -> Result<(), Error> {
     ))))
 }
 
-/// The body of a response, which fails when its next bytes take too long.
+/// The body of a response, which fails if its next bytes take too long.
 struct TimedBody {
     incoming: Incoming,
     timeout: Duration,
     sleep: Pin<Box<Sleep>>,
-    /// Whether `sleep` runs: only while the component waits, not while it is busy with what came before.
+    /// Whether `sleep` is running: only while the component waits for data, not while it processes earlier data.
     waiting: bool,
 }
 

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-/// The end of a compiled component's name.
+/// File extension of compiled components.
 const EXTENSION: &str = "cwasm";
 
 /// Compiled components kept in the cache; each is a few megabytes.
@@ -29,7 +29,7 @@ pub fn engine() -> anyhow::Result<Engine> {
     Ok(ENGINE.get_or_init(|| engine).clone())
 }
 
-/// Compiles the component at `path`, or takes the result of an earlier time from the folder `cache`.
+/// Compiles the component at `path`, or loads an earlier result from the folder `cache`.
 pub fn load(engine: &Engine, path: &Path, cache: Option<&Path>) -> anyhow::Result<Component> {
     let wasm = std::fs::read(path)
         .with_context(|| format!("cannot read the component {}: build it first", path.display()))?;
@@ -52,7 +52,7 @@ fn compile(engine: &Engine, wasm: &[u8], path: &Path) -> anyhow::Result<Componen
         .with_context(|| format!("{} is not a component this host can run", path.display()))
 }
 
-/// Names the compiled form after the component's content and all of the engine that matters: version and settings.
+/// Names the compiled form after the component's content and the engine's version and settings.
 fn cache_name(engine: &Engine, wasm: &[u8]) -> PathBuf {
     struct ToSha(Sha256);
     impl Hasher for ToSha {
@@ -60,7 +60,7 @@ fn cache_name(engine: &Engine, wasm: &[u8]) -> PathBuf {
             self.0.update(bytes);
         }
         fn finish(&self) -> u64 {
-            0 // never asked for: the whole digest is taken below
+            0 // never called: the full digest is used below
         }
     }
     let mut hasher = ToSha(Sha256::new_with_prefix(wasm));
@@ -77,8 +77,8 @@ fn read_cache(engine: &Engine, entry: &Path) -> Option<Component> {
     if !entry.exists() {
         return None;
     }
-    // SAFETY: Wasmtime runs what the file says. Only this function's counterpart writes files of this name, whole or
-    // not at all, and whoever else can write to the folder that the caller chose can run code as the caller anyway.
+    // SAFETY: Wasmtime runs the code in the file. Only `write_cache` writes files with this name, atomically, and
+    // anyone else who can write to the folder that the caller chose can run code as the caller anyway.
     unsafe { Component::deserialize_file(engine, entry) }.ok()
 }
 
@@ -87,7 +87,7 @@ fn write_cache(component: &Component, entry: &Path) -> anyhow::Result<()> {
     let bytes = component.serialize()?;
     let folder = entry.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    // Written aside and then renamed, so that a host that starts meanwhile never sees half a file.
+    // Written to a temporary file and renamed, so that a host that starts meanwhile never sees half a file.
     let aside = entry.with_extension(format!("{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Relaxed)));
     std::fs::write(&aside, bytes)?;
     std::fs::rename(&aside, entry)?;
@@ -99,7 +99,7 @@ fn prune(folder: &Path) -> anyhow::Result<()> {
     let mut entries = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;
-        // An entry that is gone by now was removed by another host: nothing left to do.
+        // Another host may have removed an entry meanwhile.
         if entry.path().extension().is_some_and(|extension| extension == EXTENSION)
             && let Ok(written) = entry.metadata().and_then(|metadata| metadata.modified())
         {

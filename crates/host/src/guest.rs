@@ -1,4 +1,4 @@
-//! What one instance of the component has and can reach: the state in its store, and the linker that provides it.
+//! What one instance of the component can use: the state in its store and the linked interfaces.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -59,7 +59,7 @@ impl WasiHttpView for Guest {
     }
 }
 
-/// Answers the requests that an instance sends.
+/// Handles the requests that an instance sends.
 struct Outbound {
     app: Arc<App>,
     client: Client,
@@ -74,7 +74,7 @@ impl WasiHttpHooks for Outbound {
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
-        // What the component reports about the response's body; nobody here could act on it.
+        // What the component reports about the response's body; the host has no use for it.
         _body_result: BoxFuture<Result<(), Error>>,
     ) -> BoxFuture<Result<Sent, Error>> {
         if let Err(reason) = self.app.outbound.check(request.uri()) {
@@ -91,7 +91,7 @@ impl WasiHttpHooks for Outbound {
     }
 }
 
-/// Says which entry is missing or wrong. The path stays out: it may hold what should not be logged.
+/// Says which entry is missing or wrong, without the request's path, which may contain secrets.
 fn refusal(component: &str, uri: &Uri, reason: &Refusal<'_>) -> String {
     let scheme = uri.scheme_str().unwrap_or("http");
     let authority = uri.authority().map_or("", |authority| authority.as_str());

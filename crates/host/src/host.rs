@@ -52,28 +52,28 @@ impl Host {
         }
     }
 
-    /// Chooses the component by its id; needed where the manifest has several.
+    /// Chooses the component by its id; required if the manifest has several.
     #[must_use]
     pub fn component(mut self, id: Option<String>) -> Self {
         self.component = id;
         self
     }
 
-    /// Runs this file in place of the component's source.
+    /// Runs this file instead of the component's source.
     #[must_use]
     pub fn wasm(mut self, path: Option<PathBuf>) -> Self {
         self.wasm = path;
         self
     }
 
-    /// Listens on this address; port 0 takes a free one.
+    /// Listens on this address; port 0 picks a free one.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Sets a variable, whatever the other sources say.
+    /// Sets a variable; overrides all other sources.
     #[must_use]
     pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.sources.overrides.insert(name.into(), value.into());
@@ -101,14 +101,14 @@ impl Host {
         self
     }
 
-    /// Sets how far one instance is used again.
+    /// Sets the limits for reusing an instance.
     #[must_use]
     pub fn reuse(mut self, reuse: Reuse) -> Self {
         self.reuse = reuse;
         self
     }
 
-    /// Sends the component's output and the host's messages there, in place of standard error.
+    /// Sends the component's output and the host's messages to this log instead of standard error.
     #[must_use]
     pub fn log(mut self, log: Log) -> Self {
         self.log = log;
@@ -121,7 +121,7 @@ impl Host {
         let engine = engine::engine()?;
         let component = {
             let (engine, wasm, cache) = (engine.clone(), app.wasm.clone(), self.cache.take());
-            // Compiling takes seconds, in which other hosts of this process go on serving.
+            // Compiling takes seconds; other hosts in this process must keep serving.
             tokio::task::spawn_blocking(move || engine::load(&engine, &wasm, cache.as_deref())).await??
         };
         let mut linker = Linker::new(&engine);
@@ -152,7 +152,7 @@ impl Host {
         Ok(RunningHost { addr, stop, server, counters, _close: CloseOnDrop(closed) })
     }
 
-    /// Reads the configuration files and puts everything together; also says whether to pool connections.
+    /// Reads the configuration files and resolves the app; also returns whether to pool connections.
     fn configure(&mut self) -> anyhow::Result<(App, bool)> {
         let manifest = Manifest::read(&self.manifest)?;
         let config = self.runtime_config.as_deref().map(RuntimeConfig::read).transpose()?.unwrap_or_default();
@@ -174,7 +174,7 @@ impl Host {
     }
 }
 
-/// A host that serves.
+/// A running host.
 pub struct RunningHost {
     /// The address it listens on.
     pub addr: SocketAddr,
@@ -185,20 +185,20 @@ pub struct RunningHost {
 }
 
 impl RunningHost {
-    /// The base URL, without a slash at its end.
+    /// The base URL, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.addr)
     }
 
-    /// What it has done so far.
+    /// Its statistics so far.
     pub fn stats(&self) -> Stats {
         self.counters.snapshot()
     }
 
-    /// Takes no further connections, waits for the requests in progress (at most
-    /// [`DRAIN_TIMEOUT`](crate::server::DRAIN_TIMEOUT)), and returns what was done. Fails when some were cut off.
+    /// Stops accepting connections, waits for the requests in progress (at most
+    /// [`DRAIN_TIMEOUT`](crate::server::DRAIN_TIMEOUT)) and returns the statistics. Fails if requests were cut off.
     pub async fn stop(self) -> anyhow::Result<Stats> {
-        // The server may be gone already; then waiting for it says why.
+        // The server may have ended already; awaiting it then gives the reason.
         let _ = self.stop.send(());
         let drained = self.server.await.context("the server failed")?;
         anyhow::ensure!(

@@ -22,7 +22,7 @@ use crate::guest::Guest;
 use crate::log::Log;
 use crate::stats::Counters;
 
-/// How far one instance is used again. The default is Spin's.
+/// Limits for reusing an instance. The defaults are Spin's.
 #[derive(Clone, Copy, Debug)]
 pub struct Reuse {
     /// Concurrent requests per instance.
@@ -50,11 +50,11 @@ pub(crate) struct Instances {
     pub(crate) closed: Closed,
 }
 
-/// Whether the host is gone, so that the end of an instance is no failure.
+/// Whether the host has stopped, so that the end of an instance is not a failure.
 #[derive(Clone, Default)]
 pub(crate) struct Closed(Arc<AtomicBool>);
 
-/// Closes when it is dropped, whatever the reason.
+/// Sets [`Closed`] when it is dropped.
 pub(crate) struct CloseOnDrop(pub(crate) Closed);
 
 impl Drop for CloseOnDrop {
@@ -93,7 +93,7 @@ impl HandlerState for Instances {
     }
 }
 
-/// Decides for one instance whether it takes another request.
+/// Decides whether an instance accepts another request.
 pub(crate) struct Worker {
     reuse: Reuse,
     log: Log,
@@ -122,7 +122,7 @@ impl WorkerState for Worker {
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
         self.counters.add_request();
-        // As in Spin, a request has no time limit but the component's own.
+        // As in Spin, a request has no time limit except the component's own.
         Box::pin(std::future::pending())
     }
 
@@ -136,7 +136,7 @@ impl WorkerState for Worker {
     }
 }
 
-/// Ends an instance that has had no request for a while.
+/// Ends an instance that has been idle for a while.
 pub(crate) struct IdleTimer {
     timeout: Duration,
     sleep: Pin<Box<Sleep>>,

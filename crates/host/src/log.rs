@@ -13,10 +13,10 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// A line is passed on in pieces of this size, in bytes, when it does not end before.
+/// Maximum bytes of a line; longer lines are passed on in pieces of this size.
 const LINE_BYTES_MAX: usize = 1024 * 1024;
 
-/// Takes whole lines, each with its line end.
+/// Receives whole lines, including their line ends.
 #[derive(Clone)]
 pub struct Log {
     write: Arc<Write>,
@@ -27,11 +27,11 @@ type Write = dyn Fn(&[u8]) + Send + Sync;
 impl Log {
     /// Writes to the process's standard error.
     pub fn stderr() -> Self {
-        // Nobody is left to be told when standard error itself is gone.
+        // If standard error itself fails, there is nowhere to report it.
         Self::to(|line| drop(io::stderr().lock().write_all(line)))
     }
 
-    /// Hands each line to `write`, from any thread.
+    /// Passes each line to `write`, from any thread.
     pub fn to(write: impl Fn(&[u8]) + Send + Sync + 'static) -> Self {
         Self { write: Arc::new(write) }
     }
@@ -60,7 +60,7 @@ impl GuestOutput {
     }
 
     fn push(&self, bytes: &[u8]) {
-        // The state is whole after every step, so a panic elsewhere does not spoil it.
+        // The state is consistent after every step, so a poisoned lock can be used.
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.pending.extend_from_slice(bytes);
         if let Some(end) = lines.pending.iter().rposition(|byte| *byte == b'\n') {
@@ -79,7 +79,7 @@ impl Lines {
 }
 
 impl Drop for Lines {
-    /// Lets the last words of an instance out, also without a line end.
+    /// Writes an instance's last output even if it has no line end.
     fn drop(&mut self) {
         if !self.pending.is_empty() {
             self.pending.push(b'\n');

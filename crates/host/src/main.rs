@@ -65,7 +65,7 @@ fn parse_variable(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value.to_owned()))
 }
 
-/// The process environment, without what is not text: no variable of an application can be that.
+/// The process environment, without values that are not UTF-8, which no variable can have.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -85,13 +85,13 @@ fn main() -> ExitCode {
 fn run(options: Serve) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let result = runtime.block_on(serve(options));
-    // Not waiting for its threads: a component in an endless loop would keep one for ever.
+    // Do not wait for its threads: a component in an endless loop would block one forever.
     runtime.shutdown_background();
     result
 }
 
 async fn serve(options: Serve) -> anyhow::Result<()> {
-    // Before anything can be started that a signal would have to stop.
+    // Before starting anything that a signal must be able to stop.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
 

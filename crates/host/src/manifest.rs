@@ -15,9 +15,9 @@ use serde::Deserialize;
 pub struct Manifest {
     /// The version of the format; only 2 is known.
     pub spin_manifest_version: u32,
-    /// What the application is.
+    /// Name and description of the application.
     pub application: Application,
-    /// The settings that the application takes from outside.
+    /// The application's settings.
     #[serde(default)]
     pub variables: BTreeMap<String, Variable>,
     /// What starts its components.
@@ -48,12 +48,12 @@ pub struct Application {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
-    /// The value when none is given from outside.
+    /// The default value.
     pub default: Option<String>,
-    /// Whether a value must be given from outside.
+    /// Whether a value must be set.
     #[serde(default)]
     pub required: bool,
-    /// Whether the value must never be shown.
+    /// Whether the value is a secret.
     #[serde(default)]
     pub secret: bool,
     /// What it is for.
@@ -108,7 +108,7 @@ pub struct Build {
     pub command: Commands,
     /// Where to run it, relative to the manifest.
     pub workdir: Option<String>,
-    /// The files whose change asks for a new build.
+    /// The files whose changes require a new build.
     #[serde(default)]
     pub watch: Vec<String>,
 }

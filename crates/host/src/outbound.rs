@@ -14,7 +14,7 @@ use crate::template;
 use crate::variables::Values;
 use entry::Entry;
 
-/// The parsed `allowed_outbound_hosts` of one component, or the mistake that voids them.
+/// The parsed `allowed_outbound_hosts` of one component, or the mistake that makes them invalid.
 #[derive(Clone, Debug)]
 pub struct OutboundRules {
     entries: Result<Vec<Entry>, String>,
@@ -25,15 +25,15 @@ pub struct OutboundRules {
 pub enum Refusal<'a> {
     /// No entry allows it.
     NotListed,
-    /// The whole list is void, for this reason.
+    /// The whole list is invalid for this reason.
     Void(&'a str),
 }
 
 impl OutboundRules {
-    /// Reads the entries of a manifest with the variables' defaults, for mistakes, and with their values, to keep them.
+    /// Parses the entries of a manifest twice: with the variables' defaults, to find mistakes, and with their values.
     pub fn resolve(entries: &[String], defaults: &Values, values: &Values, problems: &mut Problems) -> Self {
         for entry in entries {
-            // Without a default there is nothing to check yet.
+            // An entry whose variable has no default cannot be checked yet.
             if template::is_literal(entry) || template::expand(entry, defaults).is_ok() {
                 let read = read(entry, defaults);
                 problems.take(read.map_err(|reason| format!("allowed_outbound_hosts: {reason}")));
@@ -43,7 +43,7 @@ impl OutboundRules {
         Self { entries: kept.collect() }
     }
 
-    /// Whether a request to `uri`, which names its scheme, may be sent.
+    /// Whether a request to `uri`, which must have a scheme, may be sent.
     pub fn check(&self, uri: &Uri) -> Result<(), Refusal<'_>> {
         let entries = self.entries.as_ref().map_err(|reason| Refusal::Void(reason))?;
         let Some(asked) = entry::Asked::new(uri) else { return Err(Refusal::NotListed) };
@@ -51,7 +51,7 @@ impl OutboundRules {
     }
 }
 
-/// One entry; none where a template expands to no address: an optional endpoint is switched off by an empty variable.
+/// One entry; none if a template expands to no address, because an empty variable disables an optional endpoint.
 fn read(entry: &str, values: &Values) -> Result<Option<Entry>, String> {
     let text = template::expand(entry, values)?;
     if !template::is_literal(entry) && matches!(text.as_str(), "" | "http://" | "https://") {
@@ -64,7 +64,7 @@ fn read(entry: &str, values: &Values) -> Result<Option<Entry>, String> {
 mod tests {
     use super::*;
 
-    /// The variable `base` has this value, and a default that is fine; `required` has a value alone, `empty` neither.
+    /// The variable `base` has this value and a valid default, `required` has only a value, `empty` has neither.
     fn rules(entries: &[&str], base: &str) -> Result<OutboundRules, Problems> {
         let entries: Vec<_> = entries.iter().map(ToString::to_string).collect();
         let defaults =
@@ -85,19 +85,19 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_address_voids_the_whole_list() {
+    fn a_value_that_is_not_an_address_invalidates_the_whole_list() {
         for template in ["{{ base }}", "{{ required }}"] {
             let reason = void(&["http://other:1", template], "http://tiingo/base");
             assert_eq!(reason, "\"http://tiingo/base\" must not include a path");
         }
         assert!(void(&["{{ base }}"], "tiingo").contains("does not contain a scheme"));
-        // Spin leaves out what is empty, not what is blank.
+        // Spin leaves out empty entries, not blank ones.
         assert!(void(&["http://{{ required }}"], " ").contains("empty host"));
         assert!(void(&["{{ nope }}"], "").contains("unknown variable"));
     }
 
     #[test]
-    fn a_mistake_that_the_defaults_show_is_a_problem_at_the_start() {
+    fn a_mistake_in_the_defaults_is_a_problem_at_startup() {
         for (entry, reason) in [
             ("nowhere", "does not contain a scheme"),
             ("http://a/path", "must not include a path"),
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_allows_what_its_value_names() {
+    fn a_template_allows_the_address_in_its_value() {
         let rules = rules(&["{{ base }}"], "http://tiingo:8001/").unwrap();
         assert_eq!(rules.check(&Uri::from_static("http://tiingo:8001/fetch")), Ok(()));
         assert_eq!(rules.check(&Uri::from_static("http://tiingo/fetch")), Err(Refusal::NotListed));

@@ -9,17 +9,17 @@ pub struct Problems {
 }
 
 impl Problems {
-    /// Notes one mistake: lower case, no full stop, naming the input and what to do.
+    /// Adds a mistake: lower case, no full stop, naming the input and the remedy.
     pub fn push(&mut self, problem: impl Into<String>) {
         self.found.push(problem.into());
     }
 
-    /// Notes the error, if it is one, and passes the value on.
+    /// Adds the error, if there is one, and returns the value.
     pub fn take<T>(&mut self, result: Result<T, String>) -> Option<T> {
         result.map_err(|problem| self.push(problem)).ok()
     }
 
-    /// Returns `value` when nothing was noted.
+    /// Returns `value` if there are no mistakes.
     pub fn into_result<T>(self, value: T) -> Result<T, Self> {
         if self.found.is_empty() { Ok(value) } else { Err(self) }
     }

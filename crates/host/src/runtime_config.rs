@@ -14,15 +14,15 @@ use crate::variables::Values;
 /// The settings taken from the file.
 #[derive(Debug)]
 pub struct RuntimeConfig {
-    /// The values of the static variable providers that stand before the environment; the first provider wins.
+    /// The values of the static variable providers that precede the environment; the first provider wins.
     ///
-    /// As in Spin the environment comes last, unless a provider of type "env" gives it another place.
+    /// As in Spin, the environment comes last, unless a provider of type "env" changes its position.
     pub stronger: Values,
     /// The values of the static variable providers after the one of type "env".
     pub weaker: Values,
-    /// Whether connections to other servers are kept for further requests.
+    /// Whether connections to other servers are reused.
     pub connection_pooling: bool,
-    /// What the file asks for and this host does not do.
+    /// Settings in the file that this host does not support.
     pub warnings: Vec<String>,
 }
 
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_provider_of_the_environment_parts_stronger_values_from_weaker_ones() {
+    fn an_env_provider_separates_stronger_values_from_weaker_ones() {
         let config = RuntimeConfig::parse(
             "[[variables_provider]]\ntype = \"static\"\nvalues = { a = \"1\" }\n\
              [[variables_provider]]\ntype = \"env\"\n\
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn pooling_is_off_only_where_the_section_does_not_ask_for_it() {
+    fn pooling_is_off_only_if_the_section_is_present_without_it() {
         assert!(RuntimeConfig::parse("").unwrap().connection_pooling);
         assert!(!RuntimeConfig::parse("[outbound_http]").unwrap().connection_pooling);
         assert!(
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_effect_is_named() {
+    fn settings_without_effect_are_reported() {
         let config = RuntimeConfig::parse(
             "[llm_compute]\ntype = \"x\"\n[[variables_provider]]\ntype = \"vault\"\n\
              [[variables_provider]]\ntype = \"env\"\nprefix = \"X\"\n[outbound_http]\nmax_connections = 1\n",

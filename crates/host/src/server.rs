@@ -24,16 +24,16 @@ use crate::app::EVERY_PATH;
 use crate::instances::Instances;
 use crate::log::Log;
 
-/// How long requests in progress may go on after the server was told to stop.
+/// How long requests in progress may continue after the server was told to stop.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The wait after a failed accept, which mostly means that the process is out of file descriptors.
+/// Pause after a failed accept, which usually means that the process is out of file descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// Paths under this prefix belong to the host.
 const WELL_KNOWN: &str = "/.well-known/spin/";
 
-/// Takes connections and hands their requests to the component.
+/// Accepts connections and passes their requests to the component.
 #[derive(Clone)]
 pub(crate) struct Server {
     pub(crate) handler: ProxyHandler<Instances>,
@@ -41,7 +41,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves until `stop` fires, then finishes what is in progress. Returns whether all of it was finished in time.
+    /// Serves until `stop` fires, then finishes the requests in progress. Returns whether all were finished in time.
     pub(crate) async fn run(self, listener: TcpListener, mut stop: oneshot::Receiver<()>) -> bool {
         let server = Arc::new(self);
         let connections = GracefulShutdown::new();
@@ -62,7 +62,7 @@ impl Server {
         tokio::time::timeout(DRAIN_TIMEOUT, connections.shutdown()).await.is_ok()
     }
 
-    /// As Spin does it, without a limit for the time that a request takes to arrive, and with Nagle's algorithm on.
+    /// As in Spin, a request may take any time to arrive, and Nagle's algorithm is on.
     fn serve(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr, connections: &GracefulShutdown) {
         let server = Arc::clone(self);
         let service = service_fn(move |request| {
@@ -71,11 +71,11 @@ impl Server {
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
         let connection = connections.watch(connection);
-        // An error here is a client that went away or does not speak HTTP: nothing that the operator could act on.
+        // An error here means that a client went away or does not speak HTTP: nothing that an operator could act on.
         tokio::spawn(async move { drop(connection.await) });
     }
 
-    /// The answer to a request, or the reason to close its connection without one.
+    /// The response to a request, or the reason to close its connection without one.
     async fn respond(
         &self,
         mut request: Request<Incoming>,
@@ -102,15 +102,15 @@ impl Server {
         let request = request.map(|body| body.map_err(Error::from).boxed_unsync());
         Ok(match self.handler.handle((), request).await {
             Ok(response) => response,
-            // The end of an instance is reported once, with its cause, not by each request that it takes along.
+            // The end of an instance is reported once, with its cause, not by each of its requests.
             Err(error) if error.is::<TrapOrPanicError>() => plain(StatusCode::INTERNAL_SERVER_ERROR, ""),
             Err(error) => failed(&format!("{error:#}")),
         })
     }
 }
 
-/// Gives the request its full URI, and beside what the caller sent the headers by which Spin tells a component where it
-/// was called. Like Spin, it takes text alone in headers.
+/// Sets the request's full URI and adds the headers in which Spin passes the called address, after those of the caller.
+/// Like Spin, it accepts only UTF-8 in headers.
 fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketAddr) -> Result<(), String> {
     let text = |value: &HeaderValue| std::str::from_utf8(value.as_bytes()).map(str::to_owned);
     for (name, value) in request.headers() {
@@ -118,7 +118,7 @@ fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketA
     }
     let host = request.headers().get(header::HOST).and_then(|host| text(host).ok());
     let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let told = [
+    let added = [
         ("spin-path-info", path.path().to_owned()),
         ("spin-full-url", format!("http://{}{path}", host.as_deref().unwrap_or("localhost"))),
         ("spin-matched-route", EVERY_PATH.to_owned()),
@@ -127,7 +127,7 @@ fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketA
         ("spin-component-route", String::new()),
         ("spin-client-addr", peer.to_string()),
     ];
-    for (name, value) in told {
+    for (name, value) in added {
         let value = HeaderValue::from_str(&value).map_err(|error| format!("no {name}: {error}"))?;
         request.headers_mut().append(HeaderName::from_static(name), value);
     }
@@ -136,7 +136,7 @@ fn complete(request: &mut Request<Incoming>, authority: Authority, peer: SocketA
     Ok(())
 }
 
-/// Why it is not clear for whom a request is.
+/// Why the target host of a request is unclear.
 #[derive(Debug)]
 struct Unclear(&'static str);
 
@@ -148,7 +148,7 @@ impl fmt::Display for Unclear {
 
 impl std::error::Error for Unclear {}
 
-/// Takes the authority from the `Host` header or the request line; where both are given they must agree.
+/// Takes the authority from the `Host` header or the request line; if both have one, they must agree.
 fn authority(headers: &HeaderMap, uri: &Uri) -> Result<Authority, Unclear> {
     let host = headers.get(header::HOST).map(|host| Authority::try_from(host.as_bytes()));
     match (host, uri.authority()) {

@@ -1,4 +1,4 @@
-//! What a host has done so far.
+//! Statistics of a host.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -12,9 +12,9 @@ use wasmtime::{CallHook, ResourceLimiter};
 pub struct Stats {
     /// Instances of the component that were created.
     pub instances_created: u64,
-    /// Requests that were handed to the component.
+    /// Requests passed to the component.
     pub requests_served: u64,
-    /// The most linear memory that one instance had, in bytes.
+    /// Peak linear memory of a single instance, in bytes.
     pub memory_bytes_peak: u64,
     /// Processor time spent in the component's own code, all instances together, in microseconds.
     pub guest_cpu_us: u64,
@@ -30,7 +30,7 @@ impl fmt::Display for Stats {
     }
 }
 
-/// Counts while the host runs.
+/// The counters of a running host.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     instances_created: AtomicU64,
@@ -58,7 +58,7 @@ impl Counters {
     }
 }
 
-/// Watches the linear memories of one instance grow; refuses nothing.
+/// Measures the growth of one instance's linear memories without limiting it.
 pub(crate) struct MemoryMeter {
     counters: std::sync::Arc<Counters>,
     bytes: u64,
@@ -93,12 +93,12 @@ impl ResourceLimiter for MemoryMeter {
     }
 }
 
-/// Takes the time in which one instance runs its own code: from each border into WebAssembly to the next one out of it,
-/// on the clock of the thread, which stands still while another one has the processor.
+/// Measures the time that one instance spends in its own code, from each entry into WebAssembly to the next exit. It
+/// uses the thread's CPU clock, which does not advance while another thread runs.
 pub(crate) struct GuestClock {
     counters: std::sync::Arc<Counters>,
     entered: Duration,
-    /// Counted in whole microseconds, most stays are shorter: the rest of the earlier ones.
+    /// The unrecorded rest: the counter has whole microseconds, and most stays are shorter.
     rest: Duration,
 }
 

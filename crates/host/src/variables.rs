@@ -11,14 +11,14 @@ use crate::problems::Problems;
 /// Values by variable name.
 pub type Values = BTreeMap<String, String>;
 
-/// Where values come from, strongest first. What none of them has takes the default of the manifest.
+/// Where values come from, strongest first. Otherwise the manifest's default applies.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    /// Given to the host one by one. A name that the manifest does not declare is a mistake.
+    /// Passed to the host individually. A name that the manifest does not declare is a mistake.
     pub overrides: Values,
-    /// The static providers of the runtime configuration, but for those that it places after the environment.
+    /// The static providers of the runtime configuration, except those that it places after the environment.
     pub runtime_config: Values,
-    /// The process environment, of which `SPIN_VARIABLE_<NAME>` counts.
+    /// The process environment; only `SPIN_VARIABLE_<NAME>` counts.
     pub environment: Values,
     /// The static providers that the runtime configuration places after the environment.
     pub fallback: Values,
@@ -27,7 +27,7 @@ pub struct Sources {
 const ENVIRONMENT_PREFIX: &str = "SPIN_VARIABLE_";
 
 impl Sources {
-    /// Gives each declared variable its value; a required one without a value is a problem.
+    /// Returns the value of each declared variable; a required one without a value is a problem.
     pub fn resolve(&self, declared: &BTreeMap<String, Variable>, problems: &mut Problems) -> Values {
         for name in self.overrides.keys().filter(|name| !declared.contains_key(*name)) {
             problems.push(format!(
@@ -43,9 +43,9 @@ impl Sources {
         values
     }
 
-    /// Names that the environment or the runtime configuration sets and the manifest does not declare.
+    /// Names that the environment or the runtime configuration sets but the manifest does not declare.
     ///
-    /// Both are shared with other programs, so this deserves a warning, not an error.
+    /// Both are shared with other programs, so this is a warning, not an error.
     pub fn undeclared(&self, declared: &BTreeMap<String, Variable>) -> Vec<String> {
         let known: Vec<_> = declared.keys().map(|name| environment_name(name)).collect();
         let environment = self

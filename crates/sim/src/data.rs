@@ -25,7 +25,7 @@ pub fn entries(spec: &Spec, endpoint: Endpoint, tickers: &[String], at: DateTime
     tickers.iter().map(|ticker| entry(spec, endpoint, ticker, at)).collect()
 }
 
-/// The same, of indicators only these indicators in this order; one that nobody knows has a value too.
+/// As [`entries`], but with only these indicators, in this order. An unknown indicator gets a value too.
 pub(crate) fn asked(
     spec: &Spec,
     endpoint: Endpoint,
@@ -48,7 +48,7 @@ pub(crate) fn asked(
 
 /// The documents that a run over `tickers` must leave behind, by collection and document id.
 ///
-/// The value is the provider's record; the orchestrator adds fields of its own to it.
+/// The value is the provider's record; the orchestrator adds its own fields.
 pub fn documents(
     spec: &Spec,
     endpoint: Endpoint,
@@ -127,7 +127,7 @@ mod tests {
                 assert_eq!(record["source"], endpoint.service().name());
                 assert_eq!(
                     record["ingested_at"], "2026-11-20T15:05:00.118812",
-                    "no zone: the services write none"
+                    "the services write times without a zone"
                 );
             }
         }

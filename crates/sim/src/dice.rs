@@ -1,6 +1,6 @@
-//! Repeatable chance: the same seed and words give the same throws on every machine.
+//! Repeatable random numbers: the same seed and words give the same numbers on every machine.
 
-/// A generator whose throws follow from a seed and a few words.
+/// A random number generator seeded with a number and a few words.
 #[derive(Debug, Clone)]
 pub(crate) struct Dice(u64);
 
@@ -9,7 +9,7 @@ impl Dice {
     pub(crate) fn new(seed: u64, words: &[&str]) -> Self {
         let mut hash = 0xcbf2_9ce4_8422_2325 ^ seed;
         for word in words {
-            // The 0xff keeps "ab","c" apart from "a","bc": it occurs in no UTF-8 text.
+            // 0xff separates the words, so that "ab","c" differs from "a","bc": it never occurs in UTF-8.
             for byte in word.bytes().chain([0xff]) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }
@@ -37,7 +37,7 @@ impl Dice {
         f64::from(self.between(low, high)) / 100.0
     }
 
-    /// True in `percent` of 100 throws.
+    /// True `percent` times out of 100.
     pub(crate) fn chance(&mut self, percent: u32) -> bool {
         self.between(1, 100) <= percent
     }
@@ -49,7 +49,7 @@ impl Dice {
     }
 }
 
-/// `bytes` characters of text that hardly compresses, to fill large bodies with.
+/// `bytes` characters of text that hardly compresses, to fill large bodies.
 pub(crate) fn filler(seed: u64, bytes: usize) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let mut dice = Dice::new(seed, &["filler"]);

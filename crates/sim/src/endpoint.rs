@@ -14,28 +14,28 @@ pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(60 * 60);
 pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is known of one provider service.
+/// A provider service.
 pub(crate) struct ServiceSpec {
     /// The name as it appears in paths, variables and records' `source`.
     pub(crate) name: &'static str,
-    /// The name as it appears in the words of errors.
+    /// The name as it appears in error messages.
     pub(crate) title: &'static str,
     pub(crate) default_port: u16,
-    /// With which it calls its upstream.
+    /// The key with which it calls its upstream.
     pub(crate) api_key: &'static str,
-    /// The limits in the code of `services/*/…_client.py`, `_check_rate_limit`, in the order in which they are checked:
-    /// the window, the requests in it, what it is called.
+    /// The limits in `services/*/…_client.py`, `_check_rate_limit`, in the order in which they are checked: the window,
+    /// the requests allowed in it, the limit's name.
     pub(crate) limits: &'static [(Duration, usize, &'static str)],
     /// Whether `GET /health` takes as long as any other request upstream.
     pub(crate) is_slow_to_tell_health: bool,
-    /// The words when upstream has answered 500.
+    /// The error message when upstream has answered 500.
     pub(crate) server_error: &'static str,
-    /// The address upstream for a ticker, with the API key.
+    /// The upstream address for a ticker, including the API key.
     pub(crate) address: fn(ticker: &str, api_key: &str) -> String,
     pub(crate) endpoints: &'static [Endpoint],
 }
 
-/// What is known of one path of a service that returns records.
+/// A path of a service that returns records.
 pub(crate) struct EndpointSpec {
     pub(crate) service: Service,
     pub(crate) path: &'static str,
@@ -44,13 +44,13 @@ pub(crate) struct EndpointSpec {
     pub(crate) form: Form,
     /// Its records for a ticker; those of articles are the same for every ticker.
     pub(crate) records: fn(&Spec, &str, DateTime<Utc>) -> Vec<Value>,
-    /// The id of the document that holds a record, or none where the record lacks a part of it.
+    /// The id of a record's document; none if the record lacks a part of it.
     pub(crate) document_id: fn(&Value) -> Option<String>,
     /// How the service asks its upstream for the tickers of a call.
     pub(crate) rhythm: Rhythm,
-    /// What the service puts around the words of an error that is not upstream's own, given the ticker and the words.
+    /// Wraps the message of an error that does not come from upstream, given the ticker and the message.
     pub(crate) wrapped: fn(&str, &str) -> String,
-    /// What upstream says of a symbol that does not exist, where its service lets that through.
+    /// Upstream's message for a symbol that does not exist, if the service passes it on.
     pub(crate) unknown_symbol: Option<&'static str>,
     /// The `data` of a ticker that failed.
     pub(crate) nothing: fn() -> Value,
@@ -61,30 +61,30 @@ pub(crate) struct EndpointSpec {
 pub(crate) enum Form {
     /// `data` is a list of them.
     List,
-    /// `data` is the only one.
+    /// `data` is the one record.
     One,
-    /// `data` has one for each of these names; and how one of any name is made.
+    /// `data` has one record for each of these names; the function makes the record of a name.
     Indicators(&'static [&'static str], fn(&Spec, &str, &str, DateTime<Utc>) -> Value),
-    /// The entries are the records, and there are no tickers.
+    /// The entries are the records themselves; there are no tickers.
     Articles,
 }
 
 /// How a service asks its upstream for the tickers of a call.
 #[derive(Clone, Copy)]
 pub(crate) enum Rhythm {
-    /// Five at once, then a pause, unless they were the last.
+    /// Five at once, then a pause except after the last.
     FiveAtOnce(Duration),
-    /// A pause after each, also after the last and after one that was refused.
+    /// A pause after each, including the last and refused ones.
     OneByOne(Duration),
     /// One request for all tickers.
     Together,
-    /// One request, whose refusal is that of the call.
+    /// One request; if it is refused, so is the call.
     Whole,
     /// One request for each indicator of each ticker, and a long pause after each.
     Indicators,
 }
 
-/// The plain id of a record's document: its ticker and these text fields.
+/// The unescaped id of a record's document: its ticker and these string fields.
 pub(crate) fn id_of(record: &Value, fields: &[&str]) -> Option<String> {
     let texts: Option<Vec<&str>> =
         ["ticker"].iter().chain(fields).map(|field| record.get(field).and_then(Value::as_str)).collect();
@@ -158,7 +158,7 @@ impl Endpoint {
         self.0
     }
 
-    /// The endpoint that `service` serves under `path`, if there is one.
+    /// The endpoint of `service` at `path`.
     pub fn find(service: Service, path: &str) -> Option<Self> {
         service.0.endpoints.iter().copied().find(|endpoint| endpoint.path() == path)
     }
@@ -178,14 +178,14 @@ impl Endpoint {
         self.0.collection
     }
 
-    /// The id of the document that holds `record`, or `None` where the record lacks a part of it.
+    /// The id of the document that holds `record`, or `None` if the record lacks a part of it.
     ///
-    /// This is the plain form: an id with a character that Firestore forbids is the orchestrator's to escape.
+    /// The id is not escaped: the orchestrator escapes characters that Firestore forbids.
     pub fn document_id(self, record: &Value) -> Option<String> {
         (self.0.document_id)(record)
     }
 
-    /// Whether its entries are articles of no ticker.
+    /// Whether its entries are articles without a ticker.
     pub const fn has_articles(self) -> bool {
         matches!(self.0.form, Form::Articles)
     }

@@ -1,4 +1,4 @@
-//! What a party asks of its callers.
+//! How a simulated party authenticates its callers.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// Looks at a bearer token; the status of the refusal where it is not good.
+/// Checks a bearer token; the error is the status of the refusal.
 type Check = dyn Fn(&str) -> Result<(), u16> + Send + Sync;
 
-/// Lets requests with the right bearer token pass.
+/// Admits requests with a valid bearer token.
 #[derive(Clone)]
 pub struct Gate(Arc<Check>);
 
@@ -20,18 +20,18 @@ impl fmt::Debug for Gate {
 }
 
 impl Gate {
-    /// Opens for the tokens that `check` finds good; its error is the status of the refusal.
+    /// Admits tokens that `check` accepts; its error is the status of the refusal.
     pub fn new(check: impl Fn(&str) -> Result<(), u16> + Send + Sync + 'static) -> Self {
         Self(Arc::new(check))
     }
 
-    /// Opens for this token alone.
+    /// Admits only this token.
     pub fn token(token: impl Into<String>) -> Self {
         let token = token.into();
         Self::new(move |shown| if shown == token { Ok(()) } else { Err(401) })
     }
 
-    /// The status of the refusal, if the request is to be refused.
+    /// The status to refuse the request with, if it must be refused.
     pub(crate) fn refuses(&self, headers: &HeaderMap) -> Option<u16> {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let (Some(value), None) = (values.next(), values.next()) else { return Some(401) };

@@ -1,8 +1,8 @@
-//! Google as far as tokens go: published keys, ID tokens, the token endpoint, the metadata server.
+//! The parts of Google that issue tokens: published keys, ID tokens, the token endpoint, the metadata server.
 //!
-//! It holds callers to the rules of the real one: an assertion must be signed by the account's key, say for whom it is
-//! and not be too old; the metadata server wants its own header. What it gives out it knows again, so that a
-//! [`Gate`] in front of another party can ask for it.
+//! It enforces the rules of the real one: an assertion must be signed with the account's key, name its audience and not
+//! be too old; the metadata server requires its own header. It recognises the tokens that it has issued, so a [`Gate`]
+//! in front of another party can require them.
 
 mod answer;
 mod asked;
@@ -26,12 +26,12 @@ pub use jwt::{assemble, assemble_hs256};
 pub use key::Key;
 use state::{Shared, seconds_now};
 
-/// Who gives out ID tokens.
+/// The issuer of ID tokens.
 pub const ISSUER: &str = "https://accounts.google.com";
 /// The service account of the key file.
 pub const ACCOUNT: &str = "orchestrator@sim.iam.gserviceaccount.com";
 
-/// A running Google. Dropped, it stops.
+/// A running Google. It stops when dropped.
 #[derive(Debug)]
 pub struct Google {
     shared: Arc<Shared>,
@@ -47,18 +47,18 @@ impl Google {
         Ok(Self { shared, server })
     }
 
-    /// The base address of all that it offers.
+    /// The base address of all endpoints.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.server.port())
     }
 
-    /// The orchestrator's settings that lead it here.
+    /// The orchestrator's settings that point it here.
     pub fn variables(&self) -> BTreeMap<String, String> {
         let names = ["google_certs_url", "google_oauth_url", "google_metadata_url"];
         names.map(|name| (name.to_owned(), self.url())).into()
     }
 
-    /// The claims of a good ID token for an audience.
+    /// The claims of a valid ID token for an audience.
     pub fn claims(&self, email: &str, audience: &str) -> Value {
         let now = self.shared.with(|state| state.now());
         json!({
@@ -73,7 +73,7 @@ impl Google {
         assemble(&json!({"alg": "RS256", "typ": "JWT", "kid": key.id()}), claims, key)
     }
 
-    /// Publishes and uses another key from now on; the old one is published no more.
+    /// Publishes and uses a new key from now on instead of the old one.
     pub fn rotate(&self) {
         self.shared.with(|state| state.rotated = !state.rotated);
     }
@@ -91,22 +91,22 @@ impl Google {
         .to_string()
     }
 
-    /// How long the published keys may be kept, in seconds; an hour at first.
+    /// Sets how long the published keys may be cached, in seconds; initially an hour.
     pub fn set_keys_max_age(&self, seconds: u64) {
         self.shared.with(|state| state.keys_max_age = seconds);
     }
 
-    /// How long the tokens that are given out from now on live, in seconds; an hour at first.
+    /// Sets the lifetime of tokens issued from now on, in seconds; initially an hour.
     pub fn set_life(&self, seconds: u64) {
         self.shared.with(|state| state.life = seconds);
     }
 
-    /// Sets its clock apart from that of the machine.
+    /// Sets its clock ahead of the machine's.
     pub fn set_clock_ahead(&self, seconds: i64) {
         self.shared.with(|state| state.ahead = seconds);
     }
 
-    /// Lets a part of it fail until [`Google::recover`].
+    /// Makes an endpoint fail until [`Google::recover`].
     pub fn fail(&self, desk: Desk, outage: Outage) {
         self.shared.with(|state| _ = state.outages.insert(desk, outage));
     }
@@ -116,38 +116,38 @@ impl Google {
         self.shared.with(|state| state.outages.clear());
     }
 
-    /// Makes every answer of a part take so long.
+    /// Sets the latency of every response of an endpoint.
     pub fn set_latency(&self, desk: Desk, latency: Duration) {
         self.shared.with(|state| _ = state.latencies.insert(desk, latency));
     }
 
-    /// What it was asked, in order.
+    /// The requests received, in order.
     pub fn journal(&self) -> Vec<Asked> {
         self.shared.with(|state| state.journal.clone())
     }
 
-    /// How often a part was asked.
+    /// Number of requests to an endpoint.
     pub fn count(&self, desk: Desk) -> usize {
         self.shared.with(|state| state.journal.iter().filter(|asked| asked.desk == Some(desk)).count())
     }
 
-    /// Every token that it has given out, access tokens and ID tokens.
+    /// All access tokens and ID tokens issued.
     pub fn given_out(&self) -> Vec<String> {
         self.shared.with(|state| state.given_out.keys().cloned().collect())
     }
 
-    /// Nothing that was given out so far is good any more.
+    /// Revokes all tokens issued so far.
     pub fn revoke(&self) {
         self.shared.with(|state| state.given_out.values_mut().for_each(|given| given.revoked = true));
     }
 
-    /// Opens for the access tokens that it has given out, as long as they live.
+    /// Admits the access tokens that it has issued, until they expire.
     pub fn access_gate(&self) -> Gate {
         let shared = Arc::clone(&self.shared);
         Gate::new(move |token| shared.with(|state| state.judge(token, None)))
     }
 
-    /// Opens for the ID tokens that it has given out for an audience; one for another is forbidden (403).
+    /// Admits the ID tokens that it has issued for an audience; a token for another audience gets 403.
     pub fn id_gate(&self, audience: impl Into<String>) -> Gate {
         let (shared, audience) = (Arc::clone(&self.shared), audience.into());
         Gate::new(move |token| shared.with(|state| state.judge(token, Some(&audience))))

@@ -8,11 +8,11 @@ use crate::watchlist::Scope;
 pub struct Job {
     /// The name in the body and in `X-CloudScheduler-JobName`.
     pub name: &'static str,
-    /// The path that ticks are posted to.
+    /// The path to which ticks are posted.
     pub route: &'static str,
     /// The tickers that it covers.
     pub scope: Scope,
-    /// Unix cron, in the time of New York.
+    /// Unix cron, in New York time.
     pub schedule: &'static str,
     /// The provider endpoints that the job must call.
     pub endpoints: &'static [Endpoint],

@@ -1,4 +1,4 @@
-//! Everything that stands around the orchestrator, for tests, demonstrations and benchmarks.
+//! Everything around the orchestrator, for tests, demonstrations and benchmarks.
 //!
 //! ```text
 //! scheduler ──tick──▶ orchestrator ──fetch──▶ providers ── data, faults, journal
@@ -6,16 +6,16 @@
 //!                          └──read, write──▶ firestore (the real emulator) ◀──seed, read back── watchlist, tests
 //! ```
 //!
-//! - [`scheduler`] plays Cloud Scheduler; its table of jobs is written down independently of the orchestrator's.
+//! - [`scheduler`] simulates Cloud Scheduler; its table of jobs is independent of the orchestrator's.
 //! - [`orchestrator`] runs the built component as a process, on this project's host or on Spin.
 //! - [`providers`] are the provider services on real sockets, with scripted faults and a journal; each is described by
 //!   one file of `services/`.
-//! - [`data`] computes what they answer, and so what must be stored; [`endpoint`] names paths and collections.
-//! - [`firestore`] runs the real emulator, reads it back with a client of its own, and can stand in its way.
+//! - [`data`] computes their responses, and so what must be stored; [`endpoint`] names paths and collections.
+//! - [`firestore`] runs the real emulator, reads it with a separate client, and can inject faults in front of it.
 //! - [`google`] issues and checks tokens: published keys, token endpoint, metadata server.
-//! - [`gate`] lets parties ask their callers for such tokens.
+//! - [`gate`] makes parties require such tokens of their callers.
 //! - [`watchlist`] is the configuration that the orchestrator reads its tickers from.
-//! - [`relay`] stands before a server and counts the packets of requests.
+//! - [`relay`] sits in front of a server and counts the packets of requests.
 //! - [`stack`] puts all of them together.
 //!
 //! Nothing here listens or calls outside 127.0.0.1, and no process outlives the one that started it.
@@ -28,6 +28,7 @@ mod client;
 pub mod data;
 mod dice;
 pub mod endpoint;
+mod exchange;
 pub mod firestore;
 pub mod gate;
 pub mod google;

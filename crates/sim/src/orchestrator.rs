@@ -20,9 +20,9 @@ use crate::providers::Providers;
 const READY_LIMIT: Duration = Duration::from_mins(1);
 /// What the host prints when it is ready.
 const READY_LINE: &str = "listening on ";
-/// What Spin answers itself, so that asking leaves nothing in the component's log.
+/// Answered by Spin itself, so it leaves nothing in the component's log.
 const SPIN_HEALTH: &str = "/.well-known/spin/health";
-/// What Spin says on stderr beside what the component writes there.
+/// Spin's own line on stderr, next to the component's output.
 const SPIN_WORDS: &str = "Logging component stdio to ";
 
 /// What runs the component.
@@ -47,7 +47,7 @@ pub enum Runtime {
     },
 }
 
-/// The `spin` binary: the one that the environment variable `SPIN` names, else the first on the search path.
+/// The `spin` binary: the one named by the environment variable `SPIN`, else the first on the search path.
 pub fn spin_program() -> PathBuf {
     std::env::var_os("SPIN").filter(|path| !path.is_empty()).map_or_else(|| "spin".into(), PathBuf::from)
 }
@@ -65,7 +65,7 @@ pub struct Builder {
     echo: bool,
 }
 
-/// A running orchestrator. Dropped, it is killed.
+/// A running orchestrator. It is killed when dropped.
 #[derive(Debug)]
 pub struct Orchestrator {
     url: String,
@@ -100,7 +100,7 @@ impl Orchestrator {
         &self.log
     }
 
-    /// The same lines without what Spin itself says at its start.
+    /// The same lines without Spin's own startup line.
     pub fn component_lines(&self) -> Vec<String> {
         let lines = self.log.lines().into_iter();
         lines.filter(|line| !(self.on_spin && line.starts_with(SPIN_WORDS))).collect()
@@ -116,12 +116,12 @@ impl Orchestrator {
         self.process().exited()
     }
 
-    /// Kills the process in the middle of whatever it does (SIGKILL).
+    /// Kills the process at once (SIGKILL).
     pub fn kill(&self) {
         self.process().kill();
     }
 
-    /// Asks the process to finish its requests and end (SIGTERM), and waits for that.
+    /// Asks the process to finish its requests and exit (SIGTERM), and waits for that.
     pub async fn terminate(&self, limit: Duration) -> Result<ExitStatus> {
         self.process().signal("TERM")?;
         let start = Instant::now();
@@ -139,12 +139,12 @@ impl Orchestrator {
         }
     }
 
-    /// Freezes the process (SIGSTOP): it holds its connections and leases but does nothing.
+    /// Freezes the process (SIGSTOP): it keeps its connections and leases but does nothing.
     pub fn pause(&self) -> Result<()> {
         self.process().signal("STOP")
     }
 
-    /// Lets a frozen process go on (SIGCONT).
+    /// Lets a frozen process continue (SIGCONT).
     pub fn resume(&self) -> Result<()> {
         self.process().signal("CONT")
     }
@@ -155,14 +155,14 @@ impl Orchestrator {
 }
 
 impl Builder {
-    /// Listens here in place of a free port of 127.0.0.1.
+    /// Listens at this address instead of a free port of 127.0.0.1.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
         self
     }
 
-    /// Runs this component in place of the one that the manifest names (host only).
+    /// Runs this component instead of the one named in the manifest (host only).
     #[must_use]
     pub fn wasm(mut self, path: impl Into<PathBuf>) -> Self {
         self.wasm = Some(path.into());
@@ -200,7 +200,7 @@ impl Builder {
         self
     }
 
-    /// Sets those of the variables that have no value yet.
+    /// Sets the variables that have no value yet.
     #[must_use]
     pub fn default_variables(mut self, variables: BTreeMap<String, String>) -> Self {
         for (name, value) in variables {
@@ -209,19 +209,19 @@ impl Builder {
         self
     }
 
-    /// Lets an instance stay so long without a request.
+    /// Keeps an idle instance for this long.
     #[must_use]
     pub fn idle_timeout(self, timeout: Duration) -> Self {
         let millis = timeout.as_millis();
         match self.runtime {
             Runtime::Host { .. } => self.args(["--idle-timeout-ms".to_owned(), millis.to_string()]),
             Runtime::Spin { .. } => self.args(["--idle-instance-timeout".to_owned(), format!("{millis}ms")]),
-            // It says so itself.
+            // The entry sets it itself.
             Runtime::Container { .. } => self,
         }
     }
 
-    /// Copies the log lines to this process's stderr as they come.
+    /// Copies the log lines to this process's stderr as they arrive.
     #[must_use]
     pub fn echo(mut self, echo: bool) -> Self {
         self.echo = echo;
@@ -263,7 +263,7 @@ impl Builder {
     }
 }
 
-/// The base address, once requests are answered: told by the host, else found by asking.
+/// The base address, once requests are answered: printed by the host, else found by polling.
 async fn ready(stdout: &Log, address: Option<SocketAddr>) -> Option<String> {
     let Some(address) = address else {
         let line = stdout.find(READY_LINE)?;
@@ -273,7 +273,7 @@ async fn ready(stdout: &Log, address: Option<SocketAddr>) -> Option<String> {
     client().get(format!("{url}{SPIN_HEALTH}")).timeout(Duration::from_secs(5)).send().await.ok().map(|_| url)
 }
 
-/// The variables that let an orchestrator work with these parts, open to every caller.
+/// The variables that connect an orchestrator to these parts, without authentication.
 pub fn standard_variables(
     emulator: &Emulator,
     providers: &Providers,

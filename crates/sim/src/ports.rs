@@ -1,17 +1,17 @@
-//! Ports for servers that must be able to come back on the same one.
+//! Ports for servers that must be able to restart on the same port.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// Below the range that systems take ports for outgoing connections from: while a server of ours is starting or
-/// stopped, no connection can happen to occupy its port.
+/// Below the range of ports for outgoing connections, so that no connection can take a server's port while the server
+/// is starting or stopped.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
 /// A port of 127.0.0.1 that is free and that this process has not handed out before.
 pub(crate) fn free_port() -> std::io::Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Processes that run side by side start at different places.
+    // Processes that run at the same time start at different ports.
     let start = std::process::id().wrapping_mul(97) % u32::from(COUNT);
     for _ in 0..COUNT {
         let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));

@@ -12,12 +12,12 @@ use anyhow::{Context, Result};
 
 pub use log::Log;
 
-/// Runs the program in place of the shell, beside a watcher in the same process group.
+/// Replaces the shell with the program, next to a watcher in the same process group.
 ///
-/// The watcher reads the names of signals for the program from the leash. The leash ends when we drop it or die,
-/// however we die: then the watcher removes the process's litter and kills the group, so that a test run that is
-/// itself killed leaves nothing behind. Where the program does its work in a child that is the same program, as
-/// `spin up` does, that child is frozen and thawed with it.
+/// The watcher reads the names of signals for the program from a pipe, the leash. The pipe closes when we drop it or
+/// die for any reason. Then the watcher deletes the process's temporary files and kills the group, so that even a
+/// killed test run leaves nothing behind. If the program works in a child that is the same program, as `spin up` does,
+/// that child is frozen and continued with it.
 const LEASH: &str = r#"
 exec 3<&0
 (
@@ -35,7 +35,7 @@ exec 3<&0
 exec "$0" "$@" 3<&- </dev/null
 "#;
 
-/// A child process in a process group of its own. Dropped, the whole group is killed.
+/// A child process in its own process group. The whole group is killed when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Leashed {
     child: Child,
@@ -67,7 +67,7 @@ impl Program {
         self
     }
 
-    /// Removes this file when the process has ended or we have.
+    /// Deletes this file when the process or this one has ended.
     pub(crate) fn litter(mut self, file: &Path) -> Self {
         self.command.env("LEASH_LITTER", file);
         self
@@ -96,7 +96,7 @@ impl Leashed {
         self.child.id()
     }
 
-    /// Sends a signal, named as `kill -s` names it, to the program alone.
+    /// Sends a signal, named as for `kill -s`, to the program only.
     pub(crate) fn signal(&mut self, name: &str) -> Result<()> {
         let leash = self.leash.as_mut().context("the process has been killed")?;
         writeln!(leash, "{name}").with_context(|| format!("cannot send SIG{name}"))
@@ -107,9 +107,9 @@ impl Leashed {
         self.child.try_wait().ok().flatten()
     }
 
-    /// Kills the program at once and everything that it started soon after.
+    /// Kills the program at once, and soon after everything that it started.
     pub(crate) fn kill(&mut self) {
-        // Both fail only where the process has ended already, which is what is wanted.
+        // Both fail only if the process has already ended.
         let _ended = self.child.kill();
         self.leash = None;
         let _reaped = self.child.wait();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     fn runs(pid: &str) -> bool {
-        // A zombie that nobody has waited for yet still has a directory, but no command line.
+        // A zombie still has a directory, but no command line.
         std::fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
     }
 

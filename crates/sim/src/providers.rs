@@ -1,28 +1,32 @@
 //! The provider services on real sockets: deterministic answers, scripted faults, a journal of every request.
 //!
-//! They behave as the deployed services do (`dhumphrey11/djh-ingest`, `services/*`), which were run unchanged before an
-//! imitated upstream. What was seen, and where it stands there:
+//! They behave as the deployed services do (`dhumphrey11/djh-ingest`, `services/*`). Those were run unchanged against a
+//! simulated upstream; this was observed:
 //!
-//! | behaviour | deployed services | here |
+//! | behaviour | in the deployed services | here |
 //! |---|---|---|
-//! | limits by the minute, hour, day, counted in the process; a refusal is a ticker's `error` inside a 200 | `*_client.py`, `_check_rate_limit` | [`Pace`] |
-//! | pauses between tickers: tiingo 0.5 s each five, quotes 0.2 s each five, news and fundamentals 0.5 s, polygon 12 s, alphavantage 12 to 10 s an indicator | `*_client.py`, `fetch_…` | [`Pace`] |
+//! | limits per minute, hour and day, counted in the process; a refusal is a ticker's `error` inside a 200 |
+//! `*_client.py`, `_check_rate_limit` | [`Pace`] |
+//! | pauses between tickers: tiingo 0.5 s per five, quotes 0.2 s per five, news and fundamentals 0.5 s, polygon 12 s,
+//! alphavantage 12 to 10 s per indicator | `*_client.py`, `fetch_…` | [`Pace`] |
 //! | alphavantage never answers all seven indicators of a ticker in one call: the sixth falls into the first one's minute | `alphavantage_client.py`, `_adjust_throttling` | [`Pace`] |
 //! | market news at its limit is a 502, without `Retry-After` | `polygon-service/app.py`, `_execute_fetch` | [`Pace`] |
 //! | no service ever answers 429 or retries: its retry decorator does not await | `shared/utils/retries.py` | [`words`] |
 //! | an indicator that failed is `{"error"}` in its place, and its ticker counts as fetched | `_fetch_ticker_indicators` | [`Fault::indicator_errors`] |
-//! | `GET /health` costs one request of the limit, says 503 at it, and takes alphavantage 10 s and more; so does the start | `app.py`, `health_check` | [`Pace`] |
-//! | a caller that hangs up stops nothing | `app.py` | every fetch |
+//! | `GET /health` costs one request of the limit, is a 503 at the limit, and takes alphavantage 10 s or more; so does
+//! the start | `app.py`, `health_check` | [`Pace`] |
+//! | work continues when the caller hangs up | `app.py` | every fetch |
 //! | `parameters` of an indicator hold `function`, `symbol`, `apikey` | `fetch_single_indicator` | [`words::api_key`] |
-//! | an upstream page puts the address with the API key into the words of the error | `_make_request` | [`words::html_page`] |
-//! | a missing price is 0, a missing article time `datetime: 0`, a null id `finnhub_None`; texts may be null | `_fetch_ticker_…` | `data`, [`Defect`] |
+//! | if upstream answers with an HTML page, the error message contains the address with the API key | `_make_request` |
+//! [`words::html_page`] |
+//! | a missing price is 0, a missing article time `datetime: 0`, a null id `finnhub_None`; strings may be null |
+//! `_fetch_ticker_…` | `data`, [`Defect`] |
 //! | times without a zone | everywhere | `data` |
-//! | scopes in capitals are refused with 422 | `shared/models.py`, `ScopeType` | every fetch |
+//! | uppercase scopes are refused with 422 | `shared/models.py`, `ScopeType` | every fetch |
 //! | `indicators` chooses alphavantage's indicators | `app.py`, `TechnicalIndicatorRequest` | every fetch |
 //!
-//! Two things are as in life only in part: earnings hold past reports beside the one to come, so that there is
-//! something to count, and records refer to the request's `run_time`, not to the time of day, so that a test can compute
-//! them.
+//! They differ in two ways: earnings include past reports next to the upcoming one, so that there is something to
+//! count, and records refer to the request's `run_time`, not to the current time, so that a test can compute them.
 
 mod answer;
 mod defects;
@@ -58,7 +62,7 @@ pub enum Ports {
     /// The system chooses.
     #[default]
     Free,
-    /// As in a default deployment, from 8001.
+    /// The ports of a default deployment, from 8001.
     Standard,
 }
 
@@ -76,7 +80,7 @@ impl Ports {
     }
 }
 
-/// All services. They end when this value is dropped.
+/// All services. They stop when this value is dropped.
 #[derive(Debug)]
 pub struct Providers(Vec<Provider>);
 
@@ -122,17 +126,17 @@ impl Providers {
         self.0.iter().map(|provider| (provider.service(), provider.url())).collect()
     }
 
-    /// Sets what all make their answers from.
+    /// Sets the data of all.
     pub fn set_spec(&self, spec: Spec) {
         self.0.iter().for_each(|provider| provider.set_spec(spec));
     }
 
-    /// Sets how all keep time, and starts it afresh.
+    /// Sets the pace of all and resets their limits.
     pub fn set_pace(&self, pace: Pace) {
         self.0.iter().for_each(|provider| provider.set_pace(pace));
     }
 
-    /// Ends the scripts, journals and high-water marks of all, and starts their time afresh.
+    /// Clears the scripts, journals and high-water marks of all and resets their limits.
     pub fn clear(&self) {
         for provider in &self.0 {
             provider.clear();
@@ -169,7 +173,7 @@ impl Provider {
         Ok(Self { port: server.port(), shared, server: tokio::sync::Mutex::new(Some(server)) })
     }
 
-    /// Which of them this is.
+    /// The service that this simulates.
     pub fn service(&self) -> Service {
         self.shared.service
     }
@@ -184,47 +188,48 @@ impl Provider {
         lock(&self.shared.script).add(fault);
     }
 
-    /// Ends the script: everything works again.
+    /// Clears the script: everything works again.
     pub fn clear(&self) {
         lock(&self.shared.script).clear();
     }
 
-    /// Makes every fetch take `per_call` plus `per_ticker` for each ticker, as a service that walks its list does.
+    /// Makes every fetch take `per_call` plus `per_ticker` for each ticker, as a service that works through its list
+    /// does.
     pub fn set_latency(&self, per_call: Duration, per_ticker: Duration) {
         lock(&self.shared.settings).latency = (per_call, per_ticker);
     }
 
-    /// Sets how the service keeps time, and starts it afresh, as a new process does.
+    /// Sets the service's pace and resets its limits, as a new process does.
     pub fn set_pace(&self, pace: Pace) {
         self.shared.meter.start(pace);
     }
 
-    /// How the service keeps time.
+    /// The service's pace.
     pub fn pace(&self) -> Pace {
         self.shared.meter.pace()
     }
 
-    /// Sets what the answers are made from.
+    /// Sets the data of the answers.
     pub fn set_spec(&self, spec: Spec) {
         lock(&self.shared.settings).spec = spec;
     }
 
-    /// What the answers are made from.
+    /// The data of the answers.
     pub fn spec(&self) -> Spec {
         self.shared.settings().spec
     }
 
-    /// Lets only callers pass whom the gate lets.
+    /// Admits only callers that the gate admits.
     pub fn set_gate(&self, gate: Gate) {
         *lock(&self.shared.gate) = Some(gate);
     }
 
-    /// Whether `GET /health` says 200 or 503.
+    /// Sets whether `GET /health` answers 200 or 503.
     pub fn set_healthy(&self, healthy: bool) {
         self.shared.healthy.store(healthy, Ordering::Relaxed);
     }
 
-    /// What the service was asked and what it answered.
+    /// The requests received and how they were answered.
     pub fn journal(&self) -> &Journal {
         &self.shared.journal
     }
@@ -234,7 +239,7 @@ impl Provider {
         self.shared.most_in_flight.load(Ordering::Relaxed)
     }
 
-    /// Starts the high-water mark afresh.
+    /// Resets the high-water mark.
     pub fn reset_max_in_flight(&self) {
         self.shared.most_in_flight.store(self.shared.in_flight.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -246,7 +251,7 @@ impl Provider {
         }
     }
 
-    /// Listens again on the same port; script and journal stay as they are, the limits start afresh.
+    /// Listens again on the same port. Script and journal are kept; the limits are reset.
     pub async fn restart(&self) -> Result<()> {
         let mut server = self.server.lock().await;
         if let Some(running) = server.take() {
@@ -261,7 +266,7 @@ impl Provider {
     }
 }
 
-/// A lock that a failed test's panic does not take away from the others.
+/// Locks a mutex even if a failed test has poisoned it.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

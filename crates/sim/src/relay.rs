@@ -1,8 +1,8 @@
-//! A relay before a server, which tells the requests that arrive whole from those that come in pieces.
+//! A relay in front of a server that counts which requests arrive whole and which in pieces.
 //!
-//! What a sender writes in two pieces, its kernel sends in two packets, and holds the second one back until the first one is
-//! acknowledged (Nagle's algorithm), where the sender has not forbidden that. The receiver's kernel puts an acknowledgement off, by
-//! 40 ms on Linux, unless it is told not to. So one read finds the head of such a request alone, whatever the time of day.
+//! If a sender writes a request in two pieces, its kernel sends two packets and holds the second back until the first
+//! is acknowledged (Nagle's algorithm), unless the sender has set `TCP_NODELAY`. The receiver's kernel delays the
+//! acknowledgement, by 40 ms on Linux, unless told not to. So one read finds only the head of such a request.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -10,33 +10,33 @@ use anyhow::{Context, Result};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Longer requests come in pieces whoever sends them.
+/// Longer requests always arrive in pieces.
 const COUNTED_BYTES_MAX: usize = 32 << 10;
 
 /// When the relay acknowledges what it has read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Acknowledge {
-    /// As the kernel likes it: late.
+    /// When the kernel chooses to: late.
     Late,
-    /// At once, so that no sender waits, whether it lets its kernel wait or not.
+    /// At once, so that no sender waits, whatever its socket options.
     AtOnce,
 }
 
-/// Passes on what comes, unchanged.
+/// Forwards everything unchanged.
 #[derive(Debug)]
 pub struct Relay {
     host: String,
-    /// Where to, as `host:port`; nobody may call before it is known.
+    /// The target as `host:port`; callers may connect only once it is set.
     target: Arc<OnceLock<String>>,
     seen: Arc<Mutex<Tally>>,
 }
 
-/// How requests with a body have arrived.
+/// How requests with a body arrived.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// In one read.
     pub whole: usize,
-    /// The head alone first.
+    /// The head first, in a read of its own.
     pub split: usize,
 }
 
@@ -57,7 +57,7 @@ impl Relay {
         Ok(relay)
     }
 
-    /// Says where to, as `host:port`; the first time counts.
+    /// Sets the target as `host:port`; only the first call counts.
     pub fn lead_to(&self, target: impl Into<String>) {
         self.target.get_or_init(|| target.into());
     }
@@ -67,7 +67,7 @@ impl Relay {
         &self.host
     }
 
-    /// What came up to now, but for the first request of each connection: at its beginning every kernel acknowledges at
+    /// What has arrived so far, except the first request of each connection: at first every kernel acknowledges at
     /// once, and the second piece follows too quickly to be told apart.
     pub fn seen(&self) -> Tally {
         *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
@@ -99,7 +99,7 @@ async fn serve(client: TcpStream, target: String, acknowledge: Acknowledge, seen
     }
 }
 
-/// Passes one request on: in how many reads it came, where that counts. Nobody sends the next one before the answer to the last.
+/// Forwards one request; returns in how many reads it arrived, if that counts. Callers do not pipeline.
 async fn pass_on(
     from: &TcpStream,
     to: &mut (impl AsyncWriteExt + Unpin),
@@ -116,7 +116,7 @@ async fn pass_on(
             Err(_) => return None,
         };
         if acknowledge == Acknowledge::AtOnce {
-            // The kernel forgets it soon, so again after every read.
+            // The kernel soon resets the option, so it is set after every read.
             let _unsupported = rustix::net::sockopt::set_tcp_quickack(from, true);
         }
         (read, reads) = (read + bytes, reads + 1);
@@ -142,7 +142,7 @@ async fn write_all(to: &TcpStream, mut bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The length of a head that is complete, and that of the body which it announces.
+/// The lengths of a complete head and of the body that it announces.
 fn lengths(bytes: &[u8]) -> Option<(usize, usize)> {
     const END: &[u8] = b"\r\n\r\n";
     let head = bytes.windows(END.len()).position(|window| window == END)? + END.len();

@@ -1,4 +1,4 @@
-//! Plays Cloud Scheduler: posts ticks with its headers, body and content type.
+//! Simulates Cloud Scheduler: posts ticks with its headers, body and content type.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -27,14 +27,14 @@ pub struct Tick {
     deadline: Duration,
 }
 
-/// What the orchestrator answered.
+/// The orchestrator's response.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// Names in lower case; of a repeated header the last value.
+    /// By lowercase name; the last value if a header is repeated.
     pub headers: BTreeMap<String, String>,
-    /// The body as JSON, or as a JSON string where it is none.
+    /// The body as JSON, or as a JSON string if it is not JSON.
     pub body: Value,
     /// From the first byte sent to the last byte received.
     pub duration: Duration,
@@ -62,56 +62,56 @@ impl Tick {
         }
     }
 
-    /// Another route than the job's.
+    /// Replaces the job's route.
     #[must_use]
     pub fn route(mut self, route: impl Into<String>) -> Self {
         self.route = route.into();
         self
     }
 
-    /// Another scope in the body than the job's.
+    /// Replaces the job's scope in the body.
     #[must_use]
     pub fn scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
         self
     }
 
-    /// Sets one more field of the body, such as `run_time` or `tickers`, or another value of one.
+    /// Adds or replaces a field of the body, such as `run_time` or `tickers`.
     #[must_use]
     pub fn field(mut self, name: impl Into<String>, value: Value) -> Self {
         self.extra.insert(name.into(), value);
         self
     }
 
-    /// Exactly these tickers in place of the scope's.
+    /// Exactly these tickers instead of the scope's.
     #[must_use]
     pub fn tickers<T: Into<String>>(self, tickers: impl IntoIterator<Item = T>) -> Self {
         let tickers = tickers.into_iter().map(|ticker| Value::String(ticker.into())).collect();
         self.field("tickers", tickers)
     }
 
-    /// Sets one more header, or another value of one of Cloud Scheduler's.
+    /// Adds a header or replaces one of Cloud Scheduler's.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.insert(name.to_ascii_lowercase(), value.into());
         self
     }
 
-    /// Exactly these bytes in place of the JSON body.
+    /// Exactly these bytes instead of the JSON body.
     #[must_use]
     pub fn body(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.body = Some(bytes.into());
         self
     }
 
-    /// Gives up after this long, in place of 3 minutes.
+    /// Gives up after this long instead of 3 minutes.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
     }
 
-    /// Posts the tick once. An error means: no answer within the deadline.
+    /// Posts the tick once. An error means that there was no complete response within the deadline.
     pub async fn send(&self, base_url: &str) -> Result<Reply> {
         let start = Instant::now();
         let address = format!("{base_url}{}", self.route);
@@ -132,7 +132,7 @@ impl Tick {
 
     /// Posts the tick until it succeeds, at most `attempts` times with a pause between them.
     ///
-    /// Returns the answer of every attempt, the last one last; no answer is an error there too.
+    /// Returns the result of every attempt in order, as [`Tick::send`] does.
     pub async fn deliver(&self, base_url: &str, attempts: usize, pause: Duration) -> Vec<Result<Reply>> {
         let mut replies = Vec::new();
         for attempt in 0..attempts {
@@ -168,7 +168,7 @@ impl Tick {
                 ("x-cloudscheduler", "true"),
                 ("x-cloudscheduler-jobname", self.job.as_str()),
                 ("x-cloudscheduler-scheduletime", time.as_str()),
-                // Cloud Scheduler's default: it does not know that its body is JSON.
+                // Cloud Scheduler's default content type, though the body is JSON.
                 ("content-type", "application/octet-stream"),
             ]
             .map(|(name, value)| (name.to_owned(), value.to_owned())),
@@ -194,7 +194,7 @@ mod tests {
         let providers = Providers::start(Ports::default()).await.expect("started");
         let tick = Tick::new(job(), moment(None)).tickers(["AAPL"]).route("/fetch");
         let reply = tick.send(&providers.tiingo().url()).await.expect("answered");
-        assert_eq!(reply.status, 422, "octet-stream is nothing for the provider services");
+        assert_eq!(reply.status, 422, "the provider services refuse octet-stream");
         let call = providers.tiingo().journal().calls().remove(0);
         assert_eq!(call.headers["x-cloudscheduler"], "true");
         assert_eq!(call.headers["x-cloudscheduler-scheduletime"], "2024-03-15T16:00:00Z");

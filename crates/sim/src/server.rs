@@ -1,4 +1,4 @@
-//! The sockets of one simulated service: an accept loop of its own, so that a connection can really be reset.
+//! The sockets of one simulated service: its own accept loop, so that a connection can really be reset.
 
 use std::fmt;
 use std::io;
@@ -22,10 +22,10 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use crate::ports::free_port;
 
-/// How long a stopped service's port may take to become free again.
+/// Maximum time for a stopped service's port to become free again.
 const BIND_LIMIT: Duration = Duration::from_secs(2);
 
-/// The body of an answer; an error breaks the connection in its middle.
+/// The body of an answer; an error breaks the connection in the middle of it.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What answers the requests of a service.
@@ -37,7 +37,7 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response<Body>, Reset>> + Send;
 }
 
-/// The connection is to be reset in place of an answer.
+/// The connection must be reset instead of answering.
 #[derive(Debug)]
 pub(crate) struct Reset;
 
@@ -49,7 +49,7 @@ impl fmt::Display for Reset {
 
 impl std::error::Error for Reset {}
 
-/// A running service. Dropped, it stops.
+/// A running service. It stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Server {
     port: u16,
@@ -127,14 +127,14 @@ async fn serve(stream: TcpStream, handler: Arc<impl Handler>) {
             answer.inspect_err(|_| reset.store(true, Ordering::Relaxed))
         }
     });
-    // Every error here is either scripted or the caller's: both are in the journal.
+    // Every error here is either scripted or the caller's, and the journal has both.
     let _scripted = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(wire), service)
         .await;
 }
 
-/// A connection that ends with a reset in place of a goodbye once `reset` is set.
+/// A connection that is reset instead of closed once `reset` is set.
 struct Wire {
     stream: TcpStream,
     reset: Arc<AtomicBool>,
@@ -143,7 +143,7 @@ struct Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.reset.load(Ordering::Relaxed) {
-            // Closing a socket that must not linger discards what is unsent and sends RST.
+            // Closing a socket with zero linger discards unsent data and sends RST.
             let _closed_already = self.stream.set_zero_linger();
         }
     }

@@ -1,15 +1,15 @@
-//! What the simulated answers are made from, beside the request, and the times in them.
+//! What determines the simulated answers in addition to the request, and the formats of their times.
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, SecondsFormat, TimeDelta, Utc, Weekday};
 
-/// What the answers are made from, beside the request.
+/// What determines the answers in addition to the request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spec {
-    /// Another seed gives other numbers and other words.
+    /// Another seed gives other numbers and texts.
     pub seed: u64,
     /// Prices, articles and earnings per ticker. Quotes and fundamentals are always one, indicators always seven.
     pub records_per_ticker: usize,
-    /// Articles in one answer of the market news.
+    /// Articles in one market news answer.
     pub market_articles: usize,
 }
 
@@ -19,7 +19,7 @@ impl Default for Spec {
     }
 }
 
-/// The time that records refer to: the request's `run_time`, or 2024-03-15T16:00:00Z where it has none.
+/// The time that records refer to: the request's `run_time`, or 2024-03-15T16:00:00Z if it has none.
 pub fn moment(run_time: Option<&str>) -> DateTime<Utc> {
     run_time
         .and_then(|text| DateTime::parse_from_rfc3339(text).ok())
@@ -35,7 +35,7 @@ pub(crate) fn stamp(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// As the services write their own times: UTC, to the microsecond, without a zone.
+/// The format of the services' own times: UTC, in microseconds, without a zone.
 pub(crate) fn naive(at: DateTime<Utc>) -> String {
     at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()
 }
@@ -45,7 +45,7 @@ pub(crate) fn ingested(at: DateTime<Utc>) -> String {
     naive(at + TimeDelta::microseconds(118_812))
 }
 
-/// The weekday on which `date`'s data was made: itself, or the Friday before a weekend.
+/// The trading day of `date`: itself, or the Friday before a weekend.
 pub(crate) fn trading_day(date: NaiveDate) -> NaiveDate {
     let back = match date.weekday() {
         Weekday::Sat => 1,

@@ -1,4 +1,4 @@
-//! All parts together: emulator, providers, seeded watchlist, orchestrator.
+//! The whole system: emulator, providers, seeded watchlist, orchestrator.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,49 +20,49 @@ use crate::watchlist::Watchlist;
 /// What to build a [`Stack`] from; every part has a default.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
-    /// A running emulator; without one, the shared emulator of this process.
+    /// A running emulator; by default the shared emulator of this process.
     pub emulator: Option<Arc<Emulator>>,
     /// Where the providers listen.
     pub ports: Ports,
-    /// How the providers keep time; without it, as they do by themselves.
+    /// The providers' pace; by default their own.
     pub pace: Option<Pace>,
-    /// The project id; without one, a fresh one.
+    /// The project id; by default a new one.
     pub project: Option<String>,
-    /// What is seeded; without one, nothing.
+    /// The watchlist to seed; by default none.
     pub watchlist: Option<Watchlist>,
-    /// Where the orchestrator finds Google; without one, nowhere.
+    /// The Google that the orchestrator uses; by default none.
     pub google: Option<Arc<Google>>,
-    /// Asks for access tokens in front of Firestore.
+    /// A gate in front of Firestore.
     pub firestore_gate: Option<Gate>,
-    /// Whether each provider asks for the ID token of its own address, given out by `google`.
+    /// Whether each provider requires an ID token for its own address, issued by `google`.
     pub guard_providers: bool,
 }
 
-/// A whole system around one orchestrator. Dropped, everything that it started ends.
+/// A whole system around one orchestrator. Everything that it started ends when it is dropped.
 #[derive(Debug)]
 pub struct Stack {
-    // First, so that it ends before the parts that it talks to.
+    // First, so that it is dropped before the parts that it calls.
     /// The orchestrator under test.
     pub orchestrator: Orchestrator,
     /// The simulated services.
     pub providers: Providers,
-    /// The emulator, perhaps shared with other stacks.
+    /// The emulator, possibly shared with other stacks.
     pub emulator: Arc<Emulator>,
-    /// What stands in front of the emulator and asks for access tokens, if anything does.
+    /// The proxy in front of the emulator that requires access tokens, if there is one.
     pub front: Option<Proxy>,
     /// A client for the database that the orchestrator uses.
     pub db: Db,
     /// The project that the database belongs to.
     pub project: String,
-    /// What was seeded.
+    /// The seeded watchlist.
     pub watchlist: Watchlist,
     variables: BTreeMap<String, String>,
 }
 
 impl Stack {
-    /// Starts all parts and lets the orchestrator work with them.
+    /// Starts all parts and connects the orchestrator to them.
     ///
-    /// `builder` says how the orchestrator runs; its variables win over the standard ones.
+    /// `builder` configures the orchestrator; its variables override the standard ones.
     pub async fn start(parts: Parts, builder: Builder) -> Result<Self> {
         let emulator = match parts.emulator {
             Some(emulator) => emulator,
@@ -106,7 +106,7 @@ impl Stack {
         self.variables.clone()
     }
 
-    /// The documents that a faultless run of `job` with this run time leaves behind, by collection and id.
+    /// The documents that a run of `job` without faults writes, by collection and id.
     pub fn expected(&self, job: &Job, run_time: DateTime<Utc>) -> BTreeMap<(&'static str, String), Value> {
         let tickers = self.watchlist.tickers(job.scope);
         job.endpoints

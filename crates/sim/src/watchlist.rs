@@ -1,4 +1,4 @@
-//! Seed data: the universe, the active positions and the indices, with the oddities that real data has.
+//! Seed data: the universe, the active positions and the indices, with the irregularities of real data.
 
 mod symbols;
 
@@ -12,13 +12,13 @@ use symbols::{INDICES, ordinary};
 pub const UNIVERSE: &str = "react_universeSymbols";
 /// Collection of the active positions.
 pub const ACTIVE: &str = "react_activeSymbols";
-/// The indices that stand in for a universe without any.
+/// The indices used if the universe has none.
 pub const FALLBACK_INDICES: [&str; 4] = ["SPY", "QQQ", "IWM", "DIA"];
 
 /// Which tickers a job covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Scope {
-    /// Every active symbol of the universe, the indices too.
+    /// Every active symbol of the universe, including the indices.
     EntireWatchlist,
     /// The active positions.
     ActiveSymbols,
@@ -42,9 +42,9 @@ impl Scope {
 
 /// A deterministic watchlist.
 ///
-/// The universe holds `universe` ordinary symbols and eight indices; the first `active` of the ordinary symbols are
-/// active positions. Not every document is tidy: some name their symbol in `ticker` or only in their id, and there
-/// are inactive ones, among them an index, that no scope may contain.
+/// The universe has `universe` ordinary symbols and eight indices; the first `active` of the ordinary symbols are
+/// active positions. Some documents name their symbol in `ticker` or only in their id, and some, including an index,
+/// are inactive: no scope may contain those.
 #[derive(Debug, Clone)]
 pub struct Watchlist {
     ordinary: Vec<String>,
@@ -58,7 +58,7 @@ impl Watchlist {
         Self { ordinary: ordinary(universe), active: active.min(universe), indices: true }
     }
 
-    /// Leaves the indices out: the universe then has exactly the ordinary symbols.
+    /// Leaves out the indices: the universe then has exactly the ordinary symbols.
     #[must_use]
     pub fn without_indices(mut self) -> Self {
         self.indices = false;
@@ -105,12 +105,12 @@ fn ordinary_doc(collection: &str, place: usize, symbol: &str) -> (String, Value)
         "isActive": true,
     });
     let id = match place % 50 {
-        // Named in `ticker`, under an id that is no symbol.
+        // Named in `ticker`; the id is not a symbol.
         3 => {
             doc = json!({"ticker": symbol, "sector": "Energy", "isActive": true});
             format!("doc-{place:05}")
         }
-        // Named by the id alone; without `isActive` a document is active.
+        // Named only by the id; without `isActive` a document is active.
         7 => {
             doc = json!({"sector": "Utilities"});
             symbol.to_owned()
@@ -120,7 +120,7 @@ fn ordinary_doc(collection: &str, place: usize, symbol: &str) -> (String, Value)
     (format!("{collection}/{id}"), doc)
 }
 
-/// Most indices are known by their sector, one by its industry, one by nothing but its symbol.
+/// Most indices are recognised by their sector, one by its industry, one only by its symbol.
 fn index_doc(symbol: &str) -> (String, Value) {
     let doc = match symbol {
         "VWO" => json!({"symbol": symbol, "industry": "Index", "isActive": true}),
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scopes_have_the_sizes_asked_for() {
+    fn scopes_have_the_requested_sizes() {
         let watchlist = Watchlist::new(1_000, 50);
         assert_eq!(watchlist.tickers(Scope::EntireWatchlist).len(), 1_008);
         assert_eq!(watchlist.tickers(Scope::ActiveSymbols).len(), 50);

@@ -1,7 +1,8 @@
 //! AlphaVantage: technical indicators.
 
 use crate::catalogue::dataset::{
-    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, Shape, optional, required,
+    Apart, Check, Collection, Dataset, Expects, IdPart, Identify, Kind, Mode, Quality, Shape, optional,
+    required,
 };
 use crate::catalogue::trouble::{MINUTE, NOTHING_OF_A_DAY};
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
@@ -55,4 +56,7 @@ static TECHNICAL_INDICATORS: Dataset = Dataset {
     identify: Identify::AsSent,
     apart: Apart::Nothing,
     id: &[IdPart::Field("ticker"), IdPart::Field("indicator"), IdPart::Day("date")],
+    expects: Expects::Session("date"),
+    checks: &[Check::NotAhead("date")],
+    quality: Quality::Unchecked,
 };

@@ -1,7 +1,8 @@
 //! Finnhub: quotes, company news, fundamentals, the earnings calendar.
 
 use crate::catalogue::dataset::{
-    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, NEWS, Shape, optional, required,
+    Apart, Check, Collection, Dataset, Expects, IdPart, Identify, Kind, Mode, NEWS, Quality, Shape, optional,
+    required,
 };
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
 
@@ -89,6 +90,9 @@ static QUOTES: Dataset = Dataset {
     identify: Identify::AsSent,
     apart: Apart::Nothing,
     id: &[IdPart::Field("ticker"), IdPart::Second("timestamp")],
+    expects: Expects::Trading("timestamp"),
+    checks: &[Check::Positive("current_price"), Check::Plausible("timestamp")],
+    quality: Quality::Unchecked,
 };
 
 static COMPANY_NEWS: Dataset = Dataset {
@@ -111,6 +115,9 @@ static COMPANY_NEWS: Dataset = Dataset {
     identify: Identify::Article { prefix: "finnhub", stable: &["url", "headline", "datetime"] },
     apart: Apart::Content,
     id: &[IdPart::Field("ticker"), IdPart::Field("article_id")],
+    expects: Expects::Nothing,
+    checks: &[Check::Plausible("datetime")],
+    quality: Quality::Unchecked,
 };
 
 static FUNDAMENTALS: Dataset = Dataset {
@@ -133,6 +140,9 @@ static FUNDAMENTALS: Dataset = Dataset {
     identify: Identify::AsSent,
     apart: Apart::Nothing,
     id: &[IdPart::Field("ticker"), IdPart::Field("report_date")],
+    expects: Expects::Record,
+    checks: &[],
+    quality: Quality::Unchecked,
 };
 
 static EARNINGS: Dataset = Dataset {
@@ -153,4 +163,7 @@ static EARNINGS: Dataset = Dataset {
     identify: Identify::AsSent,
     apart: Apart::Quarter,
     id: &[IdPart::Field("ticker"), IdPart::Field("earnings_date")],
+    expects: Expects::Nothing,
+    checks: &[],
+    quality: Quality::Unchecked,
 };

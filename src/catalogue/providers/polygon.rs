@@ -1,6 +1,8 @@
 //! Polygon: company news, and market news, whose articles belong to no ticker.
 
-use crate::catalogue::dataset::{Apart, Dataset, Field, IdPart, Identify, Kind, Mode, NEWS, Shape, optional};
+use crate::catalogue::dataset::{
+    Apart, Dataset, Expects, Field, IdPart, Identify, Kind, Mode, NEWS, Quality, Shape, optional,
+};
 use crate::catalogue::trouble::MINUTE;
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope};
 
@@ -55,6 +57,9 @@ static COMPANY_NEWS: Dataset = Dataset {
     identify: Identify::Article { prefix: "polygon", stable: STABLE },
     apart: Apart::Content,
     id: &[IdPart::Field("ticker"), IdPart::Field("article_id")],
+    expects: Expects::Nothing,
+    checks: &[],
+    quality: Quality::Limited { records: 10 },
 };
 
 static MARKET_NEWS: Dataset = Dataset {
@@ -67,6 +72,9 @@ static MARKET_NEWS: Dataset = Dataset {
     identify: Identify::Article { prefix: "polygon_market", stable: STABLE },
     apart: Apart::Content,
     id: &[IdPart::Word("market"), IdPart::Field("article_id")],
+    expects: Expects::Nothing,
+    checks: &[],
+    quality: Quality::Unchecked,
 };
 
 /// The fields of every article.

@@ -1,7 +1,8 @@
 //! Tiingo: end-of-day prices.
 
 use crate::catalogue::dataset::{
-    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, Shape, optional, required,
+    Apart, Check, Collection, Dataset, Expects, IdPart, Identify, Kind, Mode, Quality, Shape, optional,
+    required,
 };
 use crate::catalogue::trouble::PART_OF_AN_HOUR;
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
@@ -63,4 +64,16 @@ static DAILY_PRICES: Dataset = Dataset {
     identify: Identify::AsSent,
     apart: Apart::Nothing,
     id: &[IdPart::Field("ticker"), IdPart::Field("date")],
+    expects: Expects::Session("date"),
+    checks: &[
+        Check::TradingDay("date"),
+        Check::NotAhead("date"),
+        Check::Positive("open"),
+        Check::Positive("high"),
+        Check::Positive("low"),
+        Check::Positive("close"),
+        Check::Ordered("low", "high"),
+        Check::NotNegative("volume"),
+    ],
+    quality: Quality::Bars,
 };

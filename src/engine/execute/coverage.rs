@@ -8,7 +8,6 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use futures::future::{Either, select};
 
 use super::Execution;
@@ -21,9 +20,9 @@ use crate::firestore::FirestoreError;
 use crate::ledger::coverage::days::Follows;
 use crate::ledger::coverage::{Changes, Coverage, Held, Saved};
 use crate::resilience::backoff::Backoff;
-use crate::run::cell::{Cell, CellState, Day, WHOLE_MARKET, state_of};
+use crate::run::cell::{Cell, Day, WHOLE_MARKET, state_of};
 use crate::run::stop::StopReason;
-use crate::run::{Failure, RunState, Source};
+use crate::run::{RunState, Shortfall, Source};
 
 /// Minimum time between two writes.
 const INTERVAL_MIN: Duration = Duration::from_secs(2);
@@ -59,7 +58,7 @@ pub(super) struct Covering {
     last: Instant,
     interval: Duration,
     failures: u32,
-    /// Failed work of the state that is among the changes already.
+    /// Shortfalls of the state that is among the changes already.
     seen: usize,
     /// Nothing more can be recorded in this attempt.
     is_broken: bool,
@@ -81,7 +80,7 @@ impl Execution<'_> {
     /// Records the coverage when it is due, or when nothing else is left to do.
     pub(super) fn cover_if_due(&mut self) {
         let now = self.engine.world.clock.instant();
-        self.coverage.add_failures(&self.state.failed);
+        self.coverage.add_shortfalls(&self.state.shortfalls);
         let is_waiting = self.backlog.deliveries.is_covering();
         let is_last = self.has_stored() && self.coverage.retry_wait(now).is_zero();
         if self.coverage.wait(now, is_waiting).is_some_and(|wait| wait.is_zero() || is_last) {
@@ -100,7 +99,7 @@ impl Execution<'_> {
         let length = self.engine.deadline_of(self.run.job, self.state.identity.trigger);
         let mut late = self.engine.world.clock.sleep((length / LAST_SHARE).min(LAST_MAX));
         for _ in 0..LAST_WRITES {
-            self.coverage.add_failures(&self.state.failed);
+            self.coverage.add_shortfalls(&self.state.shortfalls);
             if self.coverage.is_idle(self.backlog.deliveries.is_covering()) || self.coverage.failures > 0 {
                 return;
             }
@@ -141,7 +140,7 @@ impl Covering {
         state: &RunState,
         now: Instant,
     ) -> Self {
-        let tick = tick_of(state);
+        let tick = state.tick().unwrap_or(state.identity.created_at);
         let about = |endpoint: &crate::catalogue::Endpoint| {
             let follows = Follows::of(endpoint.dataset);
             let date = follows.day_at(&calendar, tick)?;
@@ -205,15 +204,14 @@ impl Covering {
             let cell = Cell::lacking(*state, &self.run_id);
             self.note(Day { date: *date, ..day }, ticker, &cell, false);
         }
-        for (ticker, _) in &delivery.failed {
-            self.fall_short(day, Some(ticker), CellState::Failed);
-        }
+        self.fall_short(&delivery.shortfalls);
         if follows.has_sessions() {
             return;
         }
         let Some(work) = &delivery.work else { return };
-        let settled =
-            work.tickers.iter().filter(|ticker| !delivery.failed.iter().any(|(other, _)| other == *ticker));
+        let short: BTreeSet<_> =
+            delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
+        let settled = work.tickers.iter().filter(|ticker| !short.contains(ticker));
         let whole = work.tickers.is_empty().then(|| name(None));
         for ticker in settled.map(|ticker| name(Some(ticker))).chain(whole) {
             let records = delivery.cells.records.get(&ticker).copied().unwrap_or_default();
@@ -221,21 +219,20 @@ impl Covering {
         }
     }
 
-    /// Adds what has failed since the last time, whoever reported it.
-    pub(super) fn add_failures(&mut self, failures: &[Failure]) {
-        let new = failures.get(self.seen..).unwrap_or_default();
-        for failure in new {
-            let Some((_, _, day)) = self.about(&failure.endpoint) else { continue };
-            if let Some(state) = state_of(crate::run::Outcome::Failed) {
-                self.fall_short(day, failure.ticker.as_ref(), state);
-            }
-        }
-        self.seen = failures.len();
+    /// Adds what has fallen short since the last time, whoever reported it.
+    pub(super) fn add_shortfalls(&mut self, shortfalls: &[Shortfall]) {
+        let new = shortfalls.get(self.seen..).unwrap_or_default();
+        self.fall_short(new);
+        self.seen = shortfalls.len();
     }
 
-    fn fall_short(&mut self, day: Day, ticker: Option<&Ticker>, state: CellState) {
-        let cell = Cell::lacking(state, &self.run_id);
-        self.note(day, &name(ticker), &cell, false);
+    fn fall_short(&mut self, shortfalls: &[Shortfall]) {
+        for short in shortfalls {
+            let about = self.about(&short.endpoint);
+            let Some(((_, _, day), state)) = about.zip(state_of(short.outcome)) else { continue };
+            let cell = Cell::lacking(state, &self.run_id);
+            self.note(day, &name(short.ticker.as_ref()), &cell, false);
+        }
     }
 
     /// Several records of an answer may belong to one cell.
@@ -358,10 +355,4 @@ impl Covering {
 
 fn name(ticker: Option<&Ticker>) -> Arc<str> {
     Arc::from(ticker.map_or(WHOLE_MARKET, Ticker::as_str))
-}
-
-/// The time that a run is about.
-fn tick_of(state: &RunState) -> DateTime<Utc> {
-    let run_time = || DateTime::parse_from_rfc3339(&state.identity.run_time).ok().map(|time| time.to_utc());
-    state.scheduled_at.or_else(run_time).unwrap_or(state.identity.created_at)
 }

@@ -10,7 +10,7 @@ use crate::firestore::bulk::{Delivered, Unwritten};
 use crate::intake::kind::Kind;
 use crate::intake::rejected;
 use crate::run::stop::StopReason;
-use crate::run::{Failure, Outcome, Work};
+use crate::run::{Outcome, Work};
 
 impl Execution<'_> {
     pub(super) fn on_delivered(&mut self, delivered: Delivered<Kind>) {
@@ -122,22 +122,22 @@ impl Execution<'_> {
         for (collection, count) in delivery.rejected {
             *counts.rejected.entry(collection).or_default() += count;
         }
+        counts.records_flagged += delivery.flagged;
         self.lease.note_progress();
         // Responses that settle no ticker may still have stored something.
         let Some(work) = delivery.work else { return };
         counts.batches += 1;
         let Work { endpoint, mut tickers, .. } = work;
         let knows_tickers = !tickers.is_empty();
-        tickers.retain(|ticker| !delivery.failed.iter().any(|(failed, _)| failed == ticker));
+        let short: HashSet<_> =
+            delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
+        tickers.retain(|ticker| !short.contains(ticker));
         if !(knows_tickers && tickers.is_empty()) {
             self.state.settle(&endpoint, tickers, Outcome::Stored);
         }
-        let failure = |(ticker, reason)| Failure {
-            ticker: Some(ticker),
-            endpoint: endpoint.clone(),
-            class: None,
-            reason,
-        };
-        self.state.failed.extend(delivery.failed.into_iter().map(failure));
+        if let Some((collection, records)) = delivery.stale {
+            self.state.note_stale(&endpoint, &collection, records);
+        }
+        self.state.shortfalls.extend(delivery.shortfalls);
     }
 }

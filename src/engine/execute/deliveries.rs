@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::found::Cells;
-use crate::catalogue::Ticker;
 use crate::firestore::bulk::DeliveryId;
 use crate::firestore::{DocumentPath, Write};
-use crate::run::Work;
+use crate::run::{Shortfall, Work};
 
 /// The documents of one call.
 #[derive(Debug, Default)]
@@ -16,8 +15,12 @@ pub(super) struct Delivery {
     pub cells: Cells,
     /// The work that is done once they are stored; none for the raw log of a failed call.
     pub work: Option<Work>,
-    /// Tickers of the work that failed permanently.
-    pub failed: Vec<(Ticker, String)>,
+    /// Tickers of the work that are over without the data that was expected.
+    pub shortfalls: Vec<Shortfall>,
+    /// The collection and number of records of those that are stale.
+    pub stale: Option<(String, u64)>,
+    /// Number of doubtful records.
+    pub flagged: u64,
     /// Records stored so far, by collection.
     pub written: BTreeMap<String, u64>,
     /// Rejected records, by the collection they were meant for.

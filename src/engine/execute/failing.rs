@@ -14,8 +14,8 @@ use crate::catalogue::Ticker;
 use crate::google::Token;
 use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
-use crate::run::Failure;
 use crate::run::stop::{RETRY_LATER, StopReason};
+use crate::run::{Outcome, Shortfall};
 
 /// Shorter waits requested by a failing provider concern this run only; longer ones are shared with all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
@@ -237,17 +237,18 @@ impl Execution<'_> {
     }
 
     pub(super) fn fail(&mut self, tickers: &[Ticker], endpoint: &str, fault: &Fault) {
-        let failure = |ticker| Failure {
+        let failure = |ticker| Shortfall {
             ticker,
             endpoint: endpoint.to_owned(),
+            outcome: Outcome::Failed,
             // A ticker without data counted as limited until others were answered.
             class: (fault.class != Class::RateLimited).then_some(fault.class),
             reason: fault.message.clone(),
         };
         if tickers.is_empty() {
-            self.state.failed.push(failure(None));
+            self.state.shortfalls.push(failure(None));
         }
-        self.state.failed.extend(tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
+        self.state.shortfalls.extend(tickers.iter().cloned().map(|ticker| failure(Some(ticker))));
         self.lease.note_progress();
     }
 }

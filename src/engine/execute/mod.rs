@@ -147,6 +147,7 @@ impl<'a> Execution<'a> {
                 run_id: state.identity.run_id.clone(),
                 run_attempt: state.attempt.number,
                 run_time: state.identity.run_time.clone(),
+                tick: state.tick().unwrap_or_else(|| engine.world.clock.now()),
             },
             state,
             lease: Lease::new(fence, engine.settings.run.lease, now),

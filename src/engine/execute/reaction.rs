@@ -13,11 +13,12 @@ use super::steps::Step;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
 use crate::firestore::bulk::DeliveryId;
-use crate::intake::answer::{Intake, Partly};
+use crate::intake::answer::{Intake, Lacking, Partly};
 use crate::intake::kind::Kind;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
+use crate::run::{Outcome, Shortfall, Work};
 
 /// This many unrecognized errors in one response, if they are most of it, are not about single tickers.
 const MANY: usize = 5;
@@ -92,14 +93,16 @@ impl Execution<'_> {
         let provider = self.run.provider();
         let failed = std::mem::take(&mut intake.failed);
         let complaints = Complaints::sort(provider, failed, batch);
-        let mut settled = intake.succeeded.clone();
+        let mut settled: Vec<Ticker> = intake.answered().cloned().collect();
         settled.extend(complaints.failed.iter().map(|(ticker, _)| ticker.clone()));
         let is_answer = batch.tickers.is_empty()
             || !settled.is_empty()
             || !intake.partly.is_empty()
             || !complaints.unclear.is_empty();
         if is_answer {
-            self.on_answered(reply, intake.succeeded.first().cloned());
+            let has_data = |lacking: &&Lacking| lacking.outcome == Outcome::Stale;
+            let stale = || intake.lacking.iter().find(has_data).map(|lacking| &lacking.ticker);
+            self.on_answered(reply, intake.succeeded.first().or_else(stale).cloned());
         }
         for Partly { ticker, parts, message } in std::mem::take(&mut intake.partly) {
             let rest = Batch { parts, ..batch.of(vec![ticker]) };
@@ -126,7 +129,8 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
         self.on_nothing(reply, complaints.nothing);
-        self.store(batch.endpoint, intake, complaints.failed, work, raw_log, asks_again);
+        let shortfalls = shortfalls(batch.endpoint, &mut intake, complaints.failed);
+        self.store(batch.endpoint, intake, shortfalls, work, raw_log, asks_again);
     }
 
     /// Queues tickers again that a response did not mention; not forever if that `counts` as an attempt.
@@ -218,8 +222,8 @@ impl Execution<'_> {
         &mut self,
         endpoint: &'static str,
         intake: Intake,
-        failed: Vec<(Ticker, String)>,
-        work: Option<crate::run::Work>,
+        shortfalls: Vec<Shortfall>,
+        work: Option<Work>,
         raw_log: Vec<(Kind, Write)>,
         asks_again: bool,
     ) {
@@ -244,11 +248,15 @@ impl Execution<'_> {
         writes.extend(kept);
         writes.extend(Kind::Record(intake.dataset).of(intake.records));
         let rejected = BTreeMap::from_iter(rejected);
+        let stale =
+            (intake.stale_records > 0).then(|| (self.collection(intake.dataset), intake.stale_records));
         let id = self.backlog.deliveries.open(Delivery {
             endpoint,
             cells,
             work,
-            failed,
+            shortfalls,
+            stale,
+            flagged: intake.flagged,
             rejected,
             repeated,
             ..Delivery::default()
@@ -277,6 +285,21 @@ impl Execution<'_> {
         let encoded = writes.into_iter().map(|(kind, write)| (kind, write.encode(database)));
         self.writer.push(delivery, encoded.collect());
     }
+}
+
+/// The tickers of an answer that are over without the data that was expected.
+fn shortfalls(endpoint: &str, intake: &mut Intake, failed: Vec<(Ticker, String)>) -> Vec<Shortfall> {
+    let lacking = std::mem::take(&mut intake.lacking).into_iter();
+    let lacking = lacking.map(|Lacking { ticker, outcome, reason }| (ticker, outcome, reason));
+    let failed = failed.into_iter().map(|(ticker, reason)| (ticker, Outcome::Failed, reason));
+    let short = |(ticker, outcome, reason)| Shortfall {
+        ticker: Some(ticker),
+        endpoint: endpoint.to_owned(),
+        outcome,
+        class: None,
+        reason,
+    };
+    failed.chain(lacking).map(short).collect()
 }
 
 /// The name of a call's outcome in metrics and logs.

@@ -118,6 +118,8 @@ impl Reply {
             source: run.provider().name(),
             run_id: &run.run_id,
             now,
+            calendar: &engine.settings.calendar,
+            tick: run.tick,
         };
         // The catalogue has every endpoint of the run's job.
         let Some(dataset) = self.dataset(run) else {
@@ -147,11 +149,12 @@ impl Reply {
         run: &RunContext,
         read: &Result<Intake, Fault>,
     ) -> Vec<(Kind, Write)> {
-        let (succeeded, failed): (&[Ticker], Vec<Ticker>) = match read {
-            Ok(intake) => {
-                (&intake.succeeded, intake.failed.iter().map(|(ticker, _)| ticker.clone()).collect())
-            }
-            Err(_) => (&[], self.batch.tickers.clone()),
+        let (succeeded, failed): (Vec<Ticker>, Vec<Ticker>) = match read {
+            Ok(intake) => (
+                intake.answered().cloned().collect(),
+                intake.failed.iter().map(|(ticker, _)| ticker.clone()).collect(),
+            ),
+            Err(_) => (Vec::new(), self.batch.tickers.clone()),
         };
         let (status, body) = self.arrived();
         RawLog {
@@ -164,7 +167,7 @@ impl Reply {
             api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.api_name),
             run_time: &run.run_time,
             asked: &self.batch.tickers,
-            succeeded,
+            succeeded: &succeeded,
             failed: &failed,
             has_data: read.as_ref().is_ok_and(|intake| !intake.records.is_empty()),
             requested_at: self.requested_at,

@@ -1,5 +1,7 @@
 //! What all calls of a run have in common.
 
+use chrono::{DateTime, Utc};
+
 use crate::catalogue::{Job, Provider, Scope};
 
 /// What stays the same for a whole run.
@@ -10,6 +12,8 @@ pub(super) struct RunContext {
     pub run_id: String,
     pub run_attempt: u32,
     pub run_time: String,
+    /// The scheduled time, or the time it was requested for: the data must be of that time.
+    pub tick: DateTime<Utc>,
 }
 
 impl RunContext {

@@ -13,7 +13,9 @@ fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Intake {
         collections: &config.collections,
         source: "s",
         run_id: "r",
-        now: chrono::DateTime::UNIX_EPOCH,
+        now: "2023-11-14T22:20:00Z".parse().unwrap(),
+        calendar: &config.calendar,
+        tick: "2023-11-14T22:20:00Z".parse().unwrap(),
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
     let dataset = find_dataset(dataset).unwrap();
@@ -45,14 +47,56 @@ fn every_ticker_asked_for_is_accounted_for() {
     assert_eq!(succeeded(&intake), ["A"]);
     let expect = [
         ("B", "Invalid symbol"),
-        ("C", "the provider's entry has no data and no error"),
         ("D", "Failed: D (unknown symbol)"),
         ("E", "the provider's response has no entry for it"),
     ];
     assert_eq!(failed(&intake), expect);
+    let empty = Lacking {
+        ticker: Ticker::parse("C").unwrap(),
+        outcome: Outcome::Empty,
+        reason: "the provider has no record of it".to_owned(),
+    };
+    assert_eq!(intake.lacking, [empty]);
     assert_eq!(intake.remarks, ["response has an entry for Z, which was not requested", "slow today"]);
     assert_eq!(intake.rejected[0].reasons, ["entry has no ticker"]);
     assert_eq!(intake.records.len(), 2);
+}
+
+/// Prices of these days, the last of which is a Monday.
+fn prices(ticker: &str, days: &[&str]) -> Json {
+    let price =
+        |day: &&str| json!({"date": day, "open": 1.5, "high": 2, "low": 1, "close": 1.5, "volume": 1});
+    json!({"ticker": ticker, "data": days.iter().map(price).collect::<Vec<_>>()})
+}
+
+#[test]
+fn a_ticker_without_the_record_that_is_due_is_empty_or_stale() {
+    let body = json!({"status": "ok", "data": [
+        prices("A", &["2023-11-10", "2023-11-13"]),
+        prices("B", &["2023-11-09", "2023-11-10"]),
+        prices("C", &[]),
+        // Its only current record is on a Sunday, which cannot be.
+        prices("D", &["2023-11-10", "2023-11-12"]),
+        prices("E", &["2023-11-12"]),
+    ]});
+    let intake = read("daily_prices", &["A", "B", "C", "D", "E"], &body);
+    assert_eq!(succeeded(&intake), ["A"]);
+    let lacking: Vec<_> =
+        intake.lacking.iter().map(|lacking| (lacking.ticker.as_str(), lacking.outcome)).collect();
+    assert_eq!(lacking, [("B", Outcome::Stale), ("C", Outcome::Empty), ("D", Outcome::Stale)]);
+    assert_eq!(intake.lacking[0].reason, "the newest record is of 2023-11-10, expected is one of 2023-11-13");
+    let reason = "all 1 records were rejected: date must be a trading day, not 2023-11-12 (Sunday)";
+    assert_eq!(failed(&intake), [("E", reason)]);
+    assert_eq!((intake.records.len(), intake.rejected.len(), intake.stale_records), (5, 2, 3));
+}
+
+#[test]
+fn doubtful_records_are_stored_and_counted() {
+    let mut body = json!({"status": "ok", "data": [prices("A", &["2023-11-10", "2023-11-13"])]});
+    body["data"][0]["data"][1]["close"] = json!(3);
+    let intake = read("daily_prices", &["A"], &body);
+    assert_eq!((succeeded(&intake), intake.records.len(), intake.flagged), (vec!["A"], 2, 1));
+    assert!(intake.records.iter().any(|record| record.fields.contains_key(quality::QUALITY_FIELD)));
 }
 
 #[test]
@@ -77,7 +121,7 @@ fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
 
 #[test]
 fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
-    let good = json!({"data": {"date": "2026-11-20", "value": 1.5}});
+    let good = json!({"data": {"date": "2023-11-13", "value": 1.5}});
     let premium = json!({"Information": "This is a premium endpoint."});
     let body = json!({"status": "ok", "data": [
         {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}, "MACD": {"data": premium}}},
@@ -220,7 +264,9 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         collections: &config.collections,
         source: "s",
         run_id: "r",
-        now: chrono::DateTime::UNIX_EPOCH,
+        now: "2023-11-14T22:20:00Z".parse().unwrap(),
+        calendar: &config.calendar,
+        tick: "2023-11-14T22:20:00Z".parse().unwrap(),
     };
     let asked = [Ticker::parse("A").unwrap()];
     let list = |records: usize| json!({"ticker": "A", "data": vec![0; records]});

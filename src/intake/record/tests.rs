@@ -12,6 +12,8 @@ fn build_one(dataset: &str, ticker: Option<&str>, data: Json) -> Result<(String,
         source: "tiingo",
         run_id: "r",
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
+        calendar: &config.calendar,
+        tick: "2026-11-23T10:00:00Z".parse().unwrap(),
     };
     let ticker = ticker.map(|ticker| Ticker::parse(ticker).unwrap());
     let mut found = extract(find_dataset(dataset).unwrap(), ticker.as_ref(), data, &context);

@@ -9,12 +9,9 @@ use super::verify::Records;
 use crate::calendar::Calendar;
 use crate::calendar::new_york::{from_new_york, to_new_york};
 use crate::catalogue::Dataset;
-use crate::catalogue::dataset::Shape;
+use crate::catalogue::dataset::{Expects, Shape};
 use crate::config::Collections;
 use crate::firestore::{Fields, Value};
-
-/// A session's records are expected this long after its close.
-const PUBLISHED_AFTER: TimeDelta = TimeDelta::minutes(90);
 
 /// What a dataset's days are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,10 +26,10 @@ pub enum Follows {
 
 impl Follows {
     pub fn of(dataset: &Dataset) -> Self {
-        match dataset.name {
-            "daily_prices" | "technical_indicators" => Self::Session("date"),
-            "quotes" => Self::Trading("timestamp"),
-            _ => Self::Nothing,
+        match dataset.expects {
+            Expects::Session(field) => Self::Session(field),
+            Expects::Trading(field) => Self::Trading(field),
+            Expects::Record | Expects::Nothing => Self::Nothing,
         }
     }
 
@@ -43,7 +40,7 @@ impl Follows {
     /// The day that a run is about whose scheduled time, or time, is `tick`.
     pub fn day_at(self, calendar: &Calendar, tick: DateTime<Utc>) -> Option<NaiveDate> {
         match self {
-            Self::Session(_) => calendar.latest_closed_by(tick, PUBLISHED_AFTER).map(|session| session.date),
+            Self::Session(_) => calendar.latest_published_by(tick).map(|session| session.date),
             Self::Trading(_) => {
                 let open = calendar.session_open_at(tick);
                 let last = || calendar.latest_closed_by(tick, TimeDelta::zero());

@@ -8,7 +8,7 @@ use crate::firestore::value::fields_stored_bytes;
 use crate::ledger::entry::Entry;
 use crate::resilience::class::Class;
 use crate::run::tests::{failure, state};
-use crate::run::{Done, Failure, Outcome, Status};
+use crate::run::{Done, Outcome, Shortfall, Status};
 
 /// What a document may have, less what Firestore adds.
 const DOCUMENT_BYTES_MAX: usize = 1_000_000;
@@ -52,9 +52,9 @@ fn left(state: &RunState) -> BTreeMap<(String, String), (Outcome, Option<Class>,
             .into_iter()
             .map(|name| ((work.endpoint.clone(), name), (Outcome::Pending, None, work.deferrals)))
     });
-    let failed = state.failed.iter().map(|failure| {
+    let failed = state.shortfalls.iter().map(|failure| {
         let name = failure.ticker.as_ref().map(ToString::to_string).unwrap_or_default();
-        ((failure.endpoint.clone(), name), (Outcome::Failed, failure.class, 0))
+        ((failure.endpoint.clone(), name), (failure.outcome, failure.class, 0))
     });
     let done = state.outcomes().filter(|(_, _, outcome)| *outcome == Outcome::Stored);
     let done = done.map(|(endpoint, ticker, outcome)| {
@@ -75,15 +75,18 @@ fn check(state: &RunState) -> RunState {
 }
 
 fn hostile_run(tickers: &[Ticker], words: usize, noise: &mut Noise) -> RunState {
-    let mut failed = Vec::new();
+    let mut shortfalls = Vec::new();
     for endpoint in ["/fetch/fundamentals", "/fetch/earnings"] {
         for (at, ticker) in tickers.iter().enumerate() {
             let class = [None, Some(Class::BadBatch), Some(Class::Timeout)][at % 3];
             let reason = noise.text(HOSTILE, words);
-            failed.push(Failure { ticker: Some(ticker.clone()), endpoint: endpoint.into(), class, reason });
+            // Failures have a class; a ticker without one came short in any way.
+            let outcome = if class.is_some() { Outcome::Failed } else { Outcome::SHORTFALLS[at % 4] };
+            let ticker = Some(ticker.clone());
+            shortfalls.push(Shortfall { ticker, endpoint: endpoint.into(), outcome, class, reason });
         }
     }
-    let mut run = RunState { failed, tickers_given: Some(tickers.to_vec()), ..state() };
+    let mut run = RunState { shortfalls, tickers_given: Some(tickers.to_vec()), ..state() };
     run.tickers_requested = tickers.len();
     (0..100).for_each(|_| run.remark(noise.text(HOSTILE, 5_000)));
     for _ in 0..100 {
@@ -98,16 +101,16 @@ fn hostile_run(tickers: &[Ticker], words: usize, noise: &mut Noise) -> RunState 
 
 #[test]
 fn a_usual_run_is_readable_text() {
-    let failed = (0..50).map(|n| failure("/fetch", &format!("T{n}"))).collect();
-    let run = RunState { failed, ..state() };
+    let shortfalls = (0..50).map(|n| failure("/fetch", &format!("T{n}"))).collect();
+    let run = RunState { shortfalls, ..state() };
     assert!(matches!(pack(&run), Value::String(_)));
     assert_eq!(check(&run), run);
 }
 
 #[test]
 fn twenty_thousand_failures_with_the_same_words_keep_them() {
-    let failed = (0..20_000).map(|n| failure("/fetch", &format!("T{n}"))).collect();
-    let run = RunState { failed, ..state() };
+    let shortfalls = (0..20_000).map(|n| failure("/fetch", &format!("T{n}"))).collect();
+    let run = RunState { shortfalls, ..state() };
     assert_eq!(check(&run), run);
 }
 
@@ -116,7 +119,7 @@ fn five_thousand_tickers_that_fail_twice_with_words_of_their_own_fit() {
     let mut noise = Noise(1);
     let tickers = noise.tickers(5_000, 5);
     let stored = check(&hostile_run(&tickers, 300, &mut noise));
-    assert!(stored.failed.iter().all(|failure| failure.reason.len() > 20), "some words are kept of each");
+    assert!(stored.shortfalls.iter().all(|failure| failure.reason.len() > 20), "some words are kept of each");
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
         deferrals: u32::try_from(at % 5).unwrap(),
     };
     let pending = tickers.iter().enumerate().map(work).collect();
-    let run = RunState { pending, failed: vec![failure("/fetch", "ALONE")], ..state() };
+    let run = RunState { pending, shortfalls: vec![failure("/fetch", "ALONE")], ..state() };
     check(&run);
 }
 
@@ -187,7 +190,8 @@ proptest! {
             if kind == 0 {
                 run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), reason: Some(words), deferrals });
             } else if kind == 1 {
-                run.failed.push(Failure { ticker, endpoint, class: Some(Class::Refused), reason: words });
+                let (outcome, class) = (Outcome::Failed, Some(Class::Refused));
+                run.shortfalls.push(Shortfall { ticker, endpoint, outcome, class, reason: words });
             } else {
                 run.done.push(Done { endpoint, outcome: Outcome::Stored, tickers: Vec::from_iter(ticker) });
             }

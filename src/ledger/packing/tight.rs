@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::text::clip;
 use crate::catalogue::Ticker;
 use crate::resilience::class::Class;
-use crate::run::{Failure, Outcome, RunState, Work};
+use crate::run::{Outcome, RunState, Shortfall, Work};
 
 /// Maximum number of groups: a group's number has three digits.
 const GROUPS_MAX: usize = 999;
@@ -48,7 +48,12 @@ enum Group {
         deferrals: u32,
     },
     #[serde(rename = "f")]
-    Failed { reason: String, class: Option<Class> },
+    Short {
+        reason: String,
+        class: Option<Class>,
+        #[serde(default)]
+        outcome: Outcome,
+    },
     #[serde(rename = "d")]
     Done { outcome: Outcome },
 }
@@ -70,8 +75,8 @@ impl Group {
         Self::Pending { reason: work.reason.clone(), deferrals: work.deferrals }
     }
 
-    fn of_failure(failure: &Failure) -> Self {
-        Self::Failed { reason: failure.reason.clone(), class: failure.class }
+    fn of_shortfall(short: &Shortfall) -> Self {
+        Self::Short { reason: short.reason.clone(), class: short.class, outcome: short.outcome }
     }
 
     /// The same with a truncated message.
@@ -81,7 +86,9 @@ impl Group {
                 let reason = reason.map(|reason| clip(&reason, bytes_max));
                 Self::Pending { reason, deferrals }
             }
-            Self::Failed { reason, class } => Self::Failed { reason: clip(&reason, bytes_max), class },
+            Self::Short { reason, class, outcome } => {
+                Self::Short { reason: clip(&reason, bytes_max), class, outcome }
+            }
             Self::Done { .. } => self,
         }
     }
@@ -93,24 +100,21 @@ impl Group {
             Self::Pending { deferrals, .. } => {
                 Self::Pending { reason: Some(reason), deferrals: (*deferrals).min(DEFERRALS_MAX) }
             }
-            Self::Failed { class, .. } => Self::Failed { reason, class: *class },
+            Self::Short { class, outcome, .. } => Self::Short { reason, class: *class, outcome: *outcome },
             Self::Done { outcome } => Self::Done { outcome: *outcome },
         }
     }
 }
 
-/// Maximum number of groups without messages: each count of deferrals, each class and none, each outcome of finished
-/// work.
-const WORDLESS_MAX: usize = DEFERRALS_MAX as usize + 1 + Class::ALL.len() + 1 + DONE_MAX;
-/// Outcomes of finished work.
-const DONE_MAX: usize = 8;
+/// Maximum number of groups without messages: each count of deferrals, each class, each outcome.
+const WORDLESS_MAX: usize = DEFERRALS_MAX as usize + 1 + Class::ALL.len() + 1 + Outcome::ALL.len();
 
 pub(super) fn encode(state: &RunState) -> String {
     let mut tickers = Tickers::default();
     tickers.add(state.tickers_given.iter().flatten());
     let given = state.tickers_given.is_some().then_some(tickers.lines.len());
     tickers.add(state.pending.iter().flat_map(|work| &work.tickers));
-    tickers.add(state.failed.iter().filter_map(|failure| failure.ticker.as_ref()));
+    tickers.add(state.shortfalls.iter().filter_map(|short| short.ticker.as_ref()));
     tickers.add(state.done.iter().flat_map(|done| &done.tickers));
     let mut names = Names::of(state);
     let mut marks = BTreeMap::<String, Vec<usize>>::new();
@@ -137,11 +141,13 @@ pub(super) fn encode(state: &RunState) -> String {
         }
         work.tickers.iter().for_each(|ticker| mark(&work.endpoint, ticker, number));
     }
-    for failure in &state.failed {
-        let (group, number) = names.name(Group::of_failure(failure));
-        match (&failure.ticker, group) {
-            (Some(ticker), _) => mark(&failure.endpoint, ticker, number),
-            (None, Group::Failed { reason, .. }) => bare.failed.push(Failure { reason, ..failure.clone() }),
+    for short in &state.shortfalls {
+        let (group, number) = names.name(Group::of_shortfall(short));
+        match (&short.ticker, group) {
+            (Some(ticker), _) => mark(&short.endpoint, ticker, number),
+            (None, Group::Short { reason, .. }) => {
+                bare.shortfalls.push(Shortfall { reason, ..short.clone() });
+            }
             (None, Group::Pending { .. } | Group::Done { .. }) => {}
         }
     }
@@ -154,8 +160,8 @@ pub(super) fn encode(state: &RunState) -> String {
 }
 
 fn without_tickers(state: &RunState) -> RunState {
-    let (pending, failed, done) = (Vec::new(), Vec::new(), Vec::new());
-    RunState { pending, failed, done, tickers_given: None, ..state.clone() }
+    let (pending, shortfalls, done) = (Vec::new(), Vec::new(), Vec::new());
+    RunState { pending, shortfalls, done, tickers_given: None, ..state.clone() }
 }
 
 /// Every ticker once, starting with those given in the request.
@@ -189,9 +195,9 @@ impl Names {
     fn of(state: &RunState) -> Self {
         let mut sizes = HashMap::<Group, (usize, usize)>::new();
         let works = state.pending.iter().map(|work| (Group::of_work(work), work.units()));
-        let failures = state.failed.iter().map(|failure| (Group::of_failure(failure), 1));
+        let short = state.shortfalls.iter().map(|short| (Group::of_shortfall(short), 1));
         let done = state.done.iter().map(|done| (Group::Done { outcome: done.outcome }, done.units()));
-        for (place, (group, size)) in works.chain(failures).chain(done).enumerate() {
+        for (place, (group, size)) in works.chain(short).chain(done).enumerate() {
             sizes.entry(group).or_insert((0, place)).0 += size;
         }
         let kept = sizes.len().min(GROUPS_MAX - WORDLESS_MAX);
@@ -238,9 +244,10 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
             let Some(at) = number.checked_sub(1) else { continue };
             match groups.get(at).ok_or_else(|| format!("it has no group {number}"))? {
                 Group::Done { outcome } => state.settle(&endpoint, vec![ticker.clone()], *outcome),
-                Group::Failed { reason, class } => state.failed.push(Failure {
+                Group::Short { reason, class, outcome } => state.shortfalls.push(Shortfall {
                     ticker: Some(ticker.clone()),
                     endpoint: endpoint.clone(),
+                    outcome: *outcome,
                     class: *class,
                     reason: reason.clone(),
                 }),

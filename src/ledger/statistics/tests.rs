@@ -69,7 +69,7 @@ fn a_ticks_run_covers_its_scheduled_time_also_by_a_clock_that_is_behind() {
 fn a_ticker_that_fails_again_when_it_is_tried_again_is_not_counted_again() {
     let failed = |tickers: &[&str]| tickers.iter().map(|t| crate::run::tests::failure("/a", t)).collect();
     let attempt = |run: RunState, tickers: &[&str]| {
-        count(RunState { status: Status::Partial, failed: failed(tickers), ..run }, "c")
+        count(RunState { status: Status::Partial, shortfalls: failed(tickers), ..run }, "c")
     };
     let (run, first) = attempt(state(), &["A", "B"]);
     let (run, second) = attempt(run, &[]);

@@ -11,6 +11,7 @@ fn config() -> AlertConfig {
         failure_runs_min: 3,
         run_seconds: all(600),
         overdue_minutes: all(30),
+        coverage_percent: 99,
     }
 }
 
@@ -36,6 +37,9 @@ fn run(status: Status, ended_at: &str, seconds: u64) -> RunSummary {
         tickers_requested: 1,
         tickers_processed: 1,
         tickers_failed: 0,
+        tickers_empty: 0,
+        tickers_stale: 0,
+        tickers_deferred: 0,
         tickers_pending: 0,
         records_stored: 0,
         stopped: (status == Status::Failed).then(|| "the provider is down".to_owned()),

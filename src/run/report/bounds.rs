@@ -1,8 +1,10 @@
 //! How much of a run a response shows, so that its size stays acceptable to callers, logs and proxies.
 
+use serde::Serialize;
+
 use crate::base::text::{clip, json_bytes};
 use crate::catalogue::Ticker;
-use crate::run::{Failure, Work};
+use crate::run::{Outcome, Shortfall, Work};
 
 /// Maximum bytes of all listed failures, and likewise of all pending work.
 const LISTED_BYTES_MAX: usize = 400_000;
@@ -11,20 +13,58 @@ const REASON_BYTES_MAX: usize = 1_000;
 /// Bytes of the names of the fields around an item.
 const FRAME_BYTES: usize = 80;
 
-/// The first failures, and how many are left out.
-pub(super) fn failures(failed: &[Failure]) -> (Vec<Failure>, usize) {
-    let mut room = LISTED_BYTES_MAX;
-    let mut listed = Vec::new();
-    for failure in failed {
-        let reason = clip(&failure.reason, REASON_BYTES_MAX);
-        let ticker = failure.ticker.as_ref().map_or(0, name_bytes);
-        let bytes = FRAME_BYTES + json_bytes(&reason) + ticker + json_bytes(&failure.endpoint);
-        let Some(left) = room.checked_sub(bytes) else { break };
-        room = left;
-        listed.push(Failure { reason, ..failure.clone() });
+/// The tickers of a run that are over without the data that was expected, by outcome. Each list has as many as fit into
+/// a response; its `…_left_out` is the number of further ones.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the response")]
+pub struct Shortfalls {
+    /// The provider reported an error, or every record was rejected.
+    pub tickers_failed: Vec<Shortfall>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tickers_failed_left_out: usize,
+    /// The provider had nothing, though the dataset expects something.
+    pub tickers_empty: Vec<Shortfall>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tickers_empty_left_out: usize,
+    /// The newest record is too old.
+    pub tickers_stale: Vec<Shortfall>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tickers_stale_left_out: usize,
+    /// Not requested, because the provider's quota is used up.
+    pub tickers_deferred: Vec<Shortfall>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tickers_deferred_left_out: usize,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Shortfalls {
+    pub(super) fn new(shortfalls: &[Shortfall]) -> Self {
+        let (mut lists, mut room) = (Self::default(), LISTED_BYTES_MAX);
+        for short in shortfalls {
+            let (list, left_out) = match short.outcome {
+                Outcome::Empty => (&mut lists.tickers_empty, &mut lists.tickers_empty_left_out),
+                Outcome::Stale => (&mut lists.tickers_stale, &mut lists.tickers_stale_left_out),
+                Outcome::Deferred => (&mut lists.tickers_deferred, &mut lists.tickers_deferred_left_out),
+                _ => (&mut lists.tickers_failed, &mut lists.tickers_failed_left_out),
+            };
+            let reason = clip(&short.reason, REASON_BYTES_MAX);
+            let ticker = short.ticker.as_ref().map_or(0, name_bytes);
+            let bytes = FRAME_BYTES + json_bytes(&reason) + ticker + json_bytes(&short.endpoint);
+            match room.checked_sub(bytes) {
+                Some(left) => {
+                    room = left;
+                    list.push(Shortfall { reason, ..short.clone() });
+                }
+                None => *left_out += 1,
+            }
+        }
+        lists
     }
-    let left_out = failed.len() - listed.len();
-    (listed, left_out)
 }
 
 /// The first pieces of pending work, and how many tickers are left out.
@@ -71,19 +111,39 @@ mod tests {
     #[test]
     fn a_usual_run_is_told_whole() {
         let failed: Vec<_> = (0..1_000).map(|n| failure("/fetch", &format!("T{n}"))).collect();
-        assert_eq!(failures(&failed), (failed, 0));
+        let lists = Shortfalls::new(&failed);
+        assert_eq!((lists.tickers_failed, lists.tickers_failed_left_out), (failed, 0));
         let pending = vec![work("/fetch", &["A", "B"]), work("/market", &[])];
         assert_eq!(works(&pending), (pending, 0));
     }
 
     #[test]
+    fn each_outcome_has_its_list() {
+        let short = |outcome| Shortfall { outcome, ..failure("/fetch", outcome.name()) };
+        let lists = Shortfalls::new(&Outcome::SHORTFALLS.map(short));
+        for (list, outcome) in [
+            (lists.tickers_failed, Outcome::Failed),
+            (lists.tickers_empty, Outcome::Empty),
+            (lists.tickers_stale, Outcome::Stale),
+            (lists.tickers_deferred, Outcome::Deferred),
+        ] {
+            assert_eq!(list, [short(outcome)]);
+        }
+    }
+
+    #[test]
     fn what_has_no_room_is_counted() {
-        let hostile = |n| Failure { reason: "\u{1}".repeat(5_000), ..failure("/fetch", &format!("T{n}")) };
-        let failed: Vec<_> = (0..20_000).map(hostile).collect();
-        let (listed, left_out) = failures(&failed);
-        assert_eq!(listed.len() + left_out, 20_000);
-        let bytes = serde_json::to_vec(&listed).unwrap().len();
-        assert!(listed.len() > 300 && bytes <= LISTED_BYTES_MAX, "{} in {bytes} bytes", listed.len());
+        let hostile = |n| {
+            let outcome = if n % 2 == 0 { Outcome::Failed } else { Outcome::Stale };
+            Shortfall { reason: "\u{1}".repeat(5_000), outcome, ..failure("/fetch", &format!("T{n}")) }
+        };
+        let short: Vec<_> = (0..20_000).map(hostile).collect();
+        let lists = Shortfalls::new(&short);
+        assert_eq!(lists.tickers_failed.len() + lists.tickers_failed_left_out, 10_000);
+        assert_eq!(lists.tickers_stale.len() + lists.tickers_stale_left_out, 10_000);
+        let bytes = serde_json::to_vec(&lists).unwrap().len();
+        let listed = lists.tickers_failed.len() + lists.tickers_stale.len();
+        assert!(listed > 300 && bytes <= LISTED_BYTES_MAX + 500, "{listed} in {bytes} bytes");
 
         let names: Vec<_> = (0..50_000).map(|n| format!("TICKER{n:05}")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();

@@ -1,11 +1,11 @@
-//! What the end-to-end tests share: the built component on its runtime, and what must be found in Firestore.
+//! Shared by the end-to-end tests: the built component on its runtime, and what Firestore must contain.
 //!
-//! - [`runtime`] says what runs the component and where its parts lie.
-//! - [`system`] starts it beside simulated providers and a database of its own, and asks it things.
-//! - [`trust`] starts it where tokens count.
-//! - [`stored`] holds what is found in Firestore against what the providers sent.
+//! - [`runtime`] selects what runs the component and finds its files.
+//! - [`system`] starts it with simulated providers and a separate database, and sends it requests.
+//! - [`trust`] starts it with authentication.
+//! - [`stored`] compares the contents of Firestore with what the providers sent.
 //!
-//! The functions panic where a test must fail, with the reason: they are assertions.
+//! The functions are assertions: they panic with the reason if the test must fail.
 #![allow(
     clippy::disallowed_methods,
     reason = "the ban on clocks, environment and processes is the component's"

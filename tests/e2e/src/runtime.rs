@@ -1,11 +1,11 @@
-//! What runs the component. `cargo xtask test` builds it and says which runtime to take.
+//! What runs the component. `cargo xtask test` builds it and selects the runtime.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sim::orchestrator::{Builder, Orchestrator, Runtime, spin_program};
 
-/// Names the runtime: `host` (also where it is not set) or `spin`.
+/// Selects the runtime: `host` (the default) or `spin`.
 const RUNTIME: &str = "E2E_RUNTIME";
 
 /// The repository's root.
@@ -14,7 +14,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the package lies in the workspace")
 }
 
-/// The built component, as `spin.toml` names it.
+/// The built component, as named in `spin.toml`.
 pub fn component() -> PathBuf {
     root().join("target/wasm32-wasip2/release/orchestrator.wasm")
 }
@@ -29,13 +29,13 @@ pub fn builder() -> Builder {
     builder_for(&manifest())
 }
 
-/// The same with an instance that stays however long a slow machine lets it wait.
+/// The same with an instance that is kept even if a slow machine leaves it idle for long.
 pub fn lasting() -> Builder {
     builder().idle_timeout(Duration::from_mins(1))
 }
 
-/// Prepares to run the built component as the container does, by `/entry` on Spin. None where the runtime is not Spin; says
-/// that a test is skipped for that.
+/// Prepares to run the built component as the container does, by `/entry` on Spin. If the runtime is not Spin, returns
+/// none and prints that the test is skipped.
 pub fn container() -> Option<Builder> {
     if std::env::var(RUNTIME).is_ok_and(|runtime| runtime == "spin") {
         require(&component(), "the component");
@@ -43,12 +43,12 @@ pub fn container() -> Option<Builder> {
         require(&entry, "the container's entry");
         Some(Orchestrator::builder(Runtime::Container { entry, spin: spin_program() }, manifest()))
     } else {
-        println!("skipped on the host: the container has Spin");
+        println!("skipped on the host: the container runs Spin");
         None
     }
 }
 
-/// Whether the runtime is Spin, which has not what the host has; says that a test is skipped for that.
+/// Whether the runtime is Spin, which lacks a feature of the host; prints that the test is skipped.
 pub fn skips_on_spin(reason: &str) -> bool {
     let skips = std::env::var(RUNTIME).is_ok_and(|runtime| runtime == "spin");
     if skips {

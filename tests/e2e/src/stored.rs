@@ -1,4 +1,4 @@
-//! What is in Firestore, held against what must be there.
+//! Compares the contents of Firestore with what they must be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -16,21 +16,21 @@ use sim::stack::Stack;
 
 /// Collection of the raw logs.
 pub const RAW_LOGS: &str = "api_usage_logs";
-/// Collection of the records that could not be stored as such.
+/// Collection of the rejected records.
 pub const REJECTED: &str = "rejected_records";
 /// Collection of the run ledger.
 pub const RUNS: &str = "ingestion_runs";
-/// Collection of the breakers, of who may call, and of the probes.
+/// Collection of the breakers, the registered runs and the probes.
 pub const BREAKERS: &str = "ingestion_breakers";
 /// Collection of the statistics.
 pub const STATISTICS: &str = "ingestion_statistics";
 
-/// A collection that must be readable.
+/// The documents of a collection.
 pub async fn list(db: &Db, collection: &str) -> Vec<Doc> {
     db.list(collection).await.unwrap_or_else(|error| panic!("{collection}: {error:#}"))
 }
 
-/// The number of documents in a collection that must be readable.
+/// The number of documents in a collection.
 pub async fn count(db: &Db, collection: &str) -> usize {
     db.count(collection).await.unwrap_or_else(|error| panic!("{collection}: {error:#}"))
 }
@@ -42,12 +42,12 @@ pub async fn datasets(db: &Db) -> BTreeSet<String> {
     found.into_iter().filter(|name| known.contains(name.as_str())).collect()
 }
 
-/// Every document of a run must be there as the provider sent it, and no other.
+/// Exactly the documents of a run must be stored, as the provider sent them.
 pub async fn assert_exactly(stack: &Stack, job: &Job, run_time: DateTime<Utc>, run_id: &str) {
     assert_found(stack, &expected(stack, job, run_time, run_id)).await;
 }
 
-/// The documents of a faultless run, by collection and id.
+/// The documents of a run without faults, by collection and id.
 pub fn expected(
     stack: &Stack,
     job: &Job,
@@ -58,14 +58,14 @@ pub fn expected(
     documents.map(|(place, record)| (place, as_stored(record, run_id))).collect()
 }
 
-/// All datasets must hold exactly these documents.
+/// The datasets must contain exactly these documents.
 pub async fn assert_found(stack: &Stack, expected: &BTreeMap<(&'static str, String), Value>) {
     let mut expected = expected.clone();
     for collection in datasets(&stack.db).await {
         for doc in list(&stack.db, &collection).await {
             let place = Endpoint::ALL.map(Endpoint::collection).into_iter().find(|name| *name == collection);
             let key = (place.expect("a dataset"), doc.id.clone());
-            let record = expected.remove(&key).unwrap_or_else(|| panic!("nobody sent {key:?}"));
+            let record = expected.remove(&key).unwrap_or_else(|| panic!("no provider sent {key:?}"));
             assert_eq!(doc.fields, record, "{key:?}");
         }
     }
@@ -76,11 +76,11 @@ pub async fn assert_found(stack: &Stack, expected: &BTreeMap<(&'static str, Stri
 /// A provider's record as the orchestrator must store it.
 pub fn as_stored(mut record: Value, run_id: &str) -> Value {
     let fields = record.as_object_mut().expect("a record");
-    // An indicator's date and value lie one level down; all records are flat in Firestore.
+    // An indicator's date and value are one level down; all records are flat in Firestore.
     if let Some(Value::Object(inner)) = fields.remove("data") {
         fields.extend(inner);
     }
-    // Credentials are cut out of all that is stored.
+    // Credentials are redacted in everything that is stored.
     if let Some(key) = fields.get_mut("parameters").and_then(|parameters| parameters.get_mut("apikey")) {
         *key = json!("[redacted]");
     }
@@ -92,15 +92,15 @@ pub fn as_stored(mut record: Value, run_id: &str) -> Value {
     record
 }
 
-/// Every call that the providers noted must have its raw log, and every raw log its call.
+/// Every call in the providers' journals must have its raw log, and every raw log its call.
 ///
-/// A call without an answer must be logged without a status. Where the journal has the body, the log must have the
-/// same one; of an answer that broke off, what arrived. One kind of raw log may have no call: connections are kept and
-/// used again, and one that the provider closes in that moment carries the request to nobody.
+/// A call without a response must be logged without a status. If the journal has the body, the log must have the same
+/// one, or what arrived of it if the response broke off. One kind of raw log may have no call: connections are reused,
+/// and a request on one that the provider is just closing reaches no one.
 pub async fn assert_raw_logs(stack: &Stack) {
     let mut calls: Vec<_> = stack.providers.all().iter().flat_map(|p| p.journal().calls()).collect();
     let mut logs = list(&stack.db, RAW_LOGS).await;
-    // Those that name a status first, and of these the whole answers: they fit fewer calls.
+    // Logs with a status first, and of these the complete responses: they match fewer calls.
     logs.sort_by_key(|log| {
         let response = &log.fields["response"];
         (response["status_code"].is_null(), response["error_flag"] == true)
@@ -133,7 +133,7 @@ fn is_body_of(kept: &[u8], log: &Doc, call: &Call) -> bool {
     }
 }
 
-/// A body as it may be stored.
+/// A body with the API keys redacted, as it may be stored.
 fn without_keys(body: &[u8]) -> Vec<u8> {
     match std::str::from_utf8(body) {
         Ok(text) => words::without_keys(text).into_bytes(),
@@ -155,11 +155,11 @@ fn is_log_of(log: &Doc, call: &Call) -> bool {
         && metadata["source"] == call.service.name()
         && metadata["tickers_requested"] == json!(call.tickers)
         && response["latency_ms"].is_u64()
-        // An answer may come too late for the caller: then it is none.
+        // A response that comes too late for the caller is logged as none.
         && (response["status_code"] == status || response["status_code"].is_null())
 }
 
-/// The statistics of each job must be those of its runs in the ledger.
+/// The statistics of each job must match its runs in the ledger.
 pub async fn assert_statistics(db: &Db) {
     let mut expected = BTreeMap::<String, [u64; 4]>::new();
     for run in list(db, RUNS).await {
@@ -178,11 +178,11 @@ pub async fn assert_statistics(db: &Db) {
     assert_eq!(stored.collect::<BTreeMap<_, _>>(), expected, "by job: {names:?}");
 }
 
-/// The bytes of a payload that `field` of a document describes, joined from its parts where it has some.
+/// The bytes of the payload in `field` of a document, joined from its parts if it has any.
 pub async fn payload(db: &Db, collection: &str, doc: &Doc, field: &str) -> Vec<u8> {
     let described = &doc.fields[field];
     if described["encoding"] == "text" {
-        return described["data"].as_str().expect("a text").as_bytes().to_vec();
+        return described["data"].as_str().expect("a string").as_bytes().to_vec();
     }
     assert_eq!(described["encoding"], "gzip_parts", "{:#}", doc.fields);
     let parts = list(db, &format!("{collection}/{}/parts", doc.id)).await;

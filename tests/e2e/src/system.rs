@@ -1,4 +1,4 @@
-//! One whole system a test, on an emulator that all tests share.
+//! One whole system per test, on an emulator that all tests share.
 
 use std::fmt::Debug;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,28 +13,28 @@ use sim::watchlist::Watchlist;
 
 use crate::runtime::builder;
 
-/// How long a test waits for what must happen. Only a broken system takes so long.
+/// How long a test waits for something that must happen. Only a broken system takes this long.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Settings under which tests are quick: the waits of production prove nothing more.
+/// Settings that make tests quick; they would prove no more with the delays of production.
 const QUICK: [(&str, &str); 3] = [("retry_base_ms", "1"), ("retry_max_ms", "20"), ("log_level", "debug")];
 
-/// A system with these tickers; the settings win over the quick ones.
+/// Starts a system with these tickers; the settings override the quick ones.
 pub async fn start(watchlist: Watchlist, settings: &[(&str, &str)]) -> Stack {
     let parts = Parts { watchlist: Some(watchlist), ..Parts::default() };
     start_with(parts, builder().variables(settings.iter().copied())).await
 }
 
-/// A system of given parts around a given orchestrator.
+/// Starts a system of the given parts and orchestrator.
 ///
-/// Unless the parts say otherwise, the providers have neither limits nor pauses: most tests count calls, and how many
-/// of them fall into a minute depends on the machine. The tests of `limits` run with those of the deployed services.
+/// By default the providers have neither limits nor pauses: most tests count calls, and how many of them fall into a
+/// minute depends on the machine. The tests in `limits` use the limits of the deployed services.
 pub async fn start_with(parts: Parts, builder: Builder) -> Stack {
     let parts = Parts { pace: parts.pace.or(Some(Pace::Unlimited)), ..parts };
     Stack::start(parts, quick(builder)).await.expect("the system starts")
 }
 
-/// Another instance of the orchestrator on the parts of a running system.
+/// Starts another instance of the orchestrator on the parts of a running system.
 pub async fn another(stack: &Stack, settings: &[(&str, &str)]) -> Orchestrator {
     let builder = quick(builder().variables(settings.iter().copied())).default_variables(stack.variables());
     builder.start().await.expect("a second orchestrator starts")
@@ -50,12 +50,12 @@ pub fn job(name: &str) -> &'static Job {
     Job::find(name).unwrap_or_else(|| panic!("no job {name}"))
 }
 
-/// A time in the past, some minutes after a fixed one: the tests' ticks.
+/// The time of a test's tick: in the past, some minutes after a fixed time.
 pub fn at(minutes: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_763_650_800, 0).expect("a time") + TimeDelta::minutes(minutes)
 }
 
-/// The time of day.
+/// The current time.
 pub fn now() -> DateTime<Utc> {
     SystemTime::now().into()
 }
@@ -65,13 +65,13 @@ pub fn tick(name: &str) -> Tick {
     Tick::new(job(name), at(0))
 }
 
-/// A request of somebody who is not Cloud Scheduler, for the route of a job.
+/// A request for the route of a job that is not a tick of Cloud Scheduler.
 pub fn by_hand(name: &str) -> Tick {
-    // A time that is not yet due makes it no tick.
+    // A future schedule time makes it a manual run.
     Tick::new(job(name), now() + TimeDelta::days(1))
 }
 
-/// Sends a tick and expects an answer, whatever it says.
+/// Sends a tick and expects a response of any kind.
 pub async fn send(orchestrator: &Orchestrator, tick: &Tick) -> Reply {
     tick.send(orchestrator.url())
         .await
@@ -85,12 +85,12 @@ pub async fn expect(orchestrator: &Orchestrator, tick: &Tick, status: u16) -> Re
     reply
 }
 
-/// Asks for a path.
+/// Gets a path.
 pub async fn get(orchestrator: &Orchestrator, path: &str) -> Reply {
     ask(orchestrator, Method::GET, path).await
 }
 
-/// Posts nothing to a path.
+/// Posts to a path without a body.
 pub async fn post(orchestrator: &Orchestrator, path: &str) -> Reply {
     ask(orchestrator, Method::POST, path).await
 }
@@ -113,19 +113,19 @@ pub async fn ask(orchestrator: &Orchestrator, method: Method, path: &str) -> Rep
 pub async fn wait_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {
-        assert!(start.elapsed() < PATIENCE, "still not so after {PATIENCE:?}: {what}");
+        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// The value of a header that counts seconds.
+/// The value of `Retry-After`, in seconds.
 pub fn retry_after(reply: &Reply) -> u64 {
     let value = reply.headers.get("retry-after");
     let seconds = value.and_then(|value| value.parse().ok()).filter(|seconds| *seconds > 0);
     seconds.unwrap_or_else(|| panic!("no whole seconds in Retry-After {value:?} of {:#}", reply.body))
 }
 
-/// Both, sorted: for lists whose order means nothing.
+/// Compares lists whose order does not matter.
 pub fn assert_same<T: Ord + Debug>(left: impl IntoIterator<Item = T>, right: impl IntoIterator<Item = T>) {
     let sorted = |items: Vec<T>| {
         let mut items = items;

@@ -1,4 +1,4 @@
-//! Systems in which tokens count: who may call, as whom the component calls.
+//! Systems with authentication, of callers and of the component's own calls.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,11 +17,11 @@ use crate::system::{PATIENCE, start_with, wait_until};
 
 /// The service account that may call.
 pub const SCHEDULER: &str = "scheduler@sim.iam.gserviceaccount.com";
-/// The token of the people who operate the service.
+/// The operators' token.
 pub const OPERATOR: &str = "operator-token-of-the-tests-0123456789";
-/// What the scheduler's tokens are for.
+/// The audience of the scheduler's tokens.
 pub const AUDIENCE: &str = "https://orchestrator.sim.internal";
-/// The settings under which callers must show an ID token.
+/// The settings that require an ID token of callers.
 pub const GUARDED: [(&str, &str); 4] = [
     ("inbound_auth", "oidc"),
     ("scheduler_service_account", SCHEDULER),
@@ -29,18 +29,18 @@ pub const GUARDED: [(&str, &str); 4] = [
     ("operator_token", OPERATOR),
 ];
 
-/// A simulated Google of the test's own.
+/// A simulated Google for one test.
 pub async fn google() -> Arc<Google> {
     Arc::new(Google::start().await.expect("Google starts"))
 }
 
-/// A system of five tickers that finds this Google.
+/// A system of five tickers that uses this Google.
 pub async fn system(google: &Arc<Google>, settings: &[(&str, &str)]) -> Stack {
     let parts = Parts { google: Some(Arc::clone(google)), ..parts() };
     start_with(parts, lasting().variables(settings.iter().copied())).await
 }
 
-/// The same behind a Firestore that asks for access tokens, with providers that ask for ID tokens if told so.
+/// The same with a Firestore that requires access tokens and, optionally, providers that require ID tokens.
 pub async fn called_as(
     google: &Arc<Google>,
     gate: Gate,
@@ -61,22 +61,22 @@ pub fn token(google: &Google) -> String {
     google.sign(&claims(google))
 }
 
-/// What such a token says.
+/// The claims of the scheduler's token.
 pub fn claims(google: &Google) -> Value {
     google.claims(SCHEDULER, AUDIENCE)
 }
 
-/// So many requests have led to so many fetches: what is fetched is shared by all requests of an instance, and the
-/// runtime may start several instances for requests that come at the same time.
+/// Asserts that each instance has fetched once for all its requests. The runtime may start several instances for
+/// requests that arrive at the same time.
 pub async fn assert_once_an_instance(stack: &Stack, fetches: usize, requests: usize) {
     let instances = || {
         let log = stack.orchestrator.log().lines();
         log.iter().filter(|line| line.contains("instance started")).count()
     };
     assert!(fetches > 0);
-    // A line of the log may reach us after the answers.
+    // A log line may arrive after the responses.
     wait_until("no more fetches than instances", async || fetches <= instances()).await;
-    assert!(instances() < requests, "every request has had an instance of its own: nothing was shared");
+    assert!(instances() < requests, "every request had its own instance: nothing was shared");
 }
 
 /// Sends a request with exactly these Authorization headers.

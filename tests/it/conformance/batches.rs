@@ -1,4 +1,4 @@
-//! Batches of writes that stand for themselves.
+//! Batches of independent writes.
 
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{Code, EncodedWrite, Firestore, FirestoreError, Precondition, Value, Write};
@@ -42,6 +42,6 @@ pub(super) async fn a_malformed_write_refuses_the_whole_batch(db: Firestore) {
     }
 }
 
-pub(super) async fn a_batch_without_writes_is_nothing(db: Firestore) {
+pub(super) async fn an_empty_batch_is_accepted(db: Firestore) {
     assert_eq!(batch(&db, &[]).await.expect("answered"), []);
 }

@@ -58,7 +58,7 @@ pub(super) async fn increments_start_at_zero_and_add_up(db: Firestore) {
     };
     let read = async || db.get(&path("a")).await.expect("read").expect("there").fields;
     assert_eq!(read().await, expected("y", Value::Integer(-3)));
-    // What is no number counts as zero.
+    // A value that is not a number counts as zero.
     db.commit(&[Write::merge(path("a"), fields([("whole", Value::string("?"))]))]).await.expect("written");
     db.commit(&count(4, 0.0, "z")).await.expect("counted");
     assert_eq!(read().await, expected("z", Value::Integer(4)));

@@ -1,4 +1,4 @@
-//! Documents as they are written and read.
+//! Writing and reading documents.
 
 use bytes::Bytes;
 use orchestrator::firestore::value::fields;
@@ -6,11 +6,11 @@ use orchestrator::firestore::{DocumentPath, Firestore, Value, Write};
 
 use super::{number, path, write};
 
-pub(super) async fn a_document_that_is_missing_is_none(db: Firestore) {
+pub(super) async fn a_missing_document_is_none(db: Firestore) {
     assert_eq!(db.get(&path("none")).await.expect("read"), None);
 }
 
-pub(super) async fn every_document_that_is_asked_for_is_found_or_missing_once(db: Firestore) {
+pub(super) async fn every_requested_document_is_found_or_missing_once(db: Firestore) {
     db.commit(&[write("a", 1), write("b/c", 2)]).await.expect("written");
     let asked = [path("a"), path("none"), path("b/c"), path("a"), path("50%")];
     let mut found: Vec<_> = db.get_all(&asked).await.expect("read").into_iter().map(|d| d.id).collect();
@@ -18,7 +18,7 @@ pub(super) async fn every_document_that_is_asked_for_is_found_or_missing_once(db
     assert_eq!(found, ["a", path("b/c").id()]);
 }
 
-pub(super) async fn a_document_tells_how_long_ago_it_was_changed(db: Firestore) {
+pub(super) async fn a_document_has_the_time_since_its_last_change(db: Firestore) {
     let times = db.commit(&[write("a", 1)]).await.expect("written");
     let first = db.get(&path("a")).await.expect("read").expect("there");
     assert!(first.update_time == times[0] && first.read_time >= first.update_time);

@@ -1,4 +1,4 @@
-//! Sizes. What the cloud limits and the emulator does not is shown for the store in memory alone.
+//! Sizes. Limits of the cloud that the emulator lacks are tested only on the in-memory store.
 
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::write::DOCUMENT_BYTES_MAX;
@@ -6,7 +6,7 @@ use orchestrator::firestore::{Code, Firestore, Value, Write};
 
 use super::{code, path, reach, write};
 
-/// A document with two texts that make it this big.
+/// A document of this size, made of two strings.
 fn of_size(id: &str, bytes: usize) -> Write {
     let empty = Write::overwrite(path(id), fields([("a", Value::string("")), ("b", Value::string(""))]));
     let half = (bytes - empty.stored_bytes()) / 2;
@@ -38,7 +38,7 @@ pub(super) async fn nesting_is_limited(db: Firestore) {
 }
 
 #[test]
-fn the_store_in_memory_takes_no_more_writes_at_once_than_the_cloud() {
+fn the_in_memory_store_limits_writes_per_request_as_the_cloud_does() {
     reach::in_memory(|db: Firestore| async move {
         let writes: Vec<_> = (0..501).map(|n| write(&n.to_string(), n).encode(db.database())).collect();
         assert_eq!(code(db.batch_write(&writes).await), Some(Code::InvalidArgument));
@@ -47,7 +47,7 @@ fn the_store_in_memory_takes_no_more_writes_at_once_than_the_cloud() {
 }
 
 #[test]
-fn the_store_in_memory_counts_index_entries_as_the_cloud_does() {
+fn the_in_memory_store_limits_index_entries_as_the_cloud_does() {
     reach::in_memory(|db: Firestore| async move {
         let map = |members: i64| {
             let member = |number: i64| (format!("m{number}"), Value::Integer(number));

@@ -1,4 +1,4 @@
-//! Listings, a page at a time.
+//! Listing documents page by page.
 
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{Firestore, Value, Write};
@@ -25,12 +25,12 @@ pub(super) async fn a_collection_of_many_pages_is_read_in_the_order_of_its_ids(d
     }
     let mut expected = ids;
     expected.sort();
-    // Firestore says that a page is the last one: no further request finds that out.
+    // Firestore marks the last page, so no further request is needed.
     assert_eq!(pages, COUNT.div_ceil(2_000));
     assert_eq!(read, expected);
 }
 
-pub(super) async fn only_the_fields_of_the_mask_are_told(db: Firestore) {
+pub(super) async fn only_the_fields_of_the_mask_are_returned(db: Firestore) {
     let all = fields([("number", Value::Integer(1)), ("other", Value::NULL)]);
     db.commit(&[Write::overwrite(path("a"), all)]).await.expect("written");
     let page = db.list("things", &["number", "missing"], None).await.expect("read");

@@ -1,7 +1,7 @@
-//! One suite for two Firestores: what the in-memory one answers is what the real emulator answers.
+//! One suite for two Firestores: the in-memory store must answer as the real emulator does.
 //!
-//! Each case gets a client of an empty database, the component's own. It runs twice: on virtual time
-//! against the store in memory, and over HTTP against the emulator's process.
+//! Each case gets the component's own client with an empty database. It runs twice: in virtual time against the
+//! in-memory store, and over HTTP against the emulator.
 
 mod batches;
 mod commits;
@@ -34,9 +34,9 @@ macro_rules! both {
 
 both! {
     documents:
-        a_document_that_is_missing_is_none
-        every_document_that_is_asked_for_is_found_or_missing_once
-        a_document_tells_how_long_ago_it_was_changed
+        a_missing_document_is_none
+        every_requested_document_is_found_or_missing_once
+        a_document_has_the_time_since_its_last_change
         every_kind_of_value_comes_back
         every_id_comes_back
         an_overwrite_removes_what_it_does_not_name
@@ -53,7 +53,7 @@ both! {
         each_write_has_its_own_status
         a_document_may_be_in_a_batch_only_once
         a_malformed_write_refuses_the_whole_batch
-        a_batch_without_writes_is_nothing;
+        an_empty_batch_is_accepted;
     limits:
         a_document_just_below_the_limit_is_stored
         a_document_above_the_limit_is_refused
@@ -61,14 +61,14 @@ both! {
         nesting_is_limited;
     listing:
         a_collection_of_many_pages_is_read_in_the_order_of_its_ids
-        only_the_fields_of_the_mask_are_told
+        only_the_fields_of_the_mask_are_returned
         an_empty_collection_has_no_documents
         documents_below_documents_are_not_listed;
     queries:
         the_newest_come_first
         equal_times_are_ordered_by_name
         filters_must_all_hold
-        a_page_starts_after_the_last_document_of_the_one_before;
+        a_page_starts_after_the_last_document_of_the_previous_one;
 }
 
 fn path(id: &str) -> DocumentPath {

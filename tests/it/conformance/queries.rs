@@ -1,4 +1,4 @@
-//! Queries, as the ledger asks them.
+//! Queries as used by the ledger.
 
 use chrono::DateTime;
 use orchestrator::firestore::query::Query;
@@ -51,7 +51,7 @@ pub(super) async fn filters_must_all_hold(db: Firestore) {
     assert_eq!(found(&db, of_both).await, ["d", "a"]);
 }
 
-pub(super) async fn a_page_starts_after_the_last_document_of_the_one_before(db: Firestore) {
+pub(super) async fn a_page_starts_after_the_last_document_of_the_previous_one(db: Firestore) {
     seed(&db, &[("a", 1, "x", "s"), ("b", 2, "x", "s"), ("c", 2, "x", "s"), ("d", 3, "x", "s")]).await;
     let mut pages = Vec::new();
     let mut after = None;

@@ -1,4 +1,4 @@
-//! How the two Firestores are reached.
+//! Connects a case to either Firestore.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as RealInstant, SystemTime};
@@ -20,7 +20,7 @@ use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
 
-/// Runs a case against the store in memory.
+/// Runs a case against the in-memory store.
 pub(super) fn in_memory<F: Future<Output = ()> + Send + 'static>(case: fn(Firestore) -> F) {
     let dice = Dice::new(1);
     let mut executor = Executor::new(dice.split());
@@ -34,7 +34,7 @@ pub(super) fn in_memory<F: Future<Output = ()> + Send + 'static>(case: fn(Firest
     executor.run(case(client("memory.test:1", "conformance", world))).expect("the case ends");
 }
 
-/// A client of a database of its own in the emulator that all tests share.
+/// A client for a separate database in the emulator that all tests share.
 pub(super) async fn emulator() -> Firestore {
     let emulator = Emulator::shared().await.expect("the emulator starts");
     let world = World {
@@ -57,7 +57,7 @@ fn client(host: &str, project: &str, world: World) -> Firestore {
     App::new(Config::parse(setting).expect("valid settings"), world, instance).engine.firestore
 }
 
-/// Hands requests straight to the store.
+/// Passes requests directly to the store.
 struct Direct {
     handle: Handle,
     store: Arc<Mutex<Store>>,

@@ -16,7 +16,7 @@ fn container(service: &Value) -> &Value {
 }
 
 #[test]
-fn the_service_has_the_missions_size() {
+fn the_service_has_the_required_size() {
     let service = service();
     let revision = &service["spec"]["template"];
     assert_eq!(revision["spec"]["containerConcurrency"], 100);
@@ -28,7 +28,7 @@ fn the_service_has_the_missions_size() {
 }
 
 #[test]
-fn probes_ask_the_component_at_the_start_and_spin_later() {
+fn the_startup_probe_asks_the_component_and_the_liveness_probe_spin() {
     let service = service();
     let (start, live) = (&container(&service)["startupProbe"], &container(&service)["livenessProbe"]);
     assert_eq!(start["httpGet"]["path"], "/health");
@@ -57,7 +57,7 @@ fn its_settings_are_valid_and_its_secret_comes_from_the_secret_manager() {
     assert!(drain < limit("cloud-run", "stop_grace_seconds"), "killed before it has drained");
 }
 
-/// What deploy.sh makes of a value.
+/// A value as deploy.sh fills it in.
 fn filled_in(value: &str) -> String {
     let url = "https://service.example.com";
     let choices =

@@ -31,7 +31,7 @@ fn the_image_needs_no_shell_and_no_root() {
     assert!(of("HEALTHCHECK")[0].ends_with("CMD [\"/entry\", \"health\"]"));
     let user = of("USER").concat();
     let id = user.split(':').next().and_then(|id| id.parse::<u32>().ok());
-    assert!(id.is_some_and(|id| id > 0), "a user by number, not root: {user}");
+    assert!(id.is_some_and(|id| id > 0), "the user must be a number other than 0: {user}");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn versions_are_those_of_the_project_and_of_the_cluster() {
 }
 
 #[test]
-fn what_the_build_needs_reaches_it() {
+fn the_build_context_has_what_the_build_needs() {
     let kept = text("docker/Dockerfile.dockerignore");
     let manifest: toml::Table = read(&root().join("Cargo.toml")).parse().expect("Cargo.toml is TOML");
     let members = manifest["workspace"]["members"].as_array().expect("members");
@@ -74,7 +74,7 @@ fn compose_runs_it_locked_down() {
     assert_eq!(service["cap_drop"][0], "ALL");
     assert_eq!(
         service["ports"][0], "127.0.0.1:8000:8000",
-        "an instance without a token is for this machine alone"
+        "an instance without a token must be reachable only from this machine"
     );
     let grace = super::seconds(&service["stop_grace_period"]);
     assert_eq!(grace, Some(limit("cloud-run", "stop_grace_seconds")));

@@ -1,4 +1,4 @@
-//! The time limits lie inside each other, and `docs/deploy.md` shows them.
+//! The time limits are nested, and `docs/deploy.md` shows them.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::tidy::generated::{Marks, check};
 
 const PLATFORMS: [&str; 3] = ["cloud-run", "spinkube", "akamai"];
 
-/// The rows of the table: limit, whose it is, where it is set.
+/// The rows of the table: limit, what happens, where it is set.
 const ROWS: &[(&str, &str, &str)] = &[
     (
         "attempt_deadline_seconds",
@@ -58,7 +58,7 @@ const ROWS: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn each_limit_lies_inside_the_next() {
+fn each_limit_is_within_the_next() {
     for platform in PLATFORMS {
         let inside_out = ["job_deadline_seconds", "platform_timeout_seconds", "attempt_deadline_seconds"];
         let limits = inside_out.map(|name| limit(platform, name));
@@ -66,9 +66,12 @@ fn each_limit_lies_inside_the_next() {
         for name in ["service_timeout_seconds", "min_backoff_seconds"] {
             assert!(limit(platform, name) <= limits[0], "{platform}: {name}");
         }
-        // Else the first retry after a crash would find the lease alive, and every further one too.
+        // Otherwise the first retry after a crash, and every further one, would find the lease still held.
         let backoff = limit(platform, "max_backoff_seconds") * 4;
-        assert!(limit(platform, "lease_seconds") <= backoff, "{platform}: the lease outlasts the retries");
+        assert!(
+            limit(platform, "lease_seconds") <= backoff,
+            "{platform}: the lease is longer than the retries"
+        );
     }
 }
 

@@ -1,6 +1,6 @@
 //! The deploy files agree with the code, with each other and with `deploy/limits.json`.
 //!
-//! What they are written for (Docker, gcloud, Terraform, Kubernetes) is not needed here.
+//! The tests need none of their tools (Docker, gcloud, Terraform, Kubernetes).
 
 mod cloud_run;
 mod container;

@@ -1,4 +1,4 @@
-//! `deploy/cloud-run/deploy.sh` with a `gcloud` and a `cargo` of our own, which note what they are asked.
+//! `deploy/cloud-run/deploy.sh` with fake `gcloud` and `cargo` programs that record their calls.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use orchestrator::catalogue::Provider;
 use super::document;
 use crate::tidy::files::root;
 
-/// Everything exists if the folder has a file `exists`; the service's address is known then. Changes are noted.
+/// If the folder has a file `exists`, everything exists and the service has an address. Changes are recorded.
 const GCLOUD: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 case "$*" in
@@ -54,7 +54,7 @@ impl Machine {
         command.envs(environment.iter().copied()).output().expect("bash runs")
     }
 
-    /// The changes since the last look.
+    /// The changes since the last call.
     fn changes(&self) -> Vec<String> {
         let path = self.0.join("changes");
         let text = fs::read_to_string(&path).unwrap_or_default();
@@ -77,7 +77,7 @@ fn a_dry_run_shows_everything_and_changes_nothing() {
         changes.iter().all(|change| change.starts_with("cargo ") && change.contains("--dry-run")),
         "{changes:?}"
     );
-    assert_eq!(changes.len(), 2, "jobs and indexes are asked what they would do");
+    assert_eq!(changes.len(), 2, "only the dry runs for jobs and indexes");
     for part in [
         "service-accounts' 'create",
         "roles/datastore.user",
@@ -112,7 +112,7 @@ fn deploying_again_creates_nothing_again() {
 }
 
 #[test]
-fn only_the_scheduler_may_call_unless_the_component_proves_callers_itself() {
+fn only_the_scheduler_may_call_unless_the_component_authenticates_callers() {
     let machine = Machine::new("callers");
     succeed(&machine.deploy(&[], &[]));
     let changes = machine.changes().join("\n");
@@ -125,11 +125,11 @@ fn only_the_scheduler_may_call_unless_the_component_proves_callers_itself() {
     let text = fs::read_to_string(machine.0.join("service.yaml")).expect("what was applied");
     let expected =
         "- name: SPIN_VARIABLE_OIDC_AUDIENCE\n              value: \"https://orchestrator.p.internal\"";
-    assert!(text.contains(expected), "the component must expect what the scheduler is told: {text}");
+    assert!(text.contains(expected), "the component must expect the scheduler's audience: {text}");
 }
 
 #[test]
-fn the_service_is_the_definition_with_everything_filled_in() {
+fn the_applied_service_is_the_definition_with_everything_filled_in() {
     let machine = Machine::new("service");
     succeed(&machine.deploy(&[], &[]));
     let text = fs::read_to_string(machine.0.join("service.yaml")).expect("what was applied");
@@ -140,7 +140,7 @@ fn the_service_is_the_definition_with_everything_filled_in() {
     assert_eq!(image, Some("example/orchestrator@sha256:0".into()));
     let mut lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
     assert_eq!(lines.find(|line| line.contains("${")), None, "not filled in");
-    // Beside the containers and the account, nothing depends on the project.
+    // Apart from the containers and the account, nothing depends on the project.
     for pointer in [containers, "/spec/template/spec/serviceAccountName"] {
         *applied.pointer_mut(pointer).expect("there") = written.pointer(pointer).expect("there").clone();
     }
@@ -148,7 +148,7 @@ fn the_service_is_the_definition_with_everything_filled_in() {
 }
 
 #[test]
-fn what_is_missing_or_could_change_the_document_is_refused() {
+fn missing_values_and_those_that_could_change_the_document_are_refused() {
     let machine = Machine::new("refused");
     for environment in [("IMAGE", ""), ("INBOUND_AUTH", "none"), ("LOG_LEVEL", "info\"\nx: y")] {
         let output = machine.deploy(&["--dry-run"], &[environment]);

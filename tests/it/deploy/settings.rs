@@ -1,4 +1,4 @@
-//! What each deployment sets is a valid configuration.
+//! The settings of each deployment are a valid configuration.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use orchestrator::settings::Config;
 /// Settings by variable.
 pub type Settings = BTreeMap<String, String>;
 
-/// From environment names, plain ones and Spin's; others, such as `PORT`, are not the component's.
+/// Reads settings from environment names, both plain and Spin's; ignores others, such as `PORT`.
 pub fn from_environment(environment: &BTreeMap<String, String>) -> Settings {
     let setting = |(name, value): (&String, &String)| {
         let key = match name.strip_prefix("SPIN_VARIABLE_") {
@@ -18,24 +18,24 @@ pub fn from_environment(environment: &BTreeMap<String, String>) -> Settings {
             None => keys().iter().find(|key| key.env == Some(name)),
         };
         let unknown = name.starts_with("SPIN_VARIABLE_") && key.is_none();
-        assert!(!unknown, "there is no setting {name}");
+        assert!(!unknown, "unknown setting {name}");
         Some((key?.name.to_owned(), value.clone()))
     };
     environment.iter().filter_map(setting).collect()
 }
 
-/// The configuration that the settings make; fails with every mistake.
+/// Parses the settings; fails with all mistakes.
 pub fn parse(settings: &Settings) -> Config {
     for name in settings.keys() {
-        assert!(keys().iter().any(|key| key.name == name), "there is no setting {name}");
+        assert!(keys().iter().any(|key| key.name == name), "unknown setting {name}");
     }
     Config::parse(|name| settings.get(name).cloned()).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// Production settings: callers are proven, the limits are those of the platform.
+/// Checks production settings: callers are authenticated, and the limits are those of the platform.
 pub fn check_production(settings: &Settings, platform: &str) {
     let config = parse(settings);
-    assert_ne!(config.auth.inbound, InboundAuth::None, "{platform}: everybody may call");
+    assert_ne!(config.auth.inbound, InboundAuth::None, "{platform}: callers are not authenticated");
     assert!(config.firestore.ramp.is_some(), "{platform}: an emulator is set");
     let limit = |name: &str| super::limit(platform, name);
     assert_eq!(config.run.deadline.as_secs(), limit("job_deadline_seconds"), "{platform}");
@@ -52,7 +52,7 @@ fn akamais_settings_are_valid_and_have_its_limits() {
         (name.to_owned(), value.to_owned())
     };
     let mut settings: Settings = rows.map(row).collect();
-    // What docs/deploy.md asks for on the command line; a token in place of the key, which nobody may commit.
+    // What docs/deploy.md passes on the command line, with a token instead of a key file.
     for (name, value) in [
         ("google_cloud_project", "p"),
         ("scheduler_service_account", "s@p.iam.gserviceaccount.com"),
@@ -66,7 +66,7 @@ fn akamais_settings_are_valid_and_have_its_limits() {
 }
 
 #[test]
-fn local_development_needs_the_runtime_configuration_alone() {
+fn local_development_needs_only_the_runtime_configuration() {
     let text = crate::tidy::files::read(&crate::tidy::files::root().join("runtime-config.toml"));
     let file: toml::Table = text.parse().expect("runtime-config.toml is TOML");
     let providers = file["variables_provider"].as_array().expect("an array of tables");
@@ -78,7 +78,7 @@ fn local_development_needs_the_runtime_configuration_alone() {
     );
     let values = providers[1]["values"].as_table().expect("values");
     let value =
-        |(name, value): (&String, &toml::Value)| (name.clone(), value.as_str().expect("a text").to_owned());
+        |(name, value): (&String, &toml::Value)| (name.clone(), value.as_str().expect("a string").to_owned());
     let config = parse(&values.iter().map(value).collect());
     assert_eq!(config.firestore.endpoint, "http://localhost:8080/v1");
     let services = Provider::all().map(|provider| config.provider(provider).base_url.clone());

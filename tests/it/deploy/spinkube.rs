@@ -1,4 +1,5 @@
-//! The Kubernetes resources, held to what the Spin operator's custom resource definitions (core.spinkube.dev/v1alpha1) take.
+//! Checks the Kubernetes resources against the Spin operator's custom resource definitions
+//! (core.spinkube.dev/v1alpha1).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::settings::{Settings, check_production};
 use super::{document, limit, seconds, text};
 
-/// The fields of a custom resource that are used here; any other is a mistake, as it would be dropped in silence.
+/// The fields of a custom resource used here; any other is a mistake, because it would be dropped silently.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Resource<S> {
@@ -32,7 +33,7 @@ struct App {
     executor: String,
     service_account_name: String,
     enable_autoscaling: bool,
-    /// May not stand beside `enableAutoscaling: true`.
+    /// Not allowed together with `enableAutoscaling: true`.
     replicas: Option<u32>,
     resources: Resources,
     checks: Checks,
@@ -107,7 +108,7 @@ struct Executor {
     deployment_config: DeploymentConfig,
 }
 
-/// `runtimeClassName` may not stand beside `spinImage`, so it is not among the fields.
+/// `runtimeClassName` is not allowed together with `spinImage`, so it is not a field here.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct DeploymentConfig {
@@ -149,16 +150,16 @@ fn its_settings_are_valid_and_its_secrets_are_secrets() {
             (Some(from), None) => {
                 assert_eq!((from.name, &from.key), ("orchestrator-settings".into(), &name));
                 let value = values["data"][&from.key].as_str();
-                let value = value.unwrap_or_else(|| panic!("settings.yaml has no text {name}"));
+                let value = value.unwrap_or_else(|| panic!("settings.yaml has no string {name}"));
                 settings.insert(name, value.to_owned());
             }
             (None, Some(from)) => {
                 assert_eq!((from.name, from.key), ("orchestrator-secrets".into(), name.clone()));
                 assert!(from.optional, "{name}: a pod does not start without a secret that is not optional");
                 let secret = orchestrator::config::keys::find(&name).is_some_and(|key| key.secret);
-                assert!(secret, "{name} is no secret");
+                assert!(secret, "{name} is not a secret");
             }
-            _ => panic!("{name} comes from one place"),
+            _ => panic!("{name} must come from exactly one place"),
         }
     }
     let unused: Vec<_> =
@@ -171,7 +172,7 @@ fn its_settings_are_valid_and_its_secrets_are_secrets() {
 fn probes_have_more_than_the_default_second() {
     let Checks { readiness, liveness } = app().spec.checks;
     assert_eq!(readiness.http_get.path, "/health");
-    assert_eq!(liveness.http_get.path, "/.well-known/spin/health", "the host's own answer");
+    assert_eq!(liveness.http_get.path, "/.well-known/spin/health", "answered by the host itself");
     for probe in [readiness, liveness] {
         assert!(probe.timeout_seconds > 1 && probe.timeout_seconds <= probe.period_seconds);
         assert!(probe.failure_threshold > 1);
@@ -182,7 +183,7 @@ fn probes_have_more_than_the_default_second() {
 fn an_autoscaler_sets_the_replicas() {
     let app = app();
     assert!(app.spec.enable_autoscaling && app.spec.replicas.is_none());
-    // The operator names its deployment like the app.
+    // The operator gives the deployment the app's name.
     let hpa = document("spinkube/hpa.yaml", "HorizontalPodAutoscaler");
     let keda = document("spinkube/keda.yaml", "ScaledObject");
     assert_eq!(hpa["spec"]["scaleTargetRef"]["kind"], "Deployment");
@@ -197,16 +198,12 @@ fn an_autoscaler_sets_the_replicas() {
         orchestrator::catalogue::job::SCHEDULE_TIME_ZONE
     );
     for quantities in [app.spec.resources.requests, app.spec.resources.limits] {
-        assert_eq!(
-            quantities.keys().collect::<Vec<_>>(),
-            ["cpu", "memory"],
-            "shares of nothing cannot be measured"
-        );
+        assert_eq!(quantities.keys().collect::<Vec<_>>(), ["cpu", "memory"], "utilization needs a request");
     }
 }
 
 #[test]
-fn the_route_gives_a_run_its_time() {
+fn the_route_does_not_cut_off_a_run() {
     let route = document("spinkube/route.yaml", "HTTPRoute");
     let rule = &route["spec"]["rules"][0];
     assert_eq!(rule["backendRefs"][0]["name"], app().metadata.name.as_str());
@@ -223,15 +220,15 @@ fn the_audience_is_the_address_of_the_route() {
     assert_eq!(
         settings["data"]["oidc_audience"],
         format!("https://{host}"),
-        "what Cloud Scheduler is told by --url"
+        "the URL given to Cloud Scheduler by --url"
     );
 }
 
 #[test]
-fn kustomize_brings_the_file_that_spin_is_told_to_read() {
+fn kustomize_generates_the_file_that_spin_reads() {
     let all = document("spinkube/kustomization.yaml", "Kustomization");
     let generated = &all["secretGenerator"][0];
-    // Without it Spin would not start: the operator always names /runtime-config.toml on its command line.
+    // Spin would not start without it: the operator always passes /runtime-config.toml.
     assert_eq!(generated["name"], app().spec.runtime_config.load_from_secret.as_str());
     assert_eq!(generated["files"][0], "runtime-config.toml");
     assert_eq!(all["generatorOptions"]["disableNameSuffixHash"], true);

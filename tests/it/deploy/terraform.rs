@@ -1,12 +1,12 @@
-//! Terraform takes jobs, limits and indexes from the shared files, and says the rest as `service.yaml` says it.
+//! Terraform reads jobs, limits and indexes from the shared files and otherwise agrees with `service.yaml`.
 //!
-//! The files' own test is Terraform's; this one looks for the assignments that matter, one a line.
+//! Terraform itself validates the files; this test looks for the assignments that matter, one per line.
 
 use serde_json::Value;
 
 use super::{document, text};
 
-/// The text of all files with single blanks, so that alignment does not matter.
+/// The lines of all files with single blanks, so that alignment does not matter.
 fn lines() -> Vec<String> {
     ["scheduler.tf", "service.tf", "locals.tf", "firestore.tf", "accounts.tf"]
         .iter()
@@ -41,19 +41,19 @@ fn jobs_limits_and_indexes_come_from_the_shared_files() {
         "SPIN_VARIABLE_SERVICE_TIMEOUT_SECONDS = tostring(local.limits.service_timeout_seconds)",
         "SPIN_VARIABLE_LEASE_SECONDS = tostring(local.limits.lease_seconds)",
         r#"headers = { "Content-Type" = "application/json" }"#,
-        // IAM proves callers, and wants the service's own address as the audience.
+        // IAM authenticates callers and requires the service's own address as the audience.
         r#"SPIN_VARIABLE_INBOUND_AUTH = "platform""#,
         "audience = google_cloud_run_v2_service.orchestrator.uri",
     ]);
 }
 
 #[test]
-fn the_service_is_as_large_as_that_of_the_script() {
+fn the_service_has_the_same_size_as_the_scripts() {
     let service = document("cloud-run/service.yaml", "Service");
     let revision = &service["spec"]["template"];
     let container = &revision["spec"]["containers"][0];
     let number = |value: &Value| value.as_u64().expect("a number");
-    let quoted = |value: &Value| value.as_str().expect("a text").to_owned();
+    let quoted = |value: &Value| value.as_str().expect("a string").to_owned();
     let annotations = &revision["metadata"]["annotations"];
     let scale = |name: &str| quoted(&annotations[format!("autoscaling.knative.dev/{name}")]);
     for line in [
@@ -77,7 +77,7 @@ fn both_ways_set_the_same_environment() {
     let entries =
         service["spec"]["template"]["spec"]["containers"][0]["env"].as_array().expect("env").clone();
     let lines = lines();
-    // What only a service that proves its callers itself needs, which Terraform does not offer.
+    // Needed only if the service authenticates its callers itself, which Terraform does not offer.
     let left_out = ["SPIN_VARIABLE_SCHEDULER_SERVICE_ACCOUNT", "SPIN_VARIABLE_OIDC_AUDIENCE"];
     for name in
         entries.iter().filter_map(|entry| entry["name"].as_str()).filter(|name| !left_out.contains(name))

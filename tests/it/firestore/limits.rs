@@ -1,23 +1,23 @@
-//! What Firestore refuses, whatever is stored.
+//! What Firestore refuses independently of what is stored.
 
 use serde_json::Value as Json;
 
 use super::{Fields, Refusal};
 
-/// Most writes in one request.
+/// Maximum writes in one request.
 pub(super) const WRITES_MAX: usize = 500;
-/// Most bytes of a document, name included.
+/// Maximum bytes of a document, including its name.
 const DOCUMENT_BYTES_MAX: usize = 1_048_576;
-/// Most bytes of a single text.
+/// Maximum bytes of a single string.
 const TEXT_BYTES_MAX: usize = 1_048_487;
 const ID_BYTES_MAX: usize = 1_500;
 const DEPTH_MAX: usize = 20;
-/// Most index entries of a document. The cloud's limit; the emulator has no indexes.
+/// Maximum index entries of a document. This is the cloud's limit; the emulator has no indexes.
 const INDEX_ENTRIES_MAX: usize = 40_000;
 
 /// Checks a document's name: `{database}/documents/collection/id`, or deeper.
 pub(super) fn check_name(database: &str, name: &str) -> Result<(), Refusal> {
-    let refuse = |words: String| Err(Refusal::invalid(words));
+    let refuse = |message: String| Err(Refusal::invalid(message));
     let Some(path) = name.strip_prefix(database).and_then(|rest| rest.strip_prefix("/documents/")) else {
         return refuse(format!("Document name \"{name}\" is of another database"));
     };
@@ -38,7 +38,7 @@ pub(super) fn check_name(database: &str, name: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Checks the fields that a write brings.
+/// Checks the fields of a write.
 pub(super) fn check_fields(fields: &Fields) -> Result<(), Refusal> {
     for (name, value) in fields {
         check_field_name(name)?;
@@ -52,10 +52,10 @@ pub(super) fn check_document(name: &str, fields: &Fields) -> Result<(), Refusal>
     let bytes =
         name.len() + 32 + fields.iter().map(|(name, value)| name.len() + 1 + bytes_of(value)).sum::<usize>();
     if bytes > DOCUMENT_BYTES_MAX {
-        let words = format!(
+        let message = format!(
             "Document '{name}' cannot be written because its size ({bytes} bytes) exceeds the maximum allowed size of 1,048,576 bytes."
         );
-        return Err(Refusal::invalid(words));
+        return Err(Refusal::invalid(message));
     }
     let entries: usize = fields.values().map(index_entries).sum();
     if entries > INDEX_ENTRIES_MAX {
@@ -85,8 +85,8 @@ fn check_value(field: &str, value: &Json, depth: usize) -> Result<(), Refusal> {
     if let Some(text) = value["stringValue"].as_str()
         && text.len() > TEXT_BYTES_MAX
     {
-        let words = format!("The value of property \"{field}\" is longer than {TEXT_BYTES_MAX} bytes.");
-        return Err(Refusal::invalid(words));
+        let message = format!("The value of property \"{field}\" is longer than {TEXT_BYTES_MAX} bytes.");
+        return Err(Refusal::invalid(message));
     }
     for item in value.pointer("/arrayValue/values").and_then(Json::as_array).into_iter().flatten() {
         if item.get("arrayValue").is_some() {

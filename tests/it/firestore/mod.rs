@@ -1,7 +1,7 @@
-//! Firestore in memory: the part of its REST interface that the component uses, as the emulator answers it,
-//! with the cloud's limits on top where the emulator has none.
+//! Firestore in memory: the part of its REST API that the component uses. It answers as the emulator does, with the
+//! cloud's limits in addition.
 //!
-//! The conformance suite (`tests/it/conformance`) holds it to the real emulator.
+//! The conformance suite (`tests/it/conformance`) checks it against the real emulator.
 
 mod limits;
 mod read;
@@ -20,10 +20,10 @@ pub(crate) use refusal::Refusal;
 /// The fields of a document, in their typed JSON form.
 pub(crate) type Fields = Map<String, Json>;
 
-/// Most bytes of one request (the emulator's limit; the cloud's is 10 MiB).
+/// Maximum bytes of one request (the emulator's limit; the cloud's is 10 MiB).
 const REQUEST_BYTES_MAX: usize = 4 << 20;
 
-/// A document as it is stored.
+/// A stored document.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Stored {
     pub(crate) fields: Fields,
@@ -36,11 +36,11 @@ pub(crate) struct Stored {
 pub(crate) struct Store {
     documents: BTreeMap<String, Stored>,
     last_time: DateTime<Utc>,
-    /// Paths of the documents that were written since this was last taken.
+    /// Paths of the documents written since this was last taken.
     written: Vec<String>,
 }
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -56,7 +56,7 @@ impl Store {
         }
     }
 
-    /// The paths, below the root, of what has been written since the last time somebody asked.
+    /// The paths, below the root, of the documents written since the last call.
     pub(crate) fn take_written(&mut self) -> Vec<String> {
         std::mem::take(&mut self.written)
     }
@@ -88,8 +88,8 @@ impl Store {
         body: &[u8],
     ) -> Result<Json, Refusal> {
         if body.len() > REQUEST_BYTES_MAX {
-            let words = format!("gRPC message exceeds maximum size {REQUEST_BYTES_MAX}: {}", body.len());
-            return Err(Refusal::new("RESOURCE_EXHAUSTED", words));
+            let message = format!("gRPC message exceeds maximum size {REQUEST_BYTES_MAX}: {}", body.len());
+            return Err(Refusal::new("RESOURCE_EXHAUSTED", message));
         }
         let segments: Vec<String> = path.trim_start_matches('/').split('/').map(decode).collect();
         let names: Vec<&str> = segments.iter().map(String::as_str).collect();
@@ -106,7 +106,7 @@ impl Store {
         }
     }
 
-    /// A time for a change: later than every earlier one, in microseconds.
+    /// The time of a change, later than all earlier ones, in microseconds.
     fn tick(&mut self, now: DateTime<Utc>) -> DateTime<Utc> {
         self.last_time = now.trunc_subsecs(6).max(self.last_time + TimeDelta::microseconds(1));
         self.last_time
@@ -117,7 +117,7 @@ fn parse(body: &[u8]) -> Result<Json, Refusal> {
     serde_json::from_slice(body).map_err(|error| Refusal::invalid(format!("cannot parse: {error}")))
 }
 
-/// Undoes percent-encoding; what is not valid stays as it is.
+/// Decodes percent-encoding; invalid sequences are kept.
 fn decode(segment: &str) -> String {
     let bytes = segment.as_bytes();
     let mut decoded = Vec::with_capacity(bytes.len());

@@ -10,7 +10,7 @@ use super::value::compare;
 use super::{Fields, Refusal, Store, Stored, rfc3339, to_json};
 
 impl Store {
-    /// The documents that are named, each found or missing, once.
+    /// The named documents, each once, as found or missing.
     pub(super) fn batch_get(&self, now: DateTime<Utc>, body: &Json) -> Json {
         let read_time = rfc3339(now);
         let names = body["documents"].as_array().into_iter().flatten().filter_map(Json::as_str);
@@ -26,7 +26,7 @@ impl Store {
         names.filter(|name| seen.insert(*name)).map(row).collect()
     }
 
-    /// Filters, an order, a start and a selection of fields, as the component asks for them.
+    /// A query with filters, an order, a start and a selection of fields, as the component sends it.
     pub(super) fn run_query(&self, now: DateTime<Utc>, database: &str, body: &Json) -> Result<Json, Refusal> {
         let query = &body["structuredQuery"];
         let collection = query.pointer("/from/0/collectionId").and_then(Json::as_str).unwrap_or_default();
@@ -59,7 +59,7 @@ impl Store {
         if answer.is_empty() {
             answer.push(json!({"readTime": read_time}));
         }
-        // Of the request, not of the collection: also where the limit has ended it.
+        // `done` refers to the request, not the collection: it is also set when the limit has ended it.
         if let Some(last) = answer.last_mut() {
             last["done"] = json!(true);
         }
@@ -67,7 +67,7 @@ impl Store {
     }
 }
 
-/// The fields that are asked for, also those within maps; all where none are named.
+/// The requested fields, including those within maps; all if none are named.
 fn masked(stored: &Stored, mask: &[&str]) -> Fields {
     if mask.is_empty() {
         return stored.fields.clone();
@@ -108,7 +108,7 @@ fn matches(name: &str, stored: &Stored, filter: &Json) -> bool {
     })
 }
 
-/// The values by which a document is sorted; none where it lacks one, as it is in no index then.
+/// The values by which a document is sorted; none if it lacks one, because then it is in no index.
 fn sort_key(name: &str, stored: &Stored, order: &[(&str, bool)]) -> Option<Vec<Json>> {
     let value = |(field, _): &(&str, bool)| match *field {
         "__name__" => Some(json!({"referenceValue": name})),

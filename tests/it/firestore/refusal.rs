@@ -12,7 +12,7 @@ pub(crate) struct Refusal {
     message: String,
 }
 
-/// Canonical name, its number and the HTTP status that stands for it.
+/// Canonical name, number and HTTP status.
 const STATUSES: [(&str, i64, u16); 8] = [
     ("INVALID_ARGUMENT", 3, 400),
     ("DEADLINE_EXCEEDED", 4, 504),
@@ -43,7 +43,7 @@ impl Refusal {
         found.map_or((13, 500), |(_, code, http)| (*code, *http))
     }
 
-    /// The answer to a request that is refused as a whole.
+    /// The response to a request that is refused as a whole.
     pub(crate) fn into_reply(self) -> Reply {
         let (_, http) = self.numbers();
         let status = StatusCode::from_u16(http).expect("a valid status");
@@ -51,7 +51,7 @@ impl Refusal {
         Reply { status, body }
     }
 
-    /// The status of a single write in the answer to a `batchWrite`.
+    /// The status of a single write in the response to a `batchWrite`.
     pub(crate) fn into_write_status(self) -> Json {
         json!({"code": self.numbers().0, "message": self.message})
     }

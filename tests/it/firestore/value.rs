@@ -1,4 +1,4 @@
-//! The order of values, as queries see it.
+//! The order of values in queries.
 
 use std::cmp::Ordering;
 
@@ -16,7 +16,7 @@ pub(super) fn compare(a: &Json, b: &Json) -> Ordering {
     })
 }
 
-/// The larger of two integers; the number where there is none yet.
+/// The larger of two integers; the given number if there is no other.
 pub(super) fn larger(value: Option<&Json>, number: &Json) -> Json {
     let integer = |value: &Json| value["integerValue"].as_str().and_then(|text| text.parse::<i64>().ok());
     if value.and_then(integer) > integer(number) {

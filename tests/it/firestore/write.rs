@@ -49,8 +49,8 @@ impl Store {
         let writes = checked(database, body)?;
         let names: BTreeSet<_> = writes.iter().map(|write| name_of(write)).collect();
         if names.len() < writes.len() {
-            let words = "the same document cannot be written more than once in a single request";
-            return Err(Refusal::invalid(words));
+            let message = "the same document cannot be written more than once in a single request";
+            return Err(Refusal::invalid(message));
         }
         let mut results = Vec::new();
         let mut statuses = Vec::new();
@@ -70,7 +70,7 @@ impl Store {
         Ok(if statuses.is_empty() { json!({}) } else { json!({"writeResults": results, "status": statuses}) })
     }
 
-    /// Undoes what a refused commit has changed already.
+    /// Undoes the changes of a refused commit.
     fn restore(&mut self, before: Vec<(String, Option<Stored>)>) {
         for (name, stored) in before {
             match stored {
@@ -80,7 +80,7 @@ impl Store {
         }
     }
 
-    /// Carries out one write, or says why not.
+    /// Carries out one write or returns why not.
     fn apply(&mut self, database: &str, write: &Json, time: DateTime<Utc>) -> Result<Json, Refusal> {
         let name = name_of(write);
         let stored = self.documents.get(name);
@@ -99,7 +99,7 @@ impl Store {
         }
         check_document(name, &fields)?;
         let update_time = match stored {
-            // A write that changes nothing leaves the document's time as it is.
+            // A write that changes nothing keeps the document's time.
             Some(stored) if stored.fields == fields => stored.update_time,
             _ => time,
         };
@@ -148,14 +148,14 @@ fn check_precondition(name: &str, stored: Option<&Stored>, precondition: &Json) 
     if version == required.timestamp_micros() {
         return Ok(());
     }
-    let words = format!(
+    let message = format!(
         "the stored version ({version}) does not match the required base version ({})",
         required.timestamp_micros()
     );
-    Err(Refusal::new("FAILED_PRECONDITION", words))
+    Err(Refusal::new("FAILED_PRECONDITION", message))
 }
 
-/// The fields after the write: its own alone, or over the stored ones where it has a mask.
+/// The fields after the write: only its own, or merged into the stored ones if it has a mask.
 fn merged(stored: Option<&Stored>, write: &Json) -> Fields {
     let empty = Fields::new();
     let new = write.pointer("/update/fields").and_then(Json::as_object).unwrap_or(&empty);
@@ -172,7 +172,7 @@ fn merged(stored: Option<&Stored>, write: &Json) -> Fields {
     fields
 }
 
-/// A field path of one segment as the field's name.
+/// The field name in a field path of one segment.
 fn unquoted(path: &str) -> String {
     match path.strip_prefix('`').and_then(|path| path.strip_suffix('`')) {
         Some(quoted) => quoted.replace("\\`", "`").replace("\\\\", "\\"),

@@ -1,4 +1,4 @@
-//! A world that says the same to every request, whatever was asked.
+//! A world that answers every request with the same bytes.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use orchestrator::base::ports::{
 use orchestrator::base::world::World;
 use orchestrator::settings::Config;
 
-/// Requests after which nothing is said any more: who asks on and on must not ask for ever.
+/// Requests that are answered. Later ones are refused, to stop a caller that would repeat requests forever.
 const REQUESTS_MAX: u64 = 40;
-/// Steps after which work that should need no time is taken for work that never ends.
+/// Polls after which work that should take no time counts as never ending.
 const POLLS_MAX: usize = 10_000;
 
-/// Says one thing.
+/// A transport that gives every request the same response.
 pub(crate) struct Deaf {
     answer: Option<(StatusCode, Bytes)>,
     asked: AtomicU64,
 }
 
 impl Deaf {
-    /// Nobody is there.
+    /// Refuses all connections.
     pub(crate) fn silent() -> Self {
         Self { answer: None, asked: AtomicU64::new(0) }
     }
 
-    /// The first byte says which status, the rest is the body.
+    /// The first byte selects the status; the rest is the body.
     pub(crate) fn saying(bytes: &[u8]) -> Self {
         const STATUSES: [StatusCode; 4] =
             [StatusCode::OK, StatusCode::CONFLICT, StatusCode::BAD_REQUEST, StatusCode::SERVICE_UNAVAILABLE];
@@ -51,13 +51,13 @@ impl Transport for Deaf {
         let heard = self.asked.fetch_add(1, Ordering::Relaxed) < REQUESTS_MAX;
         let answer = match self.answer.clone().filter(|_| heard) {
             Some((status, body)) => Ok(InboundResponse { status, headers: HeaderMap::new(), body }),
-            None => Err(TransportError::Denied("nobody is there".to_owned())),
+            None => Err(TransportError::Denied("no connection".to_owned())),
         };
         Box::pin(std::future::ready(answer))
     }
 }
 
-/// Time goes on by what is slept, at once.
+/// A clock whose sleeps end at once and advance the time.
 struct Dreamer(Arc<AtomicU64>);
 
 impl Clock for Dreamer {
@@ -100,7 +100,7 @@ pub(crate) fn now() -> DateTime<Utc> {
     DateTime::from_timestamp(1_795_456_800, 0).expect("a time")
 }
 
-/// A setting that must be given.
+/// The settings without a default.
 pub(crate) fn setting(name: &str) -> Option<String> {
     let local = [
         ("google_cloud_project", "p"),
@@ -116,7 +116,7 @@ pub(crate) fn config() -> Config {
     Config::parse(setting).expect("the settings are valid")
 }
 
-/// Headers, one a line, and after an empty line the body; all is body where no such line is.
+/// Splits headers, one per line, from the body after an empty line; without such a line everything is body.
 pub(crate) fn message(bytes: &[u8]) -> (HeaderMap, &[u8]) {
     let mut headers = HeaderMap::new();
     let Some(end) = bytes.windows(2).position(|pair| pair == b"\n\n") else { return (headers, bytes) };
@@ -131,7 +131,7 @@ pub(crate) fn message(bytes: &[u8]) -> (HeaderMap, &[u8]) {
     (headers, &body[2..])
 }
 
-/// Does work that needs no time.
+/// Runs work that takes no time.
 pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     let mut task = Context::from_waker(Waker::noop());

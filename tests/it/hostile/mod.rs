@@ -1,7 +1,7 @@
-//! Input of people who mean no good: whatever comes in, nothing panics, and nothing grows beyond bounds.
+//! Hostile input: whatever comes in, nothing panics and nothing grows beyond its limit.
 //!
-//! In the component a panic is a trap, which ends every request of the instance. More cases by
-//! `PROPTEST_CASES`; `fuzz/` gives the same functions to a fuzzer that is led by coverage.
+//! In the component a panic is a trap, which ends every request of the instance. `PROPTEST_CASES` sets the number of
+//! cases; `fuzz/` runs the same functions with a coverage-guided fuzzer.
 
 pub(crate) mod deaf;
 mod mutate;
@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, TestRunner};
 use mutate::hostile;
 use targets::TARGETS;
 
-/// Cases for each target, unless `PROPTEST_CASES` says otherwise.
+/// Default number of cases for each target.
 const CASES: u32 = 100;
 
 fn check(name: &str) {
@@ -41,27 +41,27 @@ fn no_request_panics() {
 }
 
 #[test]
-fn no_answer_of_a_provider_panics() {
+fn no_provider_response_panics() {
     check("provider");
 }
 
 #[test]
-fn no_answer_of_firestore_panics() {
+fn no_firestore_response_panics() {
     check("firestore");
 }
 
 #[test]
-fn no_token_or_key_set_panics_or_opens_the_door() {
+fn no_token_or_key_set_panics_or_is_accepted() {
     check("tokens");
 }
 
 #[test]
-fn no_answer_of_googles_endpoints_panics() {
+fn no_response_of_googles_endpoints_panics() {
     check("google");
 }
 
 #[test]
-fn no_wish_to_wait_panics() {
+fn no_retry_after_panics() {
     check("retry_after");
 }
 

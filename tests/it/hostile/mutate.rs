@@ -1,13 +1,13 @@
-//! Hostile bytes made of good ones: parts of a sample's JSON are replaced, dropped, doubled and nested, then
-//! its bytes are damaged.
+//! Makes hostile bytes from valid ones: parts of a sample's JSON are replaced, dropped, duplicated and nested, then its
+//! bytes are damaged.
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-/// Marks the place of a piece of text that is no JSON value of ours.
+/// Marks the place of a raw piece of text, which need not be valid JSON.
 const RAW: &str = "\u{1}raw:";
 
-/// Short ones.
+/// Short pieces.
 const PIECES: &[&str] = &[
     "null",
     "true",
@@ -70,7 +70,7 @@ const PIECES: &[&str] = &[
     "{\"mapValue\":{}}",
 ];
 
-/// Pieces of text that stand where a value should be.
+/// Pieces of text to put where a value should be.
 fn pieces() -> Vec<String> {
     let nested = |depth: usize, open: &str, inner: &str, close: &str| {
         [open.repeat(depth), inner.to_owned(), close.repeat(depth)].concat()
@@ -92,7 +92,7 @@ fn pieces() -> Vec<String> {
     pieces
 }
 
-/// Bytes that print as text.
+/// Bytes that are printed as text.
 #[derive(Clone)]
 pub(crate) struct Hostile(pub(crate) Vec<u8>);
 
@@ -103,10 +103,10 @@ impl std::fmt::Debug for Hostile {
     }
 }
 
-/// One step: what is done, where, and with which piece.
+/// One mutation: what, where and with which piece.
 type Step = (u8, prop::sample::Index, prop::sample::Index);
 
-/// Bytes made of one of the samples.
+/// Bytes made from one of the samples.
 pub(crate) fn hostile(samples: Vec<String>) -> impl Strategy<Value = Hostile> {
     let pieces = pieces();
     let raw = prop::collection::vec(any::<u8>(), 0..200);
@@ -177,7 +177,7 @@ fn count(json: &Json) -> usize {
     }
 }
 
-/// The node of that number, counted from the root.
+/// The node with this number, counted from the root.
 fn find<'a>(json: &'a mut Json, left: &mut usize) -> Option<&'a mut Json> {
     if *left == 0 {
         return Some(json);

@@ -1,4 +1,4 @@
-//! Good bytes, from which the hostile ones are made.
+//! Valid bytes, from which the hostile ones are made.
 
 use serde_json::{Value as Json, json};
 
@@ -33,7 +33,7 @@ fn requests() -> Vec<String> {
     ]
 }
 
-/// One envelope for each shape of entries.
+/// One envelope for each form of entries.
 pub(crate) fn answers() -> Vec<Json> {
     let price = json!({"date": "2026-01-30", "open": 1.5, "high": 2, "low": 1, "close": 1.75, "volume": 1000, "adj": {"close": 1.75}});
     let quote = json!({"current_price": 1.5, "timestamp": 1_700_000_000, "change": -0.1});
@@ -60,7 +60,7 @@ pub(crate) fn answers() -> Vec<Json> {
         envelope(vec![entry(indicators)]),
         envelope(vec![entry(json!([earnings]))]),
         envelope(vec![
-            // Records that meet at one document.
+            // Records with the same document id.
             entry(json!([
                 with(&article, "article_id", "None"),
                 with(&article, "article_id", "None"),
@@ -100,7 +100,7 @@ fn replies() -> Vec<String> {
         "g": {"geoPointValue": {"latitude": 1}}, "a": {"arrayValue": {"values": [{"mapValue": {"fields": {}}}]}},
         "n": {"nullValue": null}, "r": {"referenceValue": "x"},
     });
-    // The entry of the run that is asked for, in the database of the settings.
+    // The entry of the requested run, in the database of the settings.
     let document = json!({"name": "projects/p/databases/(default)/documents/ingestion_runs/r", "fields": fields,
         "createTime": "2026-01-31T18:00:00Z", "updateTime": "2026-01-31T18:00:00.123456Z"});
     let error = json!({"error": {"code": 409, "message": "it exists", "status": "ALREADY_EXISTS"}});

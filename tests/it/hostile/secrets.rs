@@ -1,4 +1,4 @@
-//! No credential of a provider is stored, told or logged, wherever it stands in an answer.
+//! No credential of a provider is stored, reported or logged, wherever it appears in a response.
 
 use std::io::Read as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +16,10 @@ use super::{deaf, samples};
 use crate::firestore::Store;
 use crate::world::listening::listen;
 
-/// The key of an upstream. It has no letter that JSON or a URL would write otherwise.
+/// The key of an upstream. It has no characters that JSON or a URL would escape.
 const MARK: &str = "Kp7Zq04MarkedKey19xW";
 
-/// Gives every map members with keys, in the names and forms in which providers have them.
+/// Adds members with keys to every map, in the names and forms that providers use.
 fn members(json: &mut Json) {
     match json {
         Json::Array(items) => items.iter_mut().for_each(members),
@@ -47,7 +47,7 @@ fn keys() -> Map<String, Json> {
     keys.as_object().cloned().unwrap_or_default()
 }
 
-/// Puts the address of an upstream call into every text.
+/// Puts the address of an upstream call into every string.
 fn texts(json: &mut Json) {
     match json {
         Json::String(text) => {
@@ -61,14 +61,14 @@ fn texts(json: &mut Json) {
     }
 }
 
-/// All of a document as text, also what is packed.
+/// A whole document as text, including compressed parts.
 fn unpacked(json: &Json, all: &mut String) {
     match json {
         Json::Object(map) => {
             if let Some(bytes) = map.get("bytesValue").and_then(Json::as_str) {
                 let bytes = STANDARD.decode(bytes).expect("base64");
                 let mut whole = Vec::new();
-                // A later part of a stream is no stream.
+                // A later part of a stream cannot be decompressed.
                 let _ = GzDecoder::new(bytes.as_slice()).read_to_end(&mut whole);
                 all.push_str(&String::from_utf8_lossy(&whole));
             }
@@ -82,13 +82,13 @@ fn unpacked(json: &Json, all: &mut String) {
     }
 }
 
-/// What is left of the mark anywhere after each route was answered so; how many documents had a placeholder.
+/// Asserts that the mark appears nowhere after each route got this response; returns how many documents were redacted.
 fn check(status: StatusCode, body: &[u8]) -> usize {
     let mut redacted = 0;
     for route in ROUTES {
         let log = Arc::new(Mutex::new(String::new()));
-        let Played { body: told, store, .. } = logged(&log, || play((status, body), |_| trigger(route)));
-        assert!(!told.to_string().contains(MARK), "{route} tells it: {told:#}");
+        let Played { body: report, store, .. } = logged(&log, || play((status, body), |_| trigger(route)));
+        assert!(!report.to_string().contains(MARK), "{route} reports it: {report:#}");
         let log = log.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(log.contains("provider call") && !log.contains(MARK), "{route} logs it: {log}");
         redacted += stored(route, &store.lock().unwrap_or_else(PoisonError::into_inner));
@@ -120,17 +120,17 @@ fn logged<T>(lines: &Arc<Mutex<String>>, work: impl FnOnce() -> T) -> T {
 }
 
 #[test]
-fn no_key_beside_data_is_stored_told_or_logged() {
+fn no_key_next_to_data_is_stored_reported_or_logged() {
     for mut sample in samples::answers() {
         members(&mut sample);
         let redacted = check(StatusCode::OK, sample.to_string().as_bytes());
-        // At least the raw logs: the test would see nothing where nothing arrived.
+        // At least the raw logs: without any, the test would prove nothing.
         assert!(redacted >= ROUTES.len(), "{redacted} documents");
     }
 }
 
 #[test]
-fn no_key_in_a_text_is_stored_told_or_logged() {
+fn no_key_in_a_string_is_stored_reported_or_logged() {
     for mut sample in samples::answers() {
         texts(&mut sample);
         members(&mut sample);
@@ -139,7 +139,7 @@ fn no_key_in_a_text_is_stored_told_or_logged() {
 }
 
 #[test]
-fn no_key_in_the_words_of_a_failure_is_stored_told_or_logged() {
+fn no_key_in_an_error_message_is_stored_reported_or_logged() {
     let url = format!("https://x.test/q?symbol=A&token={MARK}");
     let entry =
         |error: Json| json!({"status": "ok", "data": [{"ticker": "AAPL", "error": error, "data": null}]});
@@ -159,7 +159,7 @@ fn no_key_in_the_words_of_a_failure_is_stored_told_or_logged() {
 }
 
 #[test]
-fn no_key_in_what_is_no_json_is_stored_told_or_logged() {
+fn no_key_in_an_invalid_body_is_stored_reported_or_logged() {
     let odd = json!({"ticker": "AAPL", "data": [{"odd": 99999, "keys": keys()}, keys()]}).to_string();
     for broken in ["1e999", "NaN", "\u{1}", "\"\\ud800\""] {
         let body = format!("\u{feff}{{\"status\":\"ok\",\"data\":[{},{odd}]}}", odd.replace("99999", broken));

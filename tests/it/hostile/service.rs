@@ -1,4 +1,4 @@
-//! The whole service on virtual time, natively: bodies that never come, providers that answer anything.
+//! The whole service, natively and in virtual time: bodies that never arrive, providers that answer anything.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,14 +26,14 @@ use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
 
-/// Firestore as it is, and providers that say one thing.
+/// A working Firestore, and providers that always give the same response.
 struct Wire {
     handle: Handle,
     store: Arc<Mutex<Store>>,
     answer: (StatusCode, Bytes),
 }
 
-/// What came of a request.
+/// The result of a request.
 pub(crate) struct Played {
     pub(crate) status: StatusCode,
     pub(crate) body: Json,
@@ -61,13 +61,13 @@ impl Transport for Wire {
     }
 }
 
-/// The same of a provider that says it with a 200: the answer and the virtual time it took.
+/// Calls a service whose provider gives this body with a 200; returns the response and the virtual time it took.
 fn answer(provider: &[u8], request: impl FnOnce(&Handle) -> Request<Body>) -> (StatusCode, Json, Duration) {
     let Played { status, body, took, .. } = play((StatusCode::OK, provider), request);
     (status, body, took)
 }
 
-/// Sends a request to a service of its own, whose providers say one thing.
+/// Sends a request to a new service whose providers always give the same response.
 pub(crate) fn play(
     (status, provider): (StatusCode, &[u8]),
     request: impl FnOnce(&Handle) -> Request<Body>,
@@ -101,7 +101,7 @@ pub(crate) fn post(route: &str, body: Body) -> Request<Body> {
     Request::post(route).header("host", "us.test").body(body).expect("a request")
 }
 
-/// One for each kind of records.
+/// One route for each kind of record.
 pub(crate) const ROUTES: [&str; 7] = [
     "/tiingo/daily-prices",
     "/finnhub/quote-portfolio",
@@ -112,14 +112,14 @@ pub(crate) const ROUTES: [&str; 7] = [
     "/alphavantage/technical-indicators",
 ];
 
-/// A request for two tickers, where the route knows any.
+/// A request for two tickers, if the route takes any.
 pub(crate) fn trigger(route: &str) -> Request<Body> {
     let body = if route.ends_with("market") { json!({}) } else { json!({"tickers": ["AAPL", "T001"]}) };
     post(route, Body::from(body.to_string()))
 }
 
 #[test]
-fn a_body_that_never_comes_ends_after_half_a_minute() {
+fn a_body_that_never_arrives_times_out_after_half_a_minute() {
     let (status, body, took) = answer(b"", |_| {
         post("/tiingo/daily-prices", Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()))
     });
@@ -129,7 +129,7 @@ fn a_body_that_never_comes_ends_after_half_a_minute() {
 }
 
 #[test]
-fn a_body_that_drips_ends_as_early() {
+fn a_slowly_dripping_body_times_out_too() {
     let (status, body, took) = answer(b"", |handle| {
         let handle = handle.clone();
         let drops = stream::repeat(()).then(move |()| {
@@ -145,7 +145,7 @@ fn a_body_that_drips_ends_as_early() {
 }
 
 #[test]
-fn a_body_that_breaks_off_is_told_so() {
+fn a_body_that_breaks_off_is_reported() {
     let (status, body, _) = answer(b"", |_| {
         let broken = [Ok(Bytes::from_static(b"{")), Err(std::io::Error::other("gone"))];
         post("/tiingo/daily-prices", Body::from_stream(stream::iter(broken)))
@@ -165,7 +165,7 @@ fn a_run_ends_whatever_its_provider_answers() {
             let (status, body) = (played.status, &played.body);
             assert!([200, 502, 503].contains(&status.as_u16()), "{route}: {status} {body:#}");
             let reason = body["data"]["remarks"].to_string();
-            // What could not be stored would be tried again for ever.
+            // What could not be stored would be retried forever.
             assert!(!reason.contains("not everything could be stored"), "{route}: {reason}");
             if status == StatusCode::OK {
                 assert_counted(&played);

@@ -1,7 +1,6 @@
-//! What hostile bytes are given to: one function for each place where bytes from outside come in.
+//! The targets of hostile bytes: one function for each place where bytes come in from outside.
 //!
-//! A function that returns has passed. `fuzz/` includes this file, so it stands on the component's public
-//! interface alone.
+//! A function that returns has passed. `fuzz/` includes this file, so it uses only the component's public interface.
 
 use std::collections::HashSet;
 
@@ -40,19 +39,19 @@ use serde_json::Value as Json;
 
 use super::deaf::{self, Deaf, message, now, wait};
 
-/// A problem that is told must stay of a size that can be logged.
+/// Maximum size of a problem response: small enough to log.
 const PROBLEM_BYTES_MAX: usize = 64 << 10;
 /// Firestore's limit of a document.
 const DOCUMENT_BYTES_MAX: usize = 1 << 20;
-/// Longest text of an error that reaches logs and documents, in bytes.
-const WORDS_BYTES_MAX: usize = 8 << 10;
+/// Maximum bytes of an error message in logs and documents.
+const MESSAGE_BYTES_MAX: usize = 8 << 10;
 
-/// Most documents of an answer that are looked at: they are all made alike.
+/// Maximum documents of a response that are checked: they are all made in the same way.
 const WRITES_MAX: usize = 200;
 
 pub type Target = fn(&[u8]);
 
-/// All of them, by name.
+/// All targets by name.
 pub const TARGETS: [(&str, Target); 9] = [
     ("request", request),
     ("provider", provider),
@@ -65,7 +64,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("settings", settings),
 ];
 
-/// Headers and body of a request for a run.
+/// The headers and body of a request for a run.
 pub fn request(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::silent());
@@ -73,7 +72,7 @@ pub fn request(bytes: &[u8]) {
     for trigger in [parse_job(job, &headers, body, &world), parse_manual(&headers, body, &world)] {
         match trigger {
             Ok(trigger) => triggered(trigger),
-            Err(problem) => told(&problem),
+            Err(problem) => check_problem(&problem),
         }
     }
 }
@@ -85,16 +84,16 @@ fn triggered(trigger: Trigger) {
     serde_json::to_vec(&RunReport::new(&state)).expect("a report is JSON");
 }
 
-fn told(problem: &Problem) {
+fn check_problem(problem: &Problem) {
     assert!(problem.status.is_client_error() || problem.status.is_server_error());
     let bytes = serde_json::to_vec(problem).expect("a problem is JSON").len();
     assert!(bytes <= PROBLEM_BYTES_MAX, "a problem of {bytes} bytes");
 }
 
-/// The body of a provider's answer, for every endpoint.
+/// The body of a provider's response, for every endpoint.
 pub fn provider(body: &[u8]) {
-    let words = failure_message(body);
-    assert!(words.len() <= WORDS_BYTES_MAX);
+    let message = failure_message(body);
+    assert!(message.len() <= MESSAGE_BYTES_MAX);
     let config = deaf::config();
     let Ok(envelope) = Envelope::parse(body) else { return };
     if check_values(body).is_err() {
@@ -107,12 +106,15 @@ pub fn provider(body: &[u8]) {
             source: job.provider.name(),
             run_id: "r",
             now: now(),
+            calendar: &config.calendar,
+            tick: now(),
         };
         let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };
         for endpoint in job.endpoints {
             let Ok(intake) = take_in(&envelope, endpoint.dataset, &asked, &context) else { continue };
-            assert_eq!(intake.succeeded.len() + intake.failed.len(), asked.len());
-            assert!(intake.failed.iter().all(|(_, reason)| reason.len() <= WORDS_BYTES_MAX));
+            let partly = intake.partly.len();
+            assert_eq!(intake.answered().count() + intake.failed.len() + partly, asked.len());
+            assert!(intake.failed.iter().all(|(_, reason)| reason.len() <= MESSAGE_BYTES_MAX));
             let documents: HashSet<_> = intake.records.iter().map(|write| &write.document).collect();
             assert_eq!(documents.len(), intake.records.len(), "records collide");
             let rejected = intake.rejected.iter().take(WRITES_MAX);
@@ -128,11 +130,11 @@ fn storable(write: &Write) {
     assert!(write.document.id().len() <= path::ID_BYTES_MAX);
     assert!(write.stored_bytes() <= DOCUMENT_BYTES_MAX, "{}: {}", write.document, write.stored_bytes());
     let encoded = write.encode("projects/p/databases/d");
-    // What Firestore refuses is read again to be kept.
+    // A write that Firestore refuses is parsed again so that it can be kept.
     serde_json::from_slice::<Json>(&encoded.json).expect("a write is JSON");
 }
 
-/// An answer of Firestore to everything that is asked of it: a status, then the body.
+/// Firestore's response to every request: a status, then the body.
 pub fn firestore(bytes: &[u8]) {
     let config = deaf::config();
     let retention = config.run.retention;
@@ -141,7 +143,7 @@ pub fn firestore(bytes: &[u8]) {
     let app = App::new(config, world.clone(), instance);
     let paths = [DocumentPath::new("ingestion_runs", "r"), DocumentPath::new("breakers", "tiingo")];
     let _ = wait(app.engine.firestore.get_all(&paths));
-    // What a query finds is of any name.
+    // A query's results may have any name.
     let found =
         wait(app.engine.firestore.list("things", &[], None)).map(|page| page.documents).unwrap_or_default();
     for document in found {
@@ -161,22 +163,22 @@ pub fn firestore(bytes: &[u8]) {
     let tiingo = Provider::parse("tiingo").expect("known");
     let _ = wait(app.engine.breakers.refresh(tiingo));
     let _ = (app.engine.breakers.admit(tiingo, "/fetch"), app.engine.breakers.state(tiingo));
-    let _ = wait(app.engine.breakers.open(tiingo, "/fetch", "r", "words"));
-    let _ = wait(app.engine.breakers.limit_hit(tiingo, None, "words", false));
+    let _ = wait(app.engine.breakers.open(tiingo, "/fetch", "r", "message"));
+    let _ = wait(app.engine.breakers.limit_hit(tiingo, None, "message", false));
     let _ = app.engine.breakers.farewell(tiingo, "o", &[]);
     let write = Write::overwrite(paths[0].clone(), orchestrator::firestore::Fields::new());
     let _ = wait(app.engine.firestore.commit(std::slice::from_ref(&write)));
     match wait(app.engine.firestore.batch_write(&[write.encode("projects/p/databases/d")])) {
         Ok(statuses) => {
-            assert!(statuses.iter().flatten().all(|(_, message)| message.len() <= WORDS_BYTES_MAX));
+            assert!(statuses.iter().flatten().all(|(_, message)| message.len() <= MESSAGE_BYTES_MAX));
         }
         Err(error) => {
-            assert!(error.to_string().len() <= WORDS_BYTES_MAX, "{} bytes", error.to_string().len());
+            assert!(error.to_string().len() <= MESSAGE_BYTES_MAX, "{} bytes", error.to_string().len());
         }
     }
 }
 
-/// The headers of a request that must prove its caller, the key set of Google, the claims of a good token.
+/// The headers of a request that must be authenticated, Google's key set, the claims of a valid token.
 pub fn tokens(bytes: &[u8]) {
     let (headers, body) = message(bytes);
     let world = deaf::world(Deaf::saying(body));
@@ -185,7 +187,7 @@ pub fn tokens(bytes: &[u8]) {
     let auth = orchestrator::auth::Authenticator::new(world.clone(), config.auth.clone());
     let mut parts: Parts = http::Request::new(()).into_parts().0;
     parts.headers = headers;
-    assert!(wait(auth.authenticate(&parts)).is_err(), "these bytes open the door");
+    assert!(wait(auth.authenticate(&parts)).is_err(), "these bytes are accepted as authentication");
     let _ = wait(KeySet::default().find(&world, "https://keys.test", "k1"));
     if let Ok(claims) = serde_json::from_slice::<Claims>(body) {
         let expected =
@@ -195,18 +197,18 @@ pub fn tokens(bytes: &[u8]) {
     let _ = unverified_expiry(&String::from_utf8_lossy(body));
 }
 
-/// What the metadata server answers.
+/// The metadata server's response.
 pub fn google(bytes: &[u8]) {
     let config = deaf::config();
     let google = Google::new(deaf::world(Deaf::saying(bytes)), config.google, Credentials::Metadata);
     match wait(google.access_token()) {
         Ok(token) => assert!(token.header().is_sensitive()),
-        Err(error) => assert!(error.to_string().len() <= WORDS_BYTES_MAX),
+        Err(error) => assert!(error.to_string().len() <= MESSAGE_BYTES_MAX),
     }
     let _ = wait(google.identity_token("https://tiingo.test")).map(|token| token.header());
 }
 
-/// The header by which a provider says when to come again.
+/// A provider's `Retry-After` header.
 pub fn retry(bytes: &[u8]) {
     let (headers, rest) = message(bytes);
     let _ = retry_after::parse(&headers, now());
@@ -231,17 +233,17 @@ pub fn ids(bytes: &[u8]) {
     let _ = (field_path(&text), is_field_name(&text), PageToken::parse(&text));
     match Ticker::parse(&text) {
         Ok(ticker) => assert_eq!(Ticker::parse(ticker.as_str()).as_ref(), Ok(&ticker)),
-        Err(error) => assert!(error.to_string().len() <= WORDS_BYTES_MAX),
+        Err(error) => assert!(error.to_string().len() <= MESSAGE_BYTES_MAX),
     }
 }
 
 /// The JSON of a service account's key.
 pub fn key_file(bytes: &[u8]) {
     let Err(error) = ServiceAccountKey::parse(&String::from_utf8_lossy(bytes)) else { return };
-    assert!(error.len() <= WORDS_BYTES_MAX, "the key is repeated in its error");
+    assert!(error.len() <= MESSAGE_BYTES_MAX, "the key is repeated in its error");
 }
 
-/// Settings, one a line: `name=value`.
+/// Settings, one per line: `name=value`.
 pub fn settings(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let lookup = |name: &str| {

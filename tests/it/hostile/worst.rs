@@ -1,4 +1,4 @@
-//! The worst input that is known, by name. Where one of them costs more than its length, the test does not end.
+//! The worst known inputs. If one of them costs more than linear time, its test does not end.
 
 use orchestrator::api::request::BODY_BYTES_MAX;
 use orchestrator::api::request::Body;
@@ -6,16 +6,16 @@ use orchestrator::intake::envelope::{VALUES_MAX, check_values};
 
 use super::targets;
 
-/// A text of at most `bytes` bytes that repeats one piece.
+/// A string of at most `bytes` bytes that repeats one piece.
 fn filled(head: &str, piece: &str, tail: &str, bytes: usize) -> Vec<u8> {
     let times = (bytes - head.len() - tail.len()) / piece.len();
     [head, &piece.repeat(times), tail].concat().into_bytes()
 }
 
 #[test]
-fn a_mebibyte_of_mistakes_is_told_in_twenty() {
+fn a_mebibyte_of_mistakes_is_reported_in_twenty() {
     for (piece, last) in [("0,", "0"), ("\"\",", "0"), ("\"\u{202e}\",", "0"), ("[],", "0"), ("{},", "0")] {
-        // More tickers than are looked at are one mistake; fewer are looked at one by one.
+        // Too many tickers are one mistake; fewer are checked one by one.
         for bytes in [BODY_BYTES_MAX, 10_000] {
             let body = filled("{\"tickers\":[", piece, &format!("{last}]}}"), bytes);
             let problem = Body::parse(&body).expect_err("no tickers");
@@ -44,7 +44,7 @@ fn a_mebibyte_of_nesting_or_nothing_is_refused() {
 }
 
 #[test]
-fn answers_of_many_megabytes_of_little_are_bounded() {
+fn responses_of_many_megabytes_of_tiny_values_are_bounded() {
     const BYTES: usize = 256 << 10;
     let head = "{\"status\":\"ok\",\"data\":[";
     for (piece, last) in [
@@ -77,7 +77,7 @@ fn answers_of_many_megabytes_of_little_are_bounded() {
 }
 
 #[test]
-fn replies_of_firestore_that_nest_or_repeat_are_bounded() {
+fn nested_or_repetitive_firestore_responses_are_bounded() {
     const BYTES: usize = 256 << 10;
     let fields = "[{\"found\":{\"name\":\"a/b\",\"updateTime\":\"2026-01-31T18:00:00Z\",\"fields\":{\"a\":";
     targets::firestore(&filled(fields, "{\"arrayValue\":{\"values\":[", "", BYTES));

@@ -1,4 +1,4 @@
-//! A lease is judged by Firestore's own times: no instance's clock can lock a run or steal it.
+//! Leases depend only on Firestore's times: a wrong clock of an instance can neither lock a run nor steal it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ async fn claim(app: &Arc<App>) -> Claim {
         .expect("Firestore answers")
 }
 
-/// An instance whose clock is wrong claims a run and dies; another one, with a clock wrong otherwise, wants it.
+/// An instance with a wrong clock claims a run and dies; another one, whose clock is wrong too, takes it over.
 fn check(first: TimeDelta, second: TimeDelta) {
     play(usual, move |world| async move {
         let (first, second) = (world.instance(first), world.instance(second));
@@ -36,7 +36,7 @@ fn check(first: TimeDelta, second: TimeDelta) {
 }
 
 #[test]
-fn a_run_of_an_instance_an_hour_ahead_is_free_when_its_lease_has_passed() {
+fn a_run_of_an_instance_an_hour_ahead_is_free_when_its_lease_has_expired() {
     check(TimeDelta::hours(1), TimeDelta::zero());
 }
 
@@ -46,7 +46,7 @@ fn an_instance_an_hour_ahead_does_not_steal_a_living_lease() {
 }
 
 #[test]
-fn an_instance_an_hour_behind_takes_over_in_time_and_not_before() {
+fn an_instance_an_hour_behind_takes_over_exactly_when_the_lease_expires() {
     check(TimeDelta::hours(1), TimeDelta::hours(-1));
     check(TimeDelta::hours(-1), TimeDelta::zero());
 }
@@ -55,7 +55,7 @@ fn an_instance_an_hour_behind_takes_over_in_time_and_not_before() {
 fn a_lease_is_kept_while_other_work_is_done_for_the_run() {
     play(usual, |world| async move {
         let (owner, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::zero()));
-        let Claim::Owned(mut owned) = claim(&owner).await else { panic!("nobody else is there") };
+        let Claim::Owned(mut owned) = claim(&owner).await else { panic!("there is no other instance") };
         let asks = async {
             for _ in 0..50 {
                 world.handle.sleep(Duration::from_secs(10)).await;
@@ -73,11 +73,11 @@ fn a_lease_is_kept_while_other_work_is_done_for_the_run() {
 fn work_for_a_run_ends_when_the_run_is_taken_over() {
     play(usual, |world| async move {
         let (owner, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::zero()));
-        let Claim::Owned(mut owned) = claim(&owner).await else { panic!("nobody else is there") };
+        let Claim::Owned(mut owned) = claim(&owner).await else { panic!("there is no other instance") };
         world.handle.sleep(LEASE).await;
         assert!(matches!(claim(&other).await, Claim::Owned(_)));
         let kept = owner.engine.ledger.keeping(&mut owned, std::future::pending::<()>()).await;
-        // Its lease is over, and it may not even have learned yet who has it.
+        // Its lease has expired, and it may not know the new owner yet.
         assert!(matches!(kept, Kept::Lost | Kept::Expired));
     });
 }

@@ -1,4 +1,4 @@
-//! Lists of runs: what an operator sees of many.
+//! Lists of runs, as operators see them.
 
 use chrono::TimeDelta;
 use orchestrator::firestore::value::fields;
@@ -7,14 +7,14 @@ use orchestrator::ledger::Filter;
 use orchestrator::ops::status::{Overall, StatusReport};
 use serde_json::{Value as Json, json};
 
-use super::world::{Way, play, tick, told, usual};
+use super::world::{Way, play, reported, tick, usual};
 
 #[test]
 fn an_entry_of_a_newer_version_is_listed_like_any_other() {
     play(usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
-        let (_, report, _) = told(app.engine.run(tick(&app)).await);
+        let (_, report, _) = reported(app.engine.run(tick(&app)).await);
         let newer = fields([
             ("run_id", Value::string("newer")),
             ("job", Value::string("a-new-job")),
@@ -35,9 +35,9 @@ fn an_entry_of_a_newer_version_is_listed_like_any_other() {
             page.runs.iter().map(|run| (run.summary.run_id.as_str(), run.job.as_str())).collect();
         assert_eq!(listed.len(), 2, "{listed:?}");
         assert!(listed.contains(&("newer", "a-new-job")));
-        let told = page.runs.iter().find(|run| run.summary.run_id != "newer").expect("the other one");
+        let other = page.runs.iter().find(|run| run.summary.run_id != "newer").expect("the other one");
         assert_eq!(
-            (json!(told.message), json!(told.summary.tickers_processed)),
+            (json!(other.message), json!(other.summary.tickers_processed)),
             (report["message"].clone(), json!(3))
         );
         let error = app.engine.ledger.get("newer").await.expect_err("it cannot be read");
@@ -45,25 +45,25 @@ fn an_entry_of_a_newer_version_is_listed_like_any_other() {
     });
 }
 
-/// Firestore's answer to a query whose index is not there yet.
+/// Firestore's response to a query whose index is not ready yet.
 fn building(_: Json) -> Json {
-    let words = "The query requires an index. That index is currently building and cannot be used yet. See its status here: x";
-    json!([{"error": {"code": 400, "message": words, "status": "FAILED_PRECONDITION"}}])
+    let message = "The query requires an index. That index is currently building and cannot be used yet. See its status here: x";
+    json!([{"error": {"code": 400, "message": message, "status": "FAILED_PRECONDITION"}}])
 }
 
 #[test]
-fn an_index_that_is_still_being_built_is_no_outage() {
+fn an_index_that_is_still_being_built_is_not_an_outage() {
     let script = |method: &str, _| if method == "runQuery" { Way::Changed(building) } else { Way::Usual };
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
         let status = StatusReport::of(&app.ops).await;
         assert!(status.firestore.reachable && status.status == Overall::Degraded, "{:?}", status.status);
-        let words = status.firestore.error.as_deref().expect("it is told");
+        let message = status.firestore.error.as_deref().expect("an error");
         assert_eq!(
-            words,
+            message,
             "firestore's index ingestion_runs (job, created_at descending) is still being built: \
              try again when it is ready"
         );
-        assert!(status.alerts.iter().any(|alert| alert.message == words), "{:?}", status.alerts);
+        assert!(status.alerts.iter().any(|alert| alert.message == message), "{:?}", status.alerts);
     });
 }

@@ -1,4 +1,4 @@
-//! Whatever answer of Firestore is lost, what was carried out is known as one's own, and counts once.
+//! Whichever Firestore response is lost, an instance recognises what it has written, and a run counts once.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use orchestrator::ledger::Claim;
 use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::run::Status;
 
-use super::world::{JOB, LEASE, Way, alone, play, tick, told};
+use super::world::{JOB, LEASE, Way, alone, play, reported, tick};
 
-/// Loses the answer of one commit and of nothing else.
+/// Loses the response of one commit only.
 fn loses(number: usize) -> impl Fn(&str, usize) -> Way + Send + Sync {
     move |method, asked| if method == "commit" && asked == number { Way::Lost } else { Way::Usual }
 }
 
 #[test]
-fn a_run_counts_once_whichever_commits_answer_is_lost() {
+fn a_run_counts_once_whichever_commits_response_is_lost() {
     for lost in 0..4 {
         play(loses(lost), |world| async move {
             let app = world.instance(TimeDelta::zero());
             world.seed(&app, 3);
-            let (kind, report, status) = told(app.engine.run(tick(&app)).await);
+            let (kind, report, status) = reported(app.engine.run(tick(&app)).await);
             assert_eq!((kind, status), ("ended", 200), "{report:#}");
             assert_eq!(report["data"]["attempt"], 1);
-            let (kind, again, _) = told(app.engine.run(tick(&app)).await);
+            let (kind, again, _) = reported(app.engine.run(tick(&app)).await);
             assert_eq!(
                 (kind, &again["data"]["records_stored"]),
                 ("finished", &report["data"]["records_stored"])
@@ -36,7 +36,7 @@ fn a_run_counts_once_whichever_commits_answer_is_lost() {
 }
 
 #[test]
-fn a_resumed_run_is_owned_although_the_answer_is_lost() {
+fn a_resumed_run_is_owned_although_the_response_is_lost() {
     // The first commit claims the run, the second one takes it over.
     play(loses(1), |world| async move {
         let app = world.instance(TimeDelta::zero());
@@ -53,8 +53,8 @@ fn a_resumed_run_is_owned_although_the_answer_is_lost() {
 }
 
 #[test]
-fn a_renewal_whose_answer_is_lost_is_no_renewal_for_longer_than_firestore_knows() {
-    // The first commit claims; the answers to the next four, all tries of one renewal, are lost.
+fn a_renewal_with_a_lost_response_lasts_no_longer_than_in_firestore() {
+    // The first commit claims; the responses to the next four, all attempts at one renewal, are lost.
     let script = |method: &str, asked: usize| {
         if method == "commit" && (1..=4).contains(&asked) { Way::Lost } else { Way::Usual }
     };
@@ -65,7 +65,7 @@ fn a_renewal_whose_answer_is_lost_is_no_renewal_for_longer_than_firestore_knows(
             panic!("not owned")
         };
         let saved = owner.engine.ledger.checkpoint(owned.fence.clone(), owned.state.clone()).await;
-        // Its first try was carried out. Written as it is once more, the entry would stay as old as that.
+        // The first attempt was carried out. Another write of the same entry would not change its time.
         let fence = match saved {
             Ok(fence) => fence,
             Err(_) => {
@@ -76,6 +76,9 @@ fn a_renewal_whose_answer_is_lost_is_no_renewal_for_longer_than_firestore_knows(
         let left = fence.lease_until().since(owner.engine.world.clock.instant());
         world.handle.sleep(left.saturating_sub(Duration::from_millis(1))).await;
         let claim = other.engine.ledger.claim(state, &alone).await.expect("Firestore answers");
-        assert!(matches!(claim, Claim::Running { .. }), "the owner believes that it is its own for {left:?}");
+        assert!(
+            matches!(claim, Claim::Running { .. }),
+            "the owner believes that it owns the run for {left:?}"
+        );
     });
 }

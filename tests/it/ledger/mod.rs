@@ -1,4 +1,4 @@
-//! The ledger beside a Firestore that is slow, breaks off, or loses its answers, and instances whose clocks differ.
+//! The ledger with a Firestore that is slow, breaks off or loses responses, and with instances whose clocks differ.
 
 mod accounts;
 mod leases;

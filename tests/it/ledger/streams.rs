@@ -1,9 +1,9 @@
-//! An answer of Firestore that breaks off is no answer.
+//! A Firestore response that breaks off does not count as a response.
 
 use chrono::TimeDelta;
 use serde_json::{Value as Json, json};
 
-use super::world::{Way, World, play, tick, told};
+use super::world::{Way, World, play, reported, tick};
 
 /// The first 300 elements, then an error.
 fn broken(mut body: Json) -> Json {
@@ -13,13 +13,13 @@ fn broken(mut body: Json) -> Json {
     body
 }
 
-/// The first 300 elements, as if these were all; but Firestore does not say that it is done.
+/// The first 300 elements, as if these were all, but without `done`.
 fn short(mut body: Json) -> Json {
     body.as_array_mut().expect("a stream").truncate(300);
     body
 }
 
-/// No element for what was asked for.
+/// No element for the requested document.
 fn nothing(_: Json) -> Json {
     json!([])
 }
@@ -27,7 +27,7 @@ fn nothing(_: Json) -> Json {
 async fn run(world: &World, tickers: usize) -> (&'static str, Json, u16) {
     let app = world.instance(TimeDelta::zero());
     world.seed(&app, tickers);
-    told(app.engine.run(tick(&app)).await)
+    reported(app.engine.run(tick(&app)).await)
 }
 
 #[test]
@@ -48,10 +48,10 @@ fn a_watchlist_that_always_breaks_off_starts_no_run() {
     play(script, |world| async move {
         let (_, report, status) = run(&world, 1_000).await;
         assert_eq!((status, &report["data"]["calls"]), (503, &json!(0)));
-        let words = report["message"].as_str().expect("a sentence");
+        let message = report["message"].as_str().expect("a sentence");
         assert!(
-            words.starts_with("not started: ") && words.ends_with("UNAVAILABLE: the stream broke"),
-            "{words}"
+            message.starts_with("not started: ") && message.ends_with("UNAVAILABLE: the stream broke"),
+            "{message}"
         );
     });
 }
@@ -67,29 +67,25 @@ fn a_short_page_is_the_last_one_only_when_firestore_says_so() {
     });
 }
 
-/// Whether a run that is there is taken for one that is missing.
+/// Checks that an existing run is not treated as missing.
 fn resume(change: fn(Json) -> Json) {
-    // The run's own reads are over when it has ended; all later ones are changed.
+    // When the run has ended its own reads are over; all later responses are changed.
     let script = move |method: &str, asked| {
         if method == "batchGet" && asked > 1 { Way::Changed(change) } else { Way::Usual }
     };
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
-        let (_, report, status) = told(app.engine.run(tick(&app)).await);
-        assert_eq!(
-            (status, world.asked("batchGet")),
-            (200, 2),
-            "one look at the breaker, one at the coverage"
-        );
+        let (_, report, status) = reported(app.engine.run(tick(&app)).await);
+        assert_eq!((status, world.asked("batchGet")), (200, 2), "the breaker is read once, and the coverage");
         let run_id = report["data"]["run_id"].as_str().expect("an id");
-        let resumed = app.engine.resume(run_id).await.map(told);
+        let resumed = app.engine.resume(run_id).await.map(reported);
         assert!(matches!(resumed, Some(("unavailable", ..))), "{resumed:?}");
     });
 }
 
 #[test]
-fn a_run_whose_entry_cannot_be_read_is_not_taken_for_missing() {
+fn a_run_whose_entry_cannot_be_read_is_not_treated_as_missing() {
     resume(broken_get);
     resume(nothing);
 }

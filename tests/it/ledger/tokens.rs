@@ -1,14 +1,14 @@
-//! No token to call with: that is nobody's failure but the token endpoint's.
+//! Without a token for calls, the failure is the token endpoint's, not the provider's.
 
 use chrono::TimeDelta;
 use orchestrator::catalogue::Provider;
 use orchestrator::resilience::breaker::Admission;
 use serde_json::json;
 
-use super::world::{Way, play, tick, told};
+use super::world::{Way, play, reported, tick};
 
 #[test]
-fn an_outage_of_the_token_endpoint_is_no_failure_of_the_provider() {
+fn an_outage_of_the_token_endpoint_is_not_a_failure_of_the_provider() {
     const DOWN_FOR: usize = 200;
     let script =
         |method: &str, asked| if method == "identity" && asked < DOWN_FOR { Way::Lost } else { Way::Usual };
@@ -22,7 +22,7 @@ fn an_outage_of_the_token_endpoint_is_no_failure_of_the_provider() {
         let mut attempts = 0;
         let report = loop {
             attempts += 1;
-            let (_, report, status) = told(app.engine.run(tick(&app)).await);
+            let (_, report, status) = reported(app.engine.run(tick(&app)).await);
             let tiingo = Provider::parse("tiingo").expect("known");
             assert_eq!(app.engine.breakers.admit(tiingo, "/fetch"), Admission::Pass, "{report:#}");
             assert_eq!(report["data"]["tickers_failed"], json!([]), "no ticker is the cause");
@@ -32,7 +32,7 @@ fn an_outage_of_the_token_endpoint_is_no_failure_of_the_provider() {
             assert_eq!(world.asked("call"), 0);
             assert!(attempts < 100, "{report:#}");
         };
-        assert!(attempts > 1, "the outage outlasts a request");
+        assert!(attempts > 1, "the outage lasts longer than a request");
         assert_eq!(report["data"]["tickers_processed"], 30);
     });
 }

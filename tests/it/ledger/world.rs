@@ -1,4 +1,4 @@
-//! Instances on virtual time, one Firestore whose answers go the way that a test wants, and a provider that knows everybody.
+//! Instances in virtual time, one Firestore whose responses a test controls, and a provider that knows every ticker.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,23 +28,23 @@ use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
 
 pub(super) const JOB: &str = "tiingo-daily-prices";
-/// Of the settings.
+/// The lease in the settings.
 pub(super) const LEASE: Duration = Duration::from_secs(60);
 
-/// What happens to one request to Firestore.
+/// What happens to a request to Firestore.
 pub(super) enum Way {
     Usual,
-    /// The answer takes this long.
+    /// The response takes this long.
     Slow(Duration),
-    /// It is carried out, and the connection breaks.
+    /// It is carried out, but the connection breaks.
     Lost,
-    /// Nobody ever answers.
+    /// There is never a response.
     Never,
-    /// The answer is changed on its way.
+    /// The response is changed.
     Changed(fn(Json) -> Json),
 }
 
-/// Decides by method (`runQuery`) and by how many of it there were before.
+/// Decides by the method (such as `runQuery`) and its number of earlier requests.
 type Script = Arc<dyn Fn(&str, usize) -> Way + Send + Sync>;
 
 /// What all instances share.
@@ -58,7 +58,7 @@ pub(super) struct World {
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
-/// Runs a test on virtual time.
+/// Runs a test in virtual time.
 pub(super) fn play<F: Future<Output = ()> + Send + 'static>(
     script: impl Fn(&str, usize) -> Way + Send + Sync + 'static,
     test: impl FnOnce(World) -> F,
@@ -79,7 +79,7 @@ impl World {
         self.instance_with(skew, |_| None)
     }
 
-    /// The same with settings of its own.
+    /// The same with additional settings.
     pub(super) fn instance_with(&self, skew: TimeDelta, own: fn(&str) -> Option<&'static str>) -> Arc<App> {
         let ports = Ports {
             transport: Arc::new(self.clone()),
@@ -96,7 +96,7 @@ impl World {
         Arc::new(App::new(Config::parse(setting).expect("the settings are valid"), ports, instance))
     }
 
-    /// Writes a watchlist, past all faults.
+    /// Writes a watchlist, bypassing all faults.
     pub(super) fn seed(&self, app: &App, tickers: usize) {
         let symbol = |number| {
             let path = DocumentPath::new(&app.config.collections.universe, &format!("T{number:05}"));
@@ -120,13 +120,13 @@ impl World {
         (reply.status, reply.body)
     }
 
-    /// Lets the provider know everybody but these.
+    /// Makes these tickers unknown to the provider.
     pub(super) fn unknown(&self, tickers: &[&str]) {
         let mut unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         *unknown = tickers.iter().map(ToString::to_string).collect();
     }
 
-    /// Writes a document as it is, past all faults.
+    /// Writes a document, bypassing all faults.
     pub(super) fn store(&self, app: &App, write: &Write) {
         let write: Json =
             serde_json::from_slice(&write.encode(app.engine.firestore.database()).json).expect("JSON");
@@ -136,12 +136,12 @@ impl World {
         assert!(status.is_success(), "{body}");
     }
 
-    /// Waits until that time of the world.
+    /// Waits until this time of the world.
     pub(super) async fn until(&self, time: Duration) {
         self.handle.sleep(time.saturating_sub(self.handle.now())).await;
     }
 
-    /// How often a method was asked for.
+    /// Number of requests with a method.
     pub(super) fn asked(&self, method: &str) -> usize {
         let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         asked.get(method).copied().unwrap_or_default()
@@ -156,7 +156,7 @@ impl World {
 }
 
 impl World {
-    /// What is answered by everybody but Firestore.
+    /// The responses of everything other than Firestore.
     fn elsewhere(&self, request: &OutboundRequest) -> InboundResponse {
         if request.url.contains("/computeMetadata/") {
             let token = Bytes::from_static(b"e.eyJleHAiOjk5OTk5OTk5OTl9.s");
@@ -205,13 +205,13 @@ fn response(status: StatusCode, body: &Json) -> InboundResponse {
     InboundResponse { status, headers: HeaderMap::new(), body: Bytes::from(body.to_string()) }
 }
 
-/// One price for each ticker that is known.
+/// One price for each known ticker.
 fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
     let request: Json = serde_json::from_slice(request).expect("a call is JSON");
     let price =
         json!({"date": "2026-11-23", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
     let entry = |ticker: &Json| {
-        if unknown.contains(ticker.as_str().expect("a text")) {
+        if unknown.contains(ticker.as_str().expect("a string")) {
             json!({"ticker": ticker, "error": "no such symbol", "data": null})
         } else {
             json!({"ticker": ticker, "data": [price], "count": 1})
@@ -221,7 +221,7 @@ fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
     json!({"status": "ok", "data": entries, "errors": null})
 }
 
-/// A tick of the job, past for every instance: one that is still to come is no tick.
+/// A tick of the job, in the past for every instance: a future one would not count as a tick.
 pub(super) fn tick(app: &App) -> Trigger {
     let time = http::HeaderValue::from_static("2026-11-23T12:00:00Z");
     let name = http::HeaderName::from_static("x-cloudscheduler-scheduletime");
@@ -229,8 +229,8 @@ pub(super) fn tick(app: &App) -> Trigger {
     parse_job(catalogue::find(JOB).expect("a job"), &headers, b"{}", &app.engine.world).expect("a trigger")
 }
 
-/// What the caller is told: whether it is the end of an attempt, the report, and the status.
-pub(super) fn told(answer: Answer) -> (&'static str, Json, u16) {
+/// The caller's response: its kind, the report and the status.
+pub(super) fn reported(answer: Answer) -> (&'static str, Json, u16) {
     let (kind, report) = match answer {
         Answer::Ended { report, .. } => ("ended", report),
         Answer::Finished(report) => ("finished", report),
@@ -242,7 +242,7 @@ pub(super) fn told(answer: Answer) -> (&'static str, Json, u16) {
     (kind, serde_json::to_value(report).expect("a report is JSON"), status)
 }
 
-/// Nothing is committed beside a claim.
+/// No writes in addition to a claim.
 pub(super) fn alone(_: &RunState, _: &str) -> Vec<Write> {
     Vec::new()
 }

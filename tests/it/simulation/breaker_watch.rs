@@ -1,5 +1,5 @@
-//! Watches every provider call: none through a breaker that its instance knows to be open, none during a pause that it
-//! knows of, none on knowledge that is too old, and never more at once than the provider takes.
+//! Checks every provider call: the instance must not know the breaker to be open or the provider to be paused, its
+//! knowledge must not be too old, and the provider's concurrency limit must hold.
 
 use std::time::Duration;
 
@@ -15,27 +15,27 @@ use super::provider::Fetch;
 use super::stage::Stage;
 use crate::world::clock::civil;
 
-/// What an instance has last been told of a breaker.
+/// The latest state of a breaker that an instance has read.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     at: Duration,
     /// The breakers that are not closed, by endpoint.
     endpoints: Json,
     paused_until: Option<DateTime<Utc>>,
-    /// Whether it has asked again since, in vain.
+    /// Whether it has tried to read it again since, and failed.
     refresh_failed: bool,
 }
 
 const COLLECTION: &str = "ingestion_breakers";
 
-/// Takes in what an answer of Firestore says of a breaker.
+/// Records a breaker's state from a Firestore response.
 pub(super) fn learn(
     stage: &Stage,
     from: &Identity,
     request: &OutboundRequest,
     answer: &Result<InboundResponse, TransportError>,
 ) {
-    let Some((provider, fields)) = told(request, answer) else { return };
+    let Some((provider, fields)) = stored_state(request, answer) else { return };
     let now = stage.now();
     let mut journal = stage.journal();
     let key = (from.owner, provider);
@@ -63,8 +63,8 @@ enum Told {
     Failed,
 }
 
-/// The provider whose breaker an exchange was about, and what was told.
-fn told(
+/// The provider whose breaker an exchange was about, and the state it contained.
+fn stored_state(
     request: &OutboundRequest,
     answer: &Result<InboundResponse, TransportError>,
 ) -> Option<(String, Told)> {
@@ -73,14 +73,14 @@ fn told(
         let body = sent();
         let (_, provider) = body["documents"][0].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
         let answered = answer.as_ref().ok().filter(|answer| answer.status.is_success());
-        // A stream that breaks tells nothing.
+        // A stream that breaks off has no result.
         let rows = answered.and_then(|answer| serde_json::from_slice::<Vec<Json>>(&answer.body).ok());
         let row = rows.as_deref().and_then(|rows| if let [row] = rows { Some(row) } else { None });
-        let told = match row {
+        let fields = match row {
             Some(row) if row.get("error").is_none() => Told::Fields(row["found"]["fields"].clone()),
             _ => Told::Failed,
         };
-        return Some((provider.to_owned(), told));
+        return Some((provider.to_owned(), fields));
     }
     if !request.url.ends_with(":commit") || !answer.as_ref().is_ok_and(|answer| answer.status.is_success()) {
         return None;
@@ -88,17 +88,17 @@ fn told(
     let body = sent();
     let update = body.pointer("/writes/0/update")?;
     let (_, provider) = update["name"].as_str()?.split_once(&format!("/{COLLECTION}/"))?;
-    // A run that registers writes of itself alone.
+    // A run that registers writes only its own fields.
     update["fields"].get("endpoints")?;
     Some((provider.to_owned(), Told::Fields(update["fields"].clone())))
 }
 
-/// Checks that an instance may make a call, by what it knows itself.
+/// Checks that an instance may make a call, given what it knows.
 pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
     let service = fetch.endpoint.service().name();
     let known = stage.journal().breakers.get(&(from.owner, service.to_owned())).cloned();
     let Some(known) = known else {
-        return stage.accuse(format!("{} calls {service} and has never read its breaker", from.name()));
+        return stage.accuse(format!("{} calls {service} without ever having read its breaker", from.name()));
     };
     let run = stage.scenario.run_of(fetch);
     let endpoint = &known.endpoints[fetch.endpoint.path()]["mapValue"]["fields"];
@@ -127,7 +127,7 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
     check_concurrency(stage, fetch);
 }
 
-/// Checks that a provider never has more calls at once than it takes, over all runs and instances.
+/// Checks that a provider never has more concurrent calls than its limit, over all runs and instances.
 fn check_concurrency(stage: &Stage, fetch: &Fetch) {
     let service = fetch.endpoint.service();
     let provider = Provider::parse(service.name()).expect("known");

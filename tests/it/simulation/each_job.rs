@@ -1,4 +1,4 @@
-//! Every job of the catalogue once, in a world in which nothing goes wrong.
+//! Every job of the catalogue once, in a world without faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -52,7 +52,7 @@ fn calm_world(job: &'static Job) -> Scenario {
     }
 }
 
-/// The invariants hold what is stored against what the simulated services have sent, document by document.
+/// The invariants compare what is stored with what the simulated services have sent, document by document.
 #[test]
 fn every_job_stores_its_records_in_the_collections_of_its_datasets() {
     for job in jobs() {

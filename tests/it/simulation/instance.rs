@@ -1,4 +1,4 @@
-//! Instances: they start, take requests, die at any step, and start again with an empty memory.
+//! Instances: they start, take requests, die at any step, and restart with empty memory.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,7 +22,7 @@ use super::stage::Stage;
 use crate::world::clock::VirtualClock;
 use crate::world::executor::{Owner, WORLD};
 
-/// Time beyond the deadline in which an answer must have come.
+/// Time after the deadline by which a response must have arrived.
 const DEADLINE_SLACK: Duration = Duration::from_millis(100);
 
 /// One life of an instance.
@@ -39,16 +39,16 @@ impl Identity {
     }
 }
 
-/// The instance in each slot, if it is up, and the way in.
+/// The instance in each slot, if it is up, and its router.
 type Running = Vec<Option<(Identity, Router)>>;
 
-/// Where instances run.
+/// The slots in which instances run.
 #[derive(Clone, Default)]
 pub(super) struct Slots {
     running: Arc<Mutex<Running>>,
 }
 
-/// An answer to a request for a run.
+/// The response to a request for a run.
 #[derive(Clone, Debug)]
 pub(super) struct Answered {
     pub(super) status: StatusCode,
@@ -56,7 +56,7 @@ pub(super) struct Answered {
 }
 
 impl Slots {
-    /// Starts all instances and keeps them running, for ever.
+    /// Starts all instances and keeps them running forever.
     pub(super) fn start(stage: &Stage) -> Self {
         let slots = Self::default();
         let count = stage.scenario.instances;
@@ -75,7 +75,7 @@ impl Slots {
         loop {
             let identity = self.launch(&stage, slot);
             let death = stage.handle.death_of(identity.owner);
-            // The executor tells of every death.
+            // The executor reports every death.
             let _ = death.await;
             stage.tell(format!("{} dies", identity.name()));
             stage.journal().bury(identity.owner);
@@ -109,7 +109,7 @@ impl Slots {
         identity
     }
 
-    /// Sends a request to one of the instances; none where it is down, dies, or the caller loses patience.
+    /// Sends a request to one of the instances; none if it is down or dies, or the caller gives up.
     pub(super) async fn deliver(
         &self,
         stage: &Stage,
@@ -119,7 +119,7 @@ impl Slots {
     ) -> Option<Answered> {
         let slot = stage.dice.below(stage.scenario.instances);
         if stage.scenario.is_forgetful && self.lock()[slot].is_some() {
-            // The one before goes on with what it has, and takes nothing new.
+            // The previous instance finishes its requests and takes no new ones.
             let fresh = self.launch(stage, slot);
             let death = stage.handle.death_of(fresh.owner);
             stage.handle.spawn(WORLD, bury(stage.clone(), fresh, death));
@@ -137,7 +137,7 @@ impl Slots {
         };
         let work = async move {
             let work = Box::pin(work);
-            // A hung-up caller ends the request, unless the host lets it go on.
+            // A caller that hangs up ends the request, unless the host lets it continue.
             match futures::future::select(work, hang_up).await {
                 futures::future::Either::Right((_, work)) if outlives_caller => work.await,
                 _ => {}
@@ -159,9 +159,9 @@ impl Slots {
     }
 }
 
-/// Notes the death of an instance that nobody starts again.
+/// Records the death of an instance that is not restarted.
 async fn bury(stage: Stage, identity: Identity, death: oneshot::Receiver<()>) {
-    // The executor tells of every death.
+    // The executor reports every death.
     let _ = death.await;
     stage.tell(format!("{} dies", identity.name()));
     stage.journal().bury(identity.owner);

@@ -1,4 +1,4 @@
-//! What is known of a world's story, beyond what the component says of itself.
+//! What has happened in a world, recorded independently of the component.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::instance::Answered;
 use super::provider::Fetch;
 use crate::world::executor::{Owner, TaskId};
 
-/// All notes of one world.
+/// The records of one world.
 #[derive(Default)]
 pub(super) struct Journal {
     story: Vec<String>,
@@ -18,28 +18,28 @@ pub(super) struct Journal {
     owners: Owner,
     pub(super) calls: Vec<Call>,
     pub(super) requests: BTreeMap<TaskId, Handled>,
-    /// Who owns which entry of the ledger, by path.
+    /// The owner of each ledger entry, by path.
     pub(super) ledger: BTreeMap<String, super::ledger_watch::View>,
-    /// What an instance knows of a provider's breaker.
+    /// What each instance knows of a provider's breaker.
     pub(super) breakers: BTreeMap<(Owner, String), super::breaker_watch::Known>,
 }
 
-/// One call of a provider.
+/// One provider call.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     /// The request that made it.
     pub(super) request: TaskId,
     pub(super) fetch: Fetch,
-    /// Whether the instance waits for it no more.
+    /// Whether the instance has stopped waiting for it.
     pub(super) is_dropped: bool,
-    /// None until the instance has heard of its end.
+    /// None until the instance has seen its end.
     pub(super) end: Option<End>,
 }
 
 /// How a call ended, as its caller saw it.
 #[derive(Clone, Debug)]
 pub(super) struct End {
-    /// None where no answer came.
+    /// None if there was no response.
     pub(super) status: Option<u16>,
     pub(super) body: Bytes,
 }
@@ -71,7 +71,7 @@ impl Journal {
         self.violations.push(what.to_owned());
     }
 
-    /// What happened, a line each.
+    /// What happened, one line per event.
     pub(super) fn story(&self) -> &[String] {
         &self.story
     }
@@ -97,7 +97,7 @@ impl Journal {
         });
     }
 
-    /// The instance has cut a call off.
+    /// The instance has cancelled a call.
     pub(super) fn drop_call(&mut self, call: usize) {
         self.calls[call].is_dropped = true;
     }
@@ -130,7 +130,7 @@ impl Journal {
         !self.open_requests().is_empty()
     }
 
-    /// Requests that have not ended, and whose they are.
+    /// Requests that have not ended, with their owners.
     pub(super) fn open_requests(&self) -> Vec<(TaskId, Owner)> {
         let open = self.requests.iter().filter(|(_, request)| request.ending.is_none());
         open.map(|(task, request)| (*task, request.owner)).collect()

@@ -1,4 +1,4 @@
-//! Watches every write of the ledger: an entry has one owner at a time, and changes hands only when it may.
+//! Checks every write to the ledger: an entry has one owner at a time and is taken over only when allowed.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::firestore::Fields;
 pub(super) struct View {
     owner: String,
     lease: Duration,
-    /// When Firestore last changed it, by its own clock.
+    /// When it last changed, by Firestore's clock.
     changed_at: DateTime<Utc>,
     state: RunState,
 }
@@ -27,7 +27,7 @@ pub(super) fn entry(fields: &Fields) -> Entry {
     Entry::from_fields(&typed).expect("the ledger's entries can be read")
 }
 
-/// Checks what a request of `from` has written to the ledger.
+/// Checks what a request from `from` has written to the ledger.
 pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) {
     for path in written.iter().filter(|path| path.starts_with("ingestion_runs/")) {
         let name = format!("{}/documents/{path}", stage.database);
@@ -53,9 +53,9 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
 fn fault(old: Option<&View>, new: &View) -> Option<String> {
     let Some(old) = old else {
         let first = new.state.attempt.number == 1 && new.state.status == Status::Running;
-        return (!first).then(|| "the first write is no claim".to_owned());
+        return (!first).then(|| "the first write is not a claim".to_owned());
     };
-    // An operator may have what failed tried again.
+    // An operator may resume a run to retry what failed.
     let again = old.state.can_try_again() && new.owner != old.owner && new.state.has_pending();
     if old.state.status.is_finished() && !again {
         return Some(format!("it was finished already, as {}", old.state.status.name()));

@@ -1,9 +1,9 @@
 //! The whole service against everything that can go wrong, thousands of times, in virtual time.
 //!
-//! A seed stands for a [`scenario::Scenario`]: settings, tickers, ticks, storms. Real `App`s behind the
-//! real router work it off against an in-memory Firestore and simulated providers; they die at any step
-//! and start again. Some invariants are watched all the time, the others are checked when the world has
-//! come to rest. A seed that breaks one prints its story and the command that replays it.
+//! A seed determines a [`scenario::Scenario`]: settings, tickers, ticks, storms. Real `App`s behind the real router run
+//! it against an in-memory Firestore and simulated providers; they die at any step and restart. Some invariants are
+//! checked all the time, the others when the world has come to rest. A seed that breaks one prints its history and the
+//! command that replays it.
 
 mod breaker_watch;
 mod each_job;
@@ -30,10 +30,10 @@ use run::Outcome;
 /// Seeds of a normal test run.
 const SEEDS: u64 = 2_000;
 const THREADS: usize = 2;
-/// Failing seeds after which the search ends, unless the environment says otherwise.
+/// Default number of failing seeds after which the search ends.
 const FAILURES_MAX: u64 = 5;
 
-/// A number from the environment, by which `cargo xtask simulate` steers.
+/// A number from the environment, set by `cargo xtask simulate`.
 fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number")))
 }
@@ -64,13 +64,13 @@ fn invariants_hold_for_every_seed() {
 }
 
 #[test]
-fn the_same_seed_tells_the_same_story() {
+fn the_same_seed_gives_the_same_history() {
     for seed in 1..=20 {
         assert_eq!(run::seed(seed).story, run::seed(seed).story, "seed {seed}");
     }
 }
 
-/// Works off seeds until there are no more, or enough have failed.
+/// Runs seeds until there are no more or enough have failed.
 fn search(next: &AtomicU64, end: u64, failures: &Mutex<Vec<Outcome>>, failures_max: usize) {
     loop {
         let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -88,7 +88,7 @@ fn search(next: &AtomicU64, end: u64, failures: &Mutex<Vec<Outcome>>, failures_m
     }
 }
 
-/// What a failing seed has to say.
+/// The report of a failing seed.
 fn report(outcome: &Outcome) -> String {
     const LINES_MAX: usize = 60;
     let mut text = format!("\nseed {} breaks:\n", outcome.seed);
@@ -96,10 +96,10 @@ fn report(outcome: &Outcome) -> String {
         let _ = writeln!(text, "  {violation}");
     }
     let skipped = outcome.story.len().saturating_sub(LINES_MAX);
-    let _ = writeln!(text, "the last of {} lines of its story:", outcome.story.len());
+    let _ = writeln!(text, "the last of {} lines of its history:", outcome.story.len());
     for line in &outcome.story[skipped..] {
         let _ = writeln!(text, "  {line}");
     }
-    let _ = writeln!(text, "all of it: cargo xtask simulate --seed {}", outcome.seed);
+    let _ = writeln!(text, "in full: cargo xtask simulate --seed {}", outcome.seed);
     text
 }

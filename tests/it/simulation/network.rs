@@ -1,7 +1,7 @@
-//! The wires: requests travel, arrive or not, are carried out or not, and so do their answers.
+//! The network: requests and responses arrive or are lost, and requests are carried out or not.
 //!
-//! A message is a task of the world. It goes on when its sender has given up or died, so that what the
-//! sender does not know may have happened all the same.
+//! A message is a task of the world. It continues when its sender has given up or died, so something may happen without
+//! the sender knowing it.
 
 use std::time::Duration;
 
@@ -25,16 +25,16 @@ use crate::world::executor::WORLD;
 
 type Answer = Result<InboundResponse, TransportError>;
 
-/// How long a message without an answer is remembered.
+/// How long a message without a response is kept.
 const NEVER: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// The way out of one instance.
+/// The transport of one instance.
 pub(super) struct Wire {
     pub(super) stage: Stage,
     pub(super) from: Identity,
 }
 
-/// Where a request goes.
+/// The target of a request.
 enum Route {
     Firestore,
     Provider(Fetch),
@@ -69,7 +69,7 @@ impl Transport for Wire {
             drop(waiting);
             match call {
                 Some(call) => {
-                    stage.tell(format!("{} hears {} on call {call}", from.name(), words(&answer)));
+                    stage.tell(format!("{} gets {} for call {call}", from.name(), outcome(&answer)));
                     stage.journal().end_call(call, &answer);
                 }
                 None => breaker_watch::learn(&stage, &from, &request, &answer),
@@ -79,7 +79,7 @@ impl Transport for Wire {
     }
 }
 
-/// An instance that waits for a call's answer; dropped, it waits no more.
+/// An instance waiting for a call's response; it has stopped waiting when this is dropped.
 struct Waiting {
     stage: Stage,
     call: usize,
@@ -91,7 +91,7 @@ impl Drop for Waiting {
     }
 }
 
-fn words(answer: &Answer) -> String {
+fn outcome(answer: &Answer) -> String {
     match answer {
         Ok(answer) => format!("{} ({} bytes)", answer.status.as_u16(), answer.body.len()),
         Err(error) => error.to_string(),
@@ -116,7 +116,7 @@ fn split(url: &str) -> (&str, &str) {
     rest.find('/').map_or((rest, "/"), |at| rest.split_at(at))
 }
 
-/// Ends a journey that has no answer.
+/// Never answers.
 async fn silence(stage: &Stage, answer: oneshot::Sender<Answer>) {
     stage.handle.sleep(NEVER).await;
     drop(answer);
@@ -188,7 +188,7 @@ async fn to_firestore(
     }
 }
 
-/// Lets the store do it, and has its ledger watched.
+/// Carries out a request on the store and checks its writes to the ledger.
 fn carry_out(
     stage: &Stage,
     from: &Identity,
@@ -208,7 +208,7 @@ fn carry_out(
     reply
 }
 
-/// Refuses a random half of a batch's writes for now and carries out the rest.
+/// Refuses a random half of a batch's writes with a retryable error and carries out the rest.
 fn write_some(stage: &Stage, request: &OutboundRequest, path: &str) -> Reply {
     let mut body: Json = serde_json::from_slice(&request.body).expect("the component sends JSON");
     let Some(Json::Array(writes)) = body.get_mut("writes").map(Json::take) else {

@@ -1,4 +1,4 @@
-//! The provider services: what they answer, in good times and in bad.
+//! The provider services: their responses, with and without faults.
 
 use std::time::Duration;
 
@@ -31,13 +31,13 @@ impl Fetch {
         Self {
             endpoint,
             job: text("job_id"),
-            tickers: tickers.map(|ticker| ticker.as_str().expect("a text").to_owned()).collect(),
+            tickers: tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect(),
             run_time: text("run_time"),
         }
     }
 }
 
-/// A limit in the words of the deployed services.
+/// The deployed services' message for an exceeded limit.
 pub(super) const LIMITED: &str = "Per-minute rate limit (5) exceeded";
 
 impl Fetch {
@@ -47,12 +47,12 @@ impl Fetch {
     }
 }
 
-/// What the services' records are made from.
+/// The data of the services.
 pub(super) fn spec(scenario: &Scenario) -> Spec {
     Spec { seed: 1, records_per_ticker: scenario.records_per_ticker, market_articles: 3 }
 }
 
-/// The answer to a request that has arrived.
+/// The response to a request that has arrived.
 pub(super) fn answer(
     stage: &Stage,
     fetch: &Fetch,
@@ -75,7 +75,7 @@ pub(super) fn answer(
         return Ok(refusal(500, &format!("crashed at {ticker}"), RetryAfter::Nothing, now));
     }
     if fetch.endpoint.has_articles() && !stage.admits(fetch.endpoint.service()) {
-        // As the deployed service: a call without tickers has no entry for the error.
+        // As in the deployed service: a call without tickers has no entry to put the error in.
         return Ok(refusal(502, &format!("Polygon API error: {LIMITED}"), RetryAfter::Nothing, now));
     }
     match fault {
@@ -119,7 +119,7 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
     let mut errors = Vec::new();
     entries.retain_mut(|entry| {
         let ticker = entry["ticker"].as_str().unwrap_or_default().to_owned();
-        // An article of the market that the service leaves out is nobody's loss: only a broken one can be told.
+        // A missing market article is not detectable, only a broken one is.
         let is_article = fetch.endpoint.has_articles();
         let hit = dice.chance(40) && (!is_article || fault == Some(Fault::BadRecords));
         let poison = scenario.poison_of(&ticker, now);
@@ -152,7 +152,7 @@ fn fail(entry: &mut Json, errors: &mut Vec<String>) {
     *entry = json!({"ticker": entry["ticker"], "error": "no data for this symbol", "data": null});
 }
 
-/// Takes the data of all indicators away.
+/// Removes the data of all indicators.
 fn bare(entry: &mut Json) {
     for (name, indicator) in entry["data"].as_object_mut().expect("indicators") {
         *indicator = json!({"error": format!("No time series data found for {name}")});

@@ -1,4 +1,4 @@
-//! One seed, from its beginning to the last check.
+//! Runs one seed, from its start to the last check.
 
 use futures::future::join_all;
 use serde_json::json;
@@ -12,19 +12,19 @@ use crate::world::clock::civil;
 use crate::world::dice::Dice;
 use crate::world::executor::Executor;
 
-/// What came of a seed.
+/// The outcome of a seed.
 pub(super) struct Outcome {
     pub(super) seed: u64,
     pub(super) story: Vec<String>,
     pub(super) violations: Vec<String>,
 }
 
-/// Plays a seed.
+/// Runs a seed.
 pub(super) fn seed(seed: u64) -> Outcome {
     whole(seed, Scenario::draw).0
 }
 
-/// Plays a scenario; also what is left of its world.
+/// Runs a scenario; also returns its world.
 pub(super) fn whole(seed: u64, draw: impl FnOnce(&Dice) -> Scenario) -> (Outcome, Stage) {
     let dice = Dice::new(seed);
     let scenario = draw(&dice.split());

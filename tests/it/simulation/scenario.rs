@@ -1,4 +1,4 @@
-//! What a seed stands for: settings, tickers, ticks, and everything that goes wrong.
+//! What a seed determines: settings, tickers, ticks and faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::world::dice::Dice;
 pub(super) struct Scenario {
     pub(super) settings: BTreeMap<String, String>,
     pub(super) instances: usize,
-    /// Symbols of the watchlist; the odd ones are active positions.
+    /// Symbols of the watchlist; those at odd places are active positions.
     pub(super) tickers: Vec<String>,
     pub(super) ticks: Vec<Tick>,
     pub(super) storms: Vec<Storm>,
@@ -26,49 +26,49 @@ pub(super) struct Scenario {
     pub(super) poison: BTreeMap<String, Poison>,
     /// Whether poison outlasts the storms.
     pub(super) poison_stays: bool,
-    /// When everything works again.
+    /// When the faults end.
     pub(super) calm_at: Duration,
-    /// Share of instances that are started to die, in percent.
+    /// Percentage of instances that will die.
     pub(super) mortality: u64,
-    /// How far a civil clock may be wrong, in milliseconds; beyond [`Self::BEHIND_MS_MAX`] only ahead.
+    /// How far a wall clock may be off, in milliseconds; by more than [`Self::BEHIND_MS_MAX`] only ahead.
     pub(super) skew_ms: u64,
     pub(super) records_per_ticker: usize,
-    /// What the services do to stay within their own limits.
+    /// How the services keep to their own limits.
     pub(super) pacing: Option<Pacing>,
-    /// Whether every request meets a fresh instance, as where idle ones are dropped at once.
+    /// Whether every request gets a new instance, as on a platform that drops idle ones at once.
     pub(super) is_forgetful: bool,
 }
 
-/// How a deployed service keeps to its limit: it answers 200, and puts the limit into the tickers' errors.
+/// How a deployed service keeps to its limit: it answers 200 and reports the limit as the tickers' error.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pacing {
-    /// Tickers that it asks its upstream for in any 60 seconds.
+    /// Tickers that it requests from its upstream in any 60 seconds.
     pub(super) per_minute: usize,
-    /// What it waits after each ticker.
+    /// Its pause after each ticker.
     pub(super) pause: Duration,
-    /// Whether the service for indicators loses the upstream's words about the limit.
+    /// Whether the service for indicators drops upstream's message about the limit.
     pub(super) is_mute: bool,
 }
 
-/// One tick of the scheduler, or one request by hand under a key.
+/// One tick of the scheduler, or one manual request with a key.
 #[derive(Clone, Debug)]
 pub(super) struct Tick {
     pub(super) job: &'static Job,
     pub(super) at: Duration,
-    /// An idempotency key, where it is no tick.
+    /// An idempotency key, if it is not a tick.
     pub(super) key: Option<String>,
     pub(super) run_time: DateTime<Utc>,
-    /// Tickers in the place of the scope's.
+    /// Tickers instead of the scope's.
     pub(super) tickers: Option<Vec<String>>,
     /// Further deliveries, after the first.
     pub(super) duplicates: Vec<Duration>,
-    /// How long the caller waits for an answer.
+    /// How long the caller waits for a response.
     pub(super) patience: Duration,
-    /// Whether the request goes on when the caller has hung up.
+    /// Whether the request continues when the caller has hung up.
     pub(super) outlives_caller: bool,
 }
 
-/// What a poisonous ticker does to its batch.
+/// What a bad ticker does to its batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Poison {
     /// 422 for the whole batch.
@@ -77,19 +77,19 @@ pub(super) enum Poison {
     Crash,
     /// An error in its entry.
     Error,
-    /// 422 that points at it by its place.
+    /// 422 that names its position.
     Named,
-    /// No answer to the whole batch.
+    /// No response to the whole batch.
     Hang,
     /// A broken connection.
     Reset,
-    /// A body that is no JSON.
+    /// A body that is not JSON.
     Garbage,
-    /// No indicator of it has data, as when the limit of a day is used up.
+    /// None of its indicators has data, as when the daily limit is used up.
     Barren,
 }
 
-/// Most tickers of a world on which a service hangs.
+/// Maximum tickers in a world on which a service hangs.
 const HANGING_MAX: usize = 3;
 
 const POISONS: [Poison; 8] = [
@@ -104,15 +104,15 @@ const POISONS: [Poison; 8] = [
 ];
 
 impl Tick {
-    /// The key under which a run's work is done again.
+    /// The key under which a run's work is repeated.
     pub(super) const AGAIN: &str = "again";
 
-    /// Whether a run of that id does the work of this tick.
+    /// Whether the run with this id does the work of this tick.
     pub(super) fn is_done_by(&self, run_id: &str) -> bool {
         run_id == self.run_id() || run_id == format!("{}_key_{}", self.job.name, Self::AGAIN)
     }
 
-    /// The document of the ledger.
+    /// The id of the ledger entry.
     pub(super) fn run_id(&self) -> String {
         match &self.key {
             Some(key) => format!("{}_key_{key}", self.job.name),
@@ -125,14 +125,14 @@ impl Tick {
         }
     }
 
-    /// The time the providers are asked for, as the component writes it.
+    /// The run time sent to providers, as the component formats it.
     pub(super) fn time(&self) -> String {
         self.run_time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
     }
 }
 
 impl Scenario {
-    /// An instance whose clock is further behind takes the scheduler's ticks for ones that are still to come.
+    /// An instance whose clock is further behind takes the scheduler's ticks for future ones.
     pub(super) const BEHIND_MS_MAX: u64 = 20_000;
 
     pub(super) fn draw(dice: &Dice) -> Self {
@@ -181,15 +181,16 @@ impl Scenario {
             is_forgetful: dice.chance(20),
         };
         if scenario.pacing.is_some_and(|pacing| pacing.is_mute) {
-            // What may be the limit of a day pauses for an hour, where one of a minute is meant here.
+            // What may be a daily limit pauses for an hour, but here it is one per minute.
             scenario.settings.insert("limit_window_seconds".to_owned(), "2".to_owned());
         }
         if is_big || is_paced || scenario.poison.values().any(|poison| *poison == Poison::Hang) {
-            // A call, or the search for bad tickers, takes longer than an impatient caller waits, who takes the request
-            // with it. Whoever resumes a run and never hears of its end has it tried again for ever.
+            // A call, or the search for bad tickers, takes longer than an impatient caller waits, and the request ends
+            // with the caller. A caller that never sees the end of the run that it resumes would have it retried
+            // forever.
             scenario.ticks.iter_mut().for_each(|tick| tick.patience = Duration::from_secs(1_800));
         }
-        // A provider that fails for every ticker of a run cannot be told from one that is down.
+        // A provider that fails for every ticker of a run looks the same as one that is down.
         scenario.poison_stays &= scenario.ticks.iter().all(|tick| {
             let plan = scenario.plan(tick);
             plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
@@ -201,7 +202,7 @@ impl Scenario {
         Config::parse(|name| self.settings.get(name).cloned()).expect("the drawn settings are valid")
     }
 
-    /// The tick for whose run a provider is called.
+    /// The tick whose run makes a call.
     pub(super) fn run_of(&self, fetch: &Fetch) -> Option<&Tick> {
         self.ticks.iter().find(|tick| tick.job.name == fetch.job && tick.time() == fetch.run_time)
     }
@@ -223,19 +224,19 @@ impl Scenario {
         self.tickers.iter().step_by(2)
     }
 
-    /// Whether a provider's storms may say something against a single ticker.
+    /// Whether a provider's storms may blame a single ticker.
     pub(super) fn may_blame(&self, provider: Provider) -> bool {
         let place = Provider::all().iter().position(|known| *known == provider).expect("one of the four");
         self.storms.iter().any(|storm| storm.may_blame(place))
     }
 
-    /// Whether a ticker breaks its batch at this time.
+    /// How a ticker breaks its batch at this time, if it does.
     pub(super) fn poison_of(&self, ticker: &str, now: Duration) -> Option<Poison> {
         self.poison.get(ticker).copied().filter(|_| self.poison_stays || now < self.calm_at)
     }
 }
 
-/// Symbols with what symbols have; some need escaping in a document's name.
+/// Realistic symbols; some need escaping in a document's name.
 fn symbol(number: u64) -> String {
     match number % 9 {
         7 => format!("B{number}/A"),
@@ -249,7 +250,7 @@ fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick
     let job = jobs().nth(dice.below(jobs().count())).expect("below the number of jobs");
     let given = job.scope != Scope::None && dice.chance(25);
     let some = |dice: &Dice| tickers.iter().take(1 + dice.below(tickers.len())).cloned().collect();
-    // Ticks of one job lie apart, so that each has a time of its own.
+    // Ticks of one job are spaced so that each has a different time.
     let late = Duration::from_secs(dice.pick(&[0, 0, 1, 40]));
     Tick {
         job,
@@ -289,7 +290,7 @@ fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<String, Strin
     if dice.chance(70) {
         set("firestore_emulator_host", "firestore.test:8080".into());
     } else {
-        // As the cloud: with the ramp on new writes.
+        // As on Google Cloud: with the ramp-up of writes.
         set("gcp_access_token", "token".into());
         set("firestore_ramp_writes_per_second", dice.pick(&[20, 500]).to_string());
     }

@@ -1,4 +1,4 @@
-//! Cloud Scheduler: every tick until somebody says 2xx, some of them twice.
+//! Cloud Scheduler: delivers every tick until it gets a 2xx, and some ticks twice.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use super::instance::{Answered, Slots};
 use super::scenario::Tick;
 use super::stage::Stage;
 
-/// Time after the last storm in which everything must have come to rest.
+/// Time after the last storm by which everything must have come to rest.
 const REST_LIMIT: Duration = Duration::from_secs(6 * 3600);
 const BACKOFF_MIN: Duration = Duration::from_secs(5);
 const BACKOFF_MAX: Duration = Duration::from_secs(120);
 
-/// The request of a tick; the same at every delivery.
+/// The request of a tick; every delivery is the same.
 pub(super) fn request(tick: &Tick) -> Request<Body> {
     let mut body = json!({"job": tick.job.name, "scope": tick.job.scope.name()});
     if let Some(tickers) = &tick.tickers {
@@ -37,13 +37,13 @@ pub(super) fn request(tick: &Tick) -> Request<Body> {
     request.body(Body::from(body.to_string())).expect("a valid request")
 }
 
-/// The request of an operator who wants the rest of a tick's run done.
+/// An operator's request to resume a tick's run.
 pub(super) fn resume(tick: &Tick) -> Request<Body> {
     let request = Request::post(format!("/runs/{}/resume", tick.run_id()));
     request.body(Body::empty()).expect("a valid request")
 }
 
-/// Delivers a tick until it is answered with 2xx, and everything else that somebody wants of its run.
+/// Delivers a tick until it is answered with 2xx, with all other requests for its run.
 pub(super) async fn play(stage: Stage, slots: Slots, tick: Tick) {
     wait_until(&stage, tick.at).await;
     let others = tick.duplicates.iter().map(|after| repeat(&stage, &slots, &tick, *after));
@@ -51,7 +51,7 @@ pub(super) async fn play(stage: Stage, slots: Slots, tick: Tick) {
     join(insist(&stage, &slots, &tick, request), others).await;
 }
 
-/// Asks again and again, until nothing is left to do.
+/// Repeats a request until nothing is left to do.
 async fn insist(stage: &Stage, slots: &Slots, tick: &Tick, ask: impl Fn(&Tick) -> Request<Body>) {
     let mut backoff = BACKOFF_MIN;
     let limit = stage.scenario.calm_at + REST_LIMIT;
@@ -66,14 +66,14 @@ async fn insist(stage: &Stage, slots: &Slots, tick: &Tick, ask: impl Fn(&Tick) -
     stage.accuse(format!("the run {} does not come to rest", tick.run_id()));
 }
 
-/// Whether nothing is left to do. A run of which nothing succeeds is tried again and again; it may rest only
-/// when nothing is left that could change. A run that is not there cannot be resumed.
+/// Whether nothing is left to do. A run in which nothing succeeds is retried; it may stop only when nothing is left
+/// that could change. A run that does not exist cannot be resumed.
 fn is_end(stage: &Stage, answered: &Answered) -> bool {
     let nothing_succeeds = answered.status == StatusCode::BAD_GATEWAY && stage.is_calm();
     answered.status.is_success() || nothing_succeeds || answered.status == StatusCode::NOT_FOUND
 }
 
-/// A second delivery of a tick, for whose outcome nobody waits; or an operator who wants the rest of its run done.
+/// A second delivery of a tick, whose outcome is ignored, or an operator's request to resume its run.
 async fn repeat(stage: &Stage, slots: &Slots, tick: &Tick, after: Duration) {
     stage.handle.sleep(after).await;
     if stage.dice.chance(30) {
@@ -85,11 +85,11 @@ async fn repeat(stage: &Stage, slots: &Slots, tick: &Tick, after: Duration) {
 
 async fn deliver(stage: &Stage, slots: &Slots, tick: &Tick, request: Request<Body>) -> Option<Answered> {
     let answered = slots.deliver(stage, request, tick.patience, tick.outlives_caller).await;
-    let words = answered.as_ref().map_or_else(
+    let response = answered.as_ref().map_or_else(
         || "nothing".to_owned(),
         |answered| format!("{} {}", answered.status.as_u16(), answered.body["message"]),
     );
-    stage.tell(format!("the caller of {} hears {words}", tick.run_id()));
+    stage.tell(format!("the caller of {} gets {response}", tick.run_id()));
     answered
 }
 

@@ -1,4 +1,4 @@
-//! What everybody on the stage shares: the store, the clockwork, the dice, the journal.
+//! What all parts of a world share: the store, the executor, the dice, the journal.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ pub(super) struct Stage {
     pub(super) database: Arc<str>,
     store: Arc<Mutex<Store>>,
     journal: Arc<Mutex<Journal>>,
-    /// When each service has asked its upstream in the last minute.
+    /// The times of each service's upstream requests in the last minute.
     asked: Arc<Mutex<BTreeMap<Service, VecDeque<Duration>>>>,
 }
 
@@ -53,25 +53,25 @@ impl Stage {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes what happened, for the one who reads the story of a seed.
+    /// Adds a line to the history of the seed.
     pub(super) fn tell(&self, what: impl AsRef<str>) {
         let now = self.now();
         self.journal().tell(now, what.as_ref());
     }
 
-    /// Notes a breach of an invariant.
+    /// Records a violation of an invariant.
     pub(super) fn accuse(&self, what: impl AsRef<str>) {
         let now = self.now();
         self.journal().accuse(now, what.as_ref());
     }
 
-    /// What goes wrong with a request to this party now.
+    /// The fault of a request to this party now.
     pub(super) fn fault(&self, target: Target) -> Option<Fault> {
         let now = self.now();
         self.scenario.storms.iter().find_map(|storm| storm.strike(&self.dice, target, now))
     }
 
-    /// Whether a service's own limit lets it ask its upstream for one more ticker now; counts it.
+    /// Whether a service's own limit allows one more upstream request now; counts it.
     pub(super) fn admits(&self, service: Service) -> bool {
         let Some(pacing) = self.scenario.pacing else { return true };
         let now = self.now();
@@ -87,7 +87,7 @@ impl Stage {
         free
     }
 
-    /// Whether the time of trouble is over.
+    /// Whether all storms are over.
     pub(super) fn is_calm(&self) -> bool {
         self.now() >= self.scenario.calm_at
     }

@@ -1,53 +1,53 @@
-//! Times in which parties of the system fail.
+//! Periods in which parts of the system fail.
 
 use std::time::Duration;
 
 use crate::world::dice::Dice;
 
-/// Who fails.
+/// What fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     Firestore,
-    /// One provider, by its place among the four; beyond them, all.
+    /// One provider, by its index; an index out of range means all.
     Provider(usize),
 }
 
-/// Some of the requests to a party fail for a while.
+/// A period in which some of the requests to a target fail.
 #[derive(Clone, Debug)]
 pub(super) struct Storm {
     pub(super) target: Target,
     pub(super) from: Duration,
     pub(super) to: Duration,
-    /// Share of the requests that it hits.
+    /// Percentage of requests affected.
     percent: u64,
-    /// The one thing that happens; none where anything may.
+    /// The only fault that occurs; none if any may.
     kind: Option<usize>,
 }
 
 /// What happens to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Nobody listens.
+    /// The connection is refused.
     Refused,
     /// The connection breaks before the request arrives.
     LostBefore,
-    /// The connection breaks on the answer's way back.
+    /// The connection breaks before the response arrives.
     LostAfter,
-    /// No answer ever comes, and the request does not arrive.
+    /// The request never arrives, and there is no response.
     Hang,
-    /// The request is carried out, but the answer never comes.
+    /// The request is carried out, but the response never arrives.
     HangAfter,
-    /// The request arrives only after this.
+    /// The request arrives after this delay.
     Late(Duration),
-    /// Refused with this status, and not carried out.
+    /// Refused with this status and not carried out.
     Status(u16, RetryAfter),
-    /// Carried out, and answered with 503 all the same.
+    /// Carried out, but answered with 503.
     StatusAfter,
-    /// Single writes of a batch are refused for now.
+    /// Single writes of a batch are refused with a retryable error.
     SomeWrites,
-    /// A streamed answer goes wrong after its beginning.
+    /// A streamed response fails after its beginning.
     Stream(Break),
-    /// The body is no JSON.
+    /// The body is not JSON.
     Garbage,
     /// The body is JSON of another shape.
     WrongShape,
@@ -61,20 +61,20 @@ pub(super) enum Fault {
     BadRecords,
 }
 
-/// How a streamed answer goes wrong.
+/// How a streamed response fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Break {
-    /// After some elements comes an error.
+    /// An error follows after some elements.
     Error,
-    /// After some elements it ends, as if these were all, but not with `done`.
+    /// It ends after some elements as if complete, but without `done`.
     Short,
-    /// One element is missing; where it was the last one of a query, `done` is.
+    /// One element is missing; if it is the last one of a query, so is `done`.
     Missing,
-    /// The body breaks off, whatever its length was said to be.
+    /// The body breaks off before its announced length.
     Truncated,
 }
 
-/// What a refusal says of the time to come again.
+/// The `Retry-After` header of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RetryAfter {
     Nothing,
@@ -105,18 +105,18 @@ impl Storm {
         }
     }
 
-    /// Whether it may say something against single tickers of a provider: errors in entries, refusals of a batch.
+    /// Whether it may blame single tickers of a provider: errors in entries, refusals of a batch.
     pub(super) fn may_blame(&self, provider: usize) -> bool {
         let hits = matches!(self.target, Target::Provider(storm) if storm == provider || storm >= 4);
         hits && self.kind.is_none_or(|kind| kind >= 8)
     }
 
-    /// Whether it hits a provider at all.
+    /// Whether it affects a provider.
     pub(super) fn hits_provider(&self) -> bool {
         self.target != Target::Firestore
     }
 
-    /// What the storm does to a request at this time, if anything.
+    /// The fault of a request at this time, if any.
     pub(super) fn strike(&self, dice: &Dice, target: Target, now: Duration) -> Option<Fault> {
         let hit = match (self.target, target) {
             (Target::Firestore, Target::Firestore) => true,

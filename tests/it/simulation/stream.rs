@@ -1,4 +1,4 @@
-//! Streamed answers of Firestore that go wrong after their beginning.
+//! Streamed Firestore responses that fail after their beginning.
 
 use orchestrator::base::ports::InboundResponse;
 use serde_json::{Value as Json, json};
@@ -7,12 +7,12 @@ use super::storm::Break;
 use crate::firestore::Reply;
 use crate::world::dice::Dice;
 
-/// Whether a request is answered by a stream.
+/// Whether the response to a request is a stream.
 pub(super) fn is_stream(path: &str) -> bool {
     path.ends_with(":runQuery") || path.ends_with(":batchGet")
 }
 
-/// Spoils the elements of an answer.
+/// Damages the elements of a response.
 pub(super) fn spoil(mut reply: Reply, how: Break, dice: &Dice) -> Reply {
     let Some(elements) = reply.body.as_array_mut() else { return reply };
     let at = dice.below(elements.len() + 1);
@@ -22,14 +22,14 @@ pub(super) fn spoil(mut reply: Reply, how: Break, dice: &Dice) -> Reply {
             let status = dice.pick(&["UNAVAILABLE", "INTERNAL", "DEADLINE_EXCEEDED", "ABORTED"]);
             elements.push(json!({"error": {"code": 503, "message": "simulated", "status": status}}));
         }
-        // An empty answer would be one that says: nothing is there.
+        // An empty response would mean that nothing exists.
         Break::Short if elements.iter().any(|element| element.get("document").is_some()) => {
             elements.truncate(at.max(1));
             elements.iter_mut().filter_map(Json::as_object_mut).for_each(|element| {
                 element.remove("done");
             });
         }
-        // That a document in the middle of a query's answer is left out, nobody can see.
+        // A document missing from the middle of a query's response cannot be detected.
         Break::Missing if elements.iter().all(|element| element.get("document").is_none()) => {
             elements.pop();
         }
@@ -38,7 +38,7 @@ pub(super) fn spoil(mut reply: Reply, how: Break, dice: &Dice) -> Reply {
     reply
 }
 
-/// Breaks a body off.
+/// Truncates a body.
 pub(super) fn truncate(response: InboundResponse, dice: &Dice) -> InboundResponse {
     let body = response.body.slice(..dice.below(response.body.len()));
     InboundResponse { body, ..response }

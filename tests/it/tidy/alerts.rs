@@ -1,6 +1,6 @@
-//! The alerts are the same everywhere: in the code, for Prometheus, for Cloud Monitoring, in the runbook.
+//! The code, the Prometheus rules, the Cloud Monitoring policies and the runbook have the same alerts.
 //!
-//! `UPDATE=1 cargo test --test it tidy` writes the policies of Cloud Monitoring from the rules of Prometheus.
+//! `UPDATE=1 cargo test --test it tidy` generates the Cloud Monitoring policies from the Prometheus rules.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use serde_json::{Value as Json, json};
 use super::files::{read, root};
 use super::generated;
 
-/// The rules of Prometheus.
+/// The Prometheus rules.
 const RULES: &str = "deploy/monitoring/alerts.yaml";
 
-/// Folder of the policies of Cloud Monitoring, one file a rule.
+/// Folder of the Cloud Monitoring policies, one file per rule.
 const POLICIES: &str = "deploy/monitoring/policies";
 
 const RUNBOOK: &str = "docs/operations.md";
@@ -20,10 +20,10 @@ const RUNBOOK: &str = "docs/operations.md";
 /// How often Cloud Monitoring evaluates a rule: as often as Prometheus does by default.
 const EVALUATION_INTERVAL: &str = "60s";
 
-/// How long an incident stays open after its rule has stopped to tell anything: over a weekend a job does not run.
+/// How long an incident stays open without new data: jobs do not run over a weekend.
 const AUTO_CLOSE: &str = "259200s";
 
-/// One rule of Prometheus, and the name of its group.
+/// The Prometheus rules, each with the name of its group.
 fn rules() -> Vec<(String, Json)> {
     let file: Json = serde_saphyr::from_str(&read(&root().join(RULES))).expect("alerts.yaml is YAML");
     let groups = file["groups"].as_array().expect("groups");
@@ -36,10 +36,10 @@ fn rules() -> Vec<(String, Json)> {
 }
 
 fn text(value: &Json) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string")).to_owned()
 }
 
-/// The sections of the runbook, by the anchor that leads to each.
+/// The sections of the runbook by anchor.
 fn sections() -> BTreeMap<String, String> {
     let runbook = read(&root().join(RUNBOOK));
     let sections = runbook.split("\n## ").skip(1);
@@ -52,7 +52,7 @@ fn sections() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_policies_of_cloud_monitoring_are_the_rules_of_prometheus() {
+fn the_cloud_monitoring_policies_match_the_prometheus_rules() {
     let rules = rules();
     let expected = rules.iter().map(|(group, rule)| {
         let (name, severity) = (text(&rule["alert"]), text(&rule["labels"]["severity"]));
@@ -82,7 +82,7 @@ fn policy(group: &str, rule: &Json) -> Json {
                 "alertRule": name,
                 "ruleGroup": group,
                 "labels": labels,
-                // The policy may come before the first scrape.
+                // The policy may be created before the first scrape.
                 "disableMetricValidation": true,
             },
         }],
@@ -96,20 +96,20 @@ fn policy(group: &str, rule: &Json) -> Json {
     })
 }
 
-/// A length of Prometheus, such as `5m`, in seconds.
+/// Converts a Prometheus duration, such as `5m`, to seconds.
 fn seconds(length: &str) -> String {
     let (number, unit) = length.split_at(length.len() - 1);
-    let number: u64 = number.parse().unwrap_or_else(|_| panic!("{length} is no simple length"));
+    let number: u64 = number.parse().unwrap_or_else(|_| panic!("{length} is not a simple duration"));
     let factor = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 3600,
-        _ => panic!("{length} has a unit that is not known here"),
+        _ => panic!("{length} has an unknown unit"),
     };
     format!("{}s", number * factor)
 }
 
-/// A section outside its document: links within it would lead nowhere.
+/// A section for use outside its document: its links lead back into the document.
 fn by_itself(section: &str) -> String {
     section.replace("](#", &format!("]({RUNBOOK}#"))
 }
@@ -130,7 +130,7 @@ fn every_alert_of_the_service_is_a_rule_and_a_section_of_the_runbook() {
 }
 
 #[test]
-fn every_link_to_the_runbook_leads_to_a_section() {
+fn every_link_to_the_runbook_has_a_section() {
     let sections = sections();
     for (_, rule) in rules() {
         let link = text(&rule["annotations"]["runbook"]);

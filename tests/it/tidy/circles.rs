@@ -1,4 +1,4 @@
-//! No files that need each other in a circle: who reads one of them can read it alone.
+//! No files import each other in a cycle, so each can be read on its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -7,7 +7,7 @@ use super::files::{File, tracked_files};
 use super::imports::{Tree, imports, tree};
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
+fn no_files_import_each_other_in_a_cycle() {
     let mut complaint = String::new();
     let mut crates = BTreeMap::<String, Vec<File>>::new();
     for file in tracked_files().into_iter().filter(|file| file.is_rust() && !file.is_test()) {
@@ -15,16 +15,16 @@ fn no_files_import_each_other_in_a_circle() {
             crates.entry(root.to_owned()).or_default().push(file);
         }
     }
-    assert!(crates.len() > 5, "the component and the crates beside it");
+    assert!(crates.len() > 5, "the component and the other crates");
     for files in crates.into_values() {
         for circle in circles(&files, &tree(&files)) {
             let _ = writeln!(complaint, "{}", circle.join(" -> "));
         }
     }
-    assert!(complaint.is_empty(), "files that import each other in a circle:\n{complaint}");
+    assert!(complaint.is_empty(), "files that import each other in a cycle:\n{complaint}");
 }
 
-/// One circle for each file that is in one; a module and what is inside of it count as one.
+/// One cycle for each file that is in one; a module and its submodules count as one.
 fn circles(files: &[File], tree: &Tree) -> Vec<Vec<String>> {
     let mut edges = BTreeMap::<&str, BTreeSet<String>>::new();
     for file in files {
@@ -41,7 +41,7 @@ fn circles(files: &[File], tree: &Tree) -> Vec<Vec<String>> {
     found
 }
 
-/// The shortest way from a file to itself.
+/// The shortest path from a file to itself.
 fn way_back(start: &str, edges: &BTreeMap<&str, BTreeSet<String>>) -> Option<Vec<String>> {
     let mut ways = vec![vec![start.to_owned()]];
     let mut seen = BTreeSet::new();

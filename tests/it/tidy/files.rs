@@ -16,7 +16,7 @@ impl File {
         Path::new(&self.path).extension().is_some_and(|extension| extension == "rs")
     }
 
-    /// Whether the whole file holds tests.
+    /// Whether the whole file consists of tests.
     pub fn is_test(&self) -> bool {
         self.path.ends_with("/tests.rs") || self.path.contains("/tests/")
     }
@@ -27,7 +27,7 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Every text file except what builds and tools leave behind; needs no git.
+/// Every text file except the output of builds and tools; does not need git.
 pub fn tracked_files() -> Vec<File> {
     let ignored: Vec<_> =
         read(&root().join(".gitignore")).lines().map(|line| line.trim_matches('/').to_owned()).collect();
@@ -47,7 +47,7 @@ fn collect(folder: &Path, ignored: &[String], files: &mut Vec<File>) {
             continue;
         }
         if path.is_dir() {
-            // Every build directory carries this tag, whatever its name.
+            // Every build directory has this tag, whatever its name.
             if !path.join("CACHEDIR.TAG").exists() {
                 collect(&path, ignored, files);
             }
@@ -57,7 +57,7 @@ fn collect(folder: &Path, ignored: &[String], files: &mut Vec<File>) {
     }
 }
 
-/// The text of a file that must be there.
+/// The text of a file that must exist.
 pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()))
 }

@@ -1,6 +1,6 @@
-//! Files that are written from the code, whole or in part between two marks.
+//! Files generated from the code, either whole or in part between two marks.
 //!
-//! `UPDATE=1 cargo test --test it` renews them.
+//! `UPDATE=1 cargo test --test it` updates them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,13 +24,13 @@ impl Marks {
         Self::comment("#", name)
     }
 
-    /// Comments on lines of their own, behind this sign.
+    /// Comments that start with this sign, each on a separate line.
     pub fn comment(sign: &str, name: &str) -> Self {
         Self { start: format!("{sign} {name}:start\n"), end: format!("{sign} {name}:end") }
     }
 }
 
-/// Compares the part of a file between the marks, or renews it when asked to.
+/// Compares the part of a file between the marks, or updates it when asked to.
 pub fn check(file: &str, marks: &Marks, expected: &str) {
     let path = root().join(file);
     let text = read(&path);
@@ -40,13 +40,13 @@ pub fn check(file: &str, marks: &Marks, expected: &str) {
     }
     assert!(
         std::env::var_os("UPDATE").is_some(),
-        "{file}: the part after `{}` is out of date; renew it by `UPDATE=1 cargo test --test it`",
+        "{file}: the part after `{}` is out of date; update it with `UPDATE=1 cargo test --test it`",
         marks.start.trim()
     );
     fs::write(&path, format!("{head}{expected}{tail}")).expect("the file is writable");
 }
 
-/// Compares a whole file, or renews it when asked to.
+/// Compares a whole file, or updates it when asked to.
 pub fn check_file(file: &str, expected: &str) {
     let path = root().join(file);
     if fs::read_to_string(&path).is_ok_and(|text| text == expected) {
@@ -54,12 +54,12 @@ pub fn check_file(file: &str, expected: &str) {
     }
     assert!(
         std::env::var_os("UPDATE").is_some(),
-        "{file} is out of date; renew it by `UPDATE=1 cargo test --test it`"
+        "{file} is out of date; update it with `UPDATE=1 cargo test --test it`"
     );
     fs::write(&path, expected).expect("the file is writable");
 }
 
-/// Compares all files of a folder, by name, or renews them when asked to; none may be left over.
+/// Compares all files of a folder by name, or updates them when asked to; it may have no other files.
 pub fn check_folder(folder: &str, expected: &BTreeMap<String, String>) {
     let path = root().join(folder);
     fs::create_dir_all(&path).expect("the folder can be made");
@@ -68,11 +68,11 @@ pub fn check_folder(folder: &str, expected: &BTreeMap<String, String>) {
     }
     for entry in path.read_dir().expect("the folder is readable") {
         let name = entry.expect("an entry").file_name().to_string_lossy().into_owned();
-        assert!(expected.contains_key(&name), "{folder}/{name} is written from nothing: delete it");
+        assert!(expected.contains_key(&name), "{folder}/{name} is no longer generated: delete it");
     }
 }
 
-/// The text up to and with the start mark, between the marks, and from the end mark on.
+/// Splits the text into the parts up to and including the start mark, between the marks, and from the end mark on.
 fn split<'a>(file: &str, text: &'a str, marks: &Marks) -> (&'a str, &'a str, &'a str) {
     let missing = |mark: &str| panic!("{file} has no line `{}`", mark.trim());
     let from = text.find(&marks.start).unwrap_or_else(|| missing(&marks.start)) + marks.start.len();

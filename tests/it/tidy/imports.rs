@@ -1,4 +1,4 @@
-//! What a file of a crate takes from other files of it, read from the text.
+//! What a file imports from other files of its crate, parsed from its text.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use super::files::File;
 /// The files of a crate by the paths of their modules: `["run", "work"]`.
 pub type Tree = BTreeMap<Vec<String>, String>;
 
-/// One file that another takes something from.
+/// One file that another imports from.
 #[derive(Debug)]
 pub struct Import {
     pub line: usize,
@@ -32,7 +32,7 @@ fn module(path: &str) -> Vec<String> {
     parts
 }
 
-/// All that a file takes from others, tests aside.
+/// Everything that a file imports from others, without its tests.
 pub fn imports(file: &File, tree: &Tree) -> Vec<Import> {
     if file.is_test() {
         return Vec::new();
@@ -50,7 +50,7 @@ pub fn imports(file: &File, tree: &Tree) -> Vec<Import> {
     imports
 }
 
-/// The module that a path leads into, as far as it names modules, and its file.
+/// The module that a path names, as far as it names modules, and its file.
 fn resolve<'a>(path: &[String], own: &[String], tree: &'a Tree) -> Option<(Vec<String>, &'a String)> {
     let mut at = match path.first()?.as_str() {
         "crate" => Vec::new(),
@@ -77,8 +77,8 @@ fn resolve<'a>(path: &[String], own: &[String], tree: &'a Tree) -> Option<(Vec<S
     tree.get(&at).map(|file| (at, file))
 }
 
-/// The paths that the code names with the number of their line: those of `use`, and those that begin with `crate::` or
-/// `super::` elsewhere.
+/// The paths in the code with their line numbers: those of `use`, and those that start with `crate::` or `super::`
+/// elsewhere.
 fn paths(file: &File) -> Vec<(usize, Vec<String>)> {
     let code = file.text.lines().enumerate().take_while(|(_, line)| line.trim() != "#[cfg(test)]");
     let mut code = code.filter(|(_, line)| !line.trim_start().starts_with("//")).peekable();
@@ -140,7 +140,7 @@ fn expand(prefix: &[String], text: &str, found: &mut impl FnMut(Vec<String>)) {
 }
 
 #[test]
-fn trees_of_use_are_taken_apart() {
+fn use_trees_are_expanded() {
     let mut found = Vec::new();
     expand(&[], "crate::run::{self, counts::{Counter, Counts}, Work as Job}", &mut |path| {
         found.push(path.join("::"));

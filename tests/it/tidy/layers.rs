@@ -1,11 +1,11 @@
-//! The rooms of `src/` stand on each other: a room may use what stands below it, never what stands above or beside it.
+//! The rooms of `src/` are layered: a room may use rooms below it, never those above or beside it.
 
 use std::fmt::Write;
 
 use super::files::{File, tracked_files};
 use super::imports::{imports, tree};
 
-/// The rooms, from the top to the ground. Those of one layer do not see each other.
+/// The rooms, from top to bottom. Those of one layer may not use each other.
 const LAYERS: &[&[&str]] = &[
     &["spin"],
     &["api"],
@@ -28,13 +28,13 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 #[test]
-fn a_room_uses_only_what_stands_below_it() {
+fn a_room_uses_only_rooms_below_it() {
     let complaint = complaint(&component());
     assert!(complaint.is_empty(), "\n{complaint}");
 }
 
 #[test]
-fn what_stands_above_or_beside_is_named() {
+fn uses_of_rooms_above_or_beside_are_reported() {
     let file = |path: &str, text: &str| File { path: path.to_owned(), text: text.to_owned() };
     let files = [
         file("src/run/mod.rs", "use crate::engine::{\n    Engine,\n    plan,\n};\n"),
@@ -46,18 +46,18 @@ fn what_stands_above_or_beside_is_named() {
     assert_eq!(complaint(&files), expect);
 }
 
-/// Every use of a room that is not below the user's.
+/// Every use of a room that is not below the user.
 fn complaint(files: &[File]) -> String {
     let (tree, mut complaint) = (tree(files), String::new());
     for file in files {
         let Some(room) = room(&file.path) else { continue };
         let own = layer(room).unwrap_or_else(|| panic!("{}: the room {room} has no layer", file.path));
-        let mut told = None;
+        let mut last = None;
         for import in imports(file, &tree) {
             let Some(other) = self::room(&import.file) else { continue };
             let allowed = other == room || layer(other).is_some_and(|other| other > own);
             if !allowed
-                && told.replace((import.line, other.to_owned())) != Some((import.line, other.to_owned()))
+                && last.replace((import.line, other.to_owned())) != Some((import.line, other.to_owned()))
             {
                 let line = import.line;
                 let _ =
@@ -81,14 +81,14 @@ fn component() -> Vec<File> {
     tracked_files().into_iter().filter(|file| file.is_rust() && file.path.starts_with("src/")).collect()
 }
 
-/// The room that a file of the component is in; none for `lib.rs`, the map.
+/// The room of a file of the component; none for `lib.rs`, the map.
 fn room(path: &str) -> Option<&str> {
     let name = path.strip_prefix("src/")?.split('/').next()?;
     let name = name.strip_suffix(".rs").unwrap_or(name);
     (name != "lib").then_some(name)
 }
 
-/// The place of a room, from the top.
+/// The position of a room's layer, from the top.
 fn layer(room: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&room))
 }

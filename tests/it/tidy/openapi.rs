@@ -1,4 +1,4 @@
-//! The stored description of the HTTP interface is that of the code: `UPDATE=1 cargo test --test it tidy` renews it.
+//! The stored API description matches the code: `UPDATE=1 cargo test --test it tidy` updates it.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use serde_json::Value as Json;
 use super::generated::check_file;
 
 #[test]
-fn the_stored_description_is_that_of_the_code() {
+fn the_stored_description_matches_the_code() {
     let expected = serde_json::to_string_pretty(&document()).expect("JSON") + "\n";
     check_file("docs/openapi.json", &expected);
 }
 
 #[test]
-fn every_reference_of_the_description_leads_somewhere() {
+fn every_reference_in_the_description_resolves() {
     let document = document();
     let mut references = BTreeSet::new();
     collect(&document, &mut references);
     assert!(references.len() > 10, "{references:?}");
     for reference in references {
         let pointer = reference.strip_prefix('#').expect("a reference within the document");
-        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+        assert!(document.pointer(pointer).is_some(), "{reference} does not resolve");
     }
 }
 

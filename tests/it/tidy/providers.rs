@@ -1,12 +1,12 @@
-//! Whatever lists the providers is written from the catalogue: `UPDATE=1 cargo test --test it tidy` renews it.
+//! Lists of providers are generated from the catalogue: `UPDATE=1 cargo test --test it tidy` updates them.
 //!
-//! Not here: `spin.toml` and the reference tables, which belong to the settings, and the catalogue's own documents.
+//! Generated elsewhere: `spin.toml` and the reference tables, with the settings, and the catalogue's own documents.
 
 use orchestrator::catalogue::{Provider, ProviderSpec};
 
 use super::generated::{Marks, check};
 
-/// One line, or a few, for each provider, as far to the right as the marks.
+/// One or a few lines for each provider, indented like the marks.
 fn rows(indent: usize, row: impl Fn(&ProviderSpec) -> String) -> String {
     let blank = " ".repeat(indent);
     let lines = Provider::all().map(|provider| row(provider.spec()));
@@ -29,7 +29,7 @@ fn upper(provider: &ProviderSpec) -> String {
     provider.name.to_uppercase()
 }
 
-/// The address of a service, in the place of `localhost`.
+/// The address of a service, with this host instead of `localhost`.
 fn at(host: &str, provider: &ProviderSpec) -> String {
     provider.service_url.replace("localhost", host)
 }

@@ -1,5 +1,5 @@
-//! The reference tables of `README.md` and `docs/settings.md` are generated from the code:
-//! `UPDATE=1 cargo test --test it tidy` renews them.
+//! The reference tables of `README.md` and `docs/settings.md` are generated from the code: `UPDATE=1 cargo test --test
+//! it tidy` updates them.
 
 use std::fmt::Write;
 
@@ -11,7 +11,7 @@ use super::generated::{Marks, check};
 
 #[test]
 fn the_readmes_tables_are_the_catalogue_and_the_settings_to_start_with() {
-    // One test for both: renewing writes one file.
+    // One test for both: they update the same file.
     check("README.md", &Marks::markdown("jobs"), &jobs_table());
     check(
         "README.md",

@@ -1,4 +1,4 @@
-//! spin.toml declares exactly the settings of the one table.
+//! spin.toml declares exactly the settings in the table of settings.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -25,7 +25,7 @@ fn table<'a>(table: &'a Table, path: &[&str]) -> &'a Table {
 
 #[test]
 fn spin_toml_declares_exactly_the_settings_and_gives_the_component_each() {
-    // One test for both: renewing writes one file.
+    // One test for both: they update the same file.
     check("spin.toml", &Marks::toml("variables"), &declared());
     check("spin.toml", &Marks::toml("given"), &given());
     check("spin.toml", &Marks::toml("providers"), &addresses());
@@ -56,13 +56,13 @@ fn given() -> String {
     })
 }
 
-/// A text as TOML writes it.
+/// A string in TOML syntax.
 fn quoted(text: &str) -> String {
     Value::String(text.to_owned()).to_string()
 }
 
 #[test]
-fn spin_toml_says_what_the_table_says() {
+fn spin_toml_matches_the_table() {
     let manifest = manifest();
     let variables = table(&manifest, &["variables"]);
     for key in keys() {
@@ -78,7 +78,7 @@ fn spin_toml_says_what_the_table_says() {
 #[test]
 fn names_of_settings_are_unique_and_described() {
     let names: BTreeSet<_> = keys().iter().map(|key| key.name).collect();
-    assert_eq!(names.len(), keys().len(), "a setting stands in the table twice");
+    assert_eq!(names.len(), keys().len(), "a setting is in the table twice");
     for key in keys() {
         assert!(!key.description.is_empty(), "{} has no description", key.name);
         assert!(!key.description.ends_with('.'), "the description of {} ends with a full stop", key.name);

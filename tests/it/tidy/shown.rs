@@ -1,4 +1,4 @@
-//! The documents that say which test shows what: every test that they name exists.
+//! Every test that the documents name exists.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn every_test_that_a_document_names_exists() {
     }
 }
 
-/// Paths of tests, and of the modules that hold them.
+/// Paths of tests and of their modules.
 fn known() -> BTreeSet<String> {
     let mut known = BTreeSet::new();
     for file in tracked_files().iter().filter(|file| file.is_rust()) {
@@ -30,7 +30,7 @@ fn known() -> BTreeSet<String> {
         let mut place = module.clone();
         let mut points = false;
         while let Some(line) = lines.next() {
-            // The host's points of parity: functions, of each of which a macro makes tests.
+            // The host's points of parity: a macro makes tests of each function.
             points = line == "points![" || (points && line != "];");
             if points && let Some(name) = line.strip_suffix(',') {
                 known.insert(format!("{place}::{name}"));
@@ -49,7 +49,7 @@ fn known() -> BTreeSet<String> {
     known
 }
 
-/// The path by which documents name a file's module: the crate is left out, except for end-to-end tests and the host's.
+/// The path of a file's module in documents: without the crate, except for end-to-end tests and the host's.
 fn module(file: &File) -> Option<String> {
     let path = file.path.strip_suffix(".rs")?;
     let path = path.strip_suffix("/mod").unwrap_or(path);
@@ -61,7 +61,7 @@ fn module(file: &File) -> Option<String> {
     Some(path.replace('/', "::"))
 }
 
-/// The tests that a text names in its tables: `a::b::c`, or `…c` for another test of the module named before.
+/// The tests named in a document's tables: `a::b::c`, or `…c` for another test of the preceding module.
 fn named(text: &str) -> Vec<String> {
     let mut named: Vec<String> = Vec::new();
     let cells = text.lines().filter(|line| line.starts_with('|')).filter_map(|line| line.rsplit('|').nth(1));

@@ -7,15 +7,15 @@ use orchestrator::base::ports::{BoxFuture, Clock, Instant};
 
 use super::executor::Handle;
 
-/// The civil time at which every world begins.
+/// The wall-clock time at which every world begins.
 pub(crate) const EPOCH: DateTime<Utc> = DateTime::from_timestamp(1_795_456_800, 0).expect("a time");
 
-/// The true civil time, `now` after the world's beginning.
+/// The true wall-clock time, `now` after the world's beginning.
 pub(crate) fn civil(now: Duration) -> DateTime<Utc> {
     EPOCH + TimeDelta::from_std(now).expect("in range")
 }
 
-/// Virtual clocks: the civil one is wrong by `skew`, the monotonic one has an origin of its own.
+/// Virtual clocks: the wall clock is off by `skew`, the monotonic clock starts at `origin`.
 #[derive(Clone, Debug)]
 pub(crate) struct VirtualClock {
     handle: Handle,

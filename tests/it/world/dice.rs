@@ -1,11 +1,11 @@
-//! Seeded chance.
+//! Seeded random numbers.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use orchestrator::base::ports::Entropy;
 
-/// A generator (`SplitMix64`) that everybody shares who has a copy of it.
+/// A random number generator (`SplitMix64`); clones share its state.
 #[derive(Clone, Debug)]
 pub(crate) struct Dice {
     state: Arc<Mutex<u64>>,
@@ -16,7 +16,7 @@ impl Dice {
         Self { state: Arc::new(Mutex::new(seed)) }
     }
 
-    /// A generator of its own, so that one part's throws do not move another's.
+    /// A separate generator, so that one part's draws do not affect another's.
     pub(crate) fn split(&self) -> Self {
         Self::new(self.bits())
     }
@@ -45,7 +45,7 @@ impl Dice {
         Duration::from_micros(self.between(low * 1000, high * 1000))
     }
 
-    /// True in `percent` of 100 throws.
+    /// True `percent` times out of 100.
     pub(crate) fn chance(&self, percent: u64) -> bool {
         self.bits() % 100 < percent
     }

@@ -1,4 +1,4 @@
-//! Runs tasks on virtual time, in an order that the seed decides.
+//! Runs tasks in virtual time, in an order that the seed determines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -11,14 +11,14 @@ use futures::channel::oneshot;
 
 use super::dice::Dice;
 
-/// What a task belongs to, and dies with.
+/// What a task belongs to and dies with.
 pub(crate) type Owner = u32;
 /// The world itself, which never dies.
 pub(crate) const WORLD: Owner = 0;
 
 pub(crate) type TaskId = u64;
 
-/// Steps after which a world that should have come to rest is taken for one that turns in circles.
+/// Polls after which a world counts as never coming to rest.
 const POLLS_MAX: u64 = 3_000_000;
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -35,20 +35,20 @@ struct State {
     next_task: TaskId,
     next_timer: u64,
     timers: BTreeMap<(Duration, u64), Waker>,
-    /// Woken tasks, each once.
+    /// Woken tasks, without duplicates.
     ready: Vec<TaskId>,
     spawned: Vec<(TaskId, Owner, Work)>,
     current: TaskId,
-    /// Steps that an owner has left to live.
+    /// Remaining steps of each owner's life.
     lives: BTreeMap<Owner, u64>,
     dead: BTreeSet<Owner>,
-    /// Whether tasks of the dead are still to be dropped.
+    /// Whether tasks of dead owners remain to be dropped.
     unburied: bool,
-    /// Who wants to know of an owner's death.
+    /// Who is notified of an owner's death.
     mourners: Vec<(Owner, oneshot::Sender<()>)>,
 }
 
-/// A way into the executor for everything that runs on it.
+/// A handle to the executor for everything that runs on it.
 #[derive(Clone)]
 pub(crate) struct Handle {
     state: Arc<Mutex<State>>,
@@ -96,16 +96,16 @@ impl Handle {
         state.dead.insert(owner);
         state.unburied = true;
         let mourners = std::mem::take(&mut state.mourners);
-        let (told, rest): (Vec<_>, Vec<_>) = mourners.into_iter().partition(|(of, _)| *of == owner);
+        let (notified, rest): (Vec<_>, Vec<_>) = mourners.into_iter().partition(|(of, _)| *of == owner);
         state.mourners = rest;
         drop(state);
-        for (_, mourner) in told {
-            // Whoever does not listen any more does not mind.
+        for (_, mourner) in notified {
+            // The receiver may have stopped listening.
             let _ = mourner.send(());
         }
     }
 
-    /// Lets an owner live for so many steps more.
+    /// Lets an owner live for this many more steps.
     pub(crate) fn kill_after(&self, owner: Owner, steps: u64) {
         self.state().lives.insert(owner, steps);
     }
@@ -133,7 +133,7 @@ impl Handle {
     }
 }
 
-/// Runs everything.
+/// The executor.
 pub(crate) struct Executor {
     handle: Handle,
     dice: Dice,
@@ -149,7 +149,7 @@ impl Executor {
         self.handle.clone()
     }
 
-    /// Runs until `main` is done; an error where that will never be.
+    /// Runs until `main` is done; an error if that will never happen.
     pub(crate) fn run<T: Send + 'static>(
         &mut self,
         main: impl Future<Output = T> + Send + 'static,
@@ -163,16 +163,16 @@ impl Executor {
         for _ in 0..POLLS_MAX {
             self.adopt();
             if !self.step() && !self.advance() {
-                return Err("every task waits for something that will never come");
+                return Err("every task waits for something that will never happen");
             }
             if let Some(value) = result.lock().unwrap_or_else(PoisonError::into_inner).take() {
                 return Ok(value);
             }
         }
-        Err("the world turns in circles: too many steps")
+        Err("the world never comes to rest: too many steps")
     }
 
-    /// Takes in what was spawned.
+    /// Adds the spawned tasks.
     fn adopt(&mut self) {
         let spawned = std::mem::take(&mut self.handle.state().spawned);
         for (id, owner, work) in spawned {
@@ -182,7 +182,7 @@ impl Executor {
         }
     }
 
-    /// Polls one ready task; false where there is none.
+    /// Polls one ready task; false if there is none.
     fn step(&mut self) -> bool {
         let id = {
             let mut state = self.handle.state();
@@ -206,7 +206,7 @@ impl Executor {
         true
     }
 
-    /// Drops the tasks of the dead.
+    /// Drops the tasks of dead owners.
     fn bury(&mut self) {
         while std::mem::take(&mut self.handle.state().unburied) {
             self.bury_all();
@@ -220,13 +220,13 @@ impl Executor {
                 let is_dead = |(_, task): &(&TaskId, &Task)| state.dead.contains(&task.owner);
                 self.tasks.iter().find(is_dead).map(|(id, _)| *id)
             };
-            // Dropped outside the lock: what is dropped wakes others.
+            // Dropped outside the lock, because dropping wakes other tasks.
             let Some(id) = dead else { return };
             drop(self.tasks.remove(&id));
         }
     }
 
-    /// Jumps to the next timer; false where there is none.
+    /// Jumps to the next timer; false if there is none.
     fn advance(&mut self) -> bool {
         let waker = {
             let mut state = self.handle.state();

@@ -1,13 +1,13 @@
-//! Hearing what a piece of work logs, while other tests log into nothing.
+//! Captures what a piece of work logs, while other tests have no log.
 
 use orchestrator::base::log::JsonLog;
 use tracing::Dispatch;
 use tracing::subscriber::{NoSubscriber, with_default};
 
-/// Does some work with its own log.
+/// Runs work with its own log.
 pub(crate) fn listen<T>(log: JsonLog, work: impl FnOnce() -> T) -> T {
-    // Where there is but one log, a place that logs for the first time is judged by the log of the thread that comes
-    // there first: if that thread has none, the place is silent for all. With two, all are asked.
+    // `tracing` caches whether a callsite is enabled. With only one dispatcher it asks that of the thread that gets
+    // there first; if that thread has none, the callsite is disabled for all. With two, it asks all of them.
     let _second = Dispatch::new(NoSubscriber::default());
     with_default(log, work)
 }

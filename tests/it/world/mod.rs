@@ -1,8 +1,8 @@
-//! A world in which time is virtual, chance is seeded and nothing else exists.
+//! A world with virtual time and seeded random numbers.
 //!
-//! The component sees it through its ports. Tasks of one [`executor::Executor`] stand for everything that
-//! happens at once: requests that instances work on, messages on their way, other people's clocks. When
-//! nothing can go on, time jumps to the next timer; the same seed gives the same story, step by step.
+//! The component sees it through its ports. Everything that happens concurrently is a task of one
+//! [`executor::Executor`]: requests in progress, messages in transit, timers. When no task can continue, time jumps to
+//! the next timer; the same seed gives the same history, step by step.
 
 pub(crate) mod clock;
 pub(crate) mod dice;

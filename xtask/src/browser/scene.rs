@@ -1,4 +1,4 @@
-//! The whole system with some history: good runs, a partial one, a failed one that waits to be resumed.
+//! The whole system with some history: successful runs, a partial one, and a failed one that can be resumed.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -15,30 +15,30 @@ use sim::watchlist::Watchlist;
 use crate::runtime::Runtime;
 use crate::system;
 
-/// Symbols in the watchlist, and active positions among them.
+/// Symbols in the watchlist and how many of them are active positions.
 const WATCHLIST: (usize, usize) = (60, 20);
 
-/// Throw-away: the page is reached as in production, with a token.
+/// For these tests only. The page requires a token, as in production.
 const OPERATOR_TOKEN: &str = "browser-tests-only-0123456789abcdef";
 
-/// Of the job that the tests trigger: a call must take long enough for the page to see the run at work.
+/// Latency of the job that the tests trigger: a call must take long enough for the page to show the run in progress.
 const SLOW_CALL: Duration = Duration::from_millis(1500);
 
-/// The job that fails and the tests resume. Its provider's breaker opens on the way.
+/// The job that fails and that the tests resume. Its provider's breaker opens.
 const FAILING_JOB: &str = "polygon-news-portfolio";
 
 /// The job that ends with failed tickers.
 const PARTIAL_JOB: &str = "finnhub-quote-portfolio";
 
-/// A system, and the client that gave it its past.
+/// A system and the client that created its history.
 pub struct Scene {
     stack: Stack,
     client: reqwest::Client,
 }
 
 impl Scene {
-    /// Starts everything, lets every job run well so many times, one in part and one not at all; then all providers
-    /// are well again.
+    /// Starts everything, runs every job successfully `rounds` times, one partially and one without success; afterwards
+    /// all providers are up again.
     pub async fn start(runtime: Runtime, rounds: usize) -> Result<Self> {
         let builder = system::builder(runtime, runtime.program()?).variables([
             ("inbound_auth", "oidc"),
@@ -47,7 +47,7 @@ impl Scene {
             ("operator_token", OPERATOR_TOKEN),
             ("retry_base_ms", "20"),
             ("retry_max_ms", "100"),
-            // Longer than the tests: they close the breaker themselves.
+            // Longer than the tests, which close the breaker themselves.
             ("breaker_open_seconds", "3600"),
             ("breaker_open_max_seconds", "3600"),
         ]);
@@ -58,7 +58,7 @@ impl Scene {
             ..Parts::default()
         };
         let stack = Stack::start(parts, builder).await?;
-        // No proxy may come between parties on 127.0.0.1.
+        // Ignore proxy settings: everything is on 127.0.0.1.
         let client = reqwest::Client::builder().no_proxy().build()?;
         let scene = Self { stack, client };
         for _ in 0..rounds {
@@ -84,12 +84,12 @@ impl Scene {
         Ok(())
     }
 
-    /// Tells a program where the system is and how to get in.
+    /// Passes the system's address and token to a program.
     pub fn show_to(&self, command: &mut Command) {
         command.env("DASHBOARD_URL", self.stack.orchestrator.url()).env("DASHBOARD_TOKEN", OPERATOR_TOKEN);
     }
 
-    /// The end of what the component and its runtime said.
+    /// The last log lines of the component and its runtime.
     pub fn last_words(&self) -> String {
         self.stack.orchestrator.log().tail()
     }

@@ -1,4 +1,4 @@
-//! What the tests need in addition to this project: Node, npm packages, Chromium.
+//! The tools that the tests need: Node, npm packages, Chromium.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::tests_dir;
 use crate::progress;
 
-/// The oldest Node whose test runner and language the tests know.
+/// The oldest version of Node that can run the tests.
 const NODE_VERSION_MIN: u32 = 20;
 
 /// Names under which Chromium is installed.
@@ -20,7 +20,7 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Finds what there is, adds what can be added, and names what is missing with the way to get it.
+    /// Finds the tools, installs those that can be installed, and says how to get the others.
     pub fn ensure() -> Result<Self> {
         require_node()?;
         let chromium = match find_chromium() {
@@ -31,7 +31,7 @@ impl Tools {
         Ok(Self { chromium })
     }
 
-    /// Node in the tests' directory, told where Chromium is.
+    /// Node in the tests' directory, with the path of Chromium.
     pub fn node(&self) -> Command {
         let mut command = Command::new("node");
         command.current_dir(tests_dir()).env("CHROMIUM", &self.chromium);
@@ -52,7 +52,7 @@ fn require_node() -> Result<()> {
         .map(drop)
 }
 
-/// The packages of the lock file; asks the registry only when that has changed.
+/// Installs the packages in the lock file; uses the registry only if that has changed.
 fn packages() -> Result<()> {
     let modified = |path: PathBuf| path.metadata().and_then(|data| data.modified()).ok();
     let installed = modified(tests_dir().join("node_modules/.package-lock.json"));
@@ -75,7 +75,7 @@ fn find_chromium() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// Installs Debian's package where we may; anywhere else says how to get it.
+/// Installs Debian's package if possible; otherwise says how to get Chromium.
 fn install_chromium() -> Result<PathBuf> {
     const HOW: &str = "Chromium is missing: install your system's package chromium, \
                        or set CHROMIUM to the program's path";

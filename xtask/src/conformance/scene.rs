@@ -1,4 +1,4 @@
-//! The whole system, small, with some history for its metrics: every job has run, with faults of many kinds.
+//! A small system with some history for its metrics: every job has run, with faults of many kinds.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -15,23 +15,24 @@ use sim::watchlist::Watchlist;
 use crate::runtime::Runtime;
 use crate::system;
 
-/// Symbols in the watchlist, and active positions among them: every request to a job's route runs the job.
+/// Symbols in the watchlist and how many of them are active positions. Few, because every request to a job's route runs
+/// the job.
 const WATCHLIST: (usize, usize) = (4, 2);
 
-/// Throw-away: the service is reached as in production, with a token.
+/// For these checks only. The service requires a token, as in production.
 const OPERATOR_TOKEN: &str = "conformance-checks-only-0123456789";
 
-/// Longest wait for an answer.
+/// Maximum wait for a response.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A system, and the client that gave it its past.
+/// A system and the client that created its history.
 pub struct Scene {
     stack: Stack,
     client: reqwest::Client,
 }
 
 impl Scene {
-    /// Starts everything and runs all jobs, some of them against faults; then all providers are well again.
+    /// Starts everything and runs all jobs, some of them with faults; afterwards all providers are up again.
     pub async fn start(runtime: Runtime) -> Result<Self> {
         let builder = system::builder(runtime, runtime.program()?).variables([
             ("inbound_auth", "oidc"),
@@ -48,7 +49,7 @@ impl Scene {
             ..Parts::default()
         };
         let stack = Stack::start(parts, builder).await?;
-        // No proxy may come between parties on 127.0.0.1.
+        // Ignore proxy settings: everything is on 127.0.0.1.
         let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
         let scene = Self { stack, client };
         scene.live().await?;
@@ -76,7 +77,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Runs a job, whatever becomes of it.
+    /// Runs a job, whatever its outcome.
     async fn trigger(&self, job: &str) -> Result<()> {
         let request = self.client.post(self.url("/manual/trigger-job")).bearer_auth(OPERATOR_TOKEN);
         let answer = request.json(&json!({ "job": job })).send().await?;
@@ -94,7 +95,7 @@ impl Scene {
         Ok(request.send().await?.error_for_status()?.text().await?)
     }
 
-    /// Tells schemathesis where the system is and how to get in.
+    /// Passes the system's address and token to schemathesis.
     pub fn show_to(&self, command: &mut Command) {
         command.arg("--header").arg(format!("Authorization: Bearer {OPERATOR_TOKEN}"));
         command.arg(self.url("/openapi.json"));

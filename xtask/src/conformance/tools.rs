@@ -8,13 +8,13 @@ use anyhow::{Context, Result, bail};
 
 use crate::{progress, workspace};
 
-/// A program of a package of Debian.
+/// A program from a Debian package.
 pub struct Debian {
     program: PathBuf,
 }
 
 impl Debian {
-    /// The one on the search path, else the one of the package, unpacked for this project alone.
+    /// Finds the program on the search path, else downloads the package and unpacks it for this project only.
     pub fn ensure(name: &str, package: &str) -> Result<Self> {
         if let Some(program) = on_search_path(name) {
             return Ok(Self { program });
@@ -39,8 +39,8 @@ impl Debian {
     }
 }
 
-/// Downloads and unpacks a package by the machine's lists of packages, and where these are empty or old, by fresh ones
-/// of our own.
+/// Downloads and unpacks a package with the machine's package lists or, if these are empty or outdated, with separate
+/// new ones.
 fn download(folder: &Path, package: &str) -> Result<()> {
     let own = folder.join("apt");
     for part in ["lists/partial", "cache/archives/partial"] {
@@ -48,7 +48,7 @@ fn download(folder: &Path, package: &str) -> Result<()> {
     }
     let apt = |private: bool| {
         let mut command = Command::new("apt-get");
-        // Without it, apt run by root hands the download to a user who may not write here, and warns.
+        // Otherwise apt, run by root, downloads as a user that may not write here, and warns.
         command.args(["-o", "APT::Sandbox::User=root"]).current_dir(folder);
         if private {
             command.arg("-o").arg(format!("Dir::State::Lists={}", own.join("lists").display()));
@@ -57,8 +57,8 @@ fn download(folder: &Path, package: &str) -> Result<()> {
         command
     };
     let fetch = |private| {
-        let words = format!("downloading {package}");
-        progress::run_quietly(&words, apt(private).args(["download", package]))
+        let message = format!("downloading {package}");
+        progress::run_quietly(&message, apt(private).args(["download", package]))
     };
     if fetch(false).is_err() {
         progress::run_quietly("updating the package lists", apt(true).arg("update"))?;
@@ -76,13 +76,13 @@ fn download(folder: &Path, package: &str) -> Result<()> {
     Ok(())
 }
 
-/// An environment of Python with the checkers of `tests/conformance/requirements.txt`.
+/// A Python environment with the checkers in `tests/conformance/requirements.txt`.
 pub struct Python {
     folder: PathBuf,
 }
 
 impl Python {
-    /// The one of an earlier time where the requirements have not changed since, else a new one.
+    /// Uses the existing one if the requirements have not changed, else creates a new one.
     pub fn ensure() -> Result<Self> {
         let folder = tools_dir("python")?;
         let requirements = workspace::root().join("tests/conformance/requirements.txt");
@@ -107,7 +107,7 @@ impl Python {
         Ok(Self { folder })
     }
 
-    /// One of its programs.
+    /// Runs one of its programs.
     pub fn command(&self, program: &str) -> Command {
         Command::new(self.folder.join("bin").join(program))
     }

@@ -13,16 +13,16 @@ const RAW_LOGS: &str = "api_usage_logs";
 const REJECTED: &str = "rejected_records";
 const RUNS: &str = "ingestion_runs";
 
-/// What was read back.
+/// The contents of Firestore.
 #[derive(Debug, Default)]
 pub struct Found {
     /// Document ids by collection.
     pub documents: Documents,
     /// Raw logs by run.
     pub raw_logs: BTreeMap<String, usize>,
-    /// Status by run, as the ledger has it.
+    /// Status by run, from the ledger.
     pub runs: BTreeMap<String, String>,
-    /// Records that broke their schema.
+    /// Rejected records.
     pub rejected: usize,
 }
 
@@ -49,7 +49,7 @@ impl Found {
         Ok(Self { documents: documents.into_iter().collect(), raw_logs, runs, rejected })
     }
 
-    /// How many of `wanted` are there.
+    /// How many of `wanted` exist.
     pub fn count_of(&self, wanted: &Documents) -> usize {
         let present = |(collection, ids): (&&'static str, &BTreeSet<String>)| {
             self.documents.get(collection).map_or(0, |found| found.intersection(ids).count())

@@ -12,12 +12,12 @@ use sim::watchlist::{Scope, Watchlist};
 /// Document ids by collection.
 pub type Documents = BTreeMap<&'static str, BTreeSet<String>>;
 
-/// One job and what it must leave behind.
+/// One job and its expected results.
 #[derive(Debug)]
 pub struct JobPlan {
     pub job: &'static Job,
     pub tickers: usize,
-    /// Calls of the provider; the answer to each becomes one raw log.
+    /// Provider calls; each response becomes one raw log.
     pub calls: usize,
     pub documents: Documents,
 }
@@ -29,12 +29,12 @@ impl JobPlan {
     }
 }
 
-/// Every job of Cloud Scheduler over that watchlist.
+/// Every job of Cloud Scheduler with this watchlist.
 pub fn plan(watchlist: &Watchlist, spec: &Spec, run_time: DateTime<Utc>) -> Result<Vec<JobPlan>> {
     JOBS.iter().map(|job| plan_job(job, watchlist, spec, run_time)).collect()
 }
 
-/// The documents of all jobs together: jobs over the same tickers write the same ones.
+/// The documents of all jobs together: jobs with the same tickers write the same ones.
 pub fn all_documents(plans: &[JobPlan]) -> Documents {
     let mut all = Documents::new();
     for (collection, ids) in plans.iter().flat_map(|plan| &plan.documents) {
@@ -62,7 +62,7 @@ fn plan_job(
     Ok(JobPlan { job, tickers: tickers.len(), calls, documents })
 }
 
-/// The component's default, which the demonstration leaves alone.
+/// The component's default, which the demo does not change.
 fn batch_size(provider: &str) -> Result<usize> {
     let name = format!("batch_size_{provider}");
     let key = keys::find(&name).with_context(|| format!("unknown setting {name}"))?;
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cloud_scheduler_knows_the_catalogue() {
+    fn the_simulators_jobs_match_the_catalogue() {
         let ours: Vec<_> = jobs()
             .map(|job| {
                 let paths: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();

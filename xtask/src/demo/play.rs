@@ -1,4 +1,4 @@
-//! Plays Cloud Scheduler, with a progress bar for the provider calls.
+//! Simulates Cloud Scheduler, with a progress bar for the provider calls.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use sim::stack::Stack;
 use super::plan::JobPlan;
 use crate::progress;
 
-/// Between two looks at the providers' journals.
+/// Interval at which the providers' journals are polled.
 const BAR_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Posts the tick of each job, one after the other, and returns the answers in that order.
+/// Posts the tick of each job, one after the other, and returns the responses in that order.
 pub async fn all(stack: &Stack, plans: &[JobPlan], run_time: DateTime<Utc>) -> Result<Vec<Reply>> {
     let mut replies = Vec::new();
     for (number, plan) in plans.iter().enumerate() {

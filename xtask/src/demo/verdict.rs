@@ -10,10 +10,10 @@ use super::found::Found;
 use super::plan::{Documents, JobPlan, all_documents};
 use crate::progress;
 
-/// Most ids that one complaint names.
+/// Maximum ids in one problem.
 const EXAMPLES_MAX: usize = 3;
 
-/// One played job: what must come of it and what it answered.
+/// One job that was run: its expected results and its response.
 pub struct Played<'a> {
     pub plan: &'a JobPlan,
     pub reply: &'a Reply,
@@ -60,7 +60,7 @@ impl Played<'_> {
     }
 }
 
-/// Everything that is not exactly right; empty when all is.
+/// Every difference from the expected results.
 pub fn problems(played: &[Played], plans: &[JobPlan], found: &Found) -> Vec<String> {
     let mut problems: Vec<_> = played.iter().flat_map(|played| played.problems(found)).collect();
     for (collection, expected) in &all_documents(plans) {
@@ -77,7 +77,7 @@ pub fn problems(played: &[Played], plans: &[JobPlan], found: &Found) -> Vec<Stri
     problems
 }
 
-/// One row a job; documents and raw logs are those read back.
+/// One row per job; documents and raw logs are those read back.
 pub fn jobs_table(played: &[Played], found: &Found) -> Table {
     let mut table = progress::table(["job", "status", "tickers", "records", "raw logs", "duration"]);
     for played in played {
@@ -97,7 +97,7 @@ pub fn jobs_table(played: &[Played], found: &Found) -> Table {
     table
 }
 
-/// One row a collection.
+/// One row per collection.
 pub fn collections_table(expected: &Documents, found: &Found) -> Table {
     let mut table = progress::table(["collection", "documents"]);
     for (collection, ids) in expected {
@@ -167,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_exactly_right_is_no_problem() {
+    fn exact_results_give_no_problems() {
         check(&reply(), &found(), &[]);
     }
 
     #[test]
-    fn one_document_too_few_or_too_many_is_named() {
+    fn a_missing_or_unexpected_document_is_reported() {
         check(
             &reply(),
             &Found { documents: documents(&["A_1", "C_1"]), ..found() },
@@ -181,14 +181,14 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_tells_less_is_named() {
+    fn a_response_with_a_lower_count_is_reported() {
         let mut reply = reply();
         reply.body["data"]["records_stored"] = json!(1);
         check(&reply, &found(), &["tiingo-daily-prices: records stored: expected 2, found 1"]);
     }
 
     #[test]
-    fn a_missing_raw_log_or_run_and_rejected_records_are_named() {
+    fn missing_raw_logs_or_runs_and_rejected_records_are_reported() {
         check(
             &reply(),
             &Found { documents: documents(&["A_1", "B_1"]), rejected: 1, ..Found::default() },

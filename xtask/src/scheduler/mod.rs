@@ -14,7 +14,7 @@ use crate::gcloud::{Call, Mode};
 use crate::limits::Limits;
 use crate::progress;
 
-/// Creates the jobs that are missing and updates the others. Jobs of other names are left alone.
+/// Creates the missing jobs and updates the others. Jobs with other names are not changed.
 pub fn run(args: &SchedulerArgs) -> Result<()> {
     let mode = args.mode.chosen();
     let limits = Limits::read(args.platform)?;
@@ -43,11 +43,11 @@ fn present(args: &SchedulerArgs, mode: Mode) -> Result<BTreeSet<String>> {
     Ok(names.lines().map(last_segment).collect())
 }
 
-/// The call that brings one job to the state of the catalogue.
+/// The command that makes one job match the catalogue.
 fn call(job: &Job, verb: &str, limits: &Limits, args: &SchedulerArgs) -> Result<Call> {
     let base = args.url.trim_end_matches('/');
     let window = schedule::retry_window(job.schedule)?;
-    // Cloud Scheduler's own default, application/octet-stream, is taken too; this says what it is.
+    // Cloud Scheduler's default, application/octet-stream, would be accepted too.
     let headers = if verb == "create" { "headers" } else { "update-headers" };
     Ok(Call::new(["scheduler", "jobs", verb, "http", job.name])
         .with("project", &args.project)
@@ -99,13 +99,13 @@ mod tests {
     use crate::workspace;
 
     #[test]
-    fn the_jobs_of_terraform_are_the_catalogues() {
+    fn terraforms_jobs_match_the_catalogue() {
         let path = workspace::root().join("deploy/terraform/jobs.json");
         let expected = format!("{:#}\n", data().unwrap());
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         if found != expected && std::env::var_os("UPDATE").is_some() {
             return std::fs::write(&path, expected).unwrap();
         }
-        assert_eq!(found, expected, "renew it with `UPDATE=1 cargo test -p xtask scheduler`");
+        assert_eq!(found, expected, "update it with `UPDATE=1 cargo test -p xtask scheduler`");
     }
 }

@@ -12,23 +12,24 @@ use crate::limits::Limits;
 /// Retries of one tick end this long before the next tick: Cloud Scheduler holds a tick back while it retries another.
 const BEFORE_NEXT_TICK: Duration = Duration::from_secs(60);
 
-/// Retries of one tick never go on longer, however seldom the job runs.
+/// Maximum time for retries of one tick, however rarely the job runs.
 const WINDOW_MAX: Duration = Duration::from_secs(12 * 3600);
 
-/// Most retries that Cloud Scheduler can be told.
+/// Maximum retries that Cloud Scheduler accepts.
 const RETRIES_MAX: u64 = 5;
 
 /// 2026-01-04T00:00:00Z, a Sunday, in seconds since 1970.
 const WEEK_WITHOUT_CHANGE: i64 = 1_767_484_800;
 
-/// How long one tick may be tried again.
+/// How long one tick may be retried.
 pub fn retry_window(schedule: &str) -> Result<Duration> {
     Ok(shortest_gap(schedule)?.saturating_sub(BEFORE_NEXT_TICK).min(WINDOW_MAX))
 }
 
-/// How many retries one tick certainly gets: as many as begin within the window, so that they end before the next tick.
+/// The number of retries that one tick is guaranteed: those that start within the window, so that they end before the
+/// next tick.
 ///
-/// With a window Cloud Scheduler goes on until both are used up, so that a run of many requests gets more.
+/// With a window, Cloud Scheduler continues until both are used up, so a run of many requests gets more.
 pub fn retries(window: Duration, limits: &Limits) -> u64 {
     let (mut wait, mut total, mut retries) = (limits.min_backoff, 0, 0);
     while retries < RETRIES_MAX && total + wait <= window.as_secs() {
@@ -39,11 +40,11 @@ pub fn retries(window: Duration, limits: &Limits) -> u64 {
     retries
 }
 
-/// The shortest time between two ticks of a week.
+/// The shortest time between two ticks in a week.
 fn shortest_gap(schedule: &str) -> Result<Duration> {
     let schedule = Schedule::parse(schedule).with_context(|| format!("not a schedule: `{schedule}`"))?;
     let tick_after = |tick: &DateTime<Utc>| schedule.next_after(*tick);
-    // Clocks do not change in it.
+    // A week without a daylight saving change.
     let start = DateTime::from_timestamp(WEEK_WITHOUT_CHANGE, 0).context("no such time")?;
     let end = start + TimeDelta::days(8);
     let ticks: Vec<_> = successors(tick_after(&start), tick_after).take_while(|tick| *tick < end).collect();
@@ -84,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_schedule_is_refused() {
+    fn an_invalid_schedule_is_refused() {
         for schedule in ["", "60 1 * * *", "0 0 1 * *"] {
             assert!(shortest_gap(schedule).is_err(), "{schedule}");
         }

@@ -1,4 +1,4 @@
-//! Questions to a Rust compiler.
+//! Queries a Rust compiler.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// The compiler at `path`, else the one that cargo would use.
+    /// The compiler at `path`, else the one that cargo uses.
     pub fn new(path: Option<PathBuf>) -> Self {
         let named = path.map(PathBuf::into_os_string);
         let rustc = named.or_else(|| std::env::var_os("RUSTC")).unwrap_or_else(|| "rustc".into());
         Self { rustc }
     }
 
-    /// The program to call.
+    /// The program to run.
     pub fn program(&self) -> &OsString {
         &self.rustc
     }
@@ -35,7 +35,7 @@ impl Compiler {
         version.map(str::to_owned).with_context(|| format!("unexpected output of `rustc --version`: {line}"))
     }
 
-    /// Where it keeps the libraries of the component's target, whether they are there or not.
+    /// Its directory for the libraries of the component's target, whether installed or not.
     pub fn target_libdir(&self) -> Result<PathBuf> {
         let args = ["--print", "target-libdir", "--target", WASM_TARGET];
         progress::capture(Command::new(&self.rustc).args(args)).map(PathBuf::from)
@@ -46,7 +46,7 @@ impl Compiler {
         Ok(has_standard_library(&self.target_libdir()?))
     }
 
-    /// Compiles an empty program for the component's target, to be sure that all its parts fit.
+    /// Compiles an empty program for the component's target, to check that all its parts work together.
     pub fn try_target(&self, scratch: &Path) -> Result<()> {
         let source = scratch.join("probe.rs");
         std::fs::write(&source, "fn main() {}\n")?;

@@ -10,14 +10,14 @@ use anyhow::{Context, Result, bail};
 use crate::progress;
 use crate::workspace::WASM_TARGET;
 
-/// The suite that carries the library's source of several Rust versions.
+/// The suite that has the library's source for several Rust versions.
 const SUITE: &str = "trixie-backports";
 
-/// Keyrings of the Debian archive, as one release or another names them.
+/// Names of the Debian archive's keyring in different releases.
 const KEYRINGS: [&str; 2] =
     ["/usr/share/keyrings/debian-archive-keyring.gpg", "/usr/share/keyrings/debian-archive-keyring.pgp"];
 
-/// What the packages hold, unpacked.
+/// The unpacked contents of the packages.
 #[derive(Debug)]
 pub struct Packages {
     /// The workspace of the standard library.
@@ -80,7 +80,7 @@ fn unpack(scratch: &Path, rust_version: &str) -> Result<Packages> {
     Ok(Packages { library_source, libc })
 }
 
-/// The addresses from which this machine gets its own Debian release.
+/// The archive addresses of this machine's own Debian release.
 fn archives() -> Result<Vec<String>> {
     let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
     let codename = release.lines().find_map(|line| line.strip_prefix("VERSION_CODENAME="));
@@ -112,7 +112,7 @@ fn matching_version<'a>(listed: &'a str, rust_version: &str) -> Option<&'a str> 
     versions(listed).find(|version| version.split(['+', '-', '~']).next() == Some(rust_version))
 }
 
-/// apt with a source list, package lists and a cache of its own.
+/// apt with its own source list, package lists and cache.
 struct Apt {
     options: Vec<String>,
 }
@@ -132,7 +132,7 @@ impl Apt {
             "Dir::Etc::SourceParts=/dev/null".to_owned(),
             format!("Dir::State::Lists={}", home.join("lists").display()),
             format!("Dir::Cache={}", home.join("cache").display()),
-            // Without it, apt run by root hands the download to a user who may not write here, and warns.
+            // Otherwise apt, run by root, downloads as a user that may not write here, and warns.
             "APT::Sandbox::User=root".to_owned(),
         ];
         Ok(Self { options: options.into() })
@@ -154,7 +154,7 @@ mod tests {
     const LISTED: &str = " rust-src | 1.96.1+dfsg1-2~bpo13+1 | archive main\n rust-src | 1.95.0+dfsg1-2~bpo13+1 | archive main\n";
 
     #[test]
-    fn only_the_equal_version_matches() {
+    fn only_the_exact_version_matches() {
         assert_eq!(matching_version(LISTED, "1.95.0"), Some("1.95.0+dfsg1-2~bpo13+1"));
         assert_eq!(matching_version(LISTED, "1.95"), None);
         assert_eq!(matching_version(LISTED, "1.96.0"), None);

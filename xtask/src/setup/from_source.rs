@@ -19,7 +19,7 @@ use crate::workspace::{self, WASM_TARGET};
 /// The files of the C library that a program for WASI is linked with.
 const LIBC_FILES: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
 
-/// Fetches, builds and installs; cleans up behind itself when all went well.
+/// Fetches, builds and installs; cleans up if everything succeeded.
 pub fn install(compiler: &Compiler) -> Result<()> {
     let scratch = workspace::target_dir().join(format!("{WASM_TARGET}-std"));
     if scratch.exists() {
@@ -33,10 +33,10 @@ pub fn install(compiler: &Compiler) -> Result<()> {
     fs::remove_dir_all(&scratch).context("cannot remove the build directory")
 }
 
-/// Builds the standard library with the very compiler that will use it.
+/// Builds the standard library with the compiler that will use it.
 ///
-/// The flags are those of the compiler's own build: without them its crates may not use the unstable features
-/// they are made of, and programs could not be optimised across the library's border.
+/// The flags are those of the compiler's own build: without them its crates could not use unstable features, and
+/// programs could not be optimized together with the library.
 fn build(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
@@ -54,7 +54,7 @@ fn build(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()>
     progress::run_quietly("building the standard library, takes about a minute", &mut command).map(drop)
 }
 
-/// Puts the libraries in place in one step, so that an interrupted set-up leaves no half of a target.
+/// Installs the libraries in one step, so that an interrupted setup leaves no partial target.
 fn copy(compiler: &Compiler, packages: &Packages, scratch: &Path) -> Result<()> {
     let libdir = compiler.target_libdir()?;
     let home = libdir.parent().context("the compiler's library directory has no parent")?;

@@ -1,4 +1,4 @@
-//! Sets up a machine: adds what can be added, and names the rest with how to get it.
+//! Sets up a machine: installs what it can, and says how to get the rest.
 
 mod compiler;
 mod debian;
@@ -36,18 +36,18 @@ pub fn run(args: SetupArgs) -> Result<()> {
     Ok(())
 }
 
-/// Makes sure of what a build of the component needs; silent when it is there.
+/// Ensures what a build of the component needs; prints nothing if it is installed.
 pub fn target() -> Result<()> {
     target::ensure(&Compiler::new(None), true).map(drop)
 }
 
-/// Makes sure of what the whole system needs; silent when it is there.
+/// Ensures what the whole system needs; prints nothing if it is installed.
 pub fn everything() -> Result<()> {
     target()?;
     find_emulator().map(drop)
 }
 
-/// One thing that a machine must have: where it is, or how to get it.
+/// A requirement: where it is, or how to get it.
 struct Finding {
     what: &'static str,
     result: Result<String>,

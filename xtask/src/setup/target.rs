@@ -9,10 +9,10 @@ use super::from_source;
 use crate::progress;
 use crate::workspace::WASM_TARGET;
 
-/// How the target came to be there.
+/// How the target was installed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// It was there already.
+    /// It was already installed.
     Present,
     /// rustup has just added it.
     Rustup,
@@ -20,9 +20,9 @@ pub enum Origin {
     Source,
 }
 
-/// Makes sure that `compiler` can build for the component's target.
+/// Ensures that `compiler` can build for the component's target.
 ///
-/// Asks the compiler first, since adding through rustup what was once put there by hand fails.
+/// Asks the compiler first, because rustup cannot add a target that was installed manually.
 pub fn ensure(compiler: &Compiler, use_rustup: bool) -> Result<Origin> {
     if compiler.has_target()? {
         return Ok(Origin::Present);

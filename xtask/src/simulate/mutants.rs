@@ -1,4 +1,4 @@
-//! Breaks the component in many ways, one at a time, and expects the simulation to notice each.
+//! Breaks the component in many ways, one at a time, and expects the simulation to catch each.
 
 use std::fs;
 use std::path::Path;
@@ -9,17 +9,17 @@ use super::patch::{MUTANTS, Mutant};
 use super::{set_seeds, test};
 use crate::{copy, progress, workspace};
 
-/// What became of a mutant.
+/// The outcome of a mutant.
 enum Fate {
-    /// The seed that noticed it, and what it said.
+    /// The seed that caught it, and the violation.
     Caught {
         seed: String,
-        words: String,
+        violation: String,
     },
     Survived,
 }
 
-/// Tries every mutant on `seeds` seeds and prints a table; an error where one survives.
+/// Runs every mutant on `seeds` seeds and prints a table; fails if one survives.
 pub(super) fn run(seeds: u64) -> Result<()> {
     let tree = workspace::target_dir().join("mutants");
     copy::sources(&tree, &copy::Changes::new())?;
@@ -28,8 +28,8 @@ pub(super) fn run(seeds: u64) -> Result<()> {
     for mutant in MUTANTS {
         progress::step(mutant.name);
         match judge(mutant, &tree, seeds)? {
-            Fate::Caught { seed, words } => {
-                table.add_row([mutant.name, mutant.file, &seed, &words]);
+            Fate::Caught { seed, violation } => {
+                table.add_row([mutant.name, mutant.file, &seed, &violation]);
             }
             Fate::Survived => {
                 survivors.push(mutant.name);
@@ -42,7 +42,7 @@ pub(super) fn run(seeds: u64) -> Result<()> {
     Ok(())
 }
 
-/// Builds a mutant and plays its seeds; the sources are as before afterwards.
+/// Builds a mutant in a copy of the sources and runs its seeds; restores the copy afterwards.
 fn judge(mutant: &Mutant, tree: &Path, seeds: u64) -> Result<Fate> {
     let path = tree.join(mutant.file);
     let whole = fs::read_to_string(&path).with_context(|| format!("no {}", mutant.file))?;
@@ -75,8 +75,8 @@ fn play(tree: &Path, seeds: u64) -> Result<Fate> {
         String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
     let mut lines = text.lines().skip_while(|line| !line.starts_with("seed ") || !line.ends_with(" breaks:"));
     match (lines.next().and_then(|line| line.split(' ').nth(1)), lines.next()) {
-        (Some(seed), Some(words)) => {
-            Ok(Fate::Caught { seed: seed.to_owned(), words: words.trim().to_owned() })
+        (Some(seed), Some(violation)) => {
+            Ok(Fate::Caught { seed: seed.to_owned(), violation: violation.trim().to_owned() })
         }
         _ => bail!("the simulation failed without naming a seed:\n{text}"),
     }
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_mutant_still_fits_the_sources() {
+    fn every_mutant_matches_the_sources() {
         for mutant in MUTANTS {
             let text = fs::read_to_string(workspace::root().join(mutant.file)).unwrap_or_default();
             assert_eq!(text.matches(mutant.old).count(), 1, "{}: {}", mutant.file, mutant.name);

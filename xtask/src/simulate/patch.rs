@@ -1,6 +1,6 @@
-//! The mutants: one small mistake each, of the kind that people make.
+//! The mutants: each is one small, typical mistake.
 
-/// A change of one place in the sources.
+/// A change at one place in the sources.
 pub(super) struct Mutant {
     /// What is broken.
     pub(super) name: &'static str,
@@ -24,7 +24,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         new: "vec![Write { precondition: None, ..self.write(&entry, Precondition::UnchangedSince(fence.update_time)) }];",
     },
     Mutant {
-        name: "a take-over does not wait for the lease",
+        name: "a takeover does not wait for the lease",
         file: "src/ledger/verdict.rs",
         old: "Status::Running if lease_left.is_zero() => Verdict::Free,",
         new: "Status::Running if lease_left >= Duration::ZERO => Verdict::Free,",
@@ -72,7 +72,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
         new: "self.settle(item, |_, _| {});",
     },
     Mutant {
-        name: "an open breaker lets calls pass",
+        name: "an open breaker lets calls through",
         file: "src/provider/breakers/mod.rs",
         old: "self.with(provider, |cell| cell.state.endpoint(endpoint).admit(now))",
         new: "self.with(provider, |cell| if cell.state.endpoint(endpoint).admit(now) == Admission::Probe { Admission::Probe } else { Admission::Pass })",
@@ -108,13 +108,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
         new: "let calls = mine.calls.min(limit.saturating_sub(before).max(1));",
     },
     Mutant {
-        name: "a provider's pause holds nobody",
+        name: "a provider's pause holds back no calls",
         file: "src/engine/execute/dispatch.rs",
         old: "            && self.engine.breakers.paused(self.run.provider()).is_zero()\n",
         new: "",
     },
     Mutant {
-        name: "a ticker without data is bad, whoever else has none",
+        name: "a ticker without data is bad even if others have none either",
         file: "src/engine/execute/complaints.rs",
         old: "Trouble::Nothing(window) => sorted.nothing.add_limited(ticker, reason, window),",
         new: "Trouble::Nothing(_) => sorted.failed.push((ticker, reason)),",

@@ -18,7 +18,7 @@ tokio::task_local! {
     pub(super) static CONNECT_TIMEOUT: Duration;
 }
 
-/// The pool's way to a new connection.
+/// How the pool opens a new connection.
 #[derive(Clone)]
 pub(super) struct Connector;
 
@@ -32,14 +32,14 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        // Read here, while still inside the request's task: the pool may finish the connection in a task of its own.
+        // Read here, while still inside the request's task: the pool may finish connecting in another task.
         let timeout = CONNECT_TIMEOUT.get();
         Box::pin(async move { connect(&uri, timeout).await.map(TokioIo::new) })
     }
 }
 
-/// As Spin does it, the time that the look-up of the name takes is not bounded, and Nagle's algorithm stays on: what a
-/// component sends in two pieces then takes as long here as there.
+/// As in Spin, name resolution has no timeout, and Nagle's algorithm stays on, so that a request sent in two pieces
+/// takes as long here as there.
 async fn connect(uri: &Uri, timeout: Duration) -> Result<TcpStream, ConnectError> {
     let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
     let port = uri.port_u16().unwrap_or(80);

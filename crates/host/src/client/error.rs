@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use hyper_util::client::legacy;
 use wasmtime_wasi_http::Error;
 
-/// Why no connection came about.
+/// Why a connection failed.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ConnectError {
     Refused,
@@ -48,7 +48,7 @@ impl From<ConnectError> for Error {
     }
 }
 
-/// Translates an error that came before the response's head was complete.
+/// Translates an error before the response's head was complete.
 pub(super) fn before_response(error: &legacy::Error) -> Error {
     match error.source().and_then(|cause| cause.downcast_ref::<ConnectError>()) {
         Some(cause) => (*cause).into(),
@@ -56,7 +56,7 @@ pub(super) fn before_response(error: &legacy::Error) -> Error {
     }
 }
 
-/// Translates an error that came within the response's body.
+/// Translates an error in the response's body.
 pub(super) fn within_body(_: &hyper::Error) -> Error {
     Error::HttpProtocolError
 }

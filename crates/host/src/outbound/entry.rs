@@ -20,17 +20,17 @@ pub(super) struct Entry {
 #[derive(Clone, Debug, PartialEq)]
 enum Scheme {
     Any,
-    /// Compared letter by letter: `HTTP` allows nothing.
+    /// Case-sensitive: `HTTP` allows nothing.
     Only(String),
 }
 
 #[derive(Clone, Debug, PartialEq)]
 enum Hosts {
     Any,
-    /// Holds the dot and what follows it.
+    /// The dot and what follows it.
     Subdomain(String),
     Only(Host),
-    /// An address and how many of its first bits count.
+    /// An address and its prefix length.
     Range(IpAddr, u8),
     /// Requests to the application itself, which this host does not serve.
     Itself,
@@ -43,7 +43,7 @@ enum Ports {
     Only(u16),
 }
 
-/// Where a request goes to, as Spin understands its URL.
+/// The target of a request, as Spin parses its URL.
 pub(super) struct Asked {
     scheme: String,
     host: Host,
@@ -51,7 +51,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// None where the URL names no host.
+    /// None if the URL has no host.
     pub(super) fn new(uri: &Uri) -> Option<Self> {
         let url = Url::parse(&uri.to_string()).ok()?;
         let host = Host::parse(url.host_str()?).ok()?;
@@ -60,13 +60,13 @@ impl Asked {
 }
 
 impl Entry {
-    /// Reads an entry; the error says what it has, is or lacks.
+    /// Parses an entry; the error completes the sentence "the entry …".
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text.trim().split_once("://").ok_or("does not contain a scheme")?;
         let (host, port) = match rest.rsplit_once(':') {
             None => (rest, ""),
             Some((host, "")) => (host, ""),
-            // The colons of an IPv6 address.
+            // The colons belong to an IPv6 address.
             Some(_) if Hosts::parse(rest).is_ok() => (rest, ""),
             Some((host, tail)) => match tail.split_once('/') {
                 Some((port, "")) => (host, port),
@@ -156,7 +156,7 @@ fn address_range(text: &str) -> Option<Hosts> {
     (bits <= if address.is_ipv4() { 32 } else { 128 }).then_some(Hosts::Range(address, bits))
 }
 
-/// Whether two numbers are the same but for their last bits.
+/// Whether two numbers are equal except for their last bits.
 fn same_bits(one: u128, other: u128, but: u8) -> bool {
     (one ^ other).checked_shr(but.into()).unwrap_or(0) == 0
 }
@@ -234,12 +234,12 @@ mod tests {
             assert!(allows(entry, allowed), "{entry} must allow {allowed}");
             assert!(!allows(entry, refused), "{entry} must refuse {refused}");
         }
-        assert!(!allows("HTTP://a.com:80", "http://a.com/"), "schemes are compared letter by letter");
+        assert!(!allows("HTTP://a.com:80", "http://a.com/"), "schemes are case-sensitive");
         assert!(!allows("http://self", "http://self/"), "only requests without a host go to the application");
     }
 
     #[test]
-    fn entries_that_mean_nothing_say_why() {
+    fn invalid_entries_have_a_reason() {
         for (entry, reason) in [
             ("a.com", "does not contain a scheme"),
             ("", "does not contain a scheme"),

@@ -26,8 +26,8 @@ async fn serves_until_told_to_stop() {
     let addr = addr.unwrap_or_else(|| panic!("not a ready line: {line:?}"));
     assert_eq!(get(addr, "/variable/greeting", &[]).await.1, "Ok(\"hello world\")");
 
-    let told = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
-    assert!(told.success());
+    let kill = Command::new("kill").args(["-TERM", &process.id().to_string()]).status().unwrap();
+    assert!(kill.success());
     assert_eq!(process.wait().unwrap().code(), Some(0));
     let (mut out, mut err) = (String::new(), String::new());
     stdout.read_to_string(&mut out).unwrap();

@@ -1,4 +1,4 @@
-//! Looks at the host from both sides: over HTTP from outside, and through the component in `tests/guest` from inside.
+//! Tests the host from both sides: over HTTP from outside, and through the component in `tests/guest` from inside.
 
 mod binary;
 mod outbound;

@@ -1,4 +1,4 @@
-//! Requests that the component sends, beyond what Spin does alike (`parity.rs`).
+//! Requests that the component sends, beyond the points of parity with Spin (`parity.rs`).
 
 use crate::support::{Upstream, fetch, folder, host_of, manifest};
 
@@ -22,7 +22,7 @@ async fn whole_responses_arrive() {
 }
 
 #[tokio::test]
-async fn https_is_refused_and_never_sent_in_clear() {
+async fn https_is_refused_and_never_sent_in_plain_text() {
     let upstream = Upstream::start(GOOD, false).await;
     let url = upstream.url().replace("http:", "https:");
     let host = host_of(manifest(std::slice::from_ref(&url))).start().await.unwrap();
@@ -31,7 +31,7 @@ async fn https_is_refused_and_never_sent_in_clear() {
 }
 
 #[tokio::test]
-async fn connections_are_not_kept_where_pooling_is_off() {
+async fn connections_are_not_kept_if_pooling_is_off() {
     let upstream = Upstream::start(GOOD, false).await;
     let path = folder().join("runtime-config.toml");
     std::fs::write(&path, "[outbound_http]\nconnection_pooling = false\n").unwrap();

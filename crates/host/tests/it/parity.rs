@@ -1,6 +1,6 @@
-//! The points of `PARITY.md`: what an application can notice of Spin, and of this host alike.
+//! The points of `PARITY.md`: behaviour that an application can notice, and that is the same on Spin and on this host.
 //!
-//! Each is looked at on the host and, where the environment variable SPIN names a `spin` binary, on Spin itself:
+//! Each is tested on the host and, if the environment variable SPIN names a `spin` binary, on Spin itself:
 //! `SPIN=/path/to/spin cargo test -p host parity`.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -13,25 +13,25 @@ use crate::together;
 const GOOD: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 points![
-    a_header_that_is_no_text_is_answered_500,
-    a_request_for_nobody_is_not_answered,
-    the_component_is_told_where_it_was_called_beside_what_the_caller_says,
-    the_health_of_the_runtime_is_its_own,
-    a_trap_is_answered_500_and_the_next_request_is_served,
-    a_component_reads_its_own_variables_alone,
-    what_the_component_writes_is_passed_on,
-    a_request_goes_on_when_its_caller_has_gone,
+    a_header_that_is_not_utf8_is_answered_with_500,
+    a_request_without_a_clear_host_is_not_answered,
+    the_called_address_is_passed_after_the_callers_own_headers,
+    the_runtime_answers_its_own_health_path,
+    a_trap_is_answered_with_500_and_the_next_request_is_served,
+    a_component_can_read_only_its_own_variables,
+    the_components_output_is_passed_on,
+    a_request_continues_when_its_caller_has_gone,
     a_host_that_is_not_listed_is_refused_and_named,
-    an_address_with_a_path_voids_the_list_and_nothing_else,
+    an_address_with_a_path_invalidates_only_the_list,
     an_empty_address_is_left_out,
     a_mistake_in_the_defaults_keeps_the_application_from_starting,
-    failures_of_a_connection_have_few_names,
+    connection_failures_have_only_three_codes,
     a_connection_that_ends_too_early_is_a_protocol_error,
-    time_outs_of_a_request_hold,
-    connections_are_used_again,
+    timeouts_of_a_request_apply,
+    connections_are_reused,
 ];
 
-/// The list names them all, and nothing that is not looked at.
+/// The list names all points, and no test that does not exist.
 #[test]
 fn the_list_of_points_is_the_list_of_tests() {
     let list = include_str!("../../PARITY.md");
@@ -40,7 +40,7 @@ fn the_list_of_points_is_the_list_of_tests() {
         assert!(list.contains(&format!("`{point}`")), "PARITY.md does not name {point}");
     }
     let others = [include_str!("serve.rs"), include_str!("../../src/outbound/entry.rs")];
-    // A name with so many words in it can be that of a test alone.
+    // A name with this many underscores must be that of a test.
     for name in list.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() > 3) {
         let exists =
             points.contains(&name) || others.iter().any(|text| text.contains(&format!("fn {name}(")));
@@ -48,7 +48,7 @@ fn the_list_of_points_is_the_list_of_tests() {
     }
 }
 
-/// Waits until something is said that holds all of these.
+/// Waits for a log line that contains all of these.
 async fn said(running: &Running, parts: &[&str]) {
     for _ in 0..1_000 {
         let text = running.lines.text();
@@ -60,7 +60,7 @@ async fn said(running: &Running, parts: &[&str]) {
     panic!("no line with {parts:?} in: {}", running.lines.text());
 }
 
-async fn a_header_that_is_no_text_is_answered_500(subject: &Subject) {
+async fn a_header_that_is_not_utf8_is_answered_with_500(subject: &Subject) {
     let running = serve(subject, &[]).await;
     let mut stream = TcpStream::connect(running.addr).await.unwrap();
     stream
@@ -74,14 +74,14 @@ async fn a_header_that_is_no_text_is_answered_500(subject: &Subject) {
     assert_eq!(utf8.0, 200, "{utf8:?}");
 }
 
-async fn a_request_for_nobody_is_not_answered(subject: &Subject) {
+async fn a_request_without_a_clear_host_is_not_answered(subject: &Subject) {
     let running = serve(subject, &[]).await;
     for request in ["GET / HTTP/1.0\r\n\r\n", "GET http://a/ HTTP/1.0\r\nhost: b\r\n\r\n"] {
         assert_eq!(exchange(running.addr, request).await, "", "{request:?}");
     }
 }
 
-async fn the_component_is_told_where_it_was_called_beside_what_the_caller_says(subject: &Subject) {
+async fn the_called_address_is_passed_after_the_callers_own_headers(subject: &Subject) {
     let running = serve(subject, &[]).await;
     let url = format!("http://{}/seen?a=1", running.addr);
     let request = format!(
@@ -91,7 +91,7 @@ async fn the_component_is_told_where_it_was_called_beside_what_the_caller_says(s
     let seen = exchange(running.addr, &request).await;
     for part in [
         format!("{url} "),
-        // The runtime's word comes last.
+        // The runtime's header comes last.
         "\"spin-full-url\": \"forged\"".to_owned(),
         format!("\"spin-full-url\": \"{url}\""),
         "\"spin-path-info\": \"/seen\"".to_owned(),
@@ -109,34 +109,34 @@ async fn the_component_is_told_where_it_was_called_beside_what_the_caller_says(s
     assert!(headers.find("forged") < headers.find(&format!("\"{url}\"")), "{seen}");
 }
 
-async fn the_health_of_the_runtime_is_its_own(subject: &Subject) {
+async fn the_runtime_answers_its_own_health_path(subject: &Subject) {
     let running = serve(subject, &[]).await;
     assert_eq!(get(running.addr, "/.well-known/spin/health", &[]).await, (200, "OK".into()));
     assert_eq!(get(running.addr, "/.well-known/spin/other", &[]).await.0, 404);
-    assert!(!running.lines.text().contains("GET /"), "the component was asked: {}", running.lines.text());
+    assert!(!running.lines.text().contains("GET /"), "the component was called: {}", running.lines.text());
 }
 
-async fn a_trap_is_answered_500_and_the_next_request_is_served(subject: &Subject) {
+async fn a_trap_is_answered_with_500_and_the_next_request_is_served(subject: &Subject) {
     let running = serve(subject, &[]).await;
     assert_eq!(get(running.addr, "/trap", &[]).await, (500, String::new()));
     assert_eq!(get(running.addr, "/", &[]).await, (200, "hello".into()));
     said(&running, &["asked to trap"]).await;
 }
 
-async fn a_component_reads_its_own_variables_alone(subject: &Subject) {
+async fn a_component_can_read_only_its_own_variables(subject: &Subject) {
     let running = subject.start(&manifest(&[]), &[("name", "you")]).await.unwrap();
     assert_eq!(get(running.addr, "/variable/greeting", &[]).await.1, "Ok(\"hello you\")");
     assert!(get(running.addr, "/variable/name", &[]).await.1.contains("Undefined"));
     assert!(get(running.addr, "/variable/No", &[]).await.1.contains("InvalidName"));
 }
 
-async fn what_the_component_writes_is_passed_on(subject: &Subject) {
+async fn the_components_output_is_passed_on(subject: &Subject) {
     let running = serve(subject, &[]).await;
     get(running.addr, "/a", &[]).await;
     said(&running, &["GET /a"]).await;
 }
 
-async fn a_request_goes_on_when_its_caller_has_gone(subject: &Subject) {
+async fn a_request_continues_when_its_caller_has_gone(subject: &Subject) {
     let running = serve(subject, &[]).await;
     let mut stream = TcpStream::connect(running.addr).await.unwrap();
     stream
@@ -158,14 +158,14 @@ async fn a_host_that_is_not_listed_is_refused_and_named(subject: &Subject) {
     assert!(!running.lines.text().contains("secret"), "{}", running.lines.text());
 }
 
-async fn an_address_with_a_path_voids_the_list_and_nothing_else(subject: &Subject) {
+async fn an_address_with_a_path_invalidates_only_the_list(subject: &Subject) {
     let upstream = Upstream::start(GOOD, false).await;
     let manifest = manifest(&[upstream.url(), "http://{{ name }}".to_owned()]);
-    let running = subject.start(&manifest, &[("name", "gateway/base")]).await.expect("starts all the same");
+    let running = subject.start(&manifest, &[("name", "gateway/base")]).await.expect("starts in spite of it");
     assert_eq!(get(running.addr, "/", &[]).await, (200, "hello".into()));
     assert_eq!(fetch(running.addr, &upstream.url(), &[]).await, "failed: ErrorCode::HttpRequestDenied");
     assert_eq!(upstream.connections(), 0);
-    // Spin names the entry, this host the reason as well.
+    // Spin names the entry; this host also gives the reason.
     said(&running, &["gateway/base"]).await;
 }
 
@@ -179,14 +179,14 @@ async fn an_empty_address_is_left_out(subject: &Subject) {
 async fn a_mistake_in_the_defaults_keeps_the_application_from_starting(subject: &Subject) {
     for entry in ["http://gateway/base", "{{ name }}"] {
         let manifest = manifest(&[entry.to_owned()]);
-        // The value would be fine, but the default is not.
+        // The value is valid, but the default is not.
         let started = subject.start(&manifest, &[("name", "http://gateway")]).await;
         let error = started.map(|running| running.lines.text()).expect_err("must not start");
         assert!(error.contains("allowed_outbound_hosts"), "{entry}: {error}");
     }
 }
 
-async fn failures_of_a_connection_have_few_names(subject: &Subject) {
+async fn connection_failures_have_only_three_codes(subject: &Subject) {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let closed = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -211,7 +211,7 @@ async fn a_connection_that_ends_too_early_is_a_protocol_error(subject: &Subject)
     }
 }
 
-async fn time_outs_of_a_request_hold(subject: &Subject) {
+async fn timeouts_of_a_request_apply(subject: &Subject) {
     let late = "failed: ErrorCode::ConnectionReadTimeout";
     for (answer, limit) in
         [("", "x-first-byte-ms"), ("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok", "x-between-bytes-ms")]
@@ -220,7 +220,7 @@ async fn time_outs_of_a_request_hold(subject: &Subject) {
         let running = serve(subject, &[&upstream.url()]).await;
         assert_eq!(fetch(running.addr, &upstream.url(), &[(limit, "50")]).await, late);
     }
-    // A listener whose queue is full leaves further connections waiting.
+    // A listener with a full queue leaves further connections waiting.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let listener = socket.listen(1).unwrap();
@@ -234,7 +234,7 @@ async fn time_outs_of_a_request_hold(subject: &Subject) {
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
-async fn connections_are_used_again(subject: &Subject) {
+async fn connections_are_reused(subject: &Subject) {
     let upstream = Upstream::start(GOOD, false).await;
     let running = serve(subject, &[&upstream.url()]).await;
     for _ in 0..3 {

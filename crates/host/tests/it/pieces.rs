@@ -1,4 +1,4 @@
-//! A server that tells the requests that arrive whole from those that come in pieces.
+//! A server that counts which requests arrive whole and which in pieces.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the server does with a request whose path ends with this.
+/// Requests whose path ends with this are answered early.
 const EARLY: &str = "/early";
 const RESET: &str = "/reset";
 const SILENT: &str = "/silent";
 
-/// More than a request of those whose pieces are counted.
+/// More than any request whose pieces are counted.
 const READ_BYTES: usize = 64 * 1024;
 
-/// How the requests on one connection arrived, each whole in one read or not.
+/// For each request on one connection, whether it arrived in one read.
 type Connection = Vec<bool>;
 
 pub(crate) struct Pieces {
@@ -53,8 +53,8 @@ impl Pieces {
         *self.ended.lock().unwrap()
     }
 
-    /// How many requests arrived whole and how many in pieces, but for the first one of each connection: at the
-    /// beginning of one the kernel acknowledges at once, and the second piece follows too quickly to be told apart.
+    /// How many requests arrived whole and how many in pieces, except the first of each connection: at first the kernel
+    /// acknowledges at once, and the second piece follows too quickly to be told apart.
     pub(crate) fn tally(&self) -> (usize, usize) {
         let connections = self.connections.lock().unwrap();
         let later: Vec<_> = connections.iter().flat_map(|connection| connection.iter().skip(1)).collect();
@@ -86,7 +86,7 @@ async fn serve(mut stream: TcpStream, mut note: impl FnMut(bool)) {
             if stream.write_all(answer).await.is_err() {
                 return;
             }
-            // It reads no more: what the other end still has to send stays where it is.
+            // It stops reading, so the client cannot send the rest.
             std::future::pending::<()>().await;
         }
         while read < total {
@@ -107,7 +107,7 @@ async fn serve(mut stream: TcpStream, mut note: impl FnMut(bool)) {
     }
 }
 
-/// The length of a head that is complete, the length that it gives for the body, and its path.
+/// The length of a complete head, the length that it announces for the body, and its path.
 fn parse(bytes: &[u8]) -> Option<(usize, usize, String)> {
     let text = String::from_utf8_lossy(bytes);
     let (head, _) = text.split_once("\r\n\r\n")?;

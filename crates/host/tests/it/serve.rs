@@ -1,4 +1,4 @@
-//! Requests from outside.
+//! Incoming requests.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use host::{Host, Reuse};
 
 use crate::support::{Lines, folder, get, host, manifest};
 
-/// Spin's bounds, with instances that also stay through a slow test.
+/// Spin's limits, but with instances that are kept even in a slow test.
 const PATIENT: Reuse = Reuse { concurrency: 16, total: 128, idle_timeout: Duration::from_mins(1) };
 
 #[tokio::test]
-async fn two_apps_in_one_process_keep_apart() {
+async fn two_apps_in_one_process_are_separate() {
     let one = host().variable("name", "one").start().await.unwrap();
     let two = host().variable("name", "two").start().await.unwrap();
     assert_eq!(get(one.addr, "/variable/greeting", &[]).await.1, "Ok(\"hello one\")");
@@ -33,7 +33,7 @@ async fn trap_answers_500_and_the_instance_is_replaced() {
 }
 
 #[tokio::test]
-async fn output_of_the_component_goes_to_the_log_as_it_is() {
+async fn output_of_the_component_goes_to_the_log_unchanged() {
     let lines = Lines::default();
     let host = host().log(lines.log()).start().await.unwrap();
     get(host.addr, "/a", &[]).await;
@@ -52,7 +52,7 @@ async fn one_instance_takes_many_requests() {
 }
 
 #[tokio::test]
-async fn the_components_own_time_is_taken_without_its_waiting() {
+async fn the_components_cpu_time_excludes_waiting() {
     const SLEEP_MS: u64 = 200;
     let host = host().start().await.unwrap();
     get(host.addr, &format!("/sleep/{SLEEP_MS}"), &[]).await;
@@ -61,7 +61,7 @@ async fn the_components_own_time_is_taken_without_its_waiting() {
 }
 
 #[tokio::test]
-async fn reuse_is_bounded_as_told() {
+async fn reuse_stays_within_its_limits() {
     let reuse = Reuse { concurrency: 1, total: 2, ..PATIENT };
     let host = host().reuse(reuse).start().await.unwrap();
     for _ in 0..3 {
@@ -86,7 +86,7 @@ async fn stop_finishes_what_is_in_progress() {
 }
 
 #[tokio::test]
-async fn host_answers_for_itself_under_the_well_known_path() {
+async fn host_answers_the_well_known_paths_itself() {
     let host = host().start().await.unwrap();
     assert_eq!(get(host.addr, "/.well-known/spin/health", &[]).await, (200, "OK".into()));
     assert_eq!(get(host.addr, "/.well-known/spin/other", &[]).await.0, 404);
@@ -94,7 +94,7 @@ async fn host_answers_for_itself_under_the_well_known_path() {
 }
 
 #[tokio::test]
-async fn compiled_component_is_taken_from_the_cache() {
+async fn compiled_component_is_loaded_from_the_cache() {
     let cache = folder();
     let entry = || std::fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
     let start = || host().cache(Some(cache.clone())).start();
@@ -105,7 +105,7 @@ async fn compiled_component_is_taken_from_the_cache() {
     start().await.unwrap();
     assert_eq!(written(), first);
 
-    // Not in place: a component of this process may still run from the old file.
+    // Not overwritten in place: a component of this process may still run from the old file.
     std::fs::remove_file(&compiled).unwrap();
     std::fs::write(&compiled, "damaged").unwrap();
     let host = start().await.unwrap();
@@ -114,7 +114,7 @@ async fn compiled_component_is_taken_from_the_cache() {
 }
 
 #[tokio::test]
-async fn start_says_what_is_missing() {
+async fn start_reports_what_is_missing() {
     let error = |host: Host| async { format!("{:#}", host.start().await.err().expect("must not start")) };
     let missing = host().wasm(Some("/nowhere/app.wasm".into()));
     assert!(error(missing).await.starts_with("cannot read the component /nowhere/app.wasm: build it first"));

@@ -1,4 +1,4 @@
-//! What a point of parity is looked at on: this host, and the `spin` binary that the environment variable SPIN names.
+//! The runtimes on which parity is tested: this host, and the `spin` binary named by the environment variable SPIN.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
@@ -21,10 +21,10 @@ pub(crate) enum Subject {
     Spin(PathBuf),
 }
 
-/// The guest, being served.
+/// The running guest.
 pub(crate) struct Running {
     pub(crate) addr: SocketAddr,
-    /// What runtime and component have said, on standard output and standard error alike.
+    /// What runtime and component have written to standard output and standard error.
     pub(crate) lines: Lines,
     _kept: Kept,
 }
@@ -35,7 +35,7 @@ enum Kept {
 }
 
 impl Subject {
-    /// The binary that SPIN names; without it, a test says that it has looked at nothing.
+    /// The binary that SPIN names; without it, prints that the test is skipped.
     pub(crate) fn spin() -> Option<Self> {
         let named = std::env::var_os("SPIN").filter(|path| !path.is_empty());
         if named.is_none() {
@@ -44,7 +44,7 @@ impl Subject {
         named.map(|path| Self::Spin(path.into()))
     }
 
-    /// Serves the application of a manifest, or says what stands in its way.
+    /// Serves the application of a manifest, or returns why it cannot.
     pub(crate) async fn start(&self, manifest: &Path, variables: &[(&str, &str)]) -> Result<Running, String> {
         let lines = Lines::default();
         match self {
@@ -95,7 +95,7 @@ fn free_address() -> SocketAddr {
     listener.local_addr().expect("no address")
 }
 
-/// A process and those that it starts: `spin up` serves in a child of its own.
+/// A process and its children: `spin up` serves in a child process.
 struct Group(Child);
 
 impl Group {
@@ -130,10 +130,10 @@ fn collect(from: impl Read + Send + 'static, lines: &Lines) {
     });
 }
 
-/// Makes of each point, a function of a [`Subject`], two tests.
+/// Makes two tests of each point, which is a function of a [`Subject`].
 macro_rules! points {
     ($($name:ident),* $(,)?) => {
-        /// Their names, for the list of them.
+        /// The names of the points.
         pub(crate) const NAMES: &[&str] = &[$(stringify!($name)),*];
         mod on_the_host {
             $(#[tokio::test] async fn $name() { super::$name(&crate::subject::Subject::Host).await })*
@@ -152,7 +152,7 @@ macro_rules! points {
 }
 pub(crate) use points;
 
-/// Serves the guest, which may send requests to these addresses.
+/// Serves the guest, allowing it to send requests to these addresses.
 pub(crate) async fn serve(subject: &Subject, allowed: &[&str]) -> Running {
     let allowed: Vec<_> = allowed.iter().map(ToString::to_string).collect();
     subject.start(&manifest(&allowed), &[]).await.unwrap_or_else(|error| panic!("does not start: {error}"))

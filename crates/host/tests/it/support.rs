@@ -1,4 +1,4 @@
-//! What the tests share: the guest, manifests for it, a small HTTP client and a server that misbehaves.
+//! Shared by the tests: the guest, manifests for it, a small HTTP client and a misbehaving server.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub(crate) fn guest() -> &'static Path {
     })
 }
 
-/// A fresh folder for one test.
+/// A new folder for one test.
 pub(crate) fn folder() -> PathBuf {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Relaxed));
@@ -79,13 +79,13 @@ greeting = "hello {{{{ name }}}}"
     path
 }
 
-/// A silent host of a manifest, whose component the tests compile together once.
+/// A host without log output for a manifest; the tests share the compiled component.
 pub(crate) fn host_of(manifest: PathBuf) -> Host {
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache");
     Host::builder(manifest).cache(Some(cache)).log(Log::to(|_| ()))
 }
 
-/// A silent host of the guest, which may reach nothing.
+/// A host without log output for the guest, with no hosts allowed.
 pub(crate) fn host() -> Host {
     host_of(manifest(&[]))
 }
@@ -112,7 +112,7 @@ impl Lines {
 /// Sends a GET and returns status and body.
 pub(crate) async fn get(addr: SocketAddr, path: &str, headers: &[(&str, &str)]) -> (u16, String) {
     let headers: Vec<_> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    // Version 1.0 ends the response with the connection, which saves the test a parser for chunks.
+    // HTTP/1.0 ends the response with the connection, so the test needs no parser for chunks.
     let text =
         exchange(addr, &format!("GET {path} HTTP/1.0\r\nhost: {addr}\r\n{}\r\n", headers.concat())).await;
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP response: {text:?}"));
@@ -129,7 +129,7 @@ pub(crate) async fn exchange(addr: SocketAddr, request: &str) -> String {
     text
 }
 
-/// Lets the guest fetch from `url` and returns what it says about that.
+/// Makes the guest fetch from `url` and returns the result.
 pub(crate) async fn fetch(addr: SocketAddr, url: &str, timeouts: &[(&str, &str)]) -> String {
     let headers = [&[("x-url", url)], timeouts].concat();
     let (status, body) = get(addr, "/fetch", &headers).await;
@@ -169,7 +169,7 @@ impl Upstream {
 
 async fn serve(mut stream: TcpStream, answer: &str, close: bool) {
     let mut buffer = [0; 4096];
-    // One read is one request: they are small and come whole.
+    // One read is one request: they are small and arrive whole.
     while stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
         if stream.write_all(answer.as_bytes()).await.is_err() || close {
             return;

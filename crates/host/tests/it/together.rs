@@ -1,7 +1,7 @@
-//! How the component sends: head and body of a request leave together (`src/spin/outgoing.rs`, by way of the guest).
+//! How the component sends: head and body of a request leave together (`src/spin/outgoing.rs`, through the guest).
 //!
-//! Packets are told apart by what one read of the receiver finds, no clock is looked at. Where the sender's kernel holds
-//! a second packet back until the first one is acknowledged, and the receiver's puts that off, a read finds the head alone.
+//! The receiver distinguishes packets by its reads, without a clock. If the sender's kernel holds a second packet back
+//! until the first is acknowledged, and the receiver's delays that, a read finds only the head.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -16,18 +16,18 @@ const ROUNDS: usize = 16;
 const TIMES: usize = 16;
 
 points![
-    what_the_sdk_sends_comes_in_pieces,
-    what_the_component_sends_comes_whole,
-    so_does_what_it_sends_many_times_at_once,
+    requests_of_the_sdk_arrive_in_pieces,
+    requests_of_the_component_arrive_whole,
+    concurrent_requests_of_the_component_arrive_whole,
     a_body_of_several_mebibytes_arrives,
     a_request_without_a_body_arrives,
-    an_answer_that_comes_before_the_end_of_the_body_is_read,
-    a_call_that_is_given_up_ends_its_connection,
-    a_call_that_fails_says_so,
-    what_the_component_answers_comes_whole,
+    a_response_before_the_end_of_the_body_is_read,
+    a_cancelled_call_closes_its_connection,
+    a_failed_call_is_reported,
+    responses_of_the_component_arrive_whole,
 ];
 
-/// Lets the guest send bodies; what became of each.
+/// Makes the guest send bodies; returns the result of each.
 async fn post(running: &Running, way: &str, url: &str, headers: &[(&str, usize)]) -> Vec<String> {
     let headers: Vec<_> = headers.iter().map(|(name, number)| (*name, number.to_string())).collect();
     let mut all = vec![("x-url", url)];
@@ -37,7 +37,7 @@ async fn post(running: &Running, way: &str, url: &str, headers: &[(&str, usize)]
     body.lines().map(str::to_owned).collect()
 }
 
-/// Sends small bodies in one of the ways: how many arrive whole, and how many in pieces.
+/// Sends small bodies in one of the ways; returns how many arrive whole and how many in pieces.
 async fn tally(subject: &Subject, way: &str, times: usize) -> (usize, usize) {
     let pieces = Pieces::start().await;
     let running = serve(subject, &[&pieces.url("")]).await;
@@ -47,19 +47,19 @@ async fn tally(subject: &Subject, way: &str, times: usize) -> (usize, usize) {
     pieces.tally()
 }
 
-/// Should this fail on a new Spin, docs/upstream/spin-nagle.md is history there.
-async fn what_the_sdk_sends_comes_in_pieces(subject: &Subject) {
+/// If this fails on a new version of Spin, docs/upstream/spin-nagle.md has been fixed there.
+async fn requests_of_the_sdk_arrive_in_pieces(subject: &Subject) {
     let (whole, split) = tally(subject, "sdk", 1).await;
     assert!(split > whole, "{split} in pieces, {whole} whole");
 }
 
-/// A host with a thread to spare may take the head before it has the body: seldom, but not never.
-async fn what_the_component_sends_comes_whole(subject: &Subject) {
+/// Occasionally a host with a spare thread sends the head before it has the body.
+async fn requests_of_the_component_arrive_whole(subject: &Subject) {
     let (whole, split) = tally(subject, "together", 1).await;
     assert!(split <= whole / 4, "{split} in pieces, {whole} whole");
 }
 
-async fn so_does_what_it_sends_many_times_at_once(subject: &Subject) {
+async fn concurrent_requests_of_the_component_arrive_whole(subject: &Subject) {
     let (whole, split) = tally(subject, "together", TIMES).await;
     assert!(split <= whole / 4, "{split} in pieces, {whole} whole");
 }
@@ -78,14 +78,14 @@ async fn a_request_without_a_body_arrives(subject: &Subject) {
     assert_eq!(found, vec!["200 OK: 0"; 3]);
 }
 
-async fn an_answer_that_comes_before_the_end_of_the_body_is_read(subject: &Subject) {
+async fn a_response_before_the_end_of_the_body_is_read(subject: &Subject) {
     let pieces = Pieces::start().await;
     let running = serve(subject, &[&pieces.url("")]).await;
     let found = post(&running, "together", &pieces.url("/early"), &[("x-bytes", 32 << 20)]).await;
     assert_eq!(found, ["413 Payload Too Large: early"]);
 }
 
-async fn a_call_that_is_given_up_ends_its_connection(subject: &Subject) {
+async fn a_cancelled_call_closes_its_connection(subject: &Subject) {
     let pieces = Pieces::start().await;
     let running = serve(subject, &[&pieces.url("")]).await;
     for bytes in [200, 5 << 20] {
@@ -96,12 +96,12 @@ async fn a_call_that_is_given_up_ends_its_connection(subject: &Subject) {
             tokio::task::yield_now().await;
         }
     }
-    // The instance is as well as before.
+    // The instance still works.
     let found = post(&running, "together", &pieces.url("/"), &[("x-bytes", 200)]).await;
     assert_eq!(found, ["200 OK: 200"]);
 }
 
-async fn a_call_that_fails_says_so(subject: &Subject) {
+async fn a_failed_call_is_reported(subject: &Subject) {
     let pieces = Pieces::start().await;
     let running = serve(subject, &[&pieces.url(""), "http://127.0.0.1:1"]).await;
     for (url, code) in [
@@ -115,8 +115,8 @@ async fn a_call_that_fails_says_so(subject: &Subject) {
     }
 }
 
-/// The SDK hands over the body of an answer before the host writes its head.
-async fn what_the_component_answers_comes_whole(subject: &Subject) {
+/// The SDK passes the body of a response to the host before the host writes the head.
+async fn responses_of_the_component_arrive_whole(subject: &Subject) {
     let running = serve(subject, &[]).await;
     let mut stream = TcpStream::connect(running.addr).await.unwrap();
     let request = format!("GET /length HTTP/1.1\r\nhost: {}\r\n\r\n", running.addr);

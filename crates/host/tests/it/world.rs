@@ -8,7 +8,7 @@ use crate::support::{guest, target_dir};
 
 const PACKAGE: &str = include_str!("../../../../wit/world.wit");
 
-/// The imports of one world of our package, which writes each on a line of its own.
+/// The imports of one world of our package, where each is on a separate line.
 fn named(world: &str) -> Vec<String> {
     let (_, text) = PACKAGE.split_once(&format!("world {world} {{")).expect("no such world");
     let (text, _) = text.split_once("\n}").expect("the world has no end");
@@ -25,7 +25,7 @@ fn used(component: &Path) -> Vec<String> {
     let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(&bytes) {
         match payload.expect("not a component") {
-            // What lies inside has imports of its own, which the component itself provides.
+            // Nested modules and components have their own imports, which the component itself provides.
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth -= 1,
             Payload::ComponentImportSection(section) if depth == 0 => {
@@ -58,9 +58,9 @@ fn compatible(name: &str) -> &str {
 }
 
 #[test]
-fn orchestrator_imports_only_what_its_world_names() {
+fn the_orchestrator_imports_only_interfaces_of_its_world() {
     let component = target_dir().join("wasm32-wasip2/release/orchestrator.wasm");
-    assert_eq!(beyond(&used(&component), &named("orchestrator")), [""; 0], "imports beyond wit/world.wit");
+    assert_eq!(beyond(&used(&component), &named("orchestrator")), [""; 0], "imports not in wit/world.wit");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A small client for Firestore's REST interface, for tests to write seeds and read results.
+//! A small client for Firestore's REST API, with which tests write seed data and read results.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::SystemTime;
@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::value::{plain_fields, typed_fields};
 use crate::client::client;
 
-/// Documents asked for at once: some are close to 1 MiB.
+/// Documents per page: some are close to 1 MiB.
 const PAGE_SIZE: usize = 300;
-/// Writes sent at once.
+/// Writes per request.
 const BATCH_SIZE: usize = 250;
 
 /// One database of one project in the emulator.
@@ -32,7 +32,7 @@ pub struct Doc {
     pub id: String,
     /// The fields as plain JSON.
     pub fields: Value,
-    /// The fields as Firestore has them, for tests of their types.
+    /// The fields as typed Firestore values, for tests of their types.
     pub raw: Value,
     /// When the document was first written, RFC 3339.
     pub create_time: String,
@@ -67,9 +67,9 @@ impl Db {
         }
     }
 
-    /// All documents of a collection, by id, with these fields only.
+    /// All documents of a collection, by id, with only these fields.
     ///
-    /// One query, since the emulator goes through the whole collection for every page of a list.
+    /// This is one query, because the emulator scans the whole collection for every page of a list.
     pub async fn list_fields(&self, collection: &str, fields: &[&str]) -> Result<Vec<Doc>> {
         let (parent, id) = self.parent_and_id(collection);
         let fields: Vec<Value> = fields.iter().map(|field| json!({"fieldPath": field})).collect();
@@ -86,13 +86,13 @@ impl Db {
             .collect()
     }
 
-    /// The ids of all documents of a collection, without the cost of their content.
+    /// The ids of all documents of a collection, without loading their content.
     pub async fn ids(&self, collection: &str) -> Result<Vec<String>> {
         let docs = self.list_fields(collection, &["__name__"]).await?;
         Ok(docs.into_iter().map(|doc| doc.id).collect())
     }
 
-    /// The document at `collection/id`, if it is there.
+    /// The document at `collection/id`, if it exists.
     pub async fn get(&self, path: &str) -> Result<Option<Doc>> {
         let answer = self.client.get(self.url(&format!("{}/{path}", self.root))?).send().await?;
         if answer.status() == StatusCode::NOT_FOUND {
@@ -113,7 +113,7 @@ impl Db {
         count.context("the aggregation has no count")?.parse().context("the count is not a number")
     }
 
-    /// The names of the top collections that have documents.
+    /// The names of the top-level collections that have documents.
     pub async fn collections(&self) -> Result<Vec<String>> {
         let answer =
             self.post(&format!("{}:listCollectionIds", self.root), &json!({"pageSize": 1000})).await?;
@@ -121,7 +121,7 @@ impl Db {
         Ok(ids.filter_map(|id| id.as_str().map(str::to_owned)).collect())
     }
 
-    /// Writes documents, each `(collection/id, fields)`, in place of what is there.
+    /// Writes documents, each `(collection/id, fields)`, replacing existing ones.
     pub async fn seed(&self, docs: Vec<(String, Value)>) -> Result<()> {
         for batch in docs.chunks(BATCH_SIZE) {
             let writes: Vec<Value> = batch.iter().map(|(path, fields)| self.write(path, fields)).collect();
@@ -132,13 +132,13 @@ impl Db {
                 .flatten()
                 .find(|status| status["code"].as_i64() > Some(0));
             if let Some(status) = refused {
-                bail!("Firestore refused a seed: {status}");
+                bail!("Firestore refused a seed document: {status}");
             }
         }
         Ok(())
     }
 
-    /// Deletes one document; one that is not there is no error.
+    /// Deletes one document; it need not exist.
     pub async fn delete(&self, path: &str) -> Result<()> {
         let url = self.url(&format!("{}/{path}", self.root))?;
         checked(self.client.delete(url).send().await?).await.map(drop)
@@ -168,7 +168,7 @@ impl Db {
         checked(request.send().await?).await
     }
 
-    /// The address of a resource; document ids may contain what an address must escape.
+    /// The address of a resource, with the document id escaped.
     fn url(&self, path: &str) -> Result<Url> {
         let mut url = Url::parse(&format!("http://{}/v1", self.host))?;
         if let Ok(mut segments) = url.path_segments_mut() {
@@ -194,7 +194,7 @@ impl Doc {
     }
 }
 
-/// A project id that no other test has: a database of its own in a shared emulator.
+/// A project id that no other test uses, so that the test has its own database in a shared emulator.
 pub fn unique_project() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);

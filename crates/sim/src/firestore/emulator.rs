@@ -1,4 +1,4 @@
-//! The emulator's process.
+//! The emulator process.
 
 use std::fs::{File, OpenOptions};
 use std::net::{Ipv4Addr, TcpStream};
@@ -18,12 +18,12 @@ use crate::client::client;
 use crate::ports::free_port;
 use crate::process::{Leashed, Program};
 
-/// A JVM on a busy machine of two cores has been seen to take 15 s.
+/// A JVM on a busy two-core machine took 15 s.
 const READY_LIMIT: Duration = Duration::from_mins(1);
-/// Writes after which a cold emulator is as fast as it gets.
+/// Writes until a cold emulator reaches its full speed.
 const WARM_UP_WRITES: usize = 2_000;
 
-/// A running emulator. Dropped, it is killed with everything that it started.
+/// A running emulator. When dropped, it is killed along with every process that it started.
 #[derive(Debug)]
 pub struct Emulator {
     installation: Installation,
@@ -38,35 +38,35 @@ impl Emulator {
         Installation::find()
     }
 
-    /// Starts an emulator on 127.0.0.1 and waits until it answers. Without a port, takes a free one.
+    /// Starts an emulator on 127.0.0.1 and waits until it answers. Without a port, it uses a free one.
     pub async fn start(port: Option<u16>) -> Result<Self> {
         let port = port.map_or_else(free_port, Ok)?;
         Self::start_on(Self::find()?, port).await
     }
 
-    /// The emulator that all tests of this process share; it ends with the process. Use a project of your own.
+    /// The emulator that all tests of this process share; it ends with the process. Each test uses its own project.
     pub async fn shared() -> Result<Arc<Self>> {
         static SHARED: OnceCell<Arc<Emulator>> = OnceCell::const_new();
         let start = async || Self::start(None).await.map(Arc::new);
         SHARED.get_or_try_init(start).await.cloned()
     }
 
-    /// `127.0.0.1:PORT`, as `FIRESTORE_EMULATOR_HOST` wants it.
+    /// `127.0.0.1:PORT`, the format of `FIRESTORE_EMULATOR_HOST`.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The port, the same over restarts.
+    /// The port; a restart keeps it.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The process that has started it; none after [`kill`](Self::kill).
+    /// The id of the process that started it; none after [`kill`](Self::kill).
     pub fn pid(&self) -> Option<u32> {
         self.process.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(Leashed::pid)
     }
 
-    /// What the emulator has written. The file goes when the emulator does.
+    /// The emulator's output. The file is deleted when the emulator is dropped.
     pub fn log_path(&self) -> &Path {
         &self.log
     }
@@ -95,7 +95,7 @@ impl Emulator {
         self.launch().await
     }
 
-    /// Writes and reads enough for the emulator to reach its speed: its first thousand writes take a second.
+    /// Writes and reads until the emulator reaches its full speed: its first thousand writes take a second.
     pub async fn warm_up(&self) -> Result<()> {
         let db = self.db(&unique_project());
         let doc =

@@ -6,14 +6,14 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-/// Names the emulator's program where it is not part of an installed Cloud SDK.
+/// Path of the emulator's program if it is not part of an installed Cloud SDK.
 pub(super) const BIN_VARIABLE: &str = "FIRESTORE_EMULATOR_BIN";
 const PROGRAM: &str = "cloud_firestore_emulator";
 const FOLDER: &str = "platform/cloud-firestore-emulator";
 /// The oldest Java that runs the emulator.
 const JAVA_MIN: u32 = 11;
 
-/// A usable emulator: its program is there and so is the Java that it needs.
+/// A usable emulator: both its program and the Java that it needs are installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
     /// The program that starts the emulator.
@@ -21,7 +21,7 @@ pub struct Installation {
 }
 
 impl Installation {
-    /// Looks in `FIRESTORE_EMULATOR_BIN`, on the path, and in the Cloud SDK that `gcloud` belongs to.
+    /// Looks in `FIRESTORE_EMULATOR_BIN`, on the search path and in the Cloud SDK that `gcloud` belongs to.
     ///
     /// The error says what is missing and how to get it.
     pub fn find() -> Result<Self> {
@@ -47,7 +47,7 @@ fn program() -> Result<PathBuf> {
     })
 }
 
-/// Most installations, without the second that asking `gcloud` takes.
+/// Finds it in most installations, without running `gcloud`, which takes a second.
 fn beside_gcloud() -> Option<PathBuf> {
     let gcloud = on_path("gcloud")?.canonicalize().ok()?;
     in_sdk(gcloud.parent()?.parent()?)
@@ -68,11 +68,11 @@ fn on_path(name: &str) -> Option<PathBuf> {
 }
 
 fn java() -> Result<()> {
-    // The emulator's own start script honours JAVA in the same way.
+    // The emulator's own start script reads JAVA in the same way.
     let java = env::var_os("JAVA").unwrap_or_else(|| "java".into());
     let output = Command::new(&java).arg("-version").output().ok().filter(|output| output.status.success());
-    let told = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
-    match told.as_deref().map(major_version) {
+    let stderr = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+    match stderr.as_deref().map(major_version) {
         Some(Some(version)) if version < JAVA_MIN => {
             bail!("the Firestore emulator needs Java {JAVA_MIN} or later, this is Java {version}")
         }
@@ -85,9 +85,9 @@ fn java() -> Result<()> {
     }
 }
 
-/// The number after `version "`, where 1.8 counts as 8.
-fn major_version(told: &str) -> Option<u32> {
-    let version = told.split_once("version \"")?.1;
+/// The number after `version "`; 1.8 counts as 8.
+fn major_version(stderr: &str) -> Option<u32> {
+    let version = stderr.split_once("version \"")?.1;
     let mut numbers = version.split(|c: char| !c.is_ascii_digit()).map(|number| number.parse().ok());
     match numbers.next()?? {
         1 => numbers.next()?,
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn javas_version_is_understood_in_both_schemes() {
+    fn both_version_schemes_of_java_are_parsed() {
         assert_eq!(major_version("openjdk version \"17.0.15\" 2025-04-15"), Some(17));
         assert_eq!(major_version("java version \"1.8.0_392\""), Some(8));
         assert_eq!(major_version("openjdk version \"21\" 2023-09-19"), Some(21));

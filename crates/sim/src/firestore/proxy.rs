@@ -1,7 +1,7 @@
-//! A party between the orchestrator and the emulator that can fail as a network and a busy Firestore do.
+//! A proxy between the orchestrator and the emulator that can fail as a network or a busy Firestore does.
 //!
-//! What it lets through is carried out by the real emulator. It tells requests apart by their address and body, as
-//! an observer of the wire would. With a gate it asks for an access token, as Firestore does and the emulator does not.
+//! The real emulator carries out what it lets through. The proxy recognises requests by their address and body only.
+//! With a gate it requires an access token, which Firestore does and the emulator does not.
 
 mod fault;
 
@@ -23,7 +23,7 @@ use crate::server::{Body, Handler, Reset, Server};
 use fault::Effect;
 pub use fault::Fault;
 
-/// A request that was let through, with its answer.
+/// A request that was let through and its response.
 #[derive(Debug, Clone)]
 pub struct Exchange {
     /// `GET`, `POST`.
@@ -36,7 +36,7 @@ pub struct Exchange {
     pub answer: Bytes,
 }
 
-/// A running proxy. Dropped, it stops.
+/// A running proxy. It stops when dropped.
 #[derive(Debug)]
 pub struct Proxy {
     shared: Arc<Shared>,
@@ -44,12 +44,12 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Stands between callers and `emulator`, on a port of its own.
+    /// Starts a proxy to `emulator` on a free port.
     pub async fn start(emulator: &Emulator) -> Result<Self> {
         Self::open(emulator, None).await
     }
 
-    /// The same, but only callers with the right token may pass; the emulator takes them for its owner.
+    /// Starts a proxy that admits only callers with the right token; the emulator treats them as its owner.
     pub async fn guarded(emulator: &Emulator, gate: Gate) -> Result<Self> {
         Self::open(emulator, Some(gate)).await
     }
@@ -61,42 +61,42 @@ impl Proxy {
         Ok(Self { shared, server })
     }
 
-    /// `127.0.0.1:PORT`, as `FIRESTORE_EMULATOR_HOST` wants it.
+    /// `127.0.0.1:PORT`, the format of `FIRESTORE_EMULATOR_HOST`.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.server.port())
     }
 
-    /// Adds a fault to the script; of several that concern a request, the first strikes.
+    /// Adds a fault to the script; if several match a request, the first applies.
     pub fn fault(&self, fault: Fault) {
         self.shared.with(|state| state.script.push(fault));
     }
 
-    /// Ends the script: everything is let through.
+    /// Clears the script: everything is let through.
     pub fn clear(&self) {
         self.shared.with(|state| state.script.clear());
     }
 
-    /// Keeps every exchange from now on, those of before are forgotten.
+    /// Starts a new recording of every exchange.
     pub fn record(&self) {
         self.shared.with(|state| state.recording = Some(Vec::new()));
     }
 
-    /// Ends the recording: all exchanges since it began, in the order of their answers.
+    /// Stops recording; returns all exchanges since it started, in the order of their responses.
     pub fn recorded(&self) -> Vec<Exchange> {
         self.shared.with(|state| state.recording.take()).unwrap_or_default()
     }
 
-    /// Requests that have arrived so far.
+    /// Number of requests received so far.
     pub fn seen(&self) -> usize {
         self.shared.with(|state| state.seen)
     }
 
-    /// Requests that the gate has turned away so far.
+    /// Number of requests that the gate has refused so far.
     pub fn turned_away(&self) -> usize {
         self.shared.with(|state| state.turned_away)
     }
 
-    /// Requests that a fault has struck so far.
+    /// Number of requests that a fault was applied to so far.
     pub fn struck(&self) -> usize {
         self.shared.with(|state| state.struck)
     }
@@ -134,7 +134,7 @@ impl Shared {
         })
     }
 
-    /// Lets the emulator carry out a request; one that it does not answer ends in a reset.
+    /// Forwards a request to the emulator; resets the connection if the emulator does not answer.
     async fn forward(&self, head: &http::request::Parts, body: Bytes) -> Result<Response<Body>, Reset> {
         let mut request =
             self.client.request(head.method.clone(), format!("http://{}{}", self.target, head.uri));
@@ -157,7 +157,8 @@ impl Shared {
         Ok(respond(status, answer))
     }
 
-    /// Carries out the writes without the text; the answer has a status for each, as if Firestore had refused the others.
+    /// Forwards the writes that do not contain the text. The response has a status for each write, as if Firestore had
+    /// refused the others.
     async fn forward_partly(
         &self,
         head: &http::request::Parts,
@@ -236,7 +237,7 @@ fn refusal(code: u16) -> Response<Body> {
     respond(status, Bytes::from(body.to_string()))
 }
 
-/// To the same address at another port.
+/// Redirects to the same address at another port.
 fn redirect(port: u16, uri: &http::Uri) -> Response<Body> {
     let mut response = respond(StatusCode::TEMPORARY_REDIRECT, Bytes::new());
     if let Ok(location) = HeaderValue::try_from(format!("http://127.0.0.1:{port}{uri}")) {

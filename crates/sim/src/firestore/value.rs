@@ -17,7 +17,7 @@ pub fn to_typed(plain: &Value) -> Value {
     }
 }
 
-/// A Firestore value as plain JSON. Times, bytes and references become text, as do NaN and the infinities.
+/// A Firestore value as plain JSON. Times, bytes, references, NaN and infinities become strings.
 pub fn to_plain(typed: &Value) -> Value {
     let Some((kind, value)) = typed.as_object().and_then(|object| object.iter().next()) else {
         return Value::Null;
@@ -40,7 +40,7 @@ pub(super) fn typed_fields(fields: &Map<String, Value>) -> Map<String, Value> {
     fields.iter().map(|(name, value)| (name.clone(), to_typed(value))).collect()
 }
 
-/// The fields of a document or map; one without fields has no `fields` at all.
+/// The fields of a document or map. `fields` is missing if it has none.
 pub(super) fn plain_fields(typed: &Value) -> Value {
     let fields = typed.as_object().into_iter().flatten();
     Value::Object(fields.map(|(name, value)| (name.clone(), to_plain(value))).collect())
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_json_cannot_hold_becomes_text() {
+    fn values_that_json_cannot_hold_become_strings() {
         assert_eq!(to_plain(&json!({"doubleValue": "NaN"})), "NaN");
         assert_eq!(to_plain(&json!({"timestampValue": "2024-01-01T00:00:00Z"})), "2024-01-01T00:00:00Z");
     }

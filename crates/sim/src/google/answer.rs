@@ -1,4 +1,4 @@
-//! What Google answers.
+//! Google's responses.
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::server::Body;
 
-/// An answer before it is sent.
+/// A response before it is sent.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,

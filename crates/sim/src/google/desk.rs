@@ -1,4 +1,4 @@
-//! The way of one request: which part it is for, whether that part works, what it answers.
+//! Handles one request: finds its endpoint, applies an outage, and answers.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +76,7 @@ fn keys(shared: &Shared) -> Answer {
 }
 
 fn metadata(shared: &Shared, what: &str, flavor: bool, fields: &BTreeMap<String, String>) -> Answer {
-    // Keeps pages that a program inside was tricked into asking for from reading tokens.
+    // The header proves that the program itself asks: one that is tricked into fetching an address does not send it.
     if !flavor {
         return Answer::text(403, "Missing Metadata-Flavor:Google header.");
     }

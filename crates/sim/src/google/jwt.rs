@@ -1,4 +1,4 @@
-//! JSON Web Tokens (RFC 7519), put together and taken apart by hand.
+//! JSON Web Tokens (RFC 7519), assembled and parsed without a library, so that tests can build invalid ones.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Key;
 
-/// A token of any header and any claims with a key's signature over both.
+/// A token with any header and claims, signed with a key.
 pub fn assemble(header: &Value, claims: &Value, key: &Key) -> String {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let message = format!("{}.{}", part(header), part(claims));
@@ -15,11 +15,11 @@ pub fn assemble(header: &Value, claims: &Value, key: &Key) -> String {
     format!("{message}.{signature}")
 }
 
-/// The same with HS256 and a shared secret: what an attacker makes of a public key.
+/// The same with HS256 and a shared secret: an attacker would use the public key as the secret.
 pub fn assemble_hs256(header: &Value, claims: &Value, secret: &[u8]) -> String {
     let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
     let message = format!("{}.{}", part(header), part(claims));
-    // HMAC of RFC 2104, for a secret longer than a block.
+    // HMAC (RFC 2104) for a secret longer than a block.
     let mut block = [0; 64];
     block[..32].copy_from_slice(&Sha256::digest(secret));
     let pad = |byte: u8| block.map(|key| key ^ byte);

@@ -1,4 +1,4 @@
-//! RSA keys made for tests alone.
+//! RSA keys for tests only.
 
 use std::sync::LazyLock;
 
@@ -43,7 +43,7 @@ impl Key {
         &ACCOUNT
     }
 
-    /// A key that nobody has published.
+    /// A key that is not published.
     pub fn stranger() -> &'static Self {
         &STRANGER
     }
@@ -63,7 +63,7 @@ impl Key {
         URL_SAFE_NO_PAD.encode(self.private.n().to_bytes_be())
     }
 
-    /// The signature of RS256.
+    /// Signs with RS256.
     pub fn sign(&self, message: &str) -> Vec<u8> {
         SigningKey::<Sha256>::new(self.private.clone()).sign(message.as_bytes()).to_vec()
     }

@@ -12,10 +12,10 @@ const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const SCOPE: &str = "https://www.googleapis.com/auth/datastore";
 /// How far the caller's clock may differ, in seconds.
 const SKEW: i64 = 300;
-/// The longest life of an assertion, in seconds.
+/// Maximum lifetime of an assertion, in seconds.
 const LIFE_MAX: i64 = 3600;
 
-/// Gives a token for a good assertion.
+/// Exchanges a valid assertion for a token.
 pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> Answer {
     if form.get("grant_type").is_none_or(|grant| grant != GRANT_TYPE) {
         return refusal(
@@ -26,7 +26,7 @@ pub(super) fn exchange(state: &mut State, form: &BTreeMap<String, String>) -> An
     let assertion = form.get("assertion").map(String::as_str).unwrap_or_default();
     let claims = match jwt::verified(assertion, Key::account()).and_then(|claims| check(state, claims)) {
         Ok(claims) => claims,
-        Err(words) => return refusal("invalid_grant", words),
+        Err(message) => return refusal("invalid_grant", message),
     };
     match (claims["scope"].as_str(), claims["target_audience"].as_str()) {
         (Some(SCOPE), None) => Answer::json(200, &state.give_access_token()),
@@ -57,7 +57,7 @@ fn check(state: &State, claims: Value) -> Result<Value, &'static str> {
     Ok(claims)
 }
 
-/// An error of RFC 6749, section 5.2.
-fn refusal(error: &str, words: &str) -> Answer {
-    Answer::json(400, &json!({"error": error, "error_description": words}))
+/// An error response (RFC 6749, section 5.2).
+fn refusal(error: &str, message: &str) -> Answer {
+    Answer::json(400, &json!({"error": error, "error_description": message}))
 }

@@ -1,4 +1,4 @@
-//! What Google knows: its keys, its outages, what it has given out.
+//! Google's state: its keys, its outages, the tokens it has issued.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::asked::{Asked, Desk, Outage};
 use super::{ACCOUNT, ISSUER, Key, assemble};
 
-/// How long a token is good beyond its told end, in seconds.
+/// How long a token is accepted after its stated expiry, in seconds.
 const GRACE: i64 = 30;
 
 /// What the connections share.
 #[derive(Debug, Default)]
 pub(super) struct Shared(Mutex<State>);
 
-/// Everything that can change.
+/// The mutable state.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) url: String,
@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) given_out: BTreeMap<String, Given>,
 }
 
-/// A token that was given out.
+/// An issued token.
 #[derive(Debug)]
 pub(super) struct Given {
     /// None for an access token.
@@ -67,7 +67,7 @@ impl State {
         if self.rotated { Key::second() } else { Key::first() }
     }
 
-    /// Unix seconds by its own clock.
+    /// Its own clock, in Unix seconds.
     pub(super) fn now(&self) -> i64 {
         seconds_now() + self.ahead
     }
@@ -90,13 +90,13 @@ impl State {
     }
 
     fn give(&mut self, token: String, audience: Option<String>) {
-        // As with the real ones, the told end comes first: who renews in time is never refused.
+        // As with real tokens, the stated expiry comes first: a caller that renews in time is never refused.
         let expires = self.now() + self.life.cast_signed() + GRACE;
         let given = Given { audience, expires, revoked: false };
         self.given_out.insert(token, given);
     }
 
-    /// Whether a token that was shown to somebody is good; else the status of the refusal.
+    /// Whether a token is valid; the error is the status of the refusal.
     pub(super) fn judge(&self, token: &str, audience: Option<&str>) -> Result<(), u16> {
         let given = self.given_out.get(token).ok_or(401u16)?;
         if given.revoked || given.expires <= self.now() || given.audience.is_some() != audience.is_some() {

@@ -10,14 +10,14 @@ use super::{Builder, Runtime};
 use crate::ports::free_port;
 use crate::process::Program;
 
-/// Both runtimes take variables from the environment. On the command line, every user could read the secrets.
+/// Both runtimes read variables from the environment. On the command line, every user could read the secrets.
 const VARIABLE_PREFIX: &str = "SPIN_VARIABLE_";
 
-/// How long the container's entry waits for requests in progress; a test's are over sooner.
+/// How long the container's entry waits for requests in progress; those of tests end sooner.
 const DRAIN_SECONDS: &str = "60";
 
 impl Builder {
-    /// The program to run, and its address where it will not tell.
+    /// The program to run, and its address if it does not print one.
     pub(super) fn program(&self) -> Result<(Program, Option<SocketAddr>)> {
         let (bin, mut args, address) = match &self.runtime {
             Runtime::Host { bin } => (bin, self.host_args(), None),
@@ -29,7 +29,7 @@ impl Builder {
         };
         args.extend(self.args.iter().map(Into::into));
         let program = Program::new(bin).args(args).configure(|command| {
-            // What the developer has set for other runs must not change this one.
+            // Variables that the developer has set for other runs must not affect this one.
             for (name, _) in std::env::vars_os() {
                 if name.to_string_lossy().starts_with(VARIABLE_PREFIX) {
                     command.env_remove(name);
@@ -68,7 +68,7 @@ impl Builder {
         Ok(from.into_iter().chain(["--listen".into(), address.to_string().into()]).collect())
     }
 
-    /// Spin does not tell on which port it listens, so it needs one from us.
+    /// Spin does not print the port that it chose, so we choose one.
     fn address_for_spin(&self) -> Result<SocketAddr> {
         let mut address = self.listen;
         if address.port() == 0 {

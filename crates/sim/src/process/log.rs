@@ -1,4 +1,4 @@
-//! The lines that a process writes, kept for tests to look at.
+//! The lines that a process writes, kept for tests to inspect.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-/// Lines kept; a long demonstration forgets its first ones.
+/// Maximum lines kept; the oldest are dropped.
 const LINES_MAX: usize = 100_000;
-/// Lines that an error message quotes.
+/// Lines quoted in an error message.
 const TAIL_LINES: usize = 20;
 
 /// The last lines of a process's output. Clones share one list.
@@ -66,7 +66,7 @@ impl Log {
         lines.kept.iter().skip(skipped).cloned().collect::<Vec<_>>().join("\n")
     }
 
-    /// Takes the lines of `output` until it ends, on a thread of its own so that no runtime can starve it.
+    /// Reads the lines of `output` until it ends, on a separate thread so that no runtime can starve it.
     pub(crate) fn collect(&self, output: impl Read + Send + 'static, echo: bool) {
         let log = self.clone();
         std::thread::spawn(move || {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_survives_forgotten_lines() {
+    fn a_mark_stays_valid_when_old_lines_are_dropped() {
         let log = Log::default();
         (0..LINES_MAX).for_each(|number| log.push(number.to_string()));
         let mark = log.mark();

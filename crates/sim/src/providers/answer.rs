@@ -1,4 +1,4 @@
-//! What a service sends back: an envelope made from the request and the faults, and the way in which it is sent.
+//! A service's response: an envelope made from the request and the faults, and how it is sent.
 
 use std::convert::Infallible;
 use std::io;
@@ -22,7 +22,7 @@ use crate::endpoint::{Endpoint, Service};
 use crate::server::Body;
 use crate::spec::Spec;
 
-/// Pieces in which a slow body is sent.
+/// Number of pieces in which a slow body is sent.
 const SLOW_PIECES: usize = 10;
 /// Time for the first half of a truncated body to reach the caller before the connection breaks.
 const TRUNCATION_PAUSE: Duration = Duration::from_millis(20);
@@ -50,7 +50,7 @@ impl Answer {
         Self { status, body, retry_after: None, location: None, delivery: Delivery::Whole }
     }
 
-    /// An error of the contract's form.
+    /// An error in the form of the contract.
     pub(super) fn refusal(status: StatusCode, detail: &Value) -> Self {
         Self::json(status, &json!({"detail": detail}))
     }
@@ -72,7 +72,7 @@ impl Answer {
         Self::json(StatusCode::OK, &envelope(spec, endpoint, entries, effects, start))
     }
 
-    /// Sets the way in which the answer is sent.
+    /// Sets how the answer is sent.
     pub(super) fn deliver(&mut self, effects: &[Effect]) {
         for effect in effects {
             match effect {
@@ -83,20 +83,20 @@ impl Answer {
         }
     }
 
-    /// Repeats a header of the request beside the data and in the words of an error.
+    /// Repeats a header of the request next to the data and in an error message.
     pub(super) fn echo(&mut self, header: &str) {
         let Ok(mut body) = serde_json::from_slice::<Value>(&self.body) else { return };
         body["headers"] = json!({"authorization": header});
-        let words = format!("upstream has refused \"Authorization: {header}\"");
+        let message = format!("upstream has refused \"Authorization: {header}\"");
         if body.get("detail").is_some() {
-            body["detail"] = json!(words);
+            body["detail"] = json!(message);
         } else if let Some(entry) = body["data"].as_array_mut().and_then(|entries| entries.last_mut()) {
-            *entry = json!({"ticker": entry["ticker"], "error": words, "data": null});
+            *entry = json!({"ticker": entry["ticker"], "error": message, "data": null});
         }
         self.body = Bytes::from(body.to_string());
     }
 
-    /// The response, whose body fails on the way where the answer is to be truncated.
+    /// The response; its body breaks off if the answer is to be truncated.
     pub(super) fn into_response(self) -> Response<Body> {
         let mut response = Response::new(send(self.body.clone(), self.delivery));
         *response.status_mut() = self.status;
@@ -113,7 +113,7 @@ impl Answer {
     }
 }
 
-/// The answer that takes the place of the envelope, if the effect is of that kind.
+/// The answer that replaces the envelope, if the effect has one.
 pub(super) fn replacement(effect: &Effect) -> Option<Answer> {
     match effect {
         Effect::Status { code, retry_after, detail } => {
@@ -174,7 +174,7 @@ fn envelope(
     envelope
 }
 
-/// The services are not of one mind about the `data` of a failed ticker: all their forms occur, in turn.
+/// The services use different forms for the `data` of a failed ticker: all of them occur, in turn.
 fn fail(entries: &mut [Value], tickers: &[String], message: &str) {
     let struck =
         entries.iter_mut().filter(|entry| entry.get("error").is_none() && names_one_of(entry, tickers));
@@ -189,15 +189,15 @@ fn fail_indicators(entries: &mut [Value], indicators: &[String], message: Option
     for entry in entries {
         for name in indicators {
             if let Some(indicator) = entry.get_mut("data").and_then(|data| data.get_mut(name)) {
-                let words = message.map_or_else(|| words::no_series(name), str::to_owned);
-                *indicator = json!({"error": words});
+                let message = message.map_or_else(|| words::no_series(name), str::to_owned);
+                *indicator = json!({"error": message});
             }
         }
     }
 }
 
-/// Puts the service's API key wherever one has been seen, and worse: beside the data, in every record, in the words
-/// of an error.
+/// Puts the service's API key wherever one has been seen, and also next to the data, in every record and in error
+/// messages.
 fn leak(service: Service, entries: &mut [Value]) {
     let key = words::api_key(service);
     let address = format!("https://upstream.example/query?symbol=X&apikey={key}&interval=daily");
@@ -244,7 +244,7 @@ fn names_one_of(entry: &Value, tickers: &[String]) -> bool {
     entry["ticker"].as_str().is_some_and(|ticker| tickers.iter().any(|wanted| wanted == ticker))
 }
 
-/// Spreads `bytes` of text over one record of each entry: one more where there is a list of them.
+/// Spreads `bytes` of text over one record of each entry; a list of records gets an additional one.
 fn pad(entries: &mut Vec<Value>, bytes: usize) {
     let share = bytes.div_ceil(entries.len().max(1));
     let tickers: Vec<Option<String>> =

@@ -1,4 +1,4 @@
-//! Records that break their schema or Firestore's rules, beside good ones.
+//! Records that break their schema or Firestore's rules, among valid ones.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use crate::dice::filler;
 pub enum Defect {
     /// The field that dates or identifies the record is missing.
     MissingDate,
-    /// Numbers are the text `NaN`.
+    /// Numbers are the string `NaN`.
     TextNumbers,
     /// The record is `null`.
     NullRecord,
@@ -19,33 +19,33 @@ pub enum Defect {
     ReservedName,
     /// A field with an empty name, which Firestore refuses.
     EmptyName,
-    /// A text field of this many bytes.
+    /// A string field of this many bytes.
     HugeField(usize),
     /// `{"error": …}` in the record's place, as for an indicator that failed.
     ErrorInPlace,
-    /// No defect, but rare: date and value of an indicator at its top level in place of inside `data`.
+    /// Not a defect, but rare: date and value of an indicator at its top level instead of inside `data`.
     FlatIndicator,
-    /// No defect, but seen: an article without an id upstream, which the service names `finnhub_None` or
+    /// Not a defect, but seen: an article without an id upstream, which the service names `finnhub_None` or
     /// `polygon_None`.
     NoId,
-    /// No defect, but seen: an article without a time upstream, `datetime: 0` or an empty `published_utc`.
+    /// Not a defect, but seen: an article without a time upstream, `datetime: 0` or an empty `published_utc`.
     NoTime,
-    /// No defect, but seen: the texts of an article are null.
+    /// Not a defect, but seen: the strings of an article are null.
     NullTexts,
-    /// No defect, but seen: the newest value of an indicator while the market is open is dated to the second,
+    /// Not a defect, but seen: while the market is open, the newest value of an indicator is dated to the second,
     /// `2026-03-02 12:08:22`.
     OpenSession,
-    /// The whole entry of `data` is `null`, beside the ticker's own.
+    /// An additional entry of `data` that is `null`.
     NullEntry,
     /// The entry's `data` is `null` without an `error`.
     NullData,
 }
 
-/// Adds one defective record per defect to the entry of `ticker`, or of the first entry.
+/// Adds one defective record per defect to the entry of `ticker`, or to the first entry.
 ///
-/// Where the entry's data is a list, the good records stay and the defective ones come after them, each with an
-/// identity of its own. Where it is one object (quotes, fundamentals), that object takes the defects; of a map of
-/// indicators, SMA does. Market news has no tickers: there the list of entries grows.
+/// If the entry's data is a list, the defective records follow the valid ones, each with its own id. If it is one
+/// object (quotes, fundamentals), that object gets the defects; in a map of indicators, SMA does. Market news has no
+/// tickers: there the list of entries grows.
 pub(super) fn add(entries: &mut Vec<Value>, ticker: Option<&str>, defects: &[Defect]) {
     for (number, defect) in (1..).zip(defects) {
         if *defect == Defect::NullEntry {
@@ -91,13 +91,16 @@ fn add_to_entry(entry: &mut Value, defect: Defect, number: u32) {
     }
 }
 
-/// A copy of `model` that is another record and has `defect`.
+/// A copy of `model` with another id and `defect`.
 fn defective(model: &Value, defect: Defect, number: u32) -> Value {
     let mut record = model.clone();
     if let Some(fields) = record.as_object_mut() {
         for (name, value) in fields.iter_mut() {
             match name.as_str() {
-                "date" | "earnings_date" => *value = json!(format!("1999-01-{number:02}")),
+                // Trading days: the first of that month is a Monday, and it has no holidays.
+                "date" | "earnings_date" => {
+                    *value = json!(format!("1999-03-{:02}", number + (number - 1) / 5 * 2));
+                }
                 "article_id" => {
                     *value = json!(format!("{}_defect_{number}", value.as_str().unwrap_or_default()));
                 }
@@ -148,7 +151,7 @@ fn spoiled(mut record: Value, defect: Defect) -> Value {
     record
 }
 
-/// `f"finnhub_{article.get('id')}"` of a null id.
+/// What `f"finnhub_{article.get('id')}"` makes of a null id.
 fn without_id(fields: &mut Map<String, Value>) {
     if let Some(id) = fields.get_mut("article_id") {
         let of = id.as_str().unwrap_or_default();
@@ -191,19 +194,19 @@ mod tests {
     }
 
     #[test]
-    fn good_records_stay_beside_the_defective_ones() {
+    fn valid_records_stay_next_to_defective_ones() {
         let entries =
             with(Endpoint::TIINGO_PRICES, &[Defect::MissingDate, Defect::NestedArray, Defect::NullRecord]);
         let records = entries[1]["data"].as_array().expect("a list");
         assert_eq!(entries[0]["data"].as_array().map(Vec::len), Some(5));
         assert_eq!((records.len(), &entries[1]["count"]), (8, &json!(8)));
         assert!(records[5].get("date").is_none());
-        assert_eq!(records[6]["date"], "1999-01-02");
+        assert_eq!(records[6]["date"], "1999-03-02");
         assert!(records[7].is_null());
     }
 
     #[test]
-    fn a_single_object_takes_the_defect_itself() {
+    fn a_single_object_gets_the_defect() {
         let entries = with(Endpoint::FINNHUB_QUOTES, &[Defect::TextNumbers]);
         assert_eq!(entries[1]["data"]["current_price"], "NaN");
         let entries = with(Endpoint::ALPHAVANTAGE_INDICATORS, &[Defect::MissingDate]);
@@ -222,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn what_upstream_leaves_out_of_an_article_is_named_none_and_dated_zero() {
+    fn an_article_without_upstream_id_and_time_is_named_none_and_dated_zero() {
         let entries = with(Endpoint::FINNHUB_NEWS, &[Defect::NoId, Defect::NoTime, Defect::NullTexts]);
         let records = entries[1]["data"].as_array().expect("a list");
         assert_eq!((&records[5]["article_id"], &records[6]["datetime"]), (&json!("finnhub_None"), &json!(0)));
@@ -230,7 +233,7 @@ mod tests {
         let market = with(Endpoint::POLYGON_MARKET, &[Defect::NoId]);
         assert_eq!(market[20]["article_id"], "polygon_market_None");
         let indicators = with(Endpoint::ALPHAVANTAGE_INDICATORS, &[Defect::OpenSession]);
-        assert_eq!(indicators[1]["data"]["SMA"]["data"]["date"], "2024-03-15 12:08:22");
+        assert_eq!(indicators[1]["data"]["SMA"]["data"]["date"], "2024-03-14 12:08:22");
     }
 
     #[test]

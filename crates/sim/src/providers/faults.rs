@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::defects::Defect;
 
-/// How a refusal says when to come back.
+/// The `Retry-After` header of a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
     /// `Retry-After: <seconds>`.
     Seconds(u64),
-    /// `Retry-After: <HTTP date>`, that far in the future. The header counts whole seconds.
+    /// `Retry-After: <HTTP date>`, this far in the future, in whole seconds.
     Date(Duration),
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Effect {
 }
 
 impl Effect {
-    /// True if nothing else can happen to the answer. The other effects add up.
+    /// Whether it replaces the answer, so that no other effect applies. The other effects add up.
     pub(super) fn is_final(&self) -> bool {
         matches!(
             self,
@@ -68,9 +68,9 @@ impl Effect {
 
 /// One fault of a provider's script.
 ///
-/// Without further conditions it meets every fetch, for ever. Faults are tried in the order in which they were
-/// scripted; of those that replace the answer the first one wins and the later ones stay unused, so that
-/// `status(503).times(2)` followed by `status(429).times(1)` is a sequence.
+/// Without further conditions it applies to every fetch, forever. Faults are tried in script order. Of those that
+/// replace the answer, the first wins and the later ones are not used up, so `status(503).times(2)` followed by
+/// `status(429).times(1)` is a sequence.
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub(super) effect: Effect,
@@ -93,12 +93,12 @@ impl Fault {
         Self::new(Effect::Hang)
     }
 
-    /// A TCP reset in place of the answer.
+    /// A TCP reset instead of an answer.
     pub fn reset() -> Self {
         Self::new(Effect::Reset)
     }
 
-    /// Half of the body that `Content-Length` promises, then the end of the connection.
+    /// Half of the body that `Content-Length` announces, then the end of the connection.
     pub fn truncated() -> Self {
         Self::new(Effect::Truncated)
     }
@@ -108,13 +108,13 @@ impl Fault {
         Self::new(Effect::Redirect(to.into()))
     }
 
-    /// The answer, whatever it is, repeats the caller's Authorization header: beside the data and in the words of an
-    /// error, of the whole answer or of its last entry.
+    /// The answer repeats the caller's Authorization header: next to the data and in an error message, of the whole
+    /// answer or of its last entry.
     pub fn echo() -> Self {
         Self::new(Effect::Echo)
     }
 
-    /// A 200 whose body is no JSON.
+    /// A 200 whose body is not JSON.
     pub fn garbage() -> Self {
         Self::new(Effect::Garbage)
     }
@@ -134,7 +134,7 @@ impl Fault {
         Self::new(Effect::Slow(delay))
     }
 
-    /// The head of the answer comes at once, the body in pieces over this long.
+    /// The head of the answer comes at once, the body in pieces over this duration.
     pub fn slow_body(duration: Duration) -> Self {
         Self::new(Effect::SlowBody(duration))
     }
@@ -145,50 +145,50 @@ impl Fault {
         Self::new(Effect::TickerErrors { tickers, message: "symbol not found".to_owned() })
     }
 
-    /// These indicators of every ticker fail: `{"error": …}` in their place, in the words with which a plan without
-    /// them is told. Their ticker counts as fetched.
+    /// These indicators of every ticker fail: `{"error": …}` in their place, with the message for a plan without them.
+    /// Their ticker counts as fetched.
     pub fn indicator_errors<T: Into<String>>(indicators: impl IntoIterator<Item = T>) -> Self {
         let indicators = indicators.into_iter().map(Into::into).collect();
         Self::new(Effect::IndicatorErrors { indicators, message: None })
     }
 
-    /// The service's API key stands wherever one has been seen, and in more places: in every record, beside them, in
-    /// the words of errors.
+    /// The service's API key appears wherever one has been seen, and in more places: in every record, next to the
+    /// records, in error messages.
     pub fn leak() -> Self {
         Self::new(Effect::Leak)
     }
 
-    /// These tickers are missing from a 200 without a word.
+    /// These tickers are silently missing from a 200.
     pub fn drop_tickers<T: Into<String>>(tickers: impl IntoIterator<Item = T>) -> Self {
         Self::new(Effect::DropTickers(tickers.into_iter().map(Into::into).collect()))
     }
 
-    /// One defective record per defect, beside the good ones, in the entry of the fault's ticker (else the first).
+    /// One defective record per defect, next to the valid ones, in the entry of the fault's ticker (else the first).
     pub fn bad_records(defects: impl IntoIterator<Item = Defect>) -> Self {
         Self::new(Effect::BadRecords { ticker: None, defects: defects.into_iter().collect() })
     }
 
-    /// The body is at least this big through a field `padding` beside `data`; the records stay as they are.
+    /// A field `padding` next to `data` makes the body at least this large; the records do not change.
     pub fn huge_body(bytes: usize) -> Self {
         Self::new(Effect::HugeBody(bytes))
     }
 
-    /// The body is at least this big through a field `padding` in one record of every entry: one more record where
-    /// the entry has a list of them, as with [`Fault::bad_records`].
+    /// A field `padding` in one record of every entry makes the body at least this large. If the entry has a list of
+    /// records, it is an additional one, as with [`Fault::bad_records`].
     pub fn huge_records(bytes: usize) -> Self {
         Self::new(Effect::HugeRecords(bytes))
     }
 
-    /// The words of an error: the `detail` of [`Fault::status`], the `error` of [`Fault::ticker_errors`] and
+    /// Sets the error message: the `detail` of [`Fault::status`], the `error` of [`Fault::ticker_errors`] and
     /// [`Fault::indicator_errors`].
     #[must_use]
-    pub fn detail(mut self, words: impl Into<String>) -> Self {
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
         if let Effect::Status { detail: text, .. } | Effect::TickerErrors { message: text, .. } =
             &mut self.effect
         {
-            *text = words.into();
+            *text = detail.into();
         } else if let Effect::IndicatorErrors { message, .. } = &mut self.effect {
-            *message = Some(words.into());
+            *message = Some(detail.into());
         }
         self
     }
@@ -202,14 +202,14 @@ impl Fault {
         self
     }
 
-    /// Only requests to this path. This also reaches `/health`, which other faults spare.
+    /// Only requests to this path. Only so can a fault apply to `/health`.
     #[must_use]
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = Some(path.into());
         self
     }
 
-    /// Only requests that ask for this ticker.
+    /// Only requests for this ticker.
     #[must_use]
     pub fn ticker(mut self, ticker: impl Into<String>) -> Self {
         let ticker = ticker.into();
@@ -227,21 +227,21 @@ impl Fault {
         self
     }
 
-    /// Spares the first `count` requests that meet the other conditions.
+    /// Skips the first `count` requests that meet the other conditions.
     #[must_use]
     pub fn after(mut self, count: u64) -> Self {
         self.after = count;
         self
     }
 
-    /// Strikes `count` times and is spent. Without it, a fault lasts for ever.
+    /// Applies `count` times. Otherwise a fault lasts forever.
     #[must_use]
     pub fn times(mut self, count: u64) -> Self {
         self.times = Some(count);
         self
     }
 
-    /// Strikes this part of the requests (0 to 1), the same ones in every run.
+    /// Applies to this fraction of the requests (0 to 1), the same ones in every run.
     #[must_use]
     pub fn probability(mut self, part: f64) -> Self {
         self.probability = part;
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_to_come_back_at_is_an_http_date() {
+    fn a_retry_date_is_an_http_date() {
         let date = RetryAfter::Date(Duration::from_secs(5)).header();
         assert!(DateTime::parse_from_rfc2822(&date.replace("GMT", "+0000")).is_ok(), "{date}");
     }

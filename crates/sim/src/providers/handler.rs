@@ -1,4 +1,4 @@
-//! The way of one request through a service.
+//! Handles one request to a service.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -19,7 +19,7 @@ use crate::endpoint::Endpoint;
 use crate::server::{Body, Handler, Reset};
 use crate::spec::naive;
 
-/// Largest body that a service reads: far more than any list of tickers.
+/// Maximum request body: far more than any list of tickers needs.
 const REQUEST_BYTES_MAX: usize = 8 << 20;
 
 impl Handler for Shared {
@@ -75,7 +75,7 @@ async fn answer(shared: &Shared, request: Request<Incoming>) -> Result<Response<
     Ok(answer.into_response())
 }
 
-/// Waits as latency and faults say; for a hang until the caller gives up.
+/// Waits for the latency and the faults; for a hang, until the caller gives up.
 async fn delay(shared: &Shared, method: &Method, tickers: usize, effects: &[Effect]) -> Result<(), Reset> {
     if *method == Method::POST {
         let (per_call, per_ticker) = shared.settings().latency;
@@ -126,12 +126,12 @@ async fn route(
     }
 }
 
-/// The services do not notice that their caller has hung up: they go on, and their requests count.
+/// Continues even if the caller hangs up: the services do not notice it, and their upstream requests count.
 async fn to_the_end<T: Default + Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     tokio::spawn(work).await.unwrap_or_default()
 }
 
-/// Asks upstream, which costs one request of the limit, and takes as long as any other.
+/// Asks upstream, which costs one request of the limit and takes as long as any other.
 async fn health(shared: &Shared) -> Answer {
     let mut walk = shared.meter.walk();
     let asked = if shared.healthy.load(Ordering::Relaxed) {
@@ -152,8 +152,8 @@ async fn health(shared: &Shared) -> Answer {
                 "timestamp": naive(SystemTime::now().into()),
             }),
         ),
-        Err(words) => {
-            let detail = format!("Service unhealthy: Health check failed: {words}");
+        Err(message) => {
+            let detail = format!("Service unhealthy: Health check failed: {message}");
             Answer::refusal(StatusCode::SERVICE_UNAVAILABLE, &json!(detail))
         }
     }

@@ -1,4 +1,4 @@
-//! What a provider was asked and what it answered.
+//! The requests that a provider received and how it answered them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,13 +13,13 @@ use crate::endpoint::Service;
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Still being worked on.
+    /// Still in progress.
     Pending,
     /// Answered with this status. A truncated or slow body counts as answered.
     Answered(u16),
     /// The simulator reset the connection.
     Reset,
-    /// The caller hung up, or the simulator was stopped, before there was an answer.
+    /// The caller hung up, or the simulator was stopped, before the answer.
     Abandoned,
 }
 
@@ -32,13 +32,13 @@ pub struct Call {
     pub method: String,
     /// The path without the query.
     pub path: String,
-    /// Names in lower case; of a repeated header the last value.
+    /// By lowercase name; the last value if a header is repeated.
     pub headers: BTreeMap<String, String>,
-    /// The parsed body, null where it was no JSON.
+    /// The parsed body; null if it was not JSON.
     pub body: Value,
-    /// The body's `tickers`, empty where it had none.
+    /// The body's `tickers`; empty if it had none.
     pub tickers: Vec<String>,
-    /// When it arrived, for differences between calls.
+    /// When it arrived, for measuring between calls.
     pub received: Instant,
     /// When it arrived, as time of day.
     pub received_at: SystemTime,
@@ -46,26 +46,26 @@ pub struct Call {
     pub latency: Option<Duration>,
     /// How it ended.
     pub outcome: Outcome,
-    /// Length of the answer's whole body, also where only a part of it was sent.
+    /// Length of the answer's whole body, even if only a part of it was sent.
     pub response_bytes: usize,
-    /// The exact body, where [`Journal::keep_bodies`] is on.
+    /// The exact body, if [`Journal::keep_bodies`] is on.
     pub response: Option<Bytes>,
 }
 
-/// The requests that a provider received, in the order of their arrival. Clones share one list.
+/// The requests that a provider received, in order of arrival. Clones share one list.
 #[derive(Debug, Clone, Default)]
 pub struct Journal(Arc<Mutex<Pages>>);
 
 #[derive(Debug, Default)]
 struct Pages {
     calls: Vec<Call>,
-    /// Counts the times that the journal was cleared: an answer to an older request must not be noted.
+    /// How often the journal was cleared: the answer to an older request must not be recorded.
     volume: u64,
     keep_bodies: bool,
 }
 
 impl Journal {
-    /// Everything received, health checks too.
+    /// All requests, including health checks.
     pub fn requests(&self) -> Vec<Call> {
         self.read(|pages| pages.calls.clone())
     }
@@ -80,7 +80,7 @@ impl Journal {
         self.read(|pages| pages.calls.iter().filter(|call| is_fetch(call)).count())
     }
 
-    /// The tickers of all fetches, one after the other, with repetitions.
+    /// The tickers of all fetches in order, with repetitions.
     pub fn tickers(&self) -> Vec<String> {
         self.read(|pages| {
             pages.calls.iter().filter(|call| is_fetch(call)).flat_map(|call| call.tickers.clone()).collect()
@@ -107,7 +107,7 @@ impl Journal {
         });
     }
 
-    /// Keeps the exact bodies of the answers from now on. Off at first: long runs answer gigabytes.
+    /// Sets whether the exact bodies of answers are kept. Initially off: long runs answer gigabytes.
     pub fn keep_bodies(&self, keep: bool) {
         self.write(|pages| pages.keep_bodies = keep);
     }
@@ -128,7 +128,7 @@ impl Journal {
     }
 }
 
-/// The journal's line of a request in progress. Dropped without an outcome, the request was abandoned.
+/// The journal's entry for a request in progress. If it is dropped without an outcome, the request was abandoned.
 #[derive(Debug)]
 pub(super) struct Entry {
     journal: Journal,

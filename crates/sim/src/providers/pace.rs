@@ -1,9 +1,8 @@
-//! The time of a service, and the limits that the deployed services have in their code.
+//! A service's pace: the limits and pauses in the code of the deployed services, in scaled time.
 //!
-//! Each service counts the requests that it sends upstream and refuses to send more than its plan allows; between
-//! the tickers of its list it pauses. Both are part of what they are, so both are on unless a test says otherwise;
-//! only the time in which they happen passes faster. A walk through a list keeps its own account of the time, so
-//! that what is refused within one call does not depend on how busy the machine is.
+//! Each service counts the requests that it sends upstream, refuses to send more than its plan allows, and pauses
+//! between the tickers of its list. Both are on unless a test turns them off; only their time passes faster. Each call
+//! keeps its own account of time, so that what it is refused does not depend on how busy the machine is.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,26 +10,26 @@ use std::time::{Duration, Instant};
 use super::lock;
 use crate::endpoint::{DAY, MINUTE, Service};
 
-/// How many times faster than real the services' time passes: their minute is a quarter of a second.
+/// How many times faster the services' time passes by default: their minute is a quarter of a second.
 const QUICK: u32 = 240;
 
-/// How the services keep time.
+/// The services' limits and pauses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// The limits and pauses of the deployed services, so many times faster.
+    /// The limits and pauses of the deployed services, faster than real time.
     Deployed {
-        /// 1 is as in life.
+        /// 1 is real time.
         times_faster: u32,
     },
-    /// No limits and no pauses: for tests and measurements that are about something else, and count calls.
+    /// No limits and no pauses: for tests and measurements of something else, which count calls.
     Unlimited,
 }
 
 impl Pace {
-    /// As in life, to the second.
+    /// Real time.
     pub const REAL: Self = Self::Deployed { times_faster: 1 };
 
-    /// How long the services' minute takes, if they have one.
+    /// The real duration of the services' minute; zero without limits.
     pub fn minute(self) -> Duration {
         match self {
             Self::Deployed { times_faster } => MINUTE / times_faster.max(1),
@@ -45,7 +44,7 @@ impl Default for Pace {
     }
 }
 
-/// One service's time and its account of the requests that it has sent upstream.
+/// One service's clock and the upstream requests that it has sent.
 #[derive(Debug, Clone)]
 pub(super) struct Meter(Arc<Mutex<Account>>);
 
@@ -65,7 +64,7 @@ impl Meter {
         Self(Arc::new(Mutex::new(Account::new(service, Pace::default()))))
     }
 
-    /// Starts the service's time afresh. Its start costs a request: each of them asks how upstream is.
+    /// Resets the service's clock and limits. Starting costs a request: each service checks upstream's health.
     pub(super) fn start(&self, pace: Pace) {
         let mut account = lock(&self.0);
         *account = Account::new(account.service, pace);
@@ -76,7 +75,7 @@ impl Meter {
         lock(&self.0).pace
     }
 
-    /// Begins to work on a call.
+    /// Begins a call.
     pub(super) fn walk(&self) -> Walk {
         let account = lock(&self.0);
         let now = match account.pace {
@@ -93,14 +92,14 @@ impl Account {
         Self { service, pace, started: Instant::now(), sent: Vec::new(), wait }
     }
 
-    /// Sends requests upstream at `now`, or says in the service's words why not. Those that leave together are
-    /// checked before any of them counts: five may pass where one was left.
+    /// Sends requests upstream at `now`, or returns the service's error message. Requests that are sent together are
+    /// checked before any of them counts: five may pass when one was left.
     fn send(&mut self, now: Duration, together: usize) -> Result<(), String> {
         self.sent.retain(|sent| *sent + DAY > now);
         let within = |window: Duration| self.sent.iter().filter(|sent| **sent + window > now).count();
-        for (window, limit, words) in self.service.spec().limits {
+        for (window, limit, message) in self.service.spec().limits {
             if within(*window) >= *limit {
-                return Err(format!("{words} ({limit}) exceeded"));
+                return Err(format!("{message} ({limit}) exceeded"));
             }
         }
         self.sent.extend(std::iter::repeat_n(now, together));
@@ -108,7 +107,7 @@ impl Account {
     }
 }
 
-/// A call on its way through its list, at a moment of the service's time.
+/// A call working through its list, and its time on the service's clock.
 #[derive(Debug)]
 pub(super) struct Walk {
     meter: Meter,
@@ -117,12 +116,12 @@ pub(super) struct Walk {
 }
 
 impl Walk {
-    /// Sends a request upstream, or says in the service's words why not.
+    /// Sends a request upstream, or returns the service's error message.
     pub(super) fn send(&self) -> Result<(), String> {
         self.send_together(1)
     }
 
-    /// Sends several at once; all of them leave, or none.
+    /// Sends several at once: all of them or none.
     pub(super) fn send_together(&self, count: usize) -> Result<(), String> {
         if self.pace == Pace::Unlimited { Ok(()) } else { lock(&self.meter.0).send(self.now, count) }
     }
@@ -135,8 +134,8 @@ impl Walk {
         }
     }
 
-    /// Waits as alphavantage does after a request that was answered: 12 s, then a little less each time, down to 10.
-    /// So the sixth request of a call falls into the minute of the first and is refused.
+    /// Waits as alphavantage does after an answered request: 12 s, then a little less each time, down to 10 s. So the
+    /// sixth request of a call falls into the same minute as the first and is refused.
     pub(super) async fn wait(&mut self) {
         let wait = {
             let mut account = lock(&self.meter.0);
@@ -157,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_holds_as_many_requests_as_the_code_says_and_the_next_one_none_of_them() {
+    fn a_minute_allows_as_many_requests_as_its_limit_and_the_window_slides() {
         for (service, limit) in [(Service::TIINGO, 50), (Service::FINNHUB, 60), (Service::POLYGON, 5)] {
             let mut account = account(service);
             assert!((0..limit).all(|_| account.send(Duration::ZERO, 1).is_ok()));
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn five_that_leave_together_pass_where_one_was_left() {
+    fn five_sent_together_pass_when_one_was_left() {
         let mut tiingo = account(Service::TIINGO);
         assert!((0..49).all(|_| tiingo.send(Duration::ZERO, 1).is_ok()));
         assert!(tiingo.send(Duration::ZERO, 5).is_ok());
@@ -176,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn tiingo_has_an_hour_and_alphavantage_a_day_too() {
+    fn tiingo_also_has_an_hourly_and_alphavantage_a_daily_limit() {
         let seconds = |seconds: usize| Duration::from_secs(seconds as u64);
         let mut tiingo = account(Service::TIINGO);
         assert!((0..1000).all(|place| tiingo.send(seconds(place * 2), 1).is_ok()));

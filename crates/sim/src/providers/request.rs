@@ -1,4 +1,4 @@
-//! The body of a fetch, checked as the services' own validation does.
+//! The body of a fetch, validated as the services do.
 
 use chrono::{DateTime, Utc};
 use http::HeaderMap;
@@ -11,11 +11,11 @@ use crate::data;
 pub(super) struct Fetch {
     pub(super) tickers: Vec<String>,
     pub(super) at: DateTime<Utc>,
-    /// Those that alphavantage is to ask for, in this order.
+    /// The indicators that alphavantage must request, in this order.
     pub(super) indicators: Vec<String>,
 }
 
-/// `ScopeType` of `shared/models.py`: in lower case only.
+/// `ScopeType` of `shared/models.py`: lowercase only.
 const SCOPES: [&str; 4] = ["entire_watchlist", "active_symbols", "indices", "none"];
 
 impl Fetch {
@@ -52,7 +52,7 @@ fn text<'a>(body: &'a Value, name: &str, choices: &[&str]) -> Result<&'a str, Va
     }
 }
 
-/// A list of texts; empty ones are texts too.
+/// A list of strings, which may be empty.
 fn texts(body: &Value, name: &str) -> Result<Option<Vec<String>>, Value> {
     let Some(value) = body.get(name).filter(|value| name == "tickers" || !value.is_null()) else {
         return Ok(None);
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn the_contracts_body_is_accepted() {
+    fn a_body_as_in_the_contract_is_accepted() {
         let body = json!({"tickers": ["AAPL"], "scope": "indices", "job_id": "j", "run_time": "2026-11-20T15:00:00Z"});
         let fetch = parse(&body).expect("valid");
         assert_eq!(fetch.tickers, ["AAPL"]);

@@ -1,9 +1,9 @@
-//! Which of a provider's scripted faults strike a request.
+//! Which of a provider's scripted faults apply to a request.
 
 use super::faults::{Effect, Fault};
 use crate::dice::Dice;
 
-/// A provider's script with the count of what has happened.
+/// A provider's script and how often each fault has matched.
 #[derive(Debug, Default)]
 pub(super) struct Script(Vec<Scripted>);
 
@@ -23,7 +23,7 @@ impl Script {
         self.0.clear();
     }
 
-    /// What happens to this request, in the order of the script.
+    /// The effects on this request, in script order.
     pub(super) fn draw(&mut self, path: &str, tickers: &[String]) -> Vec<Effect> {
         let mut effects: Vec<Effect> = Vec::new();
         for (place, scripted) in self.0.iter_mut().enumerate() {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn after_spares_the_first_requests() {
+    fn after_skips_the_first_requests() {
         assert_eq!(codes(&mut script([Fault::status(500).after(2).times(1)]), 4), [200, 200, 500, 200]);
     }
 
@@ -88,14 +88,14 @@ mod tests {
     }
 
     #[test]
-    fn probability_strikes_its_part_of_the_requests() {
+    fn probability_applies_to_its_fraction_of_the_requests() {
         let mut script = script([Fault::status(503).probability(0.3)]);
         let struck = codes(&mut script, 1_000).iter().filter(|code| **code == 503).count();
         assert!((250..350).contains(&struck), "{struck}");
     }
 
     #[test]
-    fn health_is_spared_unless_named() {
+    fn health_is_skipped_unless_named() {
         assert!(script([Fault::hang()]).draw("/health", &[]).is_empty());
         assert_eq!(script([Fault::hang().path("/health")]).draw("/health", &[]), [Effect::Hang]);
     }

@@ -1,5 +1,5 @@
-//! The way of a service through the list of a call: one request upstream after the other, pauses between them, and
-//! what its limit refuses. As `fetch_…` of `services/*/…_client.py` do it.
+//! How a service works through the list of a call: upstream requests one after the other, pauses between them, and
+//! refusals at its limit, as in `fetch_…` of `services/*/…_client.py`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use super::pace::Walk;
 use super::words;
 use crate::endpoint::{Endpoint, Rhythm};
 
-/// Tickers that a service asks for at once, where it does.
+/// Tickers requested at once by services that do so.
 const AT_ONCE: usize = 5;
 
-/// What the limit has refused: by ticker's place in the list and, for indicators, by name.
+/// What the limit has refused: by the ticker's place in the list and, for indicators, by name.
 #[derive(Debug, Default)]
 pub(super) struct Refused {
-    /// The whole call, where it is one request upstream and has no tickers: the words of the 502.
+    /// The whole call, if it is one upstream request without tickers: the message of the 502.
     pub(super) call: Option<String>,
     entries: BTreeMap<usize, String>,
     indicators: BTreeMap<(usize, String), String>,
 }
 
 impl Refused {
-    /// Puts the refusals into the entries, in the services' words and forms.
+    /// Puts the refusals into the entries, as the services report them.
     pub(super) fn apply(&self, endpoint: Endpoint, entries: &mut [Value]) {
         for (place, inner) in &self.entries {
             if let Some(entry) = entries.get_mut(*place) {
@@ -41,7 +41,7 @@ impl Refused {
     }
 }
 
-/// Works on the list of a call; it is over when all of it is answered or refused.
+/// Works through the list of a call until all of it is answered or refused.
 pub(super) async fn through(
     mut walk: Walk,
     endpoint: Endpoint,
@@ -73,7 +73,7 @@ pub(super) async fn through(
     refused
 }
 
-/// Five at once, then a pause, unless they were the last.
+/// Five at once, then a pause except after the last.
 async fn at_once(walk: &mut Walk, tickers: usize, pause: Duration, refused: &mut Refused) {
     for first in (0..tickers).step_by(AT_ONCE) {
         let batch = first..tickers.min(first + AT_ONCE);
@@ -86,7 +86,7 @@ async fn at_once(walk: &mut Walk, tickers: usize, pause: Duration, refused: &mut
     }
 }
 
-/// A pause after each, also after the last and after one that was refused.
+/// A pause after each, including the last and refused ones.
 async fn one_by_one(walk: &mut Walk, tickers: usize, pause: Duration, refused: &mut Refused) {
     for place in 0..tickers {
         if let Err(inner) = walk.send() {

@@ -1,4 +1,4 @@
-//! The words of the deployed services: each of these texts was seen when they ran before an imitated upstream.
+//! The error messages of the deployed services: each was seen when they ran against a simulated upstream.
 //!
 //! The services answer 200 to almost everything and put what went wrong into the `error` of a ticker, or of an
 //! indicator. Tests script them with [`Fault::ticker_errors`](super::Fault::ticker_errors) and
@@ -6,12 +6,12 @@
 
 use crate::endpoint::{Endpoint, Service};
 
-/// The API key with which a simulated service calls its upstream. No document may ever hold it.
+/// The API key with which a simulated service calls its upstream. No document may contain it.
 pub const fn api_key(service: Service) -> &'static str {
     service.spec().api_key
 }
 
-/// A text without any service's API key, as it may be stored.
+/// Redacts the API keys of all services, as must happen before a text is stored.
 pub fn without_keys(text: &str) -> String {
     Service::ALL.iter().fold(text.to_owned(), |text, service| text.replace(api_key(*service), "[redacted]"))
 }
@@ -26,7 +26,7 @@ pub fn upstream_limit_with_date() -> String {
     "Request failed: invalid literal for int() with base 10: 'Wed, 21 Oct 2026 07:28:00 GMT'".to_owned()
 }
 
-/// Upstream has not answered in time: the words end there.
+/// Upstream has not answered in time: the message ends there.
 pub fn timed_out() -> String {
     "Request failed: ".to_owned()
 }
@@ -41,7 +41,8 @@ pub fn server_error(service: Service) -> String {
     service.spec().server_error.to_owned()
 }
 
-/// Upstream, or something in front of it, has answered with a page. The words hold the address with the API key.
+/// Upstream, or a proxy in front of it, has answered with an HTML page. The message contains the address with the API
+/// key.
 pub fn html_page(service: Service, ticker: &str) -> String {
     let address = (service.spec().address)(ticker, api_key(service));
     format!(
@@ -50,22 +51,22 @@ pub fn html_page(service: Service, ticker: &str) -> String {
     )
 }
 
-/// The symbol does not exist, for those services that say so.
+/// The symbol does not exist, for services that say so.
 pub fn unknown_symbol(endpoint: Endpoint, ticker: &str) -> String {
     match endpoint.spec().unknown_symbol {
-        Some(words) => wrapped(endpoint, ticker, words),
+        Some(message) => wrapped(endpoint, ticker, message),
         None => {
             format!("{} API error 404: Error: Ticker '{ticker}' not found", endpoint.service().spec().title)
         }
     }
 }
 
-/// The indicator is not in the plan, or the day's quota is spent: alphavantage's service drops upstream's own words.
+/// The indicator is not in the plan, or the daily quota is used up: alphavantage's service drops upstream's message.
 pub fn no_series(indicator: &str) -> String {
     format!("No time series data found for {indicator}")
 }
 
-/// What the service puts around the words of an error that is not upstream's own.
+/// Wraps the message of an error that does not come from upstream.
 pub(super) fn wrapped(endpoint: Endpoint, ticker: &str, inner: &str) -> String {
     (endpoint.spec().wrapped)(ticker, inner)
 }

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::endpoint::{DAY, Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec};
+use crate::exchange::closed_by;
 use crate::job::Job;
-use crate::spec::{Spec, ingested, trading_day};
+use crate::spec::{Spec, ingested};
 use crate::watchlist::Scope;
 
 impl Service {
@@ -47,7 +48,7 @@ static ENDPOINT: EndpointSpec = EndpointSpec {
         Some(format!("{}_{}_{date}", text("ticker")?, text("indicator")?))
     },
     rhythm: Rhythm::Indicators,
-    wrapped: |_, words| words.to_owned(),
+    wrapped: |_, message| message.to_owned(),
     unknown_symbol: Some(
         "API Error: Invalid API call. Please retry or visit the documentation \
          (https://www.alphavantage.co/documentation/) for RSI.",
@@ -55,7 +56,7 @@ static ENDPOINT: EndpointSpec = EndpointSpec {
     nothing: || json!({}),
 };
 
-/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+/// The jobs of Cloud Scheduler, independent of the orchestrator's own table.
 pub(super) const JOBS: &[Job] = &[Job {
     name: "alpha-vantage-technical-indicators",
     route: "/alphavantage/technical-indicators",
@@ -64,7 +65,7 @@ pub(super) const JOBS: &[Job] = &[Job {
     endpoints: &[Endpoint::ALPHAVANTAGE_INDICATORS],
 }];
 
-/// The indicators of every ticker, in the order in which the service asks for them.
+/// The indicators of every ticker, in the order in which the service requests them.
 pub const INDICATORS: [&str; 7] = ["RSI", "SMA", "EMA", "MACD", "BBANDS", "STOCH", "ADX"];
 
 /// All indicators of one ticker.
@@ -74,11 +75,11 @@ fn all(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
 
 /// One indicator of one ticker.
 fn one(spec: &Spec, ticker: &str, name: &str, at: DateTime<Utc>) -> Value {
-    let date = trading_day(at.date_naive()).to_string();
+    let date = closed_by(at).next().map_or(at.date_naive(), |(date, _)| date).to_string();
     let mut dice = Dice::new(spec.seed, &["indicator", ticker, name, &date]);
     let parts = parts(name);
     let numbers: Vec<f64> = parts.iter().map(|_| dice.cents(1, 40_000)).collect();
-    // Upstream sends its numbers as text under names of its own; the service keeps them as `raw_data`.
+    // Upstream sends numbers as strings under its own names; the service keeps them as `raw_data`.
     let raw: serde_json::Map<_, _> = parts
         .iter()
         .zip(&numbers)
@@ -101,7 +102,7 @@ fn one(spec: &Spec, ticker: &str, name: &str, at: DateTime<Utc>) -> Value {
     })
 }
 
-/// The numbers that an indicator consists of: upstream's name and the service's.
+/// The numbers of an indicator: upstream's name and the service's name.
 fn parts(name: &str) -> &'static [(&'static str, &'static str)] {
     match name {
         "SMA" => &[("SMA", "sma")],
@@ -118,7 +119,7 @@ fn parts(name: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// What the service has sent upstream: it hands back the very map that it has put the API key into.
+/// The upstream request's parameters. The service returns the map that it put the API key into.
 fn parameters(name: &str, ticker: &str) -> Value {
     let mut sent = match name {
         "RSI" | "ADX" => json!({"time_period": 14}),

@@ -9,6 +9,7 @@ use super::level::level;
 use super::news::{CATEGORIES, HEADLINES, first_id, summary, times};
 use crate::dice::{Dice, round2};
 use crate::endpoint::{Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::exchange::last_traded;
 use crate::job::Job;
 use crate::spec::{Spec, ingested, stamp, trading_day, utc_second};
 use crate::watchlist::Scope;
@@ -25,7 +26,7 @@ impl Endpoint {
     pub const FINNHUB_NEWS: Self = Self(&NEWS);
     /// One set of figures for each ticker.
     pub const FINNHUB_FUNDAMENTALS: Self = Self(&FUNDAMENTALS);
-    /// Past and coming reports, a list for each ticker.
+    /// Past and upcoming reports, a list for each ticker.
     pub const FINNHUB_EARNINGS: Self = Self(&EARNINGS);
 }
 
@@ -52,7 +53,7 @@ static QUOTES: EndpointSpec = EndpointSpec {
         Some(format!("{}_{}", id_of(record, &[])?, utc_second(seconds)?))
     },
     rhythm: Rhythm::FiveAtOnce(Duration::from_millis(200)),
-    wrapped: |ticker, words| format!("Failed to fetch quote for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch quote for {ticker}: {message}"),
     unknown_symbol: Some("float() argument must be a string or a real number, not 'NoneType'"),
     nothing: || Value::Null,
 };
@@ -65,7 +66,7 @@ static NEWS: EndpointSpec = EndpointSpec {
     records: news,
     document_id: |record| id_of(record, &["article_id"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
-    wrapped: |ticker, words| format!("Failed to fetch news for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch news for {ticker}: {message}"),
     unknown_symbol: None,
     nothing: || json!([]),
 };
@@ -78,7 +79,7 @@ static FUNDAMENTALS: EndpointSpec = EndpointSpec {
     records: |spec, ticker, at| vec![fundamentals(spec, ticker, at)],
     document_id: |record| id_of(record, &["report_date"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
-    wrapped: |ticker, words| format!("Failed to fetch fundamentals for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch fundamentals for {ticker}: {message}"),
     unknown_symbol: None,
     nothing: || Value::Null,
 };
@@ -90,14 +91,14 @@ static EARNINGS: EndpointSpec = EndpointSpec {
     form: Form::List,
     records: earnings,
     document_id: |record| id_of(record, &["earnings_date"]),
-    // The calendar of all companies is one request, whatever the tickers.
+    // One request returns the calendar of all companies.
     rhythm: Rhythm::Together,
-    wrapped: |_, words| words.to_owned(),
+    wrapped: |_, message| message.to_owned(),
     unknown_symbol: None,
     nothing: || json!([]),
 };
 
-/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+/// The jobs of Cloud Scheduler, independent of the orchestrator's own table.
 pub(super) const JOBS: &[Job] = &[
     Job {
         name: "finnhub-quote-portfolio",
@@ -139,9 +140,10 @@ pub(super) const JOBS: &[Job] = &[
 /// Days between two reports of one company.
 const QUARTER_DAYS: u64 = 91;
 
-/// The quote of one ticker at one second.
+/// The quote of one ticker at one second, or at the last close while the exchange is closed.
 fn quote(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
-    let mut dice = Dice::new(spec.seed, &["quote", ticker, &stamp(at)]);
+    let traded = last_traded(at);
+    let mut dice = Dice::new(spec.seed, &["quote", ticker, &stamp(traded)]);
     let previous = level(spec, ticker);
     let change = round2(dice.cents(1, 900) - 4.505);
     let current = round2(previous + change);
@@ -154,13 +156,13 @@ fn quote(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
         "low": round2(current.min(previous) - dice.cents(0, 150)),
         "open": round2(previous + dice.cents(0, 80)),
         "previous_close": previous,
-        "timestamp": at.timestamp(),
+        "timestamp": traded.timestamp(),
         "source": "finnhub",
         "ingested_at": ingested(at),
     })
 }
 
-/// Company news as finnhub's service shapes it.
+/// Company news in the format of finnhub's service.
 fn news(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     let mut dice = Dice::new(spec.seed, &["finnhub news", ticker, &stamp(at)]);
     let first = first_id(&mut dice);
@@ -184,8 +186,8 @@ fn news(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     times(spec.records_per_ticker, at).map(article).collect()
 }
 
-/// The figures of the quarter that `at` falls in, which is what the service calls its report's date; a few of them
-/// are null or whole numbers, as in life.
+/// The figures of the quarter of `at`, which the service uses as the report's date. A few of them are null or whole
+/// numbers, as in real data.
 fn fundamentals(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
     let quarter = format!("{}-Q{}", at.year(), quarter_of(at.date_naive()));
     let mut dice = Dice::new(spec.seed, &["fundamentals", ticker, &quarter]);
@@ -210,7 +212,7 @@ fn fundamentals(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
     })
 }
 
-/// One report that is still to come, then the past ones, newest first.
+/// One upcoming report, then the past ones, newest first.
 fn earnings(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     let next = next_report(spec, ticker, at.date_naive());
     std::iter::successors(Some(next), |date| date.checked_sub_days(Days::new(QUARTER_DAYS)))
@@ -236,7 +238,7 @@ fn earning(spec: &Spec, ticker: &str, date: NaiveDate, to_come: bool, at: DateTi
     })
 }
 
-/// A day of the ticker's own within the quarter of a year after `today`; the same on every day before it.
+/// A day of the ticker's own within 91 days after `today`; it is the same on every day before it.
 fn next_report(spec: &Spec, ticker: &str, today: NaiveDate) -> NaiveDate {
     let offset = u64::from(Dice::new(spec.seed, &["report day", ticker]).between(0, 90));
     let day = u64::try_from(today.num_days_from_ce()).unwrap_or(0);
@@ -253,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_report_is_dated_by_the_present_quarter() {
+    fn the_report_is_dated_by_the_current_quarter() {
         let at = |text| crate::spec::moment(Some(text));
         let quarter = |text| fundamentals(&Spec::default(), "AAPL", at(text))["report_date"].clone();
         assert_eq!(quarter("2025-02-03T12:00:00Z"), "2025-Q1");
@@ -261,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_to_come_has_no_actual_numbers() {
+    fn an_upcoming_report_has_no_actual_numbers() {
         let reports = earnings(&Spec::default(), "AAPL", crate::spec::moment(None));
         assert!(reports[0]["eps_actual"].is_null() && reports[1]["eps_actual"].is_f64());
     }

@@ -1,4 +1,4 @@
-//! The simulated services: one file each, with its endpoints, its data, its words and Cloud Scheduler's jobs for it.
+//! The simulated services: one file each, with its endpoints, data, error messages and Cloud Scheduler's jobs for it.
 
 mod alphavantage;
 mod finnhub;
@@ -84,7 +84,7 @@ pub const JOBS: [Job; JOB_COUNT] = {
 };
 
 impl Job {
-    /// The job of this name, if there is one.
+    /// The job of this name.
     pub fn find(name: &str) -> Option<&'static Self> {
         const ALL: &[Job] = &JOBS;
         ALL.iter().find(|job| job.name == name)
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_without_its_date_has_no_document() {
+    fn a_record_without_date_has_no_document() {
         assert_eq!(Endpoint::TIINGO_PRICES.document_id(&json!({"ticker": "AAPL"})), None);
     }
 }

@@ -1,10 +1,10 @@
-//! What the articles of all services have in common.
+//! Parts shared by the articles of all services.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::dice::Dice;
 
-/// Headlines in several scripts, so that nothing on the way may count bytes where it means characters.
+/// Headlines in several scripts, to catch code that counts bytes instead of characters.
 pub(super) const HEADLINES: [&str; 8] = [
     "beats expectations — shares rise 5%",
     "in talks with Société Générale, says Frankfurter Börse",
@@ -18,12 +18,12 @@ pub(super) const HEADLINES: [&str; 8] = [
 pub(super) const AUTHORS: [&str; 4] = ["Ana López", "J. O'Neil", "李小龙", "Staff"];
 pub(super) const CATEGORIES: [&str; 3] = ["company", "earnings", "merger"];
 
-/// The first of a thousand numbers that no other answer is likely to use.
+/// The first of a thousand numbers that are unlikely to occur in another answer.
 pub(super) fn first_id(dice: &mut Dice) -> u64 {
     u64::from(dice.between(1_000, 999_999)) * 1_000
 }
 
-/// The articles' numbers with the times of their publication: one every 17 minutes, newest first.
+/// The articles' numbers and publication times: one every 17 minutes, newest first.
 pub(super) fn times(count: usize, at: DateTime<Utc>) -> impl Iterator<Item = (u64, DateTime<Utc>)> {
     std::iter::successors(Some(at), |time| time.checked_sub_signed(TimeDelta::minutes(17)))
         .zip(0..)

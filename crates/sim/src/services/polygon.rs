@@ -46,7 +46,7 @@ static NEWS: EndpointSpec = EndpointSpec {
     records: company,
     document_id: |record| id_of(record, &["article_id"]),
     rhythm: Rhythm::OneByOne(Duration::from_secs(12)),
-    wrapped: |ticker, words| format!("Failed to fetch news for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch news for {ticker}: {message}"),
     unknown_symbol: None,
     nothing: || json!([]),
 };
@@ -59,12 +59,12 @@ static MARKET: EndpointSpec = EndpointSpec {
     records: |spec, _, at| market(spec, at),
     document_id: |record| Some(format!("market_{}", record.get("article_id")?.as_str()?)),
     rhythm: Rhythm::Whole,
-    wrapped: |_, words| format!("Polygon API error: Failed to fetch market news: {words}"),
+    wrapped: |_, message| format!("Polygon API error: Failed to fetch market news: {message}"),
     unknown_symbol: None,
     nothing: || json!([]),
 };
 
-/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+/// The jobs of Cloud Scheduler, independent of the orchestrator's own table.
 pub(super) const JOBS: &[Job] = &[
     Job {
         name: "polygon-news-universe",
@@ -89,7 +89,7 @@ pub(super) const JOBS: &[Job] = &[
     },
 ];
 
-/// Company news as polygon's service shapes it.
+/// Company news in the format of polygon's service.
 fn company(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     let mut dice = Dice::new(spec.seed, &["polygon news", ticker, &stamp(at)]);
     let first = first_id(&mut dice);
@@ -101,7 +101,7 @@ fn company(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
         .collect()
 }
 
-/// Market news: articles of no single ticker.
+/// Market news: articles without a ticker.
 fn market(spec: &Spec, at: DateTime<Utc>) -> Vec<Value> {
     let mut dice = Dice::new(spec.seed, &["polygon market", &stamp(at)]);
     let first = first_id(&mut dice);

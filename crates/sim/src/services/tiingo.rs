@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Value, json};
 
 use super::level::level;
 use crate::dice::{Dice, round2};
 use crate::endpoint::{Endpoint, EndpointSpec, Form, HOUR, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::exchange::closed_by;
 use crate::job::Job;
-use crate::spec::{Spec, ingested, trading_day};
+use crate::spec::{Spec, ingested};
 use crate::watchlist::Scope;
 
 impl Service {
@@ -46,12 +47,12 @@ static PRICES: EndpointSpec = EndpointSpec {
     records: daily,
     document_id: |record| id_of(record, &["date"]),
     rhythm: Rhythm::FiveAtOnce(Duration::from_millis(500)),
-    wrapped: |ticker, words| format!("Failed to fetch daily prices for {ticker}: {words}"),
+    wrapped: |ticker, message| format!("Failed to fetch daily prices for {ticker}: {message}"),
     unknown_symbol: None,
     nothing: || Value::Null,
 };
 
-/// What Cloud Scheduler ticks, written down independently of the orchestrator's own table.
+/// The jobs of Cloud Scheduler, independent of the orchestrator's own table.
 pub(super) const JOBS: &[Job] = &[
     Job {
         name: "tiingo-daily-prices",
@@ -69,13 +70,10 @@ pub(super) const JOBS: &[Job] = &[
     },
 ];
 
-/// The prices of the last `records_per_ticker` weekdays, oldest first.
+/// The prices of the last `records_per_ticker` sessions that have closed, oldest first.
 fn daily(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
-    let mut prices: Vec<_> = std::iter::successors(Some(trading_day(at.date_naive())), NaiveDate::pred_opt)
-        .filter(|date| !matches!(date.weekday(), Weekday::Sat | Weekday::Sun))
-        .take(spec.records_per_ticker)
-        .map(|date| price(spec, ticker, date, at))
-        .collect();
+    let sessions = closed_by(at).take(spec.records_per_ticker);
+    let mut prices: Vec<_> = sessions.map(|(date, _)| price(spec, ticker, date, at)).collect();
     prices.reverse();
     prices
 }
@@ -83,14 +81,14 @@ fn daily(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
 fn price(spec: &Spec, ticker: &str, date: NaiveDate, at: DateTime<Utc>) -> Value {
     let date = date.to_string();
     let mut dice = Dice::new(spec.seed, &["price", ticker, &date]);
-    let open = round2(level(spec, ticker) + dice.cents(0, 400));
-    let close = round2(open + dice.cents(0, 600) - 3.0);
+    // A few percent around the ticker's level: no two days are as far apart as a doubtful jump.
+    let level = level(spec, ticker);
+    let open = round2(level * (1.0 + dice.cents(0, 400) / 100.0));
+    let close = round2(open * (0.97 + dice.cents(0, 600) / 100.0));
     let high = round2(open.max(close) + dice.cents(1, 200));
     let low = round2(open.min(close) - dice.cents(1, 200));
     let volume = dice.between(100_000, 90_000_000);
     let (dividend, split) = (dice.chance(5), dice.chance(1));
-    // A price that upstream does not have is 0, and an adjusted one the plain one.
-    let open = if dice.chance(3) { 0.0 } else { open };
     json!({
         "ticker": ticker,
         "date": date,

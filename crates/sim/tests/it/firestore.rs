@@ -51,7 +51,7 @@ async fn collections_of_many_pages_are_read_whole() {
 }
 
 #[tokio::test]
-async fn projects_and_databases_are_apart() {
+async fn projects_and_databases_are_separate() {
     let emulator = Emulator::shared().await.expect("the emulator starts");
     let project = unique_project();
     let one = Db::new(&emulator.host(), &project, "one");
@@ -61,7 +61,7 @@ async fn projects_and_databases_are_apart() {
 }
 
 #[tokio::test]
-async fn a_refused_write_is_an_error_with_firestores_words() {
+async fn a_refused_write_is_an_error_with_firestores_message() {
     let error = db().await.seed(vec![("c/__x__".to_owned(), json!({}))]).await.expect_err("reserved");
     assert!(error.to_string().contains("reserved"), "{error}");
 }
@@ -80,7 +80,7 @@ async fn a_killed_emulator_is_gone_and_restarts_empty_on_its_port() {
     let log = emulator.log_path().to_owned();
     assert!(log.is_file());
     drop(emulator);
-    // The kernel takes a moment to end a JVM that has been killed.
+    // The kernel takes a moment to end a killed JVM.
     let start = Instant::now();
     while (log.exists() || TcpStream::connect(&host).is_ok()) && start.elapsed() < Duration::from_secs(10) {
         std::thread::sleep(Duration::from_millis(5));

@@ -1,4 +1,4 @@
-//! The simulated Google holds its callers to the rules of the real one.
+//! The simulated Google enforces the rules of the real one.
 
 use reqwest::Client;
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ fn client() -> Client {
     Client::builder().no_proxy().build().expect("a client")
 }
 
-/// Exchanges an assertion; status and body of the answer.
+/// Exchanges an assertion; returns status and body.
 async fn exchange(google: &Google, claims: &Value, key: &Key) -> (u16, Value) {
     let assertion = assemble(&json!({"alg": "RS256"}), claims, key);
     let form =
@@ -36,7 +36,7 @@ fn with(mut claims: Value, name: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_good_assertion_is_worth_a_token_and_any_other_is_not() {
+async fn only_a_valid_assertion_gets_a_token() {
     let google = google().await;
     let good = claims(&google);
     let (status, token) = exchange(&google, &good, Key::account()).await;
@@ -61,7 +61,7 @@ async fn a_good_assertion_is_worth_a_token_and_any_other_is_not() {
 }
 
 #[tokio::test]
-async fn the_metadata_server_wants_its_header() {
+async fn the_metadata_server_requires_its_header() {
     let google = google().await;
     let ask = async |path: &str, flavor: bool| {
         let mut request = client().get(format!("{}{METADATA}{path}", google.url()));

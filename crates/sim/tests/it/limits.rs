@@ -1,4 +1,4 @@
-//! The limits and pauses of the deployed services, and their words.
+//! The limits, pauses and error messages of the deployed services.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sim::endpoint::{Endpoint, Service};
 use sim::providers::{Defect, Fault, Pace, Ports, Providers, words};
 
-/// The minute is three seconds long: enough for the steps of a test on a busy machine.
+/// A minute takes three seconds: enough for the steps of a test on a busy machine.
 const FASTER: u32 = 20;
 const PACE: Pace = Pace::Deployed { times_faster: FASTER };
 
@@ -26,25 +26,25 @@ async fn fetch(providers: &Providers, endpoint: Endpoint, tickers: usize, more: 
     (answer.status().as_u16(), answer.json().await.expect("JSON"))
 }
 
-/// The places of the tickers that failed, and the words of the first.
+/// The positions of the tickers that failed, and the first one's message.
 fn failed(answer: &Value) -> (Vec<usize>, Option<&str>) {
     let entries = answer["data"].as_array().expect("a list");
     let places = entries.iter().enumerate().filter(|(_, entry)| entry.get("error").is_some());
     let places: Vec<usize> = places.map(|(place, _)| place).collect();
-    let words = places.first().and_then(|place| entries[*place]["error"].as_str());
-    (places, words)
+    let message = places.first().and_then(|place| entries[*place]["error"].as_str());
+    (places, message)
 }
 
 #[tokio::test]
-async fn what_is_over_the_limit_fails_inside_a_200() {
+async fn tickers_over_the_limit_fail_inside_a_200() {
     let providers = start().await;
-    // The start cost one; five that leave together may pass where one was left.
+    // The start cost one request; five sent together may pass when one was left.
     let (status, answer) = fetch(&providers, Endpoint::TIINGO_PRICES, 120, json!({})).await;
     assert_eq!((status, &answer["status"], &answer["fetched"]), (200, &json!("ok"), &json!(50)));
-    let (places, words) = failed(&answer);
+    let (places, message) = failed(&answer);
     assert_eq!(places, (50..120).collect::<Vec<_>>());
     let expected = "Failed to fetch daily prices for T050: Per-minute rate limit (50) exceeded";
-    assert_eq!(words, Some(expected));
+    assert_eq!(message, Some(expected));
     assert_eq!(answer["data"][50], json!({"ticker": "T050", "error": expected, "data": null}));
     assert_eq!(answer["errors"][0], "Failed: T050");
 }
@@ -56,9 +56,9 @@ async fn all_kinds_of_finnhub_share_one_limit_and_earnings_are_one_request() {
     let (_, earnings) = fetch(&providers, Endpoint::FINNHUB_EARNINGS, 500, json!({})).await;
     assert_eq!((failed(&quotes).0.len(), failed(&earnings).0.len()), (0, 0));
     let (_, news) = fetch(&providers, Endpoint::FINNHUB_NEWS, 40, json!({})).await;
-    let (places, words) = failed(&news);
+    let (places, message) = failed(&news);
     assert_eq!(places, (28..40).collect::<Vec<_>>(), "1 of the start, 30, 1 and 28 are 60");
-    assert_eq!(words, Some("Failed to fetch news for T028: Per-minute rate limit (60) exceeded"));
+    assert_eq!(message, Some("Failed to fetch news for T028: Per-minute rate limit (60) exceeded"));
     providers.set_pace(Pace::REAL);
     for _ in 0..59 {
         fetch(&providers, Endpoint::FINNHUB_EARNINGS, 1, json!({})).await;
@@ -68,7 +68,7 @@ async fn all_kinds_of_finnhub_share_one_limit_and_earnings_are_one_request() {
 }
 
 #[tokio::test]
-async fn polygon_alone_keeps_within_its_limit_and_beside_another_call_does_not() {
+async fn polygon_stays_within_its_limit_alone_but_not_next_to_another_call() {
     let providers = start().await;
     let start = Instant::now();
     let (_, alone) = fetch(&providers, Endpoint::POLYGON_NEWS, 5, json!({})).await;
@@ -95,8 +95,8 @@ async fn market_news_at_the_limit_is_a_502() {
         assert_eq!(fetch(&providers, Endpoint::POLYGON_MARKET, 0, json!({})).await.0, 200);
     }
     let (status, answer) = fetch(&providers, Endpoint::POLYGON_MARKET, 0, json!({})).await;
-    let words = "Polygon API error: Failed to fetch market news: Per-minute rate limit (5) exceeded";
-    assert_eq!((status, &answer["detail"]), (502, &json!(words)));
+    let message = "Polygon API error: Failed to fetch market news: Per-minute rate limit (5) exceeded";
+    assert_eq!((status, &answer["detail"]), (502, &json!(message)));
 }
 
 #[tokio::test]
@@ -111,8 +111,8 @@ async fn alphavantage_never_answers_all_indicators_in_one_call() {
     );
     let error = |place: usize, name: &str| answer["data"][place]["data"][name]["error"].as_str();
     assert_eq!(error(0, "SMA"), None);
-    let words = Some("Failed to fetch ADX for T000: Per-minute rate limit (5) exceeded");
-    assert_eq!(error(0, "ADX"), words);
+    let message = Some("Failed to fetch ADX for T000: Per-minute rate limit (5) exceeded");
+    assert_eq!(error(0, "ADX"), message);
     assert!(error(1, "RSI").is_some(), "nothing is left for the next ticker");
 
     providers.set_pace(PACE);
@@ -124,7 +124,7 @@ async fn alphavantage_never_answers_all_indicators_in_one_call() {
 }
 
 #[tokio::test]
-async fn a_look_at_the_health_costs_a_request_and_takes_alphavantage_ten_seconds() {
+async fn a_health_check_costs_a_request_and_takes_alphavantage_ten_seconds() {
     let providers = start().await;
     let health = async |service: Service| {
         let url = format!("{}/health", providers.get(service).url());
@@ -137,10 +137,10 @@ async fn a_look_at_the_health_costs_a_request_and_takes_alphavantage_ten_seconds
         assert_eq!((status, &body["service"]), (200, &json!("polygon-service")));
     }
     let (status, body) = health(Service::POLYGON).await;
-    let words = "Service unhealthy: Health check failed: Per-minute rate limit (5) exceeded";
-    assert_eq!((status, &body["detail"]), (503, &json!(words)));
+    let message = "Service unhealthy: Health check failed: Per-minute rate limit (5) exceeded";
+    assert_eq!((status, &body["detail"]), (503, &json!(message)));
     let market = fetch(&providers, Endpoint::POLYGON_MARKET, 0, json!({})).await;
-    assert_eq!(market.0, 502, "the looks have spent the minute");
+    assert_eq!(market.0, 502, "the health checks have used up the minute");
 
     providers.set_pace(PACE);
     let start = Instant::now();
@@ -149,18 +149,18 @@ async fn a_look_at_the_health_costs_a_request_and_takes_alphavantage_ten_seconds
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_stops_nothing() {
+async fn work_continues_when_the_caller_hangs_up() {
     let providers = start().await;
     let hurried = fetch(&providers, Endpoint::TIINGO_PRICES, 50, json!({}));
     assert!(tokio::time::timeout(Duration::from_millis(60), hurried).await.is_err());
-    // The list goes on without its caller: its ten requests of five take 9 · 0.5 s.
+    // The list continues without its caller: its ten requests of five take 9 · 0.5 s.
     tokio::time::sleep(Duration::from_millis(700)).await;
     let (_, answer) = fetch(&providers, Endpoint::TIINGO_PRICES, 1, json!({})).await;
-    assert_eq!(failed(&answer).0, [0], "the minute is spent on the call that nobody waits for");
+    assert_eq!(failed(&answer).0, [0], "the abandoned call has used up the minute");
 }
 
 #[tokio::test]
-async fn keys_stand_where_the_deployed_services_put_them_and_a_leak_puts_them_everywhere() {
+async fn keys_appear_where_the_deployed_services_put_them_and_a_leak_puts_them_everywhere() {
     let providers = start().await;
     providers.set_pace(Pace::Unlimited);
     let key = words::api_key(Service::ALPHAVANTAGE);

@@ -1,4 +1,4 @@
-//! The orchestrator's process, played by a shell script that keeps to the host's contract.
+//! The orchestrator's process, replaced by a shell script that follows the host's contract.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use sim::orchestrator::{Builder, Orchestrator, Runtime};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-/// A program in a folder of its own that goes away with the test.
+/// A program in its own folder, deleted after the test.
 pub(crate) struct Script(PathBuf);
 
 impl Script {
@@ -56,7 +56,7 @@ async fn arguments_and_variables_reach_the_host_and_its_lines_reach_us() {
 }
 
 #[tokio::test]
-async fn terminating_lets_the_host_end_by_itself() {
+async fn terminate_lets_the_host_exit_cleanly() {
     let script = Script::new(
         "term",
         "trap 'echo drained >&2; exit 0' TERM; echo 'listening on http://127.0.0.1:1'\n\
@@ -68,7 +68,7 @@ async fn terminating_lets_the_host_end_by_itself() {
 }
 
 #[tokio::test]
-async fn killing_asks_nobody() {
+async fn kill_cannot_be_trapped() {
     let script = Script::new("kill", "trap '' TERM; echo 'listening on http://127.0.0.1:1'; sleep 60");
     let orchestrator = script.builder().start().await.expect("ready");
     orchestrator.pause().expect("frozen");
@@ -79,7 +79,7 @@ async fn killing_asks_nobody() {
 }
 
 #[tokio::test]
-async fn a_host_that_fails_at_its_start_says_why() {
+async fn a_failed_start_reports_the_hosts_error() {
     let script = Script::new("fail", "echo 'no such manifest' >&2; exit 2");
     let error = script.builder().start().await.expect_err("fails");
     assert!(error.to_string().contains("no such manifest"), "{error}");

@@ -1,4 +1,4 @@
-//! The services as the contract describes them.
+//! The services behave as the contract says.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ async fn market_news_needs_no_tickers() {
 }
 
 #[tokio::test]
-async fn the_spec_says_how_many_records() {
+async fn the_spec_sets_the_number_of_records() {
     let providers = start().await;
     providers.set_spec(Spec { records_per_ticker: 20, ..Spec::default() });
     let (_, answer) = fetch(providers.tiingo(), "/fetch", &["AAPL"]).await;
@@ -97,7 +97,7 @@ async fn failed_tickers_are_named_and_dropped_ones_are_not() {
 }
 
 #[tokio::test]
-async fn the_journal_tells_what_was_asked_and_answered() {
+async fn the_journal_records_requests_and_answers() {
     let providers = start().await;
     let journal = providers.tiingo().journal();
     journal.keep_bodies(true);
@@ -118,7 +118,7 @@ async fn the_journal_tells_what_was_asked_and_answered() {
 }
 
 #[tokio::test]
-async fn the_high_water_mark_counts_fetches_at_the_same_time() {
+async fn the_high_water_mark_counts_concurrent_fetches() {
     let providers = start().await;
     let tiingo = providers.tiingo();
     tiingo.set_latency(Duration::from_millis(100), Duration::from_millis(50));
@@ -144,7 +144,7 @@ async fn a_stopped_service_refuses_and_comes_back_on_its_port() {
     assert_eq!(
         fetch(tiingo, "/fetch", &["A"]).await.0,
         StatusCode::SERVICE_UNAVAILABLE,
-        "the script goes on"
+        "the script continues"
     );
     assert_eq!(fetch(tiingo, "/fetch", &["A"]).await.0, StatusCode::OK);
 }

@@ -1,4 +1,4 @@
-//! The party between the orchestrator and the emulator.
+//! The proxy between the orchestrator and the emulator.
 
 use serde_json::json;
 use sim::firestore::proxy::{Fault, Proxy};
@@ -17,7 +17,7 @@ fn doc(id: &str) -> Vec<(String, serde_json::Value)> {
 }
 
 #[tokio::test]
-async fn without_faults_everything_is_let_through() {
+async fn without_faults_everything_passes() {
     let (proxy, through, direct) = both().await;
     through.seed(doc("a b")).await.expect("written");
     assert_eq!(direct.ids("things").await.expect("listed"), ["a b"]);
@@ -27,7 +27,7 @@ async fn without_faults_everything_is_let_through() {
 }
 
 #[tokio::test]
-async fn a_status_takes_the_place_of_the_work_as_often_as_told() {
+async fn a_status_fault_replaces_the_request_as_often_as_scripted() {
     let (proxy, through, direct) = both().await;
     proxy.fault(Fault::status(503).operation(":batchWrite").after(1).times(1));
     through.seed(doc("a")).await.expect("spared");
@@ -39,7 +39,7 @@ async fn a_status_takes_the_place_of_the_work_as_often_as_told() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_hides_work_that_was_done() {
+async fn a_request_is_carried_out_although_its_answer_is_lost() {
     let (proxy, through, direct) = both().await;
     proxy.fault(Fault::lose_answer().containing("things/a").lacking("things/b"));
     through.seed([doc("a"), doc("b")].concat()).await.expect("does not meet the conditions");

@@ -1,4 +1,4 @@
-//! All parts together, around a script in place of the host.
+//! The whole system, with a script instead of the host.
 
 use sim::data;
 use sim::endpoint::Endpoint;

@@ -1,4 +1,4 @@
-//! Faults as a caller meets them on the socket.
+//! Faults as a caller sees them on the socket.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use sim::providers::{Defect, Fault, Outcome, Ports, Providers, RetryAfter};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// What a raw socket gets to see of one fetch: everything until the connection ends, and how it ended.
+/// Sends one fetch over a raw socket; returns everything received until the connection ended, and how it ended.
 async fn raw_fetch(url: &str) -> (Vec<u8>, io::Result<()>) {
     let address = url.strip_prefix("http://").expect("http");
     let mut socket = TcpStream::connect(address).await.expect("connected");
@@ -97,7 +97,7 @@ async fn a_status_carries_its_detail_and_retry_after() {
 }
 
 #[tokio::test]
-async fn garbage_is_no_json_and_a_wrong_shape_is() {
+async fn garbage_is_not_json_but_a_wrong_shape_is() {
     let providers = tiingo_with(Fault::garbage().times(1)).await;
     providers.tiingo().fault(Fault::wrong_shape().times(1));
     let url = providers.tiingo().url();

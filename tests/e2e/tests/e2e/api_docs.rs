@@ -1,4 +1,4 @@
-//! The examples of docs/api.md, one after the other against one system.
+//! Runs the examples of docs/api.md, one after the other, against one system.
 
 use e2e::system::{PATIENCE, start};
 use reqwest::{Client, Method};
@@ -7,7 +7,7 @@ use sim::watchlist::Watchlist;
 
 const DOCUMENT: &str = include_str!("../../../../docs/api.md");
 
-/// A request as the document shows it, and the answer below.
+/// A request in the document and the response below it.
 #[derive(Debug, Default)]
 struct Example {
     method: String,
@@ -20,7 +20,7 @@ struct Example {
     answer: String,
 }
 
-/// The fenced blocks: what stands after the fence, and the text.
+/// The fenced blocks: the info string and the text.
 fn blocks() -> Vec<(&'static str, String)> {
     let mut blocks: Vec<(&str, String)> = Vec::new();
     let mut inside = false;
@@ -46,7 +46,7 @@ fn examples() -> Vec<Example> {
     let mut examples = Vec::new();
     for pair in blocks().chunks(2) {
         let [("http", request), (info, answer)] = pair else {
-            panic!("a request without an answer: {pair:?}")
+            panic!("a request without a response: {pair:?}")
         };
         let (kind, status) = info.split_once(' ').expect("a kind and a status");
         let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
@@ -66,7 +66,7 @@ fn examples() -> Vec<Example> {
     examples
 }
 
-/// Whether everything that the document shows is there, with the same kind of value.
+/// Checks that everything that the document shows is present, with the same kind of value.
 fn check(shown: &Value, real: &Value, place: &str) {
     match (shown, real) {
         (Value::Object(shown), Value::Object(real)) => {
@@ -96,7 +96,7 @@ fn check(shown: &Value, real: &Value, place: &str) {
 }
 
 #[tokio::test]
-async fn every_example_does_what_the_document_shows() {
+async fn every_example_gets_the_documented_response() {
     let stack = start(Watchlist::new(8, 5), &[]).await;
     let client = Client::builder().no_proxy().build().expect("a client");
     let examples = examples();
@@ -117,13 +117,13 @@ async fn every_example_does_what_the_document_shows() {
             check(&shown, &serde_json::from_str(&text).expect("JSON"), &example.path);
         } else {
             for line in example.answer.lines() {
-                assert!(text.contains(line), "`{line}` is not in the answer of {}:\n{text}", example.path);
+                assert!(text.contains(line), "`{line}` is not in the response of {}:\n{text}", example.path);
             }
         }
     }
 }
 
-/// Routes that the description has and the document must show.
+/// The document must show every route of the API description.
 #[tokio::test]
 async fn every_route_has_an_example() {
     let stack = start(Watchlist::new(1, 1), &[]).await;
@@ -149,5 +149,5 @@ async fn every_route_has_an_example() {
             }
         }
     }
-    assert_eq!((jobs, missing), (1, vec![]), "one job's route stands for all");
+    assert_eq!((jobs, missing), (1, vec![]), "one job's route is the example for all");
 }

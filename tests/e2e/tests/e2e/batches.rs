@@ -1,4 +1,4 @@
-//! How tickers become provider calls: sizes, bodies, how many at once, and what goes on meanwhile.
+//! How tickers become provider calls: batch sizes, bodies, concurrency, and writes while calls are in progress.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const JOBS: [(&str, Service); 4] = [
 ];
 
 #[tokio::test]
-async fn batches_have_the_size_that_is_set_for_their_provider() {
+async fn batches_have_the_size_set_for_their_provider() {
     let settings = [
         ("batch_size_tiingo", "7"),
         ("batch_size_finnhub", "4"),
@@ -64,7 +64,7 @@ async fn every_call_has_the_body_of_the_contract() {
 }
 
 #[tokio::test]
-async fn no_more_calls_are_under_way_than_allowed() {
+async fn concurrent_calls_stay_within_the_limit() {
     let settings = [("batch_size_tiingo", "2"), ("max_concurrency_tiingo", "3")];
     let stack = start(Watchlist::new(40, 0), &settings).await;
     stack.providers.tiingo().set_latency(Duration::from_millis(20), Duration::ZERO);
@@ -73,7 +73,7 @@ async fn no_more_calls_are_under_way_than_allowed() {
 }
 
 #[tokio::test]
-async fn documents_are_written_while_later_calls_are_still_under_way() {
+async fn documents_are_written_while_later_calls_are_in_progress() {
     let settings = [
         ("batch_size_tiingo", "1"),
         ("max_concurrency_tiingo", "2"),
@@ -83,7 +83,7 @@ async fn documents_are_written_while_later_calls_are_still_under_way() {
     let stack = start(Watchlist::new(10, 0).without_indices(), &settings).await;
     let tickers = stack.watchlist.tickers(job("tiingo-daily-prices").scope);
     let tiingo = stack.providers.tiingo();
-    // The second batch gets no answer until the service is restarted.
+    // The second batch gets no response until the service is restarted.
     tiingo.fault(Fault::hang().ticker(&tickers[1]).times(1));
     let sending = tokio::spawn({
         let url = stack.orchestrator.url().to_owned();

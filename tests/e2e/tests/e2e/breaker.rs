@@ -1,4 +1,4 @@
-//! A provider that fails again and again is left alone for a while.
+//! A provider that keeps failing is not called for a while.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const PRICES: &str = "tiingo-daily-prices";
 const INDICES: &str = "tiingo-daily-prices-indices";
 const QUOTES: &str = "finnhub-quote-portfolio";
 
-/// Calls that a provider which is down gets until its breaker opens.
+/// Calls to a provider that is down until its breaker opens.
 const CALLS: usize = 4 + 5;
 
 /// A breaker that opens after four failures, for `seconds`; calls of one ticker, one after the other.
@@ -47,7 +47,7 @@ async fn opened(stack: &Stack) {
     assert_eq!(
         stack.providers.tiingo().journal().count(),
         CALLS,
-        "four failures raise the doubt, five single tickers settle it"
+        "four failures raise suspicion, five single tickers confirm it"
     );
     assert_eq!(reply.body["data"]["tickers_pending"], 12);
     let message = reply.body["message"].as_str().expect("a message");
@@ -57,19 +57,19 @@ async fn opened(stack: &Stack) {
 }
 
 #[tokio::test]
-async fn an_open_breaker_answers_at_once_and_other_providers_go_on() {
+async fn an_open_breaker_answers_at_once_and_other_providers_continue() {
     let stack = system("600").await;
     opened(&stack).await;
     for request in [tick(PRICES), tick(INDICES)] {
         let reply = expect(&stack.orchestrator, &request, 503).await;
         assert!((500..=600).contains(&retry_after(&reply)), "{:?}", reply.headers);
     }
-    assert_eq!(stack.providers.tiingo().journal().count(), CALLS, "nobody calls through an open breaker");
+    assert_eq!(stack.providers.tiingo().journal().count(), CALLS, "an open breaker lets no calls through");
     expect(&stack.orchestrator, &tick(QUOTES), 200).await;
 }
 
 #[tokio::test]
-async fn after_its_time_one_probe_closes_it() {
+async fn after_the_open_time_one_probe_closes_it() {
     let stack = system("1").await;
     opened(&stack).await;
     let tiingo = stack.providers.tiingo();
@@ -83,20 +83,23 @@ async fn after_its_time_one_probe_closes_it() {
     for reply in refused {
         assert_eq!(
             reply.body["data"]["calls"], CALLS,
-            "the request that probes goes on to the end: {:#}",
+            "the request that probes finishes the run: {:#}",
             reply.body
         );
     }
     let calls = tiingo.journal().calls();
     assert_eq!(calls.len(), 12);
     let probe_ended = calls[0].received + calls[0].latency.expect("answered");
-    assert!(calls[1..].iter().all(|call| call.received >= probe_ended), "the probe goes alone");
+    assert!(
+        calls[1..].iter().all(|call| call.received >= probe_ended),
+        "the probe is the only call in progress"
+    );
     let state = stored(&stack, "closed").await;
     assert_eq!(state["openings"], 0, "{state:#}");
 }
 
 #[tokio::test]
-async fn a_probe_that_fails_opens_it_for_twice_as_long() {
+async fn a_failed_probe_opens_it_for_twice_as_long() {
     let stack = system("1").await;
     opened(&stack).await;
     let tiingo = stack.providers.tiingo();
@@ -108,7 +111,7 @@ async fn a_probe_that_fails_opens_it_for_twice_as_long() {
     };
     let first = stored(&stack, "open").await;
     assert!((900..=1_100).contains(&lasts(&first)), "{first:#}");
-    e2e::system::wait_until("a probe has gone out", async || {
+    e2e::system::wait_until("a probe is sent", async || {
         expect(&stack.orchestrator, &tick(PRICES), 503).await;
         tiingo.journal().count() > CALLS
     })

@@ -1,5 +1,5 @@
-//! The container's first process on Spin: it starts the application, lets requests in progress finish, and leaves nothing
-//! behind.
+//! The container's first process on Spin: it starts the application, lets requests in progress finish, and leaves no
+//! process behind.
 
 use std::net::TcpStream;
 use std::process::Command;
@@ -14,23 +14,23 @@ use sim::watchlist::Watchlist;
 
 const PRICES: &str = "tiingo-daily-prices";
 
-/// None where the runtime is not Spin.
+/// None if the runtime is not Spin.
 async fn system() -> Option<Stack> {
     let parts = Parts { watchlist: Some(Watchlist::new(20, 0).without_indices()), ..Parts::default() };
     Some(start_with(parts, container()?).await)
 }
 
-/// Whether anybody listens where the orchestrator did.
+/// Whether the orchestrator's address still accepts connections.
 fn listens(stack: &Stack) -> bool {
     let address = stack.orchestrator.url().trim_start_matches("http://");
     TcpStream::connect(address).is_ok()
 }
 
 #[tokio::test]
-async fn spin_starts_and_a_request_in_progress_is_finished_before_it_ends() {
+async fn a_request_in_progress_is_finished_before_spin_ends() {
     let Some(stack) = system().await else { return };
     assert_eq!(get(&stack.orchestrator, "/health").await.status, 200);
-    // Twenty tickers are one call: it is under way while the container is told to end.
+    // Twenty tickers are one call: it is in progress when the container is told to end.
     let tiingo = stack.providers.tiingo();
     tiingo.set_latency(Duration::from_secs(2), Duration::ZERO);
     let url = stack.orchestrator.url().to_owned();

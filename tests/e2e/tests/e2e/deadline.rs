@@ -1,4 +1,4 @@
-//! A run that does not fit into one request goes on in the next ones.
+//! A run that does not fit into one request continues in the next ones.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn a_run_that_needs_several_requests_fetches_every_ticker_once() {
         assert_eq!(reply.status, 503);
         retry_after(reply);
         let left = reply.body["data"]["tickers_pending"].as_u64().expect("a number");
-        assert!(left > 0 && left < pending, "every request gets further: {left} of {pending}");
+        assert!(left > 0 && left < pending, "every request makes progress: {left} of {pending}");
         pending = left;
     }
     assert_eq!(last.body["data"]["attempt"], replies.len());

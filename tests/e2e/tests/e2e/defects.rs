@@ -1,4 +1,4 @@
-//! One bad item never costs the others: it is kept whole, named, and told.
+//! A bad item never affects the others: it is kept whole and reported.
 
 use std::collections::BTreeSet;
 
@@ -10,14 +10,14 @@ use sim::scheduler::Tick;
 use sim::stack::Stack;
 use sim::watchlist::Watchlist;
 
-/// What must become of a defective record.
+/// The expected outcome of a defective record.
 #[derive(Clone, Copy)]
 enum Fate {
-    /// Stored; what Firestore refuses of it is in `extra_json`, which contains this.
+    /// Stored; the part that Firestore refuses is in `extra_json`, which contains this.
     Stored(&'static str),
-    /// Kept in `rejected_records` with a reason that contains this; the kept record contains that.
+    /// Kept in `rejected_records` with a reason that contains the first string; the kept record contains the second.
     Rejected(&'static str, &'static str),
-    /// The whole ticker failed, with these words.
+    /// The whole ticker failed, with a reason that contains this.
     TickerFailed(&'static str),
 }
 
@@ -44,7 +44,7 @@ async fn check(stack: &Stack, defect: Defect, fate: Fate) {
     match fate {
         Fate::Stored(extra) => {
             assert_eq!((own, rejected.len(), &reply.body["status"]), (6, 0, &json!("ok")), "{defect:?}");
-            let doc = stack.db.get(&format!("prices_daily/{SYMBOL}_1999-01-01")).await.expect("an answer");
+            let doc = stack.db.get(&format!("prices_daily/{SYMBOL}_1999-03-01")).await.expect("an answer");
             let kept = &doc.expect("the odd record").fields["extra_json"];
             assert!(kept.as_str().unwrap_or_default().contains(extra), "{defect:?}: {kept}");
         }
@@ -60,11 +60,11 @@ async fn check(stack: &Stack, defect: Defect, fate: Fate) {
             assert_eq!(doc.fields["job"], "tiingo-daily-prices");
             assert_eq!(doc.fields["run_id"], data["run_id"]);
         }
-        Fate::TickerFailed(words) => {
+        Fate::TickerFailed(expected) => {
             assert_eq!((own, &reply.body["status"]), (0, &json!("partial")), "{defect:?}");
             assert_eq!(data["tickers_failed"][0]["ticker"], SYMBOL);
             let reason = data["tickers_failed"][0]["reason"].as_str().expect("a reason");
-            assert!(reason.contains(words), "{defect:?}: {reason}");
+            assert!(reason.contains(expected), "{defect:?}: {reason}");
         }
     }
 }
@@ -81,7 +81,7 @@ async fn each_defect_costs_only_its_own_record() {
         (Defect::EmptyName, Fate::Stored("{\"\":1}")),
         (Defect::HugeField(1_200_000), Fate::Rejected("too large for a document", "\"padding\"")),
         (Defect::ErrorInPlace, Fate::Rejected("date is missing", "simulated failure of one record")),
-        // A price has nothing to flatten: it is a good record.
+        // A price has nothing to flatten: the record is valid.
         (Defect::FlatIndicator, Fate::Stored("")),
         (Defect::NullEntry, Fate::Rejected("entry has no ticker", "null")),
         (Defect::NullData, Fate::TickerFailed("has no data")),
@@ -103,7 +103,7 @@ async fn a_quote_is_its_tickers_only_record() {
 }
 
 #[tokio::test]
-async fn an_indicator_that_failed_or_is_flat_costs_no_other() {
+async fn a_failed_or_flat_indicator_does_not_affect_the_others() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let alphavantage = stack.providers.alphavantage();
     alphavantage.fault(Fault::bad_records([Defect::ErrorInPlace]).ticker("T001"));
@@ -124,12 +124,12 @@ async fn an_indicator_that_failed_or_is_flat_costs_no_other() {
 }
 
 #[tokio::test]
-async fn market_news_keeps_its_good_articles() {
+async fn market_news_keeps_its_valid_articles() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let defects = [Defect::EmptyName, Defect::NullEntry, Defect::MissingDate, Defect::NestedArray];
     stack.providers.polygon().fault(Fault::bad_records(defects));
     let reply = expect(&stack.orchestrator, &tick("polygon-news-market"), 200).await;
-    // The article without an id has one that is made of its content.
+    // The article without an id gets one made from its content.
     assert_eq!(count(&stack.db, "news_articles").await, 23, "{:#}", reply.body);
     assert_eq!(count(&stack.db, REJECTED).await, 1);
     assert_eq!(reply.body["data"]["records_stored"], 23);
@@ -137,22 +137,22 @@ async fn market_news_keeps_its_good_articles() {
 }
 
 #[tokio::test]
-async fn words_in_the_place_of_market_news_are_a_failure_of_the_call() {
+async fn an_error_instead_of_market_news_fails_the_call() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let polygon = stack.providers.polygon();
-    let words = |error: &str| json!({"status": "ok", "data": [{"error": error}], "errors": null}).to_string();
-    polygon.fault(Fault::body(words("Request failed: Server disconnected")).times(1));
+    let body = |error: &str| json!({"status": "ok", "data": [{"error": error}], "errors": null}).to_string();
+    polygon.fault(Fault::body(body("Request failed: Server disconnected")).times(1));
     let reply = expect(&stack.orchestrator, &tick("polygon-news-market"), 200).await;
     assert_eq!((&reply.body["status"], &reply.body["data"]["records_stored"]), (&json!("ok"), &json!(20)));
-    assert_eq!(polygon.journal().calls().len(), 2, "it was asked once more");
+    assert_eq!(polygon.journal().calls().len(), 2, "it was called once more");
 
-    polygon.fault(Fault::body(words("Polygon API error 403: not in your plan")));
+    polygon.fault(Fault::body(body("Polygon API error 403: not in your plan")));
     let reply = expect(&stack.orchestrator, &Tick::new(job("polygon-news-market"), at(1)), 502).await;
     assert_eq!(reply.body["status"], "error", "{:#}", reply.body);
 }
 
 #[tokio::test]
-async fn a_ticker_without_indicators_fails_and_holds_up_nobody() {
+async fn a_ticker_without_indicators_fails_without_holding_up_others() {
     let stack = start(Watchlist::new(0, 0), &[("batch_size_alphavantage", "1")]).await;
     let alphavantage = stack.providers.alphavantage();
     let name = "alpha-vantage-technical-indicators";
@@ -164,7 +164,7 @@ async fn a_ticker_without_indicators_fails_and_holds_up_nobody() {
     assert_eq!((&reply.body["status"], &data["tickers_processed"]), (&json!("partial"), &json!(3)));
     assert_eq!(data["tickers_failed"][0]["ticker"], "T000", "{data:#}");
 
-    // The same words for all are the limit of the day: after three of them nobody is asked.
+    // The same message for all means the daily limit: after three of them no more calls are made.
     alphavantage.clear();
     alphavantage.journal().clear();
     alphavantage.fault(nothing());
@@ -190,7 +190,7 @@ async fn a_ticker_with_a_slash_has_documents_too() {
 }
 
 #[tokio::test]
-async fn tickers_that_failed_are_named_in_the_providers_words() {
+async fn failed_tickers_are_reported_with_the_providers_message() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let tiingo = stack.providers.tiingo();
     tiingo.fault(Fault::ticker_errors(["T001", "T002", "T003"]).detail("symbol is delisted"));
@@ -204,9 +204,9 @@ async fn tickers_that_failed_are_named_in_the_providers_words() {
     assert_eq!(failed.len(), 4, "{failed:#?}");
     for (failure, ticker) in failed.iter().zip(["T001", "T002", "T003", "T004"]) {
         assert_eq!((&failure["ticker"], &failure["endpoint"]), (&json!(ticker), &json!("/fetch")));
-        let words = if ticker == "T004" { "has no entry for it" } else { "symbol is delisted" };
+        let expected = if ticker == "T004" { "has no entry for it" } else { "symbol is delisted" };
         let reason = failure["reason"].as_str().expect("a reason");
-        assert!(reason.contains(words), "{reason}");
+        assert!(reason.contains(expected), "{reason}");
     }
     let logs = list(&stack.db, e2e::stored::RAW_LOGS).await;
     let log = logs.iter().find(|log| log.fields["metadata"]["tickers_failed"] != json!([])).expect("a log");
@@ -215,7 +215,7 @@ async fn tickers_that_failed_are_named_in_the_providers_words() {
 }
 
 #[tokio::test]
-async fn earnings_that_fail_beside_fundamentals_are_told() {
+async fn earnings_that_fail_next_to_fundamentals_are_reported() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     stack.providers.finnhub().fault(Fault::ticker_errors(["T001"]).path("/fetch/earnings"));
     let tick = tick("finnhub-fundamentals-earnings").tickers(["T000", "T001"]);

@@ -1,5 +1,5 @@
-//! Every way in which a provider can fail: the right answer, the right number of calls, a raw log of each, and
-//! nothing lost when the same tick comes again.
+//! Every way in which a provider can fail: the right response, the right number of calls, a raw log for each, and
+//! nothing lost when the tick is retried.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use sim::watchlist::{Scope, Watchlist};
 const PRICES: &str = "tiingo-daily-prices";
 const RUN_ID: &str = "tiingo-daily-prices_2025-11-20T15:00:00Z";
 
-/// Six tickers in three batches, one after the other; three tries of a call; a breaker that stays closed.
+/// Six tickers in three batches, one after the other; three attempts per call; a breaker that stays closed.
 async fn system(settings: &[(&str, &str)]) -> Stack {
     let quiet = [
         ("batch_size_tiingo", "2"),
@@ -29,7 +29,7 @@ async fn system(settings: &[(&str, &str)]) -> Stack {
     stack
 }
 
-/// The tick comes again after the fault has gone: what was open is fetched once, and everything is there.
+/// Retries the tick after the fault has ended: what was pending is fetched once, and everything is stored.
 async fn assert_recovers(stack: &Stack, open: &[String]) {
     let tiingo = stack.providers.tiingo();
     tiingo.clear();
@@ -43,8 +43,8 @@ async fn assert_recovers(stack: &Stack, open: &[String]) {
     assert_statistics(&stack.db).await;
 }
 
-/// Strikes every call with the fault.
-async fn check(fault: Fault, settings: &[(&str, &str)], status: u16, calls: usize, words: &str) {
+/// Applies the fault to every call.
+async fn check(fault: Fault, settings: &[(&str, &str)], status: u16, calls: usize, expected: &str) {
     let stack = system(settings).await;
     let all = stack.watchlist.tickers(Scope::EntireWatchlist);
     stack.providers.tiingo().fault(fault);
@@ -56,24 +56,24 @@ async fn check(fault: Fault, settings: &[(&str, &str)], status: u16, calls: usiz
     let (list, pending) = if status == 502 { ("tickers_failed", 0) } else { ("pending", 6) };
     assert_eq!(data["tickers_pending"], pending, "{:#}", reply.body);
     let reasons = data[list].to_string() + reply.body["message"].as_str().expect("a message");
-    assert!(reasons.contains(words), "{words} is not in {:#}", reply.body);
+    assert!(reasons.contains(expected), "{expected} is not in {:#}", reply.body);
     if status == 503 {
         retry_after(&reply);
     }
     assert_raw_logs(&stack).await;
-    assert_failures_are_logged(&stack, words).await;
-    if words.starts_with("429") {
+    assert_failures_are_logged(&stack, expected).await;
+    if expected.starts_with("429") {
         tokio::time::sleep(Duration::from_secs(retry_after(&reply))).await;
     }
     assert_recovers(&stack, &all).await;
 }
 
-async fn assert_failures_are_logged(stack: &Stack, words: &str) {
+async fn assert_failures_are_logged(stack: &Stack, expected: &str) {
     for log in list(&stack.db, RAW_LOGS).await {
         let (response, metadata) = (&log.fields["response"], &log.fields["metadata"]);
         assert_eq!(response["error_flag"], true);
-        let error = response["error"].as_str().expect("the error's words");
-        assert!(error.contains(words), "{words} is not in {error}");
+        let error = response["error"].as_str().expect("the error's expected");
+        assert!(error.contains(expected), "{expected} is not in {error}");
         assert_eq!(metadata["tickers_failed"], metadata["tickers_requested"]);
         assert_eq!(metadata["tickers_successful"], json!([]));
     }
@@ -87,7 +87,7 @@ async fn a_refused_batch_is_split_and_its_tickers_fail() {
 }
 
 #[tokio::test]
-async fn a_provider_that_does_not_know_us_ends_the_run_at_once() {
+async fn a_provider_that_refuses_our_credentials_ends_the_run_at_once() {
     for code in [401, 403] {
         check(Fault::status(code).detail("who are you"), &[], 503, 1, &format!("{code}: who are you")).await;
     }
@@ -99,45 +99,45 @@ async fn an_unknown_address_leaves_everything_pending() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_is_tried_three_times_whole_and_with_each_ticker() {
+async fn a_provider_that_is_down_is_tried_three_times_per_batch_and_with_each_ticker() {
     for code in [408, 500, 502, 503, 504] {
         check(Fault::status(code).detail("down"), &[], 503, 27, &format!("{code}: down")).await;
     }
 }
 
 #[tokio::test]
-async fn a_provider_that_asks_for_less_is_tried_three_times() {
+async fn a_rate_limited_call_is_tried_three_times() {
     check(Fault::status(429).detail("slow down"), &[], 503, 3, "429: slow down").await;
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_is_tried_again() {
+async fn a_reset_connection_is_retried() {
     check(Fault::reset(), &[], 503, 27, "").await;
 }
 
 #[tokio::test]
-async fn a_provider_that_hangs_is_given_up_after_its_time() {
+async fn a_hanging_call_times_out() {
     let settings =
         [("service_timeout_seconds", "1"), ("max_concurrency_tiingo", "3"), ("retry_max_attempts", "2")];
     check(Fault::hang(), &settings, 503, 15, "no complete response within").await;
 }
 
 #[tokio::test]
-async fn a_body_that_comes_too_slowly_is_given_up_after_its_time() {
+async fn a_slow_body_times_out() {
     let settings =
         [("service_timeout_seconds", "1"), ("max_concurrency_tiingo", "3"), ("retry_max_attempts", "2")];
     check(Fault::slow_body(Duration::from_secs(30)), &settings, 503, 15, "no complete response within").await;
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_asked_for_once_more() {
+async fn an_unreadable_response_is_retried_once() {
     check(Fault::truncated(), &[], 503, 24, "").await;
     check(Fault::garbage(), &[], 503, 24, "response cannot be parsed").await;
     check(Fault::wrong_shape(), &[], 503, 24, "no data").await;
 }
 
 #[tokio::test]
-async fn a_service_that_is_gone_leaves_everything_pending() {
+async fn a_stopped_service_leaves_everything_pending() {
     let stack = system(&[]).await;
     let all = stack.watchlist.tickers(Scope::EntireWatchlist);
     stack.providers.tiingo().stop().await;
@@ -147,18 +147,18 @@ async fn a_service_that_is_gone_leaves_everything_pending() {
         (&json!(6), &json!(27))
     );
     let logs = list(&stack.db, RAW_LOGS).await;
-    assert_eq!(logs.len(), 27, "calls that nobody answers are logged too");
+    assert_eq!(logs.len(), 27, "calls without a response are logged too");
     assert!(logs.iter().all(|log| log.fields["response"]["status_code"].is_null()));
     for log in logs {
         stack.db.delete(&format!("{RAW_LOGS}/{}", log.id)).await.expect("deleted");
     }
     stack.providers.tiingo().restart().await.expect("restarted");
-    // The journal cannot know of calls that never arrived; the others must be logged.
+    // The journal does not have calls that never arrived; the others must be logged.
     assert_recovers(&stack, &all).await;
 }
 
 #[tokio::test]
-async fn a_slow_answer_is_an_answer() {
+async fn a_slow_response_is_accepted() {
     let stack = system(&[]).await;
     stack.providers.tiingo().fault(Fault::slow(Duration::from_millis(100)).times(1));
     stack.providers.tiingo().fault(Fault::slow_body(Duration::from_millis(100)));
@@ -169,7 +169,7 @@ async fn a_slow_answer_is_an_answer() {
 }
 
 #[tokio::test]
-async fn passing_failures_leave_no_trace_but_their_raw_logs() {
+async fn transient_failures_leave_only_their_raw_logs() {
     for fault in [
         Fault::status(500),
         Fault::status(503).retry_after(RetryAfter::Seconds(0)),
@@ -183,7 +183,7 @@ async fn passing_failures_leave_no_trace_but_their_raw_logs() {
         stack.providers.tiingo().fault(fault.clone().times(1));
         let reply = expect(&stack.orchestrator, &tick(PRICES), 200).await;
         let data = &reply.body["data"];
-        // Asked to wait, a call is made again; it is no further try of its tickers.
+        // A call repeated after a rate limit does not count as another attempt for its tickers.
         let retries = u8::from(!format!("{fault:?}").contains("code: 429"));
         assert_eq!((&data["calls"], &data["retries"]), (&json!(4), &json!(retries)), "{fault:?}");
         assert_exactly(&stack, job(PRICES), at(0), RUN_ID).await;
@@ -201,7 +201,7 @@ async fn only_the_batch_that_failed_is_fetched_again() {
     assert_recovers(&stack, &all[2..]).await;
 }
 
-/// The wait between the first answer and the next call, both as the provider saw them.
+/// The time between the first response and the next call, as seen by the provider.
 async fn wait_after(retry_after: RetryAfter) -> Duration {
     let stack = system(&[]).await;
     stack.providers.tiingo().fault(Fault::status(429).retry_after(retry_after).times(1));
@@ -212,24 +212,24 @@ async fn wait_after(retry_after: RetryAfter) -> Duration {
 }
 
 #[tokio::test]
-async fn a_providers_wish_to_wait_is_obeyed_in_both_forms() {
+async fn both_forms_of_retry_after_are_respected() {
     assert!(wait_after(RetryAfter::Seconds(1)).await >= Duration::from_secs(1));
-    // An HTTP date counts whole seconds: two seconds ahead are more than one.
+    // An HTTP date has whole seconds: two seconds ahead mean more than one.
     assert!(wait_after(RetryAfter::Date(Duration::from_millis(2_000))).await > Duration::from_millis(900));
 }
 
 #[tokio::test]
-async fn a_wish_that_outlasts_the_request_is_passed_on() {
+async fn a_retry_after_beyond_the_request_is_passed_on() {
     let stack = system(&[("job_deadline_seconds", "5")]).await;
     stack.providers.tiingo().fault(Fault::status(429).retry_after(RetryAfter::Seconds(600)));
     let reply = expect(&stack.orchestrator, &tick(PRICES), 503).await;
     assert!((500..=600).contains(&retry_after(&reply)), "{:?}", reply.headers);
-    assert_eq!(stack.providers.tiingo().journal().count(), 1, "the whole provider is left alone");
+    assert_eq!(stack.providers.tiingo().journal().count(), 1, "the whole provider is paused");
     assert_eq!(reply.body["data"]["tickers_pending"], 6);
 }
 
 #[tokio::test]
-async fn another_providers_jobs_go_on() {
+async fn other_providers_jobs_continue() {
     let stack = start(Watchlist::new(6, 6), &[]).await;
     stack.providers.tiingo().fault(Fault::hang());
     let sending = tokio::spawn({

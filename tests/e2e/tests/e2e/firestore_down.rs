@@ -1,6 +1,6 @@
 //! Firestore fails: nothing claims success, nothing is lost, nothing counts twice.
 //!
-//! A proxy in front of the emulator fails as told; the last test kills a real emulator.
+//! A proxy in front of the emulator injects the faults; the last test kills a real emulator.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use sim::watchlist::Watchlist;
 const PRICES: &str = "tiingo-daily-prices";
 const QUOTES: &str = "finnhub-quote-portfolio";
 
-/// What a body has that claims a run, notes its progress, or ends it.
+/// What the bodies that claim a run, save its progress or close it contain.
 const CLAIM: &str = "\"exists\":false";
 const FENCE: &str = "\"updateTime\"";
 const CLOSE: &str = STATISTICS;
@@ -34,7 +34,7 @@ async fn behind_proxy(watchlist: Watchlist, settings: &[(&str, &str)]) -> (Proxy
     (proxy, start_with(parts, builder).await)
 }
 
-/// All is stored once and counted once.
+/// Everything is stored once and counted once.
 async fn assert_done(stack: &Stack, name: &str, reply: &Reply) {
     assert_eq!((reply.status, &reply.body["status"]), (200, &json!("ok")), "{:#}", reply.body);
     let run_id = format!("{name}_2025-11-20T15:00:00Z");
@@ -46,12 +46,12 @@ async fn assert_done(stack: &Stack, name: &str, reply: &Reply) {
     assert_eq!(reply.body["data"]["records_stored"], stack.expected(job(name), at(0)).len());
 }
 
-/// A quick run meets the fault, and nobody notices.
+/// A quick run succeeds in spite of the fault.
 async fn survives(fault: Fault) {
     let (proxy, stack) = behind_proxy(Watchlist::new(10, 5), &[]).await;
     proxy.fault(fault);
     let reply = send(&stack.orchestrator, &tick(QUOTES)).await;
-    assert!(proxy.struck() > 0, "the fault has struck nothing");
+    assert!(proxy.struck() > 0, "the fault was never applied");
     assert_done(&stack, QUOTES, &reply).await;
     assert_eq!(stack.providers.finnhub().journal().count(), 1, "the work is done once");
     assert_eq!(reply.body["data"]["attempt"], 1);
@@ -59,18 +59,18 @@ async fn survives(fault: Fault) {
 }
 
 #[tokio::test]
-async fn a_claim_whose_answer_is_lost_is_still_a_claim() {
+async fn a_claim_counts_although_its_response_is_lost() {
     survives(Fault::lose_answer().operation(":commit").containing(CLAIM).times(1)).await;
 }
 
 #[tokio::test]
-async fn a_closing_commit_whose_answer_is_lost_counts_once() {
+async fn a_closing_commit_counts_once_although_its_response_is_lost() {
     survives(Fault::lose_answer().operation(":commit").containing(CLOSE).times(1)).await;
     survives(Fault::lose_answer().operation(":commit").containing(CLOSE).times(3)).await;
 }
 
 #[tokio::test]
-async fn commits_are_repeated_while_firestore_is_busy() {
+async fn commits_are_retried_while_firestore_is_busy() {
     for code in [409, 429, 500, 503, 504] {
         survives(Fault::status(code).operation(":commit").times(2)).await;
     }
@@ -78,7 +78,7 @@ async fn commits_are_repeated_while_firestore_is_busy() {
 }
 
 #[tokio::test]
-async fn reads_are_repeated_while_firestore_is_busy() {
+async fn reads_are_retried_while_firestore_is_busy() {
     for code in [429, 503] {
         survives(Fault::status(code).operation(":runQuery").containing("react_activeSymbols").times(2)).await;
     }
@@ -86,14 +86,14 @@ async fn reads_are_repeated_while_firestore_is_busy() {
 }
 
 #[tokio::test]
-async fn writes_are_repeated_while_firestore_is_busy() {
+async fn writes_are_retried_while_firestore_is_busy() {
     for code in [409, 429, 500, 503] {
         survives(Fault::status(code).operation(":batchWrite").times(2)).await;
     }
 }
 
 #[tokio::test]
-async fn single_writes_are_repeated_by_their_own_status() {
+async fn single_writes_are_retried_by_their_own_status() {
     // ABORTED, INTERNAL, UNAVAILABLE, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED.
     for code in [10, 13, 14, 4, 8] {
         survives(Fault::refuse_writes(code, "prices_intraday/MSFT").times(2)).await;
@@ -101,14 +101,14 @@ async fn single_writes_are_repeated_by_their_own_status() {
 }
 
 #[tokio::test]
-async fn a_document_that_firestore_refuses_for_good_is_kept_as_rejected() {
+async fn a_document_that_firestore_refuses_permanently_is_kept_as_rejected() {
     let (proxy, stack) = behind_proxy(Watchlist::new(10, 5), &[]).await;
     proxy.fault(Fault::refuse_writes(3, "documents/prices_intraday/MSFT"));
     let reply = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
     let data = &reply.body["data"];
     assert_eq!((&reply.body["status"], &data["records_rejected"]), (&json!("partial"), &json!(1)));
     assert_eq!(data["records_stored"], 4);
-    assert_eq!(proxy.struck(), 1, "what can never succeed is not repeated");
+    assert_eq!(proxy.struck(), 1, "a permanent failure is not retried");
     assert_eq!(count(&stack.db, "prices_intraday").await, 4);
     let rejected = list(&stack.db, REJECTED).await.remove(0);
     assert!(rejected.fields["reasons"].to_string().contains("simulated code 3"), "{:#}", rejected.fields);
@@ -117,16 +117,16 @@ async fn a_document_that_firestore_refuses_for_good_is_kept_as_rejected() {
 }
 
 #[tokio::test]
-async fn writes_whose_answer_is_lost_are_repeated_and_counted_once() {
+async fn writes_whose_response_is_lost_are_retried_and_counted_once() {
     survives(Fault::lose_answer().operation(":batchWrite").times(2)).await;
     survives(Fault::reset().operation(":batchWrite").times(2)).await;
 }
 
 #[tokio::test]
-async fn a_checkpoint_whose_answer_is_lost_does_not_cost_the_run() {
+async fn a_checkpoint_whose_response_is_lost_does_not_fail_the_run() {
     let settings = [("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "1")];
     let (proxy, stack) = behind_proxy(Watchlist::new(12, 0).without_indices(), &settings).await;
-    // Long enough for the second that lies between two checkpoints.
+    // Long enough for two checkpoints, which are a second apart.
     stack.providers.tiingo().set_latency(Duration::from_millis(250), Duration::ZERO);
     let checkpoint = Fault::lose_answer().operation(":commit").containing(FENCE).lacking(CLOSE);
     proxy.fault(checkpoint.times(1));
@@ -137,7 +137,7 @@ async fn a_checkpoint_whose_answer_is_lost_does_not_cost_the_run() {
 }
 
 #[tokio::test]
-async fn a_checkpoint_that_hangs_does_not_cost_the_lease() {
+async fn a_hanging_checkpoint_does_not_lose_the_lease() {
     let settings = [("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "1"), ("lease_seconds", "5")];
     let (proxy, stack) = behind_proxy(Watchlist::new(30, 0).without_indices(), &settings).await;
     stack.providers.tiingo().set_latency(Duration::from_millis(250), Duration::ZERO);
@@ -150,7 +150,7 @@ async fn a_checkpoint_that_hangs_does_not_cost_the_lease() {
 }
 
 #[tokio::test]
-async fn slow_writes_hold_nothing_up_for_good() {
+async fn slow_writes_only_delay_a_run() {
     let (proxy, stack) =
         behind_proxy(Watchlist::new(100, 0).without_indices(), &[("batch_size_tiingo", "10")]).await;
     proxy.fault(Fault::delay(Duration::from_millis(100)).operation(":batchWrite"));
@@ -211,7 +211,7 @@ async fn without_a_ledger_no_provider_is_called() {
 }
 
 #[tokio::test]
-async fn a_watchlist_that_cannot_be_read_is_not_taken_for_an_empty_one() {
+async fn an_unreadable_watchlist_is_not_treated_as_empty() {
     let (proxy, stack) = behind_proxy(Watchlist::new(10, 5), &[]).await;
     proxy.fault(Fault::status(503).operation(":runQuery").containing("react_activeSymbols"));
     let reply = expect(&stack.orchestrator, &tick(QUOTES), 503).await;
@@ -223,8 +223,8 @@ async fn a_watchlist_that_cannot_be_read_is_not_taken_for_an_empty_one() {
 }
 
 #[tokio::test]
-async fn an_emulator_that_is_killed_costs_no_false_success() {
-    let emulator = Arc::new(Emulator::start(None).await.expect("an emulator of its own"));
+async fn a_killed_emulator_causes_no_false_success() {
+    let emulator = Arc::new(Emulator::start(None).await.expect("a separate emulator"));
     let watchlist = Watchlist::new(30, 0).without_indices();
     let parts =
         Parts { emulator: Some(emulator.clone()), watchlist: Some(watchlist.clone()), ..Parts::default() };
@@ -259,7 +259,7 @@ async fn an_emulator_that_is_killed_costs_no_false_success() {
 }
 
 #[tokio::test]
-async fn what_comes_while_firestore_is_slow_goes_in_few_requests() {
+async fn documents_that_wait_for_a_slow_firestore_are_sent_in_few_requests() {
     let settings = [("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "4")];
     let (proxy, stack) = behind_proxy(Watchlist::new(40, 0).without_indices(), &settings).await;
     proxy.fault(Fault::delay(Duration::from_secs(1)).operation(":batchWrite"));
@@ -268,5 +268,5 @@ async fn what_comes_while_firestore_is_slow_goes_in_few_requests() {
     assert_done(&stack, PRICES, &reply).await;
     let requests = proxy.recorded();
     let writes = requests.iter().filter(|request| request.address.ends_with(":batchWrite")).count();
-    assert!(writes <= 4, "40 answers were stored by {writes} requests");
+    assert!(writes <= 4, "40 responses were stored with {writes} requests");
 }

@@ -1,4 +1,4 @@
-//! How the providers' services are, without asking them; and the look at them that an operator orders.
+//! The health of the providers' services, known without asking them, and probes requested by an operator.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn service(orchestrator: &Orchestrator, provider: &str) -> Value {
     services.into_iter().find(|service| service["provider"] == provider).expect("the provider")
 }
 
-/// What was asked of all four services but fetches.
+/// Requests to all four services other than fetches.
 fn looks(stack: &Stack) -> usize {
     let requests = stack.providers.all().iter().flat_map(|provider| provider.journal().requests());
     requests.filter(|request| request.path == "/health").count()
@@ -38,7 +38,7 @@ async fn an_open_dashboard_costs_the_providers_nothing() {
 }
 
 #[tokio::test]
-async fn health_is_what_the_latest_calls_say_in_every_instance_and_whatever_the_services_do() {
+async fn health_follows_from_the_latest_calls_and_is_the_same_in_every_instance() {
     let stack = start(Watchlist::new(3, 3), &[]).await;
     for provider in stack.providers.all() {
         provider.fault(Fault::hang().path("/health"));
@@ -49,14 +49,14 @@ async fn health_is_what_the_latest_calls_say_in_every_instance_and_whatever_the_
     stack.providers.polygon().fault(Fault::status(502).detail("upstream is down"));
     expect(&stack.orchestrator, &tick("polygon-news-portfolio"), 503).await;
 
-    // An instance that has not called anybody knows it from Firestore.
+    // An instance that has made no calls knows it from Firestore.
     let fresh = another(&stack, &[]).await;
     let tiingo = service(&fresh, "tiingo").await;
     assert_eq!((&tiingo["healthy"], &tiingo["source"]), (&json!(true), &json!("calls")), "{tiingo:#}");
     assert!(tiingo["checked_at"].is_string() && tiingo["probe"].is_null(), "{tiingo:#}");
     let polygon = service(&fresh, "polygon").await;
     assert_eq!((&polygon["healthy"], &polygon["source"]), (&json!(false), &json!("calls")), "{polygon:#}");
-    assert!(polygon["error"].as_str().is_some_and(|words| words.contains("upstream is down")), "{polygon:#}");
+    assert!(polygon["error"].as_str().is_some_and(|error| error.contains("upstream is down")), "{polygon:#}");
     let alerts = get(&fresh, "/status").await.body["alerts"].clone();
     let alert = alerts.as_array().expect("a list").iter().find(|alert| alert["alert"] == "ProviderUnhealthy");
     let alert = alert.unwrap_or_else(|| panic!("no ProviderUnhealthy in {alerts:#}"));
@@ -64,10 +64,10 @@ async fn health_is_what_the_latest_calls_say_in_every_instance_and_whatever_the_
 }
 
 #[tokio::test]
-async fn a_probe_is_made_when_it_is_ordered_and_its_result_serves_all_instances() {
+async fn a_probe_runs_on_request_and_all_instances_share_its_result() {
     let stack = start(Watchlist::new(3, 3), &[]).await;
     let alphavantage = stack.providers.alphavantage();
-    // Longer than anybody would wait for a status.
+    // Longer than a status request may take.
     alphavantage.fault(Fault::slow(Duration::from_secs(6)).path("/health"));
     let reply = post(&stack.orchestrator, "/providers/alphavantage/probe").await;
     assert_eq!(reply.status, 200, "{:#}", reply.body);
@@ -79,7 +79,7 @@ async fn a_probe_is_made_when_it_is_ordered_and_its_result_serves_all_instances(
     assert_eq!((&known["healthy"], &known["source"]), (&json!(true), &json!("probe")), "{known:#}");
     assert_eq!((&known["probe"], &known["checked_at"]), (&reply.body, &reply.body["probed_at"]));
 
-    // Whoever orders another too soon, in whichever instance, is told when to come again.
+    // Another probe too soon, in any instance, is refused with `Retry-After`.
     let refused = post(&fresh, "/providers/alphavantage/probe").await;
     assert_eq!(refused.status, 409, "{:#}", refused.body);
     assert!((1..=300).contains(&retry_after(&refused)));
@@ -88,7 +88,7 @@ async fn a_probe_is_made_when_it_is_ordered_and_its_result_serves_all_instances(
 }
 
 #[tokio::test]
-async fn no_probe_takes_a_request_from_a_run() {
+async fn a_probe_never_uses_up_a_runs_limit() {
     let stack = start(Watchlist::new(3, 3), &[]).await;
     stack.providers.polygon().fault(Fault::hang());
     let sending = tokio::spawn({
@@ -99,21 +99,21 @@ async fn no_probe_takes_a_request_from_a_run() {
     let fresh = another(&stack, &[]).await;
     let refused = post(&fresh, "/providers/polygon/probe").await;
     assert_eq!(refused.status, 409, "{:#}", refused.body);
-    let words = refused.body["detail"].as_str().expect("words");
-    assert!(words.contains("polygon-news-portfolio") && words.contains("its calls show"), "{words}");
+    let detail = refused.body["detail"].as_str().expect("a detail");
+    assert!(detail.contains("polygon-news-portfolio") && detail.contains("its calls show"), "{detail}");
     assert_eq!(post(&fresh, "/providers/tiingo/probe").await.status, 200, "the others are free");
     assert_eq!(looks(&stack), 1);
     sending.abort();
 }
 
 #[tokio::test]
-async fn a_limit_that_is_used_up_is_no_illness() {
+async fn a_used_up_limit_is_not_unhealthy() {
     let stack = start(Watchlist::new(3, 3), &[("job_deadline_seconds", "5")]).await;
     let polygon = stack.providers.polygon();
-    let words = "Per-minute rate limit (5) exceeded";
-    let market = format!("Polygon API error: Failed to fetch market news: {words}");
+    let limit = "Per-minute rate limit (5) exceeded";
+    let market = format!("Polygon API error: Failed to fetch market news: {limit}");
     polygon.fault(Fault::status(502).detail(market).path("/fetch/market"));
-    let health = format!("Service unhealthy: Health check failed: {words}");
+    let health = format!("Service unhealthy: Health check failed: {limit}");
     polygon.fault(Fault::status(503).detail(health).path("/health"));
     expect(&stack.orchestrator, &tick("polygon-news-market"), 503).await;
     assert_eq!(service(&stack.orchestrator, "polygon").await["healthy"], Value::Null, "nothing is known yet");

@@ -1,4 +1,4 @@
-//! Hostile input beside a run that goes on: the neighbour ends well, in the same instance.
+//! Hostile input while another run is in progress: that run succeeds, in the same instance.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use tokio::net::TcpStream;
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// The name of the instance that answers; the host keeps one for as many requests at once as here are sent.
+/// The id of the instance that answers; the host uses one for as many concurrent requests as are sent here.
 async fn instance(stack: &Stack) -> String {
     let status = get(&stack.orchestrator, "/status").await;
     let id = status.body.pointer("/instance/id").and_then(Value::as_str);
     id.unwrap_or_else(|| panic!("no instance in {:#}", status.body)).to_owned()
 }
 
-/// Starts a run that waits for its provider while `attack` goes on; it must end well, in the same instance.
+/// Starts a run that waits for its provider during `attack`; it must succeed, in the same instance.
 async fn beside_a_neighbour(stack: &Stack, attack: impl Future<Output = ()>) {
     let before = instance(stack).await;
     let finnhub = stack.providers.finnhub();
@@ -43,7 +43,7 @@ fn filled(head: &str, piece: &str, tail: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_worst_requests_cost_their_neighbour_nothing() {
+async fn hostile_requests_do_not_affect_another_run() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let bodies = [
         filled("", "[", ""),
@@ -66,7 +66,7 @@ async fn the_worst_requests_cost_their_neighbour_nothing() {
 }
 
 #[tokio::test]
-async fn the_worst_answers_of_a_provider_cost_another_providers_run_nothing() {
+async fn hostile_responses_of_a_provider_do_not_affect_another_providers_run() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let tiingo = stack.providers.tiingo();
     let nested = |depth: usize| ["[".repeat(depth), "]".repeat(depth)].concat();
@@ -74,7 +74,7 @@ async fn the_worst_answers_of_a_provider_cost_another_providers_run_nothing() {
         let times = (31 << 20) / piece.len();
         format!("{{\"status\":\"ok\",\"data\":[{}{last}]}}", piece.repeat(times))
     };
-    // What comes, and whether the ticker fails for good or the run waits for a better answer.
+    // The response, and whether the ticker fails permanently or stays pending.
     let answers = [
         (format!("{{\"status\":\"ok\",\"data\":[{{\"ticker\":\"AAPL\",\"data\":[{}]}}]}}", nested(120)), 502),
         (format!("{{\"status\":\"ok\",\"data\":[{}]}}", nested(1_000_000)), 502),
@@ -93,15 +93,15 @@ async fn the_worst_answers_of_a_provider_cost_another_providers_run_nothing() {
             let request = by_hand("tiingo-daily-prices").header("idempotency-key", key).tickers(["AAPL"]);
             let reply = send(&stack.orchestrator, &request).await;
             assert_eq!(reply.status, status, "{start}: {:#}", reply.body);
-            let told = reply.body.to_string();
-            assert!(told.len() < 10_000 && !told.contains("could be stored"), "{start}: {told}");
+            let text = reply.body.to_string();
+            assert!(text.len() < 10_000 && !text.contains("could be stored"), "{start}: {text}");
         }
     })
     .await;
 }
 
 #[tokio::test]
-async fn headers_and_addresses_without_measure_are_refused() {
+async fn oversized_headers_and_addresses_are_refused() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     let before = instance(&stack).await;
     let long = get(&stack.orchestrator, &format!("/runs/{}", "x".repeat(8_000))).await;
@@ -111,7 +111,7 @@ async fn headers_and_addresses_without_measure_are_refused() {
         many = many.header(&format!("x-{number}"), "y");
     }
     assert_eq!(send(&stack.orchestrator, &many).await.status, 431);
-    // No client of ours would send it.
+    // The HTTP client would refuse to send these.
     let endless = format!("GET /runs/{} HTTP/1.1\r\nhost: us\r\n\r\n", "x".repeat(70_000));
     assert_eq!(raw(&stack, &endless).await, "HTTP/1.1 414 URI Too Long");
     let big = format!("GET /health HTTP/1.1\r\nhost: us\r\nx: {}\r\n\r\n", "y".repeat(500_000));
@@ -119,11 +119,11 @@ async fn headers_and_addresses_without_measure_are_refused() {
     assert_eq!(instance(&stack).await, before);
 }
 
-/// Sends bytes as they are; the first line of what comes back.
+/// Sends raw bytes; returns the first line of the response.
 async fn raw(stack: &Stack, bytes: &str) -> String {
     let address = stack.orchestrator.url().trim_start_matches("http://");
     let mut connection = TcpStream::connect(address).await.expect("a connection");
-    // The other side may answer and hang up before it has read all.
+    // The server may answer and close the connection before it has read everything.
     let _ = connection.write_all(bytes.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = connection.read_to_end(&mut answer).await;

@@ -1,4 +1,4 @@
-//! Instances die, freeze, and work side by side on one database.
+//! Instances die, freeze and share one database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use sim::watchlist::Watchlist;
 const PRICES: &str = "tiingo-daily-prices";
 const RUN_ID: &str = "tiingo-daily-prices_2025-11-20T15:00:00Z";
 
-/// One ticker a call, one call after the other, and a short lease.
+/// One ticker per call, one call after the other, and a short lease.
 const SETTINGS: [(&str, &str); 3] =
     [("lease_seconds", "5"), ("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "1")];
 
@@ -24,16 +24,16 @@ async fn entry(stack: &Stack) -> Doc {
     stack.db.get(&format!("{RUNS}/{RUN_ID}")).await.expect("an answer").expect("the ledger's entry")
 }
 
-/// The tickers that the ledger holds for pending.
+/// The tickers that are pending according to the ledger.
 async fn pending(stack: &Stack) -> Vec<String> {
     let state = entry(stack).await.fields["state"].as_str().map(serde_json::from_str::<Value>);
-    let state = state.expect("a text").expect("JSON");
+    let state = state.expect("a string").expect("JSON");
     let works = state["pending"].as_array().expect("a list");
     let tickers = works.iter().flat_map(|work| work["tickers"].as_array().expect("a list"));
-    tickers.map(|ticker| ticker.as_str().expect("a text").to_owned()).collect()
+    tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect()
 }
 
-/// A run of thirty slow calls that has noted some of them as done.
+/// A run of thirty slow calls that has saved some of them as done.
 async fn under_way(stack: &Stack) -> tokio::task::JoinHandle<anyhow::Result<sim::scheduler::Reply>> {
     stack.providers.tiingo().set_latency(Duration::from_millis(100), Duration::ZERO);
     let url = stack.orchestrator.url().to_owned();
@@ -47,12 +47,12 @@ async fn under_way(stack: &Stack) -> tokio::task::JoinHandle<anyhow::Result<sim:
 }
 
 #[tokio::test]
-async fn another_instance_takes_over_from_one_that_was_killed() {
+async fn another_instance_takes_over_from_a_killed_one() {
     let stack = start(Watchlist::new(30, 0).without_indices(), &SETTINGS).await;
     let tiingo = stack.providers.tiingo();
     let sending = under_way(&stack).await;
     stack.orchestrator.kill();
-    assert!(sending.await.expect("no panic").is_err(), "nobody answers");
+    assert!(sending.await.expect("no panic").is_err(), "there is no response");
     let open = pending(&stack).await;
     assert!(!open.is_empty() && open.len() < 30);
     tiingo.journal().clear();
@@ -71,7 +71,7 @@ async fn another_instance_takes_over_from_one_that_was_killed() {
 }
 
 #[tokio::test]
-async fn an_owner_that_was_frozen_does_not_write_the_ledger_any_more() {
+async fn a_frozen_owner_no_longer_writes_to_the_ledger() {
     let stack = start(Watchlist::new(30, 0).without_indices(), &SETTINGS).await;
     let sending = under_way(&stack).await;
     stack.orchestrator.pause().expect("frozen");
@@ -92,8 +92,8 @@ async fn an_owner_that_was_frozen_does_not_write_the_ledger_any_more() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_told_to_end_finishes_its_run() {
-    if skips_on_spin("Spin cuts requests off when it is told to end; in the container /entry drains them") {
+async fn a_terminated_host_finishes_its_run() {
+    if skips_on_spin("Spin cuts requests off on SIGTERM; in the container /entry drains them") {
         return;
     }
     let stack = start(Watchlist::new(30, 0).without_indices(), &SETTINGS).await;
@@ -107,7 +107,7 @@ async fn a_host_that_is_told_to_end_finishes_its_run() {
 
 /// Five ticks of each job, each sent to both instances at once, while every provider fails at random.
 #[tokio::test]
-async fn a_hundred_requests_on_two_instances_lose_and_double_nothing() {
+async fn a_hundred_requests_on_two_instances_lose_and_duplicate_nothing() {
     let settings =
         [("breaker_open_seconds", "1"), ("breaker_open_max_seconds", "1"), ("lease_seconds", "10")];
     let stack = start(Watchlist::new(16, 6), &settings).await;
@@ -135,7 +135,7 @@ async fn a_hundred_requests_on_two_instances_lose_and_double_nothing() {
         provider.clear();
     }
     for (number, tick) in ticks.iter().enumerate() {
-        // A provider that said 429 is left alone for a while, and each time for twice as long.
+        // A provider that answered 429 is paused, each time for twice as long.
         let replies = tick.deliver(urls[number % 2], 600, Duration::from_millis(250)).await;
         let last = replies.last().expect("an attempt").as_ref().expect("an answer");
         assert_eq!((last.status, &last.body["status"]), (200, &json!("ok")), "{:#}", last.body);
@@ -146,7 +146,7 @@ async fn a_hundred_requests_on_two_instances_lose_and_double_nothing() {
     assert_statistics(&stack.db).await;
 }
 
-/// All documents of these jobs, whichever run wrote them last, and no others.
+/// Exactly the documents of these jobs are stored, whichever run wrote them last.
 async fn assert_all_stored(stack: &Stack, names: &[&str]) {
     let mut runs = BTreeMap::new();
     for collection in datasets(&stack.db).await {
@@ -161,7 +161,7 @@ async fn assert_all_stored(stack: &Stack, names: &[&str]) {
             if let Some(run_id) = runs.get(&(collection.to_owned(), id.clone())) {
                 assert!(
                     known.contains(run_id.as_str().unwrap_or_default()),
-                    "{collection}/{id} is of no known run: {run_id}"
+                    "{collection}/{id} names an unknown run: {run_id}"
                 );
                 record["run_id"] = run_id.clone();
             }

@@ -1,4 +1,4 @@
-//! Each of the eleven jobs does its whole work, as often as it is told to.
+//! Each of the eleven jobs stores all its documents, however often it runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -42,7 +42,7 @@ each_job! {
     alpha_vantage_technical_indicators: "alpha-vantage-technical-indicators",
 }
 
-/// Exactly the expected documents, raw logs and figures; the next tick with the same data changes no count.
+/// A run gives exactly the expected documents, raw logs and counts; the next tick with the same data adds none.
 async fn does_its_work(job: &Job) {
     let stack = start(Watchlist::new(60, 12), &[]).await;
     for provider in stack.providers.all() {
@@ -71,7 +71,7 @@ async fn does_its_work(job: &Job) {
     );
 }
 
-/// The answer has the contract's shape, and its figures are those of the run.
+/// The response has the form of the contract, and its counts are those of the run.
 fn assert_answer(stack: &Stack, job: &Job, reply: &Reply, run_id: &str) {
     let (body, data) = (&reply.body, &reply.body["data"]);
     let expected = stack.expected(job, at(0));
@@ -111,7 +111,7 @@ fn assert_answer(stack: &Stack, job: &Job, reply: &Reply, run_id: &str) {
     assert_eq!(body.get("duplicate"), None);
 }
 
-/// Calls that a job needs with the default batch sizes; without tickers it is one.
+/// Calls that a job needs with the default batch sizes; one without tickers.
 fn calls_of(job: &Job, tickers: usize) -> usize {
     let size = match job.endpoints[0].service().name() {
         "tiingo" | "finnhub" => 50,

@@ -1,4 +1,4 @@
-//! One tick is one run, however often it arrives.
+//! One tick is one run, however often it is delivered.
 
 use e2e::stored::{RAW_LOGS, RUNS, assert_exactly, assert_statistics, count, list};
 use e2e::system::{PATIENCE, at, by_hand, expect, job, post, retry_after, send, start, tick};
@@ -10,7 +10,7 @@ use sim::watchlist::Watchlist;
 
 const QUOTES: &str = "finnhub-quote-portfolio";
 
-/// Starts a run and returns when its provider call is under way, where it stays until the service is restarted.
+/// Starts a run and returns once its provider call is in progress; the call hangs until the service is restarted.
 async fn held(stack: &Stack, tick: Tick) -> tokio::task::JoinHandle<sim::scheduler::Reply> {
     stack.providers.finnhub().fault(Fault::hang().times(1));
     let url = stack.orchestrator.url().to_owned();
@@ -20,7 +20,7 @@ async fn held(stack: &Stack, tick: Tick) -> tokio::task::JoinHandle<sim::schedul
 }
 
 #[tokio::test]
-async fn the_same_tick_again_is_told_the_stored_report() {
+async fn a_repeated_tick_gets_the_stored_report() {
     let stack = start(Watchlist::new(20, 5), &[]).await;
     let first = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
     let second = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
@@ -41,7 +41,7 @@ async fn a_partial_run_is_finished_too() {
     let second = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
     assert_eq!((&second.body["duplicate"], &second.body["status"]), (&json!(true), &json!("partial")));
     assert_eq!(second.body["data"]["tickers_failed"][0]["reason"], "symbol not found");
-    // An error that the provider's words do not explain is asked for once more, by the first delivery.
+    // A ticker whose error message explains nothing is requested once more, in the first delivery.
     assert_eq!(stack.providers.finnhub().journal().count(), 2);
 }
 
@@ -64,7 +64,7 @@ async fn a_tick_that_is_running_is_not_started_again() {
 }
 
 #[tokio::test]
-async fn of_twenty_duplicates_at_once_exactly_one_runs() {
+async fn exactly_one_of_twenty_concurrent_duplicates_runs() {
     let stack = start(Watchlist::new(20, 5), &[]).await;
     let tick = tick(QUOTES);
     let replies = futures::future::join_all((0..20).map(|_| send(&stack.orchestrator, &tick))).await;
@@ -84,13 +84,13 @@ async fn of_twenty_duplicates_at_once_exactly_one_runs() {
 }
 
 #[tokio::test]
-async fn a_schedule_time_in_the_future_is_no_tick() {
+async fn a_schedule_time_in_the_future_is_not_a_tick() {
     let stack = start(Watchlist::new(20, 5), &[]).await;
     let forced = by_hand(QUOTES);
     let first = expect(&stack.orchestrator, &forced, 200).await;
     let second = expect(&stack.orchestrator, &forced, 200).await;
     assert_eq!(first.body["data"]["trigger"], "manual");
-    assert_ne!(first.body["data"]["run_id"], second.body["data"]["run_id"], "both are runs of their own");
+    assert_ne!(first.body["data"]["run_id"], second.body["data"]["run_id"], "they are different runs");
     assert_eq!(stack.providers.finnhub().journal().count(), 2);
 }
 
@@ -128,7 +128,10 @@ async fn resuming_runs_exactly_what_is_pending() {
     assert_eq!((resumed.status, &resumed.body["status"]), (200, &json!("ok")), "{:#}", resumed.body);
     assert_eq!(resumed.body["data"]["attempt"], 2);
     let asked = finnhub.journal().tickers();
-    e2e::system::assert_same(asked, pending.iter().map(|ticker| ticker.as_str().expect("a text").to_owned()));
+    e2e::system::assert_same(
+        asked,
+        pending.iter().map(|ticker| ticker.as_str().expect("a string").to_owned()),
+    );
     assert_exactly(&stack, job(QUOTES), at(0), &format!("{QUOTES}_2025-11-20T15:00:00Z")).await;
     assert_statistics(&stack.db).await;
 
@@ -138,7 +141,7 @@ async fn resuming_runs_exactly_what_is_pending() {
 }
 
 #[tokio::test]
-async fn resuming_a_partial_run_tries_again_what_failed_and_a_tick_does_not() {
+async fn resuming_a_partial_run_retries_what_failed_but_a_tick_does_not() {
     let stack = start(Watchlist::new(20, 20), &[]).await;
     let finnhub = stack.providers.finnhub();
     finnhub.fault(Fault::ticker_errors(["MSFT"]));
@@ -162,7 +165,7 @@ async fn resuming_a_partial_run_tries_again_what_failed_and_a_tick_does_not() {
 }
 
 #[tokio::test]
-async fn ledger_and_raw_logs_expire_when_the_settings_say() {
+async fn ledger_and_raw_logs_expire_as_configured() {
     let settings = [("run_retention_days", "7"), ("raw_log_retention_days", "3")];
     let stack = start(Watchlist::new(20, 5), &settings).await;
     expect(&stack.orchestrator, &tick(QUOTES), 200).await;

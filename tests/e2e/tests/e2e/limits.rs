@@ -1,6 +1,6 @@
-//! Before services that limit and pause as the deployed ones do, only faster: every job ends complete, given time.
+//! With services that limit and pause as the deployed ones do, only faster, every job eventually completes.
 //!
-//! Their minute is [`MINUTE`] long, for them and, by `limit_window_seconds`, for the orchestrator.
+//! A minute takes [`MINUTE`], for the services and, through `limit_window_seconds`, for the orchestrator.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use sim::scheduler::Reply;
 use sim::stack::{Parts, Stack};
 use sim::watchlist::{Scope, Watchlist};
 
-/// How long the services' minute is.
+/// Duration of the services' minute.
 const MINUTE: Duration = Duration::from_secs(2);
 
-/// A system before services with the deployed limits.
+/// A system with services that have the deployed limits.
 async fn limited(watchlist: Watchlist) -> Stack {
     let pace = Pace::Deployed { times_faster: 30 };
     assert_eq!(pace.minute(), MINUTE);
@@ -42,14 +42,14 @@ async fn deliver(stack: &Stack, name: &str) -> Reply {
     }
 }
 
-/// Delivers and expects that nothing is missing.
+/// Delivers a tick and expects that nothing is missing.
 async fn completes(stack: &Stack, name: &str) {
     let reply = deliver(stack, name).await;
     let data = &reply.body["data"];
     assert_eq!((&data["run_status"], &data["tickers_pending"]), (&"succeeded".into(), &0.into()), "{data:#}");
 }
 
-/// Calls of which nothing came but refusals.
+/// Calls that returned only refusals.
 fn in_vain(provider: &Provider) -> usize {
     let answers = provider.journal().calls().into_iter().filter_map(|call| call.response);
     let bodies = answers.filter_map(|body| serde_json::from_slice::<Value>(&body).ok());
@@ -67,7 +67,7 @@ fn keep_bodies(stack: &Stack) {
 }
 
 #[tokio::test]
-async fn tiingo_at_120_tickers_ends_complete() {
+async fn tiingo_completes_120_tickers() {
     let stack = limited(Watchlist::new(120, 0).without_indices()).await;
     keep_bodies(&stack);
     completes(&stack, "tiingo-daily-prices").await;
@@ -76,7 +76,7 @@ async fn tiingo_at_120_tickers_ends_complete() {
 }
 
 #[tokio::test]
-async fn finnhub_at_60_tickers_ends_complete_in_all_its_kinds() {
+async fn finnhub_completes_60_tickers_at_all_endpoints() {
     let stack = limited(Watchlist::new(60, 60).without_indices()).await;
     keep_bodies(&stack);
     for name in ["finnhub-quote-portfolio", "finnhub-company-news-universe", "finnhub-fundamentals-earnings"]
@@ -92,10 +92,9 @@ async fn finnhub_at_60_tickers_ends_complete_in_all_its_kinds() {
     assert!(vain <= 6, "{vain} calls in vain");
 }
 
-/// Three jobs of one provider in the same minute take nothing from each other, and the page that somebody has open
-/// all the while takes nothing from any of them.
+/// Three jobs of one provider in the same minute do not use up each other's limit, nor does an open dashboard.
 #[tokio::test]
-async fn polygon_at_20_tickers_ends_complete_beside_its_other_jobs_and_an_open_dashboard() {
+async fn polygon_completes_20_tickers_next_to_its_other_jobs_and_an_open_dashboard() {
     let stack = limited(Watchlist::new(20, 3).without_indices()).await;
     keep_bodies(&stack);
     let url = stack.orchestrator.url().to_owned();
@@ -111,20 +110,20 @@ async fn polygon_at_20_tickers_ends_complete_beside_its_other_jobs_and_an_open_d
     let all = futures::future::join_all(jobs.map(|name| completes(&stack, name)));
     tokio::select! {
         _ = all => {}
-        () = page => unreachable!("the page is watched for ever"),
+        () = page => unreachable!("the page is watched forever"),
     }
     let spec = stack.providers.polygon().spec();
     let expected: BTreeMap<_, _> =
         jobs.iter().flat_map(|name| stack.expected(job(name), e2e::system::at(0))).collect();
     assert_eq!(count(&stack.db, "news_articles").await, expected.len(), "{spec:?}");
     let requests = stack.providers.polygon().journal().requests();
-    assert!(requests.iter().all(|request| request.path != "/health"), "nobody asks how the service is");
+    assert!(requests.iter().all(|request| request.path != "/health"), "no health checks are sent");
     let vain = in_vain(stack.providers.polygon());
     assert!(vain <= 6, "{vain} calls in vain");
 }
 
 #[tokio::test]
-async fn alphavantage_at_6_tickers_ends_with_all_seven_indicators_of_each() {
+async fn alphavantage_completes_all_seven_indicators_of_6_tickers() {
     let stack = limited(Watchlist::new(6, 0).without_indices()).await;
     keep_bodies(&stack);
     let reply = deliver(&stack, "alpha-vantage-technical-indicators").await;

@@ -1,4 +1,4 @@
-//! What the component writes to its log.
+//! The component's log.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ fn parsed(lines: &[String]) -> Vec<Value> {
         .iter()
         .map(|line| match serde_json::from_str(line) {
             Ok(Value::Object(fields)) => Value::Object(fields),
-            other => panic!("{other:?} is no JSON object: {line}"),
+            other => panic!("{other:?} is not a JSON object: {line}"),
         })
         .collect()
 }
@@ -69,7 +69,7 @@ async fn every_line_of_a_request_names_it_and_every_line_of_a_run_names_job_and_
         let trace = line["logging.googleapis.com/trace"].as_str().unwrap_or_default();
         assert!(trace.starts_with(&format!("projects/{}/traces/", stack.project)), "{line}");
         assert!(line["logging.googleapis.com/spanId"].is_string(), "{line}");
-        // All other requests work on no run.
+        // Other requests have no run.
         let url = line["httpRequest"]["requestUrl"].as_str();
         if url.is_none_or(|url| JOBS.iter().any(|job| job.route == url)) {
             assert!(line["run.id"].is_string() && line["job.name"].is_string(), "{line}");
@@ -83,7 +83,7 @@ async fn every_line_of_a_request_names_it_and_every_line_of_a_run_names_job_and_
 }
 
 #[tokio::test]
-async fn a_secret_is_in_no_line_and_no_answer() {
+async fn no_line_and_no_response_contains_a_secret() {
     const SECRET: &str = "s3cr3t-token-of-the-test";
     let settings = [("gcp_credentials", "access_token"), ("gcp_access_token", SECRET)];
     let stack = start(Watchlist::new(5, 5), &settings).await;

@@ -1,4 +1,4 @@
-//! The built component, tested from outside: ticks go in, providers are called, documents lie in Firestore.
+//! Tests the built component from outside: ticks go in, providers are called, documents arrive in Firestore.
 //!
 //! Every test has its own instance, its own providers and its own database in one shared emulator.
 

@@ -1,4 +1,4 @@
-//! The component reaches only the parties that the manifest names.
+//! The component can call only the hosts that the manifest allows.
 
 use std::fs;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use e2e::system::{PATIENCE, expect, start_with, tick};
 use sim::stack::Parts;
 use sim::watchlist::Watchlist;
 
-/// The project's manifest without one of the hosts, in a folder that goes with the test.
+/// The project's manifest without one of the hosts, in a folder that is deleted after the test.
 struct Manifest(PathBuf);
 
 impl Manifest {

@@ -1,4 +1,4 @@
-//! Answers and records that are bigger than a document may be.
+//! Responses and records that exceed the size limit of a document.
 
 use e2e::stored::{RAW_LOGS, REJECTED, assert_exactly, assert_raw_logs, list, payload};
 use e2e::system::{at, expect, job, start, tick};
@@ -10,7 +10,7 @@ const QUOTES: &str = "finnhub-quote-portfolio";
 const MIB: usize = 1 << 20;
 
 #[tokio::test]
-async fn a_huge_answer_is_kept_in_parts_byte_for_byte() {
+async fn a_huge_response_is_kept_in_parts_byte_for_byte() {
     for mebibytes in [1, 5, 20] {
         let stack = start(Watchlist::new(5, 5), &[]).await;
         let finnhub = stack.providers.finnhub();

@@ -15,22 +15,22 @@ fn tickers() -> Vec<String> {
     (0..100).map(|number| format!("T{number:03}")).collect()
 }
 
-fn assert_alone(reply: &Reply, ticker: &str, words: &str) {
+fn assert_alone(reply: &Reply, ticker: &str, reason: &str) {
     let data = &reply.body["data"];
     assert_eq!((&reply.body["status"], &data["tickers_processed"]), (&json!("partial"), &json!(99)));
     let failed = data["tickers_failed"].as_array().expect("a list");
     assert_eq!(failed.len(), 1, "{failed:#?}");
-    assert_eq!((&failed[0]["ticker"], &failed[0]["reason"]), (&json!(ticker), &json!(words)));
+    assert_eq!((&failed[0]["ticker"], &failed[0]["reason"]), (&json!(ticker), &json!(reason)));
 }
 
 #[tokio::test]
-async fn a_ticker_that_is_refused_fails_alone() {
+async fn a_refused_ticker_fails_alone() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     stack.providers.tiingo().fault(Fault::status(422).detail("no such symbol").ticker("T077"));
     let reply = expect(&stack.orchestrator, &tick(PRICES).tickers(tickers()), 200).await;
     assert_alone(&reply, "T077", "422: no such symbol");
-    // Two batches; 50 tickers have at most six halvings, each of two calls. Then the ticker is asked once more, with an
-    // answer to another before and after.
+    // Two batches; 50 tickers are halved at most six times, with two calls each. Then the ticker is requested once
+    // more, with an answered control before and after.
     let calls = stack.providers.tiingo().journal().count();
     assert!(calls <= 2 + 6 * 2 + 3, "{calls} calls");
     assert_eq!(count(&stack.db, "prices_daily").await, 99 * 5);
@@ -39,7 +39,7 @@ async fn a_ticker_that_is_refused_fails_alone() {
 }
 
 #[tokio::test]
-async fn a_ticker_that_breaks_the_provider_fails_alone() {
+async fn a_ticker_that_crashes_the_provider_fails_alone() {
     let settings = [("breaker_min_calls", "1000"), ("breaker_window", "1000")];
     let stack = start(Watchlist::new(0, 0), &settings).await;
     stack.providers.tiingo().fault(Fault::status(500).detail("crashed").ticker("T077"));
@@ -47,9 +47,9 @@ async fn a_ticker_that_breaks_the_provider_fails_alone() {
     let replies = tick.deliver(stack.orchestrator.url(), 8, Duration::from_millis(10)).await;
     let reply = replies.last().expect("an attempt").as_ref().expect("an answer");
     assert_alone(reply, "T077", "500: crashed");
-    // Two batches, three repetitions of one; then six halvings, of which one half is tried twice, the last
-    // four times. Where chance lets every other half be answered before its sibling is tried, further
-    // attempts of the run decide.
+    // Two batches, one repeated three times; then six halvings, in which one half is tried twice, the last one four
+    // times. If every other half happens to be answered before its sibling is tried, further attempts of the run
+    // decide.
     let calls = stack.providers.tiingo().journal().count();
     assert!(calls <= 2 + 3 + 6 * 3 + 2 + 4 * 8, "{calls} calls");
     assert_eq!(count(&stack.db, "prices_daily").await, 99 * 5);
@@ -81,7 +81,7 @@ async fn a_provider_that_is_down_costs_a_bounded_number_of_calls() {
     stack.providers.tiingo().fault(Fault::status(503));
     let reply = expect(&stack.orchestrator, &tick(PRICES).tickers(tickers()), 503).await;
     assert_eq!(reply.body["data"]["tickers_pending"], 100);
-    // Ten failures raise the doubt, five single tickers settle it; four calls may be on their way meanwhile.
+    // Ten failures raise suspicion, five single tickers confirm it; four calls may be in progress meanwhile.
     let calls = stack.providers.tiingo().journal().count();
     assert!(calls <= 10 + 5 + 4, "{calls} calls");
     expect(&stack.orchestrator, &tick(PRICES).tickers(tickers()), 503).await;
@@ -89,7 +89,7 @@ async fn a_provider_that_is_down_costs_a_bounded_number_of_calls() {
 }
 
 #[tokio::test]
-async fn with_the_usual_breaker_too_the_run_comes_to_its_end() {
+async fn the_run_ends_with_the_default_breaker_too() {
     let stack =
         start(Watchlist::new(0, 0), &[("breaker_open_seconds", "1"), ("breaker_open_max_seconds", "1")])
             .await;

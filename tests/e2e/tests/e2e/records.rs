@@ -1,4 +1,4 @@
-//! One record of each dataset, field by field with Firestore's types; one raw log likewise.
+//! One record of each dataset and one raw log, field by field with Firestore's types.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use sim::watchlist::Watchlist;
 /// Fields that every record has.
 const COMMON: &str = "ticker stringValue, source stringValue, ingested_at stringValue, schema_version integerValue, run_id stringValue";
 
-/// A document's fields must be exactly these, each of its type; `text?` is a text or null.
+/// A document must have exactly these fields and types; `text?` is a string or null.
 fn assert_types(doc: &Doc, table: &str) {
     let types: BTreeMap<&str, &str> =
         table.split(',').map(|row| row.trim().split_once(' ').expect("a name and a type")).collect();
@@ -137,7 +137,7 @@ async fn fundamentals() {
 }
 
 #[tokio::test]
-async fn an_earning_that_is_still_to_come() {
+async fn an_upcoming_earnings_report() {
     let (name, endpoint) = ("finnhub-fundamentals-earnings", Endpoint::FINNHUB_EARNINGS);
     check(
         name,

@@ -1,4 +1,4 @@
-//! What callers may send, and what they are told about the rest.
+//! What callers may send, and the problems reported for everything else.
 
 use e2e::stored::{RUNS, count};
 use e2e::system::{ask, by_hand, expect, get, job, send, start, tick};
@@ -22,7 +22,7 @@ fn assert_problem(reply: &Reply, status: u16, case: &str) {
     }
 }
 
-/// Route, body, status, the field that is named (empty: none), a part of the message.
+/// Route, body, status, the field reported (empty: none), a part of the message.
 fn mistakes() -> Vec<(&'static str, String, u16, &'static str, &'static str)> {
     let json = |body: Value| body.to_string();
     let tickers = |count: usize| (0..count).map(|number| format!("T{number}")).collect::<Vec<_>>();
@@ -78,13 +78,13 @@ fn mistakes() -> Vec<(&'static str, String, u16, &'static str, &'static str)> {
 }
 
 #[tokio::test]
-async fn every_mistake_in_a_body_is_named_and_nothing_is_started() {
+async fn every_mistake_in_a_body_is_reported_and_no_run_starts() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     for (route, body, status, field, message) in mistakes() {
         let case = format!("{route} {}", body.chars().take(80).collect::<String>());
         let reply = send(&stack.orchestrator, &tick("tiingo-daily-prices").route(route).body(body)).await;
         assert_problem(&reply, status, &case);
-        let detail = reply.body["detail"].as_str().expect("a text");
+        let detail = reply.body["detail"].as_str().expect("a string");
         assert!(detail.contains(message), "{case}: {detail}");
         if !field.is_empty() {
             assert_eq!(reply.body["errors"][0]["field"], field, "{case}: {:#}", reply.body);
@@ -98,7 +98,7 @@ async fn every_mistake_in_a_body_is_named_and_nothing_is_started() {
 }
 
 #[tokio::test]
-async fn all_mistakes_of_a_body_are_told_together() {
+async fn all_mistakes_in_a_body_are_reported_together() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let body = json!({"scope": "x", "run_time": "y", "tickers": ["", "AAPL", 1], "job": []}).to_string();
     let reply = send(&stack.orchestrator, &tick("tiingo-daily-prices").body(body)).await;
@@ -124,7 +124,7 @@ async fn a_key_that_is_too_long_or_has_blanks_is_refused() {
 }
 
 #[tokio::test]
-async fn unknown_routes_and_wrong_methods_are_told_apart() {
+async fn unknown_routes_and_wrong_methods_are_distinguished() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let orchestrator = &stack.orchestrator;
     for path in ["/nowhere", "/tiingo", "/tiingo/daily-prices//", "/fetch", "/runs/a/b"] {
@@ -145,7 +145,7 @@ async fn unknown_routes_and_wrong_methods_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_body_may_have_one_mebibyte_and_no_more() {
+async fn a_body_may_have_at_most_one_mebibyte() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let padded = |bytes: usize| {
         let mut body = json!({"tickers": ["AAPL"]}).to_string();
@@ -159,7 +159,7 @@ async fn a_body_may_have_one_mebibyte_and_no_more() {
 }
 
 #[tokio::test]
-async fn any_content_type_either_case_and_an_empty_body_are_accepted() {
+async fn any_content_type_any_case_of_a_scope_and_an_empty_body_are_accepted() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let name = "finnhub-quote-portfolio";
     for (minutes, request) in [

@@ -1,4 +1,4 @@
-//! The ledger, as operators see it.
+//! The ledger as operators see it.
 
 use e2e::system::{at, expect, get, job, send, start, tick};
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ async fn runs_are_listed_newest_first_and_filtered() {
 }
 
 #[tokio::test]
-async fn a_list_tells_of_each_run_what_its_own_page_tells() {
+async fn a_list_shows_the_same_of_a_run_as_its_own_page() {
     let (stack, _) = seven_runs().await;
     let listed = get(&stack.orchestrator, "/runs").await;
     for run in listed.body["runs"].as_array().expect("a list") {
@@ -91,14 +91,14 @@ async fn pages_follow_one_another_without_gaps() {
 }
 
 #[tokio::test]
-async fn one_run_is_shown_as_it_was_told() {
+async fn a_run_is_shown_as_it_was_reported() {
     let stack = start(Watchlist::new(8, 5), &[]).await;
-    let told = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
-    let run_id = told.body["data"]["run_id"].as_str().expect("an id");
+    let original = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
+    let run_id = original.body["data"]["run_id"].as_str().expect("an id");
     let shown = get(&stack.orchestrator, &format!("/runs/{run_id}")).await;
-    assert_eq!((shown.status, &shown.body), (200, &told.body));
+    assert_eq!((shown.status, &shown.body), (200, &original.body));
     let encoded = get(&stack.orchestrator, &format!("/runs/{}", run_id.replace(':', "%3A"))).await;
-    assert_eq!(encoded.body, told.body);
+    assert_eq!(encoded.body, original.body);
     for run_id in ["no-such-run", "..%2Fother", "a%2Fb"] {
         let reply = get(&stack.orchestrator, &format!("/runs/{run_id}")).await;
         assert_eq!(reply.status, 404, "{run_id}: {:#}", reply.body);
@@ -107,7 +107,7 @@ async fn one_run_is_shown_as_it_was_told() {
 }
 
 #[tokio::test]
-async fn mistakes_in_the_query_are_named() {
+async fn mistakes_in_the_query_are_reported() {
     let stack = start(Watchlist::new(0, 0), &[]).await;
     for (query, field) in [
         ("?job=none", "job"),
@@ -128,11 +128,11 @@ async fn mistakes_in_the_query_are_named() {
 async fn a_key_with_any_visible_character_names_a_run_that_can_be_shown() {
     let stack = start(Watchlist::new(8, 5), &[]).await;
     let request = e2e::system::by_hand(QUOTES).header("idempotency-key", "a/b?c#d%e");
-    let told = send(&stack.orchestrator, &request).await;
-    assert_eq!(told.status, 200, "{:#}", told.body);
-    let run_id = told.body["data"]["run_id"].as_str().expect("an id");
+    let original = send(&stack.orchestrator, &request).await;
+    assert_eq!(original.status, 200, "{:#}", original.body);
+    let run_id = original.body["data"]["run_id"].as_str().expect("an id");
     let encoded: Vec<_> = run_id.bytes().map(|byte| format!("%{byte:02X}")).collect();
     let shown = get(&stack.orchestrator, &format!("/runs/{}", encoded.concat())).await;
-    assert_eq!((shown.status, &shown.body), (200, &told.body));
+    assert_eq!((shown.status, &shown.body), (200, &original.body));
     assert_eq!(shown.body["data"]["run_status"], json!("succeeded"));
 }

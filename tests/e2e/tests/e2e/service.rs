@@ -1,4 +1,4 @@
-//! What the service tells about itself.
+//! What the service reports about itself.
 
 use e2e::runtime::{builder, component};
 use e2e::system::{expect, get, start, start_with, tick};
@@ -19,7 +19,7 @@ async fn health_is_good_and_touches_nothing() {
 }
 
 #[tokio::test]
-async fn every_mistake_of_the_configuration_is_told_at_once() {
+async fn all_configuration_mistakes_are_reported_together() {
     let mistakes = [
         ("google_cloud_project", ""),
         ("log_level", "loud"),
@@ -54,10 +54,10 @@ async fn the_catalogue_is_that_of_cloud_scheduler() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let reply = get(&stack.orchestrator, "/jobs").await;
     assert_eq!(reply.status, 200);
-    let told = reply.body["jobs"].as_array().expect("a list");
-    assert_eq!(told.len(), JOBS.len());
+    let jobs = reply.body["jobs"].as_array().expect("a list");
+    assert_eq!(jobs.len(), JOBS.len());
     for job in JOBS {
-        let row = told.iter().find(|row| row["job"] == job.name).expect(job.name);
+        let row = jobs.iter().find(|row| row["job"] == job.name).expect(job.name);
         let endpoint = |endpoint: &Endpoint| (endpoint.path(), endpoint.collection());
         let endpoints: Vec<_> = row["endpoints"]
             .as_array()
@@ -80,7 +80,7 @@ async fn the_catalogue_is_that_of_cloud_scheduler() {
 
 #[test]
 fn the_component_stays_small() {
-    /// What docs/performance.md weighs against speed, and a little room.
+    /// The size that docs/performance.md weighs against speed, and some room.
     const BYTES_MAX: u64 = 2_700_000;
     let bytes = std::fs::metadata(component()).expect("the component is built").len();
     assert!(bytes <= BYTES_MAX, "{bytes} bytes, limit {BYTES_MAX}: see [profile.release] in Cargo.toml");

@@ -10,7 +10,7 @@ use sim::providers::Fault;
 use sim::stack::Parts;
 use sim::watchlist::Watchlist;
 
-/// No copies that are a few seconds old: the first look at a fresh instance is a true one.
+/// The status without cached values: the first request to a new instance loads everything.
 async fn status_of(orchestrator: &Orchestrator) -> Value {
     let reply = get(orchestrator, "/status").await;
     assert_eq!(reply.status, 200);
@@ -33,11 +33,11 @@ async fn metrics_of(orchestrator: &Orchestrator) -> String {
         (reply.status, reply.headers["content-type"].as_str()),
         (200, "text/plain; version=0.0.4; charset=utf-8")
     );
-    reply.body.as_str().expect("a text").to_owned()
+    reply.body.as_str().expect("a string").to_owned()
 }
 
 #[tokio::test]
-async fn status_adds_up_what_the_runs_did_and_how_the_services_are() {
+async fn status_sums_up_the_runs_and_shows_the_services_health() {
     let stack = start(Watchlist::new(20, 5), &[]).await;
     stack.providers.alphavantage().fault(Fault::status(503));
     expect(&stack.orchestrator, &tick("tiingo-daily-prices"), 200).await;
@@ -73,10 +73,10 @@ async fn status_adds_up_what_the_runs_did_and_how_the_services_are() {
     assert_eq!(
         (&service["healthy"], &service["checked_at"]),
         (&Value::Null, &Value::Null),
-        "nobody has called it"
+        "it has not been called"
     );
     let service = row(&status["services"], "provider", "alphavantage");
-    assert!(service["error"].as_str().is_some_and(|words| words.contains("503")), "{service:#}");
+    assert!(service["error"].as_str().is_some_and(|error| error.contains("503")), "{service:#}");
     assert_eq!(service["connections"]["last_success_time"], Value::Null);
     assert!(
         service["connections"]["failures_in_row"].as_u64().is_some_and(|failures| failures > 0),
@@ -122,7 +122,7 @@ async fn an_open_breaker_raises_an_alert_until_it_is_reset() {
 
 #[tokio::test]
 async fn metrics_are_true_across_instances_and_resumed_runs() {
-    // No breaker: the second instance is to go on at once.
+    // No breaker: the second instance must continue at once.
     let settings = [("breaker_window", "1000"), ("breaker_min_calls", "1000")];
     let stack = start(Watchlist::new(20, 5), &settings).await;
     stack.providers.tiingo().fault(Fault::status(503));
@@ -158,7 +158,7 @@ async fn metrics_are_true_across_instances_and_resumed_runs() {
         "{metrics}"
     );
     assert_eq!(of("alert_run_seconds", ""), Some(600.0));
-    // Raw logs are written too.
+    // Raw logs count as written too.
     let written = report["data"]["records_stored"].as_f64().zip(report["data"]["raw_logs"].as_f64());
     assert_eq!(of("firestore_writes_total", ""), written.map(|(records, logs)| records + logs));
     let status = status_of(&third).await;
@@ -170,7 +170,7 @@ async fn metrics_are_true_across_instances_and_resumed_runs() {
 }
 
 #[tokio::test]
-async fn without_firestore_status_says_so_soon_and_a_scrape_fails() {
+async fn without_firestore_status_reports_it_quickly_and_a_scrape_fails() {
     let emulator = Emulator::shared().await.expect("the emulator");
     let proxy = Proxy::start(&emulator).await.expect("the proxy");
     let parts = Parts { emulator: Some(emulator), watchlist: Some(Watchlist::new(3, 3)), ..Parts::default() };

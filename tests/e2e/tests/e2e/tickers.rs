@@ -1,4 +1,4 @@
-//! Which tickers a run covers.
+//! The tickers that a run covers.
 
 use e2e::stored::{assert_exactly, datasets};
 use e2e::system::{assert_same, at, expect, job, start, start_with, tick};
@@ -20,7 +20,7 @@ async fn a_thousand_tickers_are_stored_whole() {
 }
 
 #[tokio::test]
-async fn a_watchlist_of_many_pages_is_read_to_its_end() {
+async fn a_watchlist_of_many_pages_is_read_completely() {
     let stack = start(Watchlist::new(2_500, 0), &[]).await;
     stack.providers.set_spec(Spec { records_per_ticker: 1, ..Spec::default() });
     let reply = expect(&stack.orchestrator, &tick("tiingo-daily-prices"), 200).await;
@@ -39,7 +39,7 @@ async fn market_news_has_no_tickers_and_is_fetched() {
 }
 
 #[tokio::test]
-async fn an_empty_list_is_no_work_and_says_so() {
+async fn an_empty_watchlist_is_reported() {
     let stack = start(Watchlist::new(0, 0).without_indices(), &[]).await;
     for name in ["tiingo-daily-prices", "finnhub-quote-portfolio", "finnhub-fundamentals-earnings"] {
         let reply = expect(&stack.orchestrator, &tick(name), 200).await;
@@ -62,7 +62,7 @@ async fn a_universe_without_active_indices_has_the_four_well_known_ones() {
 }
 
 #[tokio::test]
-async fn tickers_in_the_body_take_the_place_of_the_scopes() {
+async fn tickers_in_the_body_replace_those_of_the_scope() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let tick = tick("tiingo-daily-prices").tickers([" msft", "NEW1", "MSFT ", "msft", "brk.b"]);
     let reply = expect(&stack.orchestrator, &tick, 200).await;

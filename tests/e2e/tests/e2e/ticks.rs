@@ -1,4 +1,4 @@
-//! Which requests are one run.
+//! Which requests belong to one run.
 
 use e2e::stored::{RUNS, count};
 use e2e::system::{assert_same, by_hand, expect, job, start, tick};
@@ -24,7 +24,7 @@ async fn two_scheduler_jobs_on_one_route_in_one_minute_are_two_runs() {
     }
     let asked = stack.providers.tiingo().journal().tickers();
     assert_same(asked, ["A", "M", "N", "Z"].map(str::to_owned));
-    // The job as it stands is a third one, under the plain id.
+    // The job itself is a third one, under the plain id.
     let whole = expect(&stack.orchestrator, &tick(PRICES), 200).await;
     assert_eq!(whole.body["data"]["run_id"], "tiingo-daily-prices_2025-11-20T15:00:00Z");
     assert!(!is_duplicate(&whole));
@@ -32,7 +32,7 @@ async fn two_scheduler_jobs_on_one_route_in_one_minute_are_two_runs() {
 }
 
 #[tokio::test]
-async fn retries_of_a_scheduler_job_that_targets_the_manual_trigger_are_one_run() {
+async fn retries_of_a_scheduler_job_for_the_manual_trigger_are_one_run() {
     let stack = start(Watchlist::new(20, 5), &[]).await;
     for (body, runs) in [
         (json!({"job": PRICES, "scope": "active_symbols"}), 1),
@@ -46,7 +46,7 @@ async fn retries_of_a_scheduler_job_that_targets_the_manual_trigger_are_one_run(
         assert!(is_duplicate(&again), "{body}");
         assert_eq!(count(&stack.db, RUNS).await, runs, "{body}");
     }
-    // A time that lies ahead is no tick here either, and without the header each request is a run.
+    // A future time is not a tick here either, and without the header each request is a run.
     let body = json!({"job": PRICES, "tickers": ["AAPL"]}).to_string();
     let ahead = by_hand(PRICES).route(MANUAL).body(body);
     for runs in [4, 5] {
@@ -57,7 +57,7 @@ async fn retries_of_a_scheduler_job_that_targets_the_manual_trigger_are_one_run(
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_of_a_route_leads_to_the_route() {
+async fn a_trailing_slash_is_ignored() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
     let name = "finnhub-quote-portfolio";
     let route = format!("{}/", job(name).route);

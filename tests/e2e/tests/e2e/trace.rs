@@ -1,4 +1,4 @@
-//! The place of a request in its trace, and what every answer carries.
+//! Trace propagation, and the headers of every response.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ fn text<'a>(answer: &'a Response, name: &str) -> &'a str {
 }
 
 #[tokio::test]
-async fn a_trace_goes_from_the_scheduler_through_the_run_to_the_provider_and_back() {
+async fn a_trace_is_propagated_from_the_scheduler_to_the_provider_and_back() {
     let stack = start(Watchlist::new(8, 5), &[]).await;
     let headers = [("traceparent", TRACEPARENT), ("x-request-id", "req-7")];
     let answer = ask(&stack.orchestrator, Method::POST, "/finnhub/quote-portfolio", &headers).await;
@@ -43,7 +43,7 @@ async fn a_trace_goes_from_the_scheduler_through_the_run_to_the_provider_and_bac
         !spans.is_empty() && spans.iter().all(|span| span.starts_with(&format!("00-{TRACE_ID}-"))),
         "{spans:?}"
     );
-    assert!(!spans.contains(&own), "each call is a span of its own: {spans:?}");
+    assert!(!spans.contains(&own), "each call has its own span: {spans:?}");
     assert_eq!(list(&stack.db, RUNS).await[0].fields["trace_id"], TRACE_ID);
 
     let lines = stack.orchestrator.log().lines();
@@ -57,7 +57,7 @@ async fn a_trace_goes_from_the_scheduler_through_the_run_to_the_provider_and_bac
 }
 
 #[tokio::test]
-async fn a_request_without_a_trace_gets_one_and_cloud_runs_own_header_is_understood() {
+async fn a_request_without_a_trace_gets_one_and_cloud_runs_header_is_accepted() {
     let stack = start(Watchlist::new(1, 1), &[]).await;
     let answer = ask(&stack.orchestrator, Method::GET, "/jobs", &[]).await;
     let (new, id) = (text(&answer, "traceparent"), text(&answer, "x-request-id"));
@@ -84,7 +84,7 @@ async fn the_boundary_line_is_cloud_loggings_http_request() {
 }
 
 #[tokio::test]
-async fn the_runs_line_and_entry_tell_what_it_used() {
+async fn the_runs_log_line_and_entry_have_the_resources_it_used() {
     let stack = start(Watchlist::new(20, 5), &[]).await;
     let reply = expect(&stack.orchestrator, &tick("tiingo-daily-prices"), 200).await;
     let used = &reply.body["data"]["resources"];
@@ -102,7 +102,7 @@ async fn the_runs_line_and_entry_tell_what_it_used() {
 }
 
 #[tokio::test]
-async fn every_answer_forbids_what_no_answer_needs() {
+async fn every_response_has_security_headers() {
     let stack = start(Watchlist::new(1, 1), &[]).await;
     for path in ["/", "/assets/dashboard.js", "/health", "/status", "/nowhere", "/runs?limit=0"] {
         let headers = get(&stack.orchestrator, path).await.headers;
@@ -125,7 +125,7 @@ fn policy(headers: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
 }
 
 #[tokio::test]
-async fn pages_of_configured_origins_may_call_and_no_others() {
+async fn only_pages_of_configured_origins_may_call() {
     let settings = [("cors_allow_origins", "https://ops.example, http://localhost:5173")];
     let stack = start(Watchlist::new(1, 1), &settings).await;
     let preflight = |origin: &'static str| {

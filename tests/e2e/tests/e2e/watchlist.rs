@@ -1,4 +1,4 @@
-//! What becomes of the watchlist's documents and of the symbols in them.
+//! How the watchlist's documents and their symbols are read.
 
 use std::collections::BTreeMap;
 
@@ -10,11 +10,11 @@ use sim::watchlist::{ACTIVE, UNIVERSE, Watchlist};
 
 const QUOTES: &str = "finnhub-quote-portfolio";
 
-/// Symbols as exchanges and brokers write them; two differ in the case of a letter alone.
+/// Symbols as exchanges and brokers write them; two differ only in case.
 const ODD: [&str; 8] =
     ["BRK/B", "M&M.NS", "BAC$L", "IC MARKETS:1", "BACpL", "BACPL", "50%", "\u{421}\u{411}\u{415}\u{420}"];
 
-/// A system with these documents in a collection and nothing else.
+/// A system with only these documents in a collection.
 async fn with(collection: &str, documents: impl IntoIterator<Item = (String, Value)>) -> Stack {
     let stack = start(Watchlist::new(0, 0).without_indices(), &[]).await;
     let documents = documents.into_iter().map(|(id, fields)| (format!("{collection}/{id}"), fields));
@@ -28,7 +28,7 @@ fn named(symbols: &[&str]) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn a_symbol_is_asked_for_matched_and_stored_as_it_stands() {
+async fn a_symbol_is_requested_matched_and_stored_unchanged() {
     let written = [&ODD[..], &["  SPACED OUT  ", "msft"]].concat();
     let meant = [&ODD[..], &["SPACED OUT", "MSFT"]].concat();
     let stack = with(ACTIVE, named(&written)).await;
@@ -45,14 +45,14 @@ async fn a_symbol_is_asked_for_matched_and_stored_as_it_stands() {
         quotes.iter().map(|quote| (quote.fields["ticker"].as_str().expect("a ticker"), &quote.id)).collect();
     assert_same(by_ticker.keys().copied(), meant.iter().copied());
     for (ticker, id) in by_ticker {
-        // The two characters that an id cannot have, or that say so.
+        // A slash is not allowed in an id, and `%` marks the escape.
         let escaped = ticker.replace('%', "%25").replace('/', "%2F");
         assert!(id.starts_with(&format!("{escaped}_")), "{id} of {ticker}");
     }
 }
 
 #[tokio::test]
-async fn the_bodys_tickers_are_symbols_like_the_watchlists() {
+async fn tickers_in_the_body_are_treated_like_the_watchlists_symbols() {
     let stack = with(ACTIVE, []).await;
     let written = [&ODD[..], &[" BACpL ", "msft"]].concat();
     let reply = expect(&stack.orchestrator, &tick(QUOTES).tickers(written), 200).await;
@@ -62,7 +62,7 @@ async fn the_bodys_tickers_are_symbols_like_the_watchlists() {
     assert_same(asked, meant.iter().map(|symbol| (*symbol).to_owned()));
 }
 
-/// As imports from tables leave them.
+/// Documents as imports from tables create them.
 fn imported() -> Vec<(String, Value)> {
     let active = |value: Value| json!({"isActive": value});
     let documents = [
@@ -84,7 +84,7 @@ fn imported() -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn what_is_plain_is_read_and_the_rest_is_left_out_and_named() {
+async fn clear_documents_are_read_and_the_others_are_skipped_and_reported() {
     let stack = with(ACTIVE, imported()).await;
     let reply = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
     assert_same(
@@ -108,7 +108,7 @@ async fn what_is_plain_is_read_and_the_rest_is_left_out_and_named() {
     assert_eq!(*problems, json!(expected));
     assert_eq!(reply.body["data"]["watchlist_problems_count"], 4);
 
-    // Whoever asks later is told the same.
+    // The stored report says the same.
     let again = expect(&stack.orchestrator, &tick(QUOTES), 200).await;
     assert_eq!((&again.body["duplicate"], &again.body["status"]), (&json!(true), &json!("partial")));
     assert_eq!(again.body["data"]["watchlist_problems"], *problems);
@@ -117,7 +117,7 @@ async fn what_is_plain_is_read_and_the_rest_is_left_out_and_named() {
 }
 
 #[tokio::test]
-async fn a_thousand_unreadable_documents_are_counted_and_the_first_of_them_named() {
+async fn a_thousand_unreadable_documents_are_counted_and_the_first_ones_reported() {
     let odd = |number: usize| (format!("D{number:04}"), json!({"symbol": number}));
     let stack = with(UNIVERSE, (0..1_000).map(odd)).await;
     let reply = expect(&stack.orchestrator, &tick("tiingo-daily-prices"), 200).await;
@@ -128,7 +128,7 @@ async fn a_thousand_unreadable_documents_are_counted_and_the_first_of_them_named
 }
 
 #[tokio::test]
-async fn what_a_scope_does_not_ask_is_not_read() {
+async fn documents_outside_the_scope_are_not_read() {
     let document = json!({"sector": ["Index"], "isActive": true});
     let stack = with(UNIVERSE, [("NDX".to_owned(), document)]).await;
     let reply = expect(&stack.orchestrator, &tick("tiingo-daily-prices"), 200).await;

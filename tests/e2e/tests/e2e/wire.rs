@@ -1,4 +1,4 @@
-//! What crosses the wire, and what the runtime makes of an address.
+//! Packets on the wire, and how the runtime treats addresses.
 
 use e2e::runtime::builder;
 use e2e::system::{expect, get, start_with, tick};
@@ -14,12 +14,12 @@ async fn relay() -> Relay {
 }
 
 #[tokio::test]
-async fn head_and_body_of_a_request_leave_together() {
+async fn head_and_body_of_a_request_are_sent_together() {
     let (provider, firestore) = (relay().await, relay().await);
     let builder = builder().variables([
         ("tiingo_service_url", format!("http://{}", provider.host())),
         ("firestore_emulator_host", firestore.host().to_owned()),
-        // Many small calls, many at once.
+        // Many small concurrent calls.
         ("batch_size_tiingo", "1".to_owned()),
         ("max_concurrency_tiingo", "8".to_owned()),
     ]);
@@ -32,13 +32,13 @@ async fn head_and_body_of_a_request_leave_together() {
     for (relay, least) in [(&provider, 50), (&firestore, 3)] {
         let seen = relay.seen();
         println!("{seen:?}");
-        // A host with a thread to spare can be quicker than the component, once in a while.
+        // Occasionally a host with a spare thread is faster than the component.
         assert!(seen.whole >= least && seen.split <= seen.whole / 4, "{seen:?}");
     }
 }
 
 #[tokio::test]
-async fn an_address_that_the_runtime_would_refuse_is_a_mistake_of_the_configuration() {
+async fn an_address_that_the_runtime_would_refuse_is_a_configuration_mistake() {
     for (name, value) in [
         ("tiingo_service_url", "http://127.0.0.1:1/base"),
         ("google_oauth_url", "https://oauth2.example/token"),
@@ -48,16 +48,13 @@ async fn an_address_that_the_runtime_would_refuse_is_a_mistake_of_the_configurat
         let stack = start_with(parts, builder().variable(name, value)).await;
         let reply = get(&stack.orchestrator, "/health").await;
         assert_eq!(reply.status, 503, "{:#}", reply.body);
-        let words = reply.body.to_string();
-        assert!(
-            words.contains(&format!("{name} `{value}`")) && words.contains("Spin only accepts"),
-            "{words}"
-        );
+        let body = reply.body.to_string();
+        assert!(body.contains(&format!("{name} `{value}`")) && body.contains("Spin only accepts"), "{body}");
     }
 }
 
 #[tokio::test]
-async fn every_form_of_address_that_is_accepted_is_called() {
+async fn every_accepted_form_of_address_is_called() {
     for (before, behind, name) in [("http://", "/", "127.0.0.1"), (" http://", " ", "LOCALHOST")] {
         let relay = relay().await;
         let parts = Parts { watchlist: Some(Watchlist::new(3, 3)), ..Parts::default() };
@@ -71,12 +68,16 @@ async fn every_form_of_address_that_is_accepted_is_called() {
 }
 
 #[tokio::test]
-async fn who_cannot_be_reached_is_named() {
+async fn an_unreachable_party_is_named() {
     let parts = Parts { watchlist: Some(Watchlist::new(0, 0)), ..Parts::default() };
     let builder = builder().variable("firestore_emulator_host", "127.0.0.1:1");
     let stack = start_with(parts, builder).await;
     let reply = expect(&stack.orchestrator, &tick(JOB), 503).await;
-    let told =
-        |value: &Value| value.as_str().is_some_and(|words| words.contains("127.0.0.1:1: connection refused"));
-    assert!(told(&reply.body["message"]) || told(&reply.body["detail"]), "{:#}", reply.body);
+    let names_address =
+        |value: &Value| value.as_str().is_some_and(|text| text.contains("127.0.0.1:1: connection refused"));
+    assert!(
+        names_address(&reply.body["message"]) || names_address(&reply.body["detail"]),
+        "{:#}",
+        reply.body
+    );
 }

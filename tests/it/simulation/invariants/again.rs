@@ -1,4 +1,4 @@
-//! Doing it again changes nothing: the same tick is told the stored report, a new run writes the same documents.
+//! Repetition changes nothing: the same tick gets the stored report, a new run writes the same documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::simulation::scenario::Tick;
 use crate::simulation::scheduler;
 use crate::simulation::stage::Stage;
 
-/// Deliveries of one request before it counts as unanswered; between them lies a minute.
+/// Deliveries of one request, a minute apart, before it counts as unanswered.
 const DELIVERIES_MAX: usize = 200;
 const PAUSE: Duration = Duration::from_secs(60);
 const RECORDS: [&str; 6] = [
@@ -48,16 +48,16 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
 async fn repeat_tick(stage: &Stage, slots: &Slots, tick: &Tick) {
     let before = times(stage);
     let answered = ask(stage, slots, || scheduler::request(tick)).await;
-    let told = answered.is_some_and(|answered| answered.body["duplicate"] == true);
-    if !told {
-        stage.accuse(format!("{} is not told its stored report", tick.run_id()));
+    let is_stored = answered.is_some_and(|answered| answered.body["duplicate"] == true);
+    if !is_stored {
+        stage.accuse(format!("{} does not get its stored report", tick.run_id()));
     }
     if before != times(stage) {
         stage.accuse(format!("{} was delivered again, and something has changed", tick.run_id()));
     }
 }
 
-/// An operator resumes a run of which some tickers have failed: they are asked for once more, and no others.
+/// An operator resumes a run with failed tickers: those are requested once more, and no others.
 async fn try_again(stage: &Stage, slots: &Slots, tick: &Tick) {
     let run = ended_run(stage, tick).expect("it was there");
     let calls = stage.journal().calls.len();
@@ -65,18 +65,18 @@ async fn try_again(stage: &Stage, slots: &Slots, tick: &Tick) {
         return stage.accuse(format!("{} is resumed and does not end", tick.run_id()));
     }
     let failed: BTreeSet<_> =
-        run.failed.iter().filter_map(|failure| Some(failure.ticker.as_ref()?.to_string())).collect();
+        run.shortfalls.iter().filter_map(|failure| Some(failure.ticker.as_ref()?.to_string())).collect();
     let asked: BTreeSet<_> =
         stage.journal().calls[calls..].iter().flat_map(|call| call.fetch.tickers.clone()).collect();
-    // One that was answered before may be asked to see whether the provider is up.
+    // A ticker that was answered before may be requested to check that the provider is up.
     let controls: BTreeSet<_> = run.controls.values().map(ToString::to_string).collect();
     let too_many = asked.difference(&failed).any(|ticker| !controls.contains(ticker));
     if !asked.is_superset(&failed) || too_many {
-        stage.accuse(format!("{} is resumed for {failed:?}, asked for are {asked:?}", tick.run_id()));
+        stage.accuse(format!("{} is resumed for {failed:?}, but {asked:?} are requested", tick.run_id()));
     }
     let now = ended_run(stage, tick).expect("it was there");
     if now.attempt == run.attempt {
-        stage.accuse(format!("{} is resumed and stays as it was", tick.run_id()));
+        stage.accuse(format!("{} is resumed but does not change", tick.run_id()));
     }
     records::check(stage, tick, &now);
     statistics::check(stage);
@@ -96,15 +96,15 @@ async fn repeat_work(stage: &Stage, slots: &Slots, tick: &Tick) {
             stage.accuse(format!("the work of {} was done again, and {name} has changed", tick.run_id()));
         }
     }
-    let failed =
-        ended_run(stage, tick).is_some_and(|run| !run.failed.is_empty() || run.counts.records_rejected() > 0);
+    let failed = ended_run(stage, tick)
+        .is_some_and(|run| !run.shortfalls.is_empty() || run.counts.records_rejected() > 0);
     if after.len() > before.len() && !failed {
         let more = after.len() - before.len();
         stage.accuse(format!("the work of {} was done again, and {more} documents are new", tick.run_id()));
     }
 }
 
-/// The same work under a key of its own.
+/// The same work under another key.
 fn by_hand(stage: &Stage, tick: &Tick) -> Request<Body> {
     let mut body = json!({"job": tick.job.name, "run_time": tick.time()});
     let plan = stage.scenario.plan(tick);
@@ -115,7 +115,7 @@ fn by_hand(stage: &Stage, tick: &Tick) -> Request<Body> {
     request.body(Body::from(body.to_string())).expect("a valid request")
 }
 
-/// Delivers a request until it is answered with 2xx, or none of it works for good.
+/// Delivers a request until it is answered with 2xx or has failed permanently.
 async fn ask(stage: &Stage, slots: &Slots, request: impl Fn() -> Request<Body>) -> Option<Answered> {
     let patience = Duration::from_secs(3600);
     for _ in 0..DELIVERIES_MAX {

@@ -1,4 +1,4 @@
-//! What calls cost: bad tickers open no breaker and cost a bounded number of calls, limits few calls in vain.
+//! Numbers of calls: bad tickers open no breaker and cost a bounded number of calls; limits cost few refused calls.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::simulation::provider::LIMITED;
 use crate::simulation::scenario::{Poison, Scenario, Tick};
 use crate::simulation::stage::Stage;
 
-/// Calls for the control ticker, and single tickers asked in doubt.
+/// Calls for the control ticker, and for single tickers under suspicion.
 const CHECKS: usize = 40;
 
 pub(super) fn check(stage: &Stage) {
     let scenario = &stage.scenario;
-    // Five tickers that all break their call cannot be told from a provider that is down.
+    // Five tickers that all break their call look the same as a provider that is down.
     let few = scenario.poison.len() < 5 || scenario.poison.len() * 5 <= scenario.tickers.len();
     if few && !scenario.storms.iter().any(super::super::storm::Storm::hits_provider) {
         for (id, document) in stage.store().collection(&stage.database, "ingestion_breakers") {
@@ -29,7 +29,7 @@ pub(super) fn check(stage: &Stage) {
     check_vain(stage);
 }
 
-/// Where nothing else goes wrong, each bad ticker costs a bounded number of calls beyond the batches.
+/// Without other faults, each bad ticker costs a bounded number of calls in addition to the batches.
 pub(super) fn check_run(stage: &Stage, tick: &Tick, run: &RunState) {
     let scenario = &stage.scenario;
     if !scenario.storms.is_empty()
@@ -60,7 +60,7 @@ pub(super) fn check_run(stage: &Stage, tick: &Tick, run: &RunState) {
     }
 }
 
-/// Calls that a service refused for its limit alone.
+/// Limits the calls that a service refused only because of its limit.
 fn check_vain(stage: &Stage) {
     if stage.scenario.pacing.is_none() {
         return;
@@ -79,7 +79,7 @@ fn check_vain(stage: &Stage) {
     let vain = journal.calls.iter().filter(is_vain).count();
     drop(journal);
     let minutes = usize::try_from(stage.now().as_secs() / 60).expect("fits");
-    // Without a word about the limit, it takes some calls each time to find out that it is one.
+    // If the errors do not mention the limit, it takes a few calls each time to recognise it.
     let each = if stage.scenario.pacing.is_some_and(|pacing| pacing.is_mute) { 5 } else { 2 };
     let limit = 20 + each * minutes.min(720);
     if vain > limit {
@@ -87,7 +87,7 @@ fn check_vain(stage: &Stage) {
     }
 }
 
-/// Whether a service has refused a ticker for its limit without saying so.
+/// Whether a service has refused a ticker for its limit without mentioning it.
 fn is_mute(scenario: &Scenario, entry: &Json) -> bool {
     let indicators = entry["data"].as_object().filter(|indicators| !indicators.is_empty());
     let ticker = entry["ticker"].as_str().unwrap_or_default();

@@ -50,7 +50,7 @@ fn compare(
     // An attempt that died may have stored documents of a ticker that then failed for good: nobody knows of these.
     let failed: BTreeSet<&str> = runs
         .iter()
-        .flat_map(|(_, run)| &run.failed)
+        .flat_map(|(_, run)| &run.shortfalls)
         .filter_map(|failure| failure.ticker.as_ref())
         .map(Ticker::as_str)
         .collect();
@@ -97,7 +97,7 @@ fn expected(
     if !stage.scenario.storms.iter().all(Storm::hits_provider) {
         return;
     }
-    for failure in run.failed.iter().filter(|failure| {
+    for failure in run.shortfalls.iter().filter(|failure| {
         tick.job.endpoints.iter().any(|known| known.path == failure.endpoint && known.dataset == dataset)
     }) {
         let name = failure.ticker.as_ref().map_or(WHOLE_MARKET, |ticker| ticker.as_str());

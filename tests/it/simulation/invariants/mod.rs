@@ -1,4 +1,4 @@
-//! What must be true when the world has come to rest.
+//! What must hold when the world has come to rest.
 
 mod again;
 mod calls;
@@ -17,13 +17,13 @@ use super::ledger_watch;
 use super::scenario::Tick;
 use super::stage::Stage;
 
-/// Time in which late messages arrive and second deliveries begin.
+/// Time for late messages to arrive and second deliveries to begin.
 const SETTLING: Duration = Duration::from_secs(120);
 
-/// Rounds of settling after which a request that is still open never ends.
+/// Rounds of settling after which a request that is still open counts as never ending.
 const ROUNDS_MAX: usize = 1_000;
 
-/// Waits until nothing moves any more, then checks everything.
+/// Waits until nothing happens any more, then checks everything.
 pub(super) async fn check(stage: &Stage, slots: &Slots) {
     come_to_rest(stage).await;
     stage.tell("everything has come to rest");
@@ -56,7 +56,7 @@ async fn come_to_rest(stage: &Stage) {
     stage.accuse(format!("requests that never end: {open}"));
 }
 
-/// What the ledger says of a tick's run.
+/// The ledger's entry of a tick's run.
 fn ended_run(stage: &Stage, tick: &Tick) -> Option<RunState> {
     let id = DocumentPath::new("ingestion_runs", &tick.run_id());
     let store = stage.store();

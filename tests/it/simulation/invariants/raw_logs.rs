@@ -1,4 +1,4 @@
-//! Every call of a provider has its raw log, with what came back, and no raw log is of a call that was not.
+//! Every provider call has a raw log with its response, and every raw log has a call.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use crate::firestore::Fields;
 use crate::simulation::journal::{Call, Ending};
 use crate::simulation::stage::Stage;
 
-/// What tells one call from another: run, endpoint, tickers, status and body of the answer.
+/// What identifies a call: run, endpoint, tickers, status and body of the response.
 type Key = (String, String, String, Option<i64>, String);
 
-/// Calls with the same key: those that must have a log, those that may have one, and the logs.
+/// For one key: the calls that must have a log, those that may have one, and the logs.
 #[derive(Default)]
 struct Tally {
     must: usize,
@@ -42,11 +42,11 @@ pub(super) fn check(stage: &Stage) {
     }
 }
 
-/// None for a call whose end nobody has heard of.
+/// None for a call whose end the instance has not seen.
 fn key_of_call(stage: &Stage, call: &Call) -> Option<Key> {
     let end = call.end.as_ref()?;
     let run = stage.scenario.run_of(&call.fetch)?;
-    // What broke off inside a character is no text, and kept in parts.
+    // A body cut off inside a character is not UTF-8, and is kept in parts.
     let stored = orchestrator::base::redact::credentials(end.body.clone());
     let body = std::str::from_utf8(&stored).unwrap_or_default().to_owned();
     let endpoint = call.fetch.endpoint.path().to_owned();
@@ -71,7 +71,7 @@ fn key_of_log(fields: &Fields) -> Key {
     )
 }
 
-/// Not if the instance died, nor if the answer to its caller said that there was no time or no way to store all.
+/// Not if the instance died, or if its response said that it could not store everything or had no time to.
 fn must_be_logged(stage: &Stage, call: &Call) -> bool {
     let journal = stage.journal();
     let ending = journal.requests.get(&call.request).and_then(|request| request.ending.as_ref());
@@ -83,6 +83,6 @@ fn must_be_logged(stage: &Stage, call: &Call) -> bool {
     let mut remarks =
         answered.body["data"]["remarks"].as_array().into_iter().flatten().filter_map(Json::as_str);
     !answered.body["data"].is_null()
-        && !excuses.iter().any(|words| message.contains(words))
+        && !excuses.iter().any(|excuse| message.contains(excuse))
         && !remarks.any(|remark| remark.starts_with(&admitted))
 }

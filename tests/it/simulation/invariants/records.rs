@@ -1,4 +1,4 @@
-//! Every ticker of the plan is stored or reported, and what is stored is what the provider sent.
+//! Every planned ticker is stored or reported, and what is stored is what the provider sent.
 
 use std::collections::BTreeSet;
 
@@ -24,24 +24,24 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     let plan = stage.scenario.plan(tick);
     let mut faults = Vec::new();
     if run.tickers_requested != plan.len() {
-        faults.push(format!("{} tickers asked for, {} planned", run.tickers_requested, plan.len()));
+        faults.push(format!("{} tickers requested, {} planned", run.tickers_requested, plan.len()));
     }
-    let all_failed = !run.failed.is_empty() && run.tickers_processed() == 0;
+    let all_failed = !run.shortfalls.is_empty() && run.tickers_processed() == 0;
     if !run.status.is_finished() && !all_failed {
-        faults.push(format!("it rests as {}", run.status.name()));
+        faults.push(format!("it ended as {}", run.status.name()));
     }
-    if run.status == Status::Succeeded && (!run.failed.is_empty() || run.counts.records_rejected() > 0) {
+    if run.status == Status::Succeeded && (!run.shortfalls.is_empty() || run.counts.records_rejected() > 0) {
         faults.push("it succeeded although something failed".to_owned());
     }
     let undisturbed = stage.scenario.storms.is_empty() && stage.scenario.poison.is_empty();
-    if undisturbed && (!run.failed.is_empty() || run.counts.records_rejected() > 0) {
-        faults.push(format!("something failed although nothing went wrong: {:?}", run.failed));
+    if undisturbed && (!run.shortfalls.is_empty() || run.counts.records_rejected() > 0) {
+        faults.push(format!("something failed although there were no faults: {:?}", run.shortfalls));
     }
     let may_blame = stage.scenario.may_blame(tick.job.provider);
-    for failure in run.failed.iter().filter(|_| !may_blame) {
+    for failure in run.shortfalls.iter().filter(|_| !may_blame) {
         let ticker = failure.ticker.as_ref().map(Ticker::as_str).unwrap_or_default();
         if !stage.scenario.poison.contains_key(ticker) {
-            faults.push(format!("{ticker} is innocent and has failed: {}", failure.reason));
+            faults.push(format!("{ticker} failed although it is not bad: {}", failure.reason));
         }
     }
     let mut stored = 0;
@@ -50,7 +50,7 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
         let endpoint = service.and_then(|service| Endpoint::find(service, endpoint.path)).expect("known");
         stored += check_endpoint(stage, tick, run, endpoint, &plan, &mut faults);
     }
-    // Indicators that fail leave the others of their ticker stored; articles stand for themselves.
+    // A failed indicator does not affect the others of its ticker; articles are independent.
     let exact = !matches!(tick.job.provider.name(), "alphavantage") && !plan.is_empty();
     if exact && run.counts.records_stored() != stored {
         faults.push(format!("{} records counted, {stored} expected", run.counts.records_stored()));
@@ -58,7 +58,7 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     faults
 }
 
-/// Checks one endpoint's documents; how many records the run must have counted for it.
+/// Checks one endpoint's documents; returns how many records the run must have counted for it.
 fn check_endpoint(
     stage: &Stage,
     tick: &Tick,
@@ -68,13 +68,13 @@ fn check_endpoint(
     faults: &mut Vec<String>,
 ) -> u64 {
     let failed: BTreeSet<&str> = run
-        .failed
+        .shortfalls
         .iter()
         .filter(|failure| failure.endpoint == endpoint.path())
         .filter_map(|failure| failure.ticker.as_ref().map(Ticker::as_str))
         .collect();
     let done: Vec<String> = plan.iter().filter(|ticker| !failed.contains(ticker.as_str())).cloned().collect();
-    if endpoint.has_articles() && !run.failed.is_empty() {
+    if endpoint.has_articles() && !run.shortfalls.is_empty() {
         return 0;
     }
     let expected = documents(&spec(&stage.scenario), endpoint, &done, moment(Some(&tick.time())));
@@ -96,7 +96,7 @@ fn check_endpoint(
     u64::try_from(expected.len()).expect("fits")
 }
 
-/// What of a record is not in the document that this run wrote.
+/// The first difference between a record and the document that this run wrote.
 fn difference(fields: &Json, record: &Json, run_id: &str) -> Option<String> {
     // Indicators are stored flat; another run may have written the same document since.
     if record.get("indicator").is_some() || to_plain(&fields["run_id"]) != run_id {
@@ -105,6 +105,6 @@ fn difference(fields: &Json, record: &Json, run_id: &str) -> Option<String> {
     let members = record.as_object()?;
     members.iter().find_map(|(name, value)| {
         let stored = to_plain(&fields[name]);
-        (stored != *value).then(|| format!("{name} is {stored}, sent was {value}"))
+        (stored != *value).then(|| format!("{name} is {stored}, but {value} was sent"))
     })
 }

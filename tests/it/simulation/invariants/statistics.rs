@@ -1,4 +1,4 @@
-//! The statistics of a job are what the ledger's entries add up to.
+//! A job's statistics are the sums of its ledger entries.
 
 use std::collections::BTreeMap;
 
@@ -53,10 +53,10 @@ pub(super) fn check(stage: &Stage) {
     drop(store);
     expected.retain(|_, counts| *counts != [0, 0, 0, 0]);
     if expected != stored {
-        faults.push(format!("the statistics are {stored:?}, the ledger adds up to {expected:?}"));
+        faults.push(format!("the statistics are {stored:?}, but the ledger adds up to {expected:?}"));
     }
     if metrics != stored_metrics {
-        faults.push(format!("the metrics are {stored_metrics:?}, the ledger adds up to {metrics:?}"));
+        faults.push(format!("the metrics are {stored_metrics:?}, but the ledger adds up to {metrics:?}"));
     }
     for fault in faults {
         stage.accuse(fault);

@@ -1,11 +1,11 @@
-//! A component that does what each request asks of it, so that the host's tests see the host from inside.
+//! A component that does what each request asks, so that tests can see the host from inside.
 //!
-//! `/seen` answers with the URI and headers of the request, `/variable/NAME` with a variable, `/sleep/MS` later,
-//! `/trap` never, `/length` with a text whose length it tells, and `/fetch` with what came of a request to the URL in the header `x-url`, under the time-outs in
-//! `x-connect-ms`, `x-first-byte-ms` and `x-between-bytes-ms`. For `/post` see [`post`].
+//! `/seen` returns the URI and headers of the request, `/variable/NAME` a variable, `/sleep/MS` answers later, `/trap`
+//! traps, `/length` returns a string with its length, and `/fetch` the result of a request to the URL in the header
+//! `x-url`, with the timeouts in `x-connect-ms`, `x-first-byte-ms` and `x-between-bytes-ms`. For `/post` see [`post`].
 #![cfg(target_family = "wasm")]
 
-// What the component sends with: looked at here, where one request after another can be asked for.
+// The component's own code for sending, tested here because the guest can be asked for single requests.
 #[path = "../../../../../src/spin/outgoing.rs"]
 mod outgoing;
 mod post;

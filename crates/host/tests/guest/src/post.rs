@@ -1,7 +1,7 @@
-//! Sends bodies: `/post/sdk` in the SDK's own way, `/post/together` in that of the component.
+//! Sends bodies: `/post/sdk` as the SDK does, `/post/together` as the component does.
 //!
-//! To the URL in `x-url`, `x-bytes` zeros each, `x-times` of them at once and one after another in `x-rounds` rounds; given up
-//! after `x-give-up-ms`. Answers with what became of each.
+//! Each request sends `x-bytes` zeros to the URL in `x-url`: `x-times` at once, in `x-rounds` rounds, cancelled after
+//! `x-give-up-ms`. The response lists the result of each.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -53,7 +53,7 @@ async fn one(url: &str, way: &str, bytes: usize, give_up: Duration) -> String {
 }
 
 async fn by_the_sdk(mut request: http::Request<Bytes>) -> Result<String, ErrorCode> {
-    // Nor does it tell the length.
+    // The SDK does not set the length either.
     let length = http::HeaderValue::from(request.body().len());
     request.headers_mut().insert(http::header::CONTENT_LENGTH, length);
     read(spin_sdk::http::send(request.map(Full::new)).await?).await

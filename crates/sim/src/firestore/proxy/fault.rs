@@ -1,15 +1,15 @@
-//! Scripted faults of the proxy: which requests they strike, and what happens to those.
+//! Scripted faults of the proxy: which requests they apply to and what happens to those.
 
 use std::time::Duration;
 
 /// What happens to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
-    /// It is not carried out, and answered with this status.
+    /// It is not carried out; this status is the response.
     Status(u16),
-    /// It is not carried out: the caller is sent to this port.
+    /// It is not carried out: the caller is redirected to this port.
     Redirect { port: u16 },
-    /// It is carried out, but nobody learns of it: the connection breaks in place of the answer.
+    /// It is carried out, but the connection breaks before the response.
     LoseAnswer,
     /// It is not carried out: the connection breaks.
     Reset,
@@ -19,7 +19,7 @@ pub(super) enum Effect {
     RefuseWrites { code: i64, text: &'static str },
 }
 
-/// One fault of a proxy's script: without further conditions it meets every request, for ever.
+/// One fault of a proxy's script. Without further conditions it applies to every request, forever.
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub(super) effect: Effect,
@@ -31,38 +31,38 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// An error of Firestore in place of the work.
+    /// A Firestore error; the request is not carried out.
     pub fn status(code: u16) -> Self {
         Self::new(Effect::Status(code))
     }
 
-    /// The caller is sent to the same address at another port of 127.0.0.1.
+    /// A redirect to the same address at another port of 127.0.0.1.
     pub fn redirect(port: u16) -> Self {
         Self::new(Effect::Redirect { port })
     }
 
-    /// The work is done, but its answer is lost.
+    /// The request is carried out, but its response is lost.
     pub fn lose_answer() -> Self {
         Self::new(Effect::LoseAnswer)
     }
 
-    /// The connection breaks before the work is done.
+    /// The connection breaks before the request is carried out.
     pub fn reset() -> Self {
         Self::new(Effect::Reset)
     }
 
-    /// The work is done this much later.
+    /// The request is carried out this much later.
     pub fn delay(delay: Duration) -> Self {
         Self::new(Effect::Delay(delay))
     }
 
-    /// Writes of a `batchWrite` that contain the text end with this canonical code (3, 8, 10, 14, …) in the list of
+    /// Writes of a `batchWrite` that contain the text get this canonical code (3, 8, 10, 14, …) in the list of
     /// statuses; the others are carried out.
     pub fn refuse_writes(code: i64, text: &'static str) -> Self {
         Self::new(Effect::RefuseWrites { code, text }).operation(":batchWrite").containing(text)
     }
 
-    /// Only requests whose address ends so: `:commit`, `:batchWrite`, `:runQuery`, `/documents/collection`.
+    /// Only requests whose address ends with this: `:commit`, `:batchWrite`, `:runQuery`, `/documents/collection`.
     #[must_use]
     pub fn operation(mut self, end: &'static str) -> Self {
         self.operation = Some(end);
@@ -83,14 +83,14 @@ impl Fault {
         self
     }
 
-    /// Spares the first `count` requests that meet the other conditions.
+    /// Skips the first `count` requests that meet the other conditions.
     #[must_use]
     pub fn after(mut self, count: u64) -> Self {
         self.after = count;
         self
     }
 
-    /// Strikes `count` times and is spent.
+    /// Applies `count` times.
     #[must_use]
     pub fn times(mut self, count: u64) -> Self {
         self.times = count;
@@ -101,7 +101,7 @@ impl Fault {
         Self { effect, operation: None, containing: None, lacking: None, after: 0, times: u64::MAX }
     }
 
-    /// Whether it strikes this request; counts the requests that it concerns.
+    /// Whether it applies to this request; counts the requests that match.
     pub(super) fn strikes(&mut self, path: &str, body: &str) -> bool {
         let concerned = self.operation.is_none_or(|end| path.ends_with(end))
             && self.containing.as_ref().is_none_or(|text| body.contains(text))

@@ -1,4 +1,4 @@
-//! Who is let in, and by which mode.
+//! Which callers are admitted in which mode.
 
 use e2e::runtime::builder;
 use e2e::system::{PATIENCE, get, start_with};
@@ -11,7 +11,7 @@ use sim::stack::{Parts, Stack};
 
 const JOBS_PAGE: (Method, &str) = (Method::GET, "/jobs");
 
-/// Every route but `GET /health`, as the service itself describes them.
+/// Every route in the service's own API description except `GET /health`.
 async fn routes(stack: &Stack) -> Vec<(Method, String)> {
     let operator = format!("Bearer {OPERATOR}");
     let described = ask_as(&stack.orchestrator, (Method::GET, "/openapi.json"), &[&operator], "").await;
@@ -27,7 +27,7 @@ async fn routes(stack: &Stack) -> Vec<(Method, String)> {
 }
 
 #[tokio::test]
-async fn the_scheduler_and_the_operator_are_let_in() {
+async fn the_scheduler_and_the_operator_are_admitted() {
     let google = google().await;
     let stack = system(&google, &GUARDED).await;
     let orchestrator = &stack.orchestrator;
@@ -85,13 +85,13 @@ async fn every_route_but_health_is_guarded_before_anything_is_read() {
         }
     }
     assert_eq!(get(&stack.orchestrator, "/health").await.status, 200);
-    assert_eq!(stack.front.as_ref().expect("a front").seen(), 0, "Firestore is not asked");
+    assert_eq!(stack.front.as_ref().expect("a front").seen(), 0, "Firestore is not called");
     assert!(stack.providers.all().iter().all(|provider| provider.journal().requests().is_empty()));
     assert_eq!(google.count(Desk::Token) + google.count(Desk::Metadata), 0);
 }
 
 #[tokio::test]
-async fn without_emulator_nobody_is_let_in_unproven() {
+async fn without_an_emulator_no_caller_is_admitted_unauthenticated() {
     let open = [("inbound_auth", "none"), ("firestore_emulator_host", "")];
     let stack = start_with(Parts::default(), builder().variables(open)).await;
     let reply = get(&stack.orchestrator, "/health").await;
@@ -105,7 +105,7 @@ async fn without_emulator_nobody_is_let_in_unproven() {
 }
 
 #[tokio::test]
-async fn nobody_named_means_that_the_service_does_not_start() {
+async fn the_service_does_not_start_without_configured_callers() {
     let stack = start_with(Parts::default(), builder().variables([("inbound_auth", "oidc")])).await;
     let reply = get(&stack.orchestrator, "/health").await;
     assert_eq!(reply.status, 503);
@@ -115,8 +115,8 @@ async fn nobody_named_means_that_the_service_does_not_start() {
     }
 }
 
-/// As when a job of Cloud Scheduler has a target with a query, and when somebody sends a token that he got for another
-/// deployment of the service, in whose name he asks.
+/// For example a Cloud Scheduler job whose target has a query, or a caller who sends a token for another deployment of
+/// the service, with that deployment's host name.
 #[tokio::test]
 async fn neither_the_host_header_nor_the_target_chooses_the_audience() {
     let google = google().await;
@@ -142,7 +142,7 @@ async fn neither_the_host_header_nor_the_target_chooses_the_audience() {
 }
 
 #[tokio::test]
-async fn behind_a_platform_every_caller_is_proven_already() {
+async fn behind_a_platform_every_caller_counts_as_authenticated() {
     let google = google().await;
     let stack = system(&google, &[("inbound_auth", "platform")]).await;
     assert_eq!(get(&stack.orchestrator, "/jobs").await.status, 200);

@@ -1,4 +1,4 @@
-//! As whom Firestore is called, and what happens while nobody gives us a token.
+//! Credentials for Firestore, and what happens while no token can be obtained.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use sim::stack::Stack;
 const QUOTES: &str = "finnhub-quote-portfolio";
 const TOKEN: &str = "access-token-from-a-vault-0123456789";
 
-/// A system that calls Firestore with what this Google gives out.
+/// A system that calls Firestore with this Google's tokens.
 async fn system(google: &Arc<Google>, credentials: &str) -> Stack {
     let key = google.key_file();
     let settings = [("gcp_credentials", credentials), ("gcp_service_account_key", key.as_str())];
@@ -29,7 +29,7 @@ fn minute(minutes: i64) -> Tick {
     Tick::new(job(QUOTES), e2e::system::at(minutes))
 }
 
-/// No answer and no line of the log shows key, assertion or token.
+/// No response and no log line contains the key, an assertion or a token.
 fn assert_nothing_leaks(google: &Google, stack: &Stack, replies: &[&Reply]) {
     let key = Key::account().pem().lines().nth(1).expect("a line of the key");
     let secrets = google.given_out().into_iter().chain([key.to_owned(), TOKEN.to_owned()]);
@@ -55,7 +55,7 @@ async fn one_token_serves_all_requests() {
 }
 
 #[tokio::test]
-async fn a_token_from_a_variable_is_used_as_it_is() {
+async fn a_token_from_a_variable_is_used_unchanged() {
     let google = google().await;
     for (token, status) in [(TOKEN, 200), ("another-token-0123456789", 503)] {
         let settings = [("gcp_credentials", "access_token"), ("gcp_access_token", token)];
@@ -64,7 +64,7 @@ async fn a_token_from_a_variable_is_used_as_it_is() {
         if status == 503 {
             let detail = reply.body["detail"].as_str().expect("a detail");
             assert!(detail.contains("UNAUTHENTICATED"), "{detail}");
-            assert_eq!(turned_away(&stack), 2, "tried again once");
+            assert_eq!(turned_away(&stack), 2, "retried once");
             assert_eq!(stack.orchestrator.log().find(token), None);
         }
         assert_nothing_leaks(&google, &stack, &[&reply]);
@@ -73,11 +73,11 @@ async fn a_token_from_a_variable_is_used_as_it_is() {
 }
 
 #[tokio::test]
-async fn requests_that_come_together_fetch_one_token() {
+async fn concurrent_requests_fetch_one_token() {
     let google = google().await;
     google.set_latency(Desk::Token, Duration::from_millis(200));
     let stack = system(&google, "service_account_key").await;
-    // Twice: a runtime may have an instance for each of the first ones.
+    // Twice: a runtime may start an instance for each of the first ones.
     for _ in 0..2 {
         let replies = futures::future::join_all((0..24).map(|_| get(&stack.orchestrator, "/runs"))).await;
         assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
@@ -86,7 +86,7 @@ async fn requests_that_come_together_fetch_one_token() {
 }
 
 #[tokio::test]
-async fn a_token_is_renewed_before_it_ends() {
+async fn a_token_is_renewed_before_it_expires() {
     let google = google().await;
     google.set_life(1);
     let stack = system(&google, "metadata").await;
@@ -99,7 +99,7 @@ async fn a_token_is_renewed_before_it_ends() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_accepted_any_more_is_renewed_once() {
+async fn a_revoked_token_is_renewed_once() {
     let google = google().await;
     let stack = system(&google, "service_account_key").await;
     expect(&stack.orchestrator, &minute(0), 200).await;
@@ -109,7 +109,7 @@ async fn a_token_that_is_not_accepted_any_more_is_renewed_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_cannot_be_used_is_a_mistake_of_the_configuration() {
+async fn an_unusable_key_is_a_configuration_mistake() {
     let google = google().await;
     let good: Value = serde_json::from_str(&google.key_file()).expect("JSON");
     let with = |name: &str, value: &str| {
@@ -118,7 +118,7 @@ async fn a_key_that_cannot_be_used_is_a_mistake_of_the_configuration() {
         file.to_string()
     };
     let broken_pem = Key::account().pem().replace('A', "B");
-    for (key, words) in [
+    for (key, expected) in [
         (google.key_file().replace('}', ""), "is not a JSON key file"),
         ("{}".to_owned(), "has no `private_key`"),
         (with("private_key", &broken_pem), "not an RSA key in PEM format"),
@@ -131,7 +131,7 @@ async fn a_key_that_cannot_be_used_is_a_mistake_of_the_configuration() {
         let reply = get(&stack.orchestrator, "/health").await;
         let error = reply.body["errors"][0].as_str().expect("an error");
         assert_eq!(reply.status, 503);
-        assert!(error.starts_with("gcp_service_account_key") && error.contains(words), "{error}");
+        assert!(error.starts_with("gcp_service_account_key") && error.contains(expected), "{error}");
         assert_nothing_leaks(&google, &stack, &[&reply]);
         let line = broken_pem.lines().nth(1).expect("a line of the key");
         assert!(!error.contains(line) && stack.orchestrator.log().find(line).is_none());
@@ -139,19 +139,19 @@ async fn a_key_that_cannot_be_used_is_a_mistake_of_the_configuration() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_is_named_as_a_reason() {
+async fn a_wrong_clock_is_reported_as_the_reason() {
     let google = google().await;
     google.set_clock_ahead(7200);
     let stack = system(&google, "service_account_key").await;
     let reply = expect(&stack.orchestrator, &minute(0), 503).await;
     let detail = reply.body["detail"].as_str().expect("a detail");
     assert!(detail.contains("invalid_grant") && detail.contains("check the clock"), "{detail}");
-    assert_eq!(google.count(Desk::Token), 1, "nothing gets better by asking again");
+    assert_eq!(google.count(Desk::Token), 1, "a retry would not help");
     assert_nothing_leaks(&google, &stack, &[&reply]);
 }
 
 #[tokio::test]
-async fn while_no_token_can_be_had_the_caller_is_told_to_come_again() {
+async fn without_a_token_the_caller_is_told_to_retry() {
     for (credentials, desk) in [("service_account_key", Desk::Token), ("metadata", Desk::Metadata)] {
         let google = google().await;
         let stack = system(&google, credentials).await;

@@ -1,4 +1,5 @@
-//! Google's published keys: fetched once, kept, renewed when they change, and missed when they cannot be had.
+//! Google's published keys: fetched once, cached, renewed when they change, and what happens when they cannot be
+//! fetched.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use sim::google::{Desk, Google, Key, Outage, assemble};
 use sim::scheduler::Reply;
 use sim::stack::{Parts, Stack};
 
-/// A system whose one instance stays, however slow the machine is.
+/// A system whose instance is kept, however slow the machine is.
 async fn system(google: &Arc<Google>) -> Stack {
     let parts = Parts { google: Some(Arc::clone(google)), ..Parts::default() };
     start_with(parts, lasting().variables(GUARDED)).await
@@ -28,7 +29,7 @@ async fn expect(google: &Google, stack: &Stack, status: u16) {
 }
 
 #[tokio::test]
-async fn requests_that_come_together_fetch_the_keys_once() {
+async fn concurrent_requests_fetch_the_keys_once() {
     let google = google().await;
     google.set_latency(Desk::Keys, Duration::from_millis(200));
     let stack = system(&google).await;
@@ -41,7 +42,7 @@ async fn requests_that_come_together_fetch_the_keys_once() {
 }
 
 #[tokio::test]
-async fn keys_that_may_not_be_kept_are_fetched_for_every_request() {
+async fn keys_that_may_not_be_cached_are_fetched_for_every_request() {
     let google = google().await;
     google.set_keys_max_age(0);
     let stack = system(&google).await;
@@ -52,7 +53,7 @@ async fn keys_that_may_not_be_kept_are_fetched_for_every_request() {
 }
 
 #[tokio::test]
-async fn a_new_key_is_learnt_at_its_first_use_and_made_up_ones_cost_nothing() {
+async fn a_new_key_is_fetched_at_its_first_use_but_unknown_ones_cause_no_more_fetches() {
     let google = google().await;
     let stack = system(&google).await;
     expect(&google, &stack, 200).await;
@@ -65,12 +66,12 @@ async fn a_new_key_is_learnt_at_its_first_use_and_made_up_ones_cost_nothing() {
         let token = format!("Bearer {}", assemble(&header, &claims, Key::stranger()));
         assert_eq!(ask_as(&stack.orchestrator, (Method::GET, "/jobs"), &[&token], "").await.status, 401);
     }
-    assert_eq!(google.count(Desk::Keys), 2, "nobody can make us ask Google again and again");
+    assert_eq!(google.count(Desk::Keys), 2, "callers cannot trigger repeated requests to Google");
     expect(&google, &stack, 200).await;
 }
 
 #[tokio::test]
-async fn the_keys_that_were_good_serve_while_no_others_can_be_had() {
+async fn old_keys_are_used_while_new_ones_cannot_be_fetched() {
     let google = google().await;
     google.set_keys_max_age(0);
     let stack = system(&google).await;
@@ -82,7 +83,7 @@ async fn the_keys_that_were_good_serve_while_no_others_can_be_had() {
 }
 
 #[tokio::test]
-async fn without_any_keys_the_caller_is_told_to_come_again() {
+async fn without_keys_the_caller_is_told_to_retry() {
     let google = google().await;
     for outage in [Outage::Status(500), Outage::Garbage] {
         google.fail(Desk::Keys, outage);

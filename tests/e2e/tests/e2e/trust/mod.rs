@@ -1,4 +1,4 @@
-//! Who may call, and as whom the component calls.
+//! Authentication, of callers and of the component's own calls.
 
 mod callers;
 mod firestore;

@@ -1,4 +1,4 @@
-//! As whom the providers are called.
+//! Credentials for the providers.
 
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ fn identities(google: &Google) -> usize {
 }
 
 #[tokio::test]
-async fn every_call_carries_the_token_of_its_services_address() {
+async fn every_call_has_a_token_for_its_services_address() {
     for (credentials, desk) in [("service_account_key", Desk::Token), ("metadata", Desk::Metadata)] {
         let google = google().await;
         let stack = system(&google, credentials).await;
@@ -47,18 +47,18 @@ async fn every_call_carries_the_token_of_its_services_address() {
         expect(&stack.orchestrator, &tick("finnhub-fundamentals-earnings"), 200).await;
         assert_eq!(identities(&google), 2, "{credentials}");
         assert_eq!(get(&stack.orchestrator, "/status").await.status, 200);
-        assert_eq!(identities(&google), 2, "nobody is asked how it is");
+        assert_eq!(identities(&google), 2, "no health checks are sent");
         for provider in ["polygon", "alphavantage"] {
             let probe = post(&stack.orchestrator, &format!("/providers/{provider}/probe")).await;
             assert_eq!((probe.status, &probe.body["error"]), (200, &Value::Null), "{:#}", probe.body);
         }
-        assert_eq!(identities(&google), 4, "unless it is ordered, with tokens of their own");
+        assert_eq!(identities(&google), 4, "except for requested probes, which need their own tokens");
         assert_raw_logs(&stack).await;
     }
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_accepted_any_more_is_renewed_once_for_all_calls() {
+async fn a_revoked_token_is_renewed_once_for_all_calls() {
     let google = google().await;
     let stack = system(&google, "metadata").await;
     expect(&stack.orchestrator, &prices(0), 200).await;
@@ -67,7 +67,7 @@ async fn a_token_that_is_not_accepted_any_more_is_renewed_once_for_all_calls() {
     expect(&stack.orchestrator, &prices(5), 200).await;
     assert_eq!(identities(&google), 2);
     let calls = stack.providers.tiingo().journal().count() - before;
-    assert!((6..=9).contains(&calls), "five good calls, and those that carried the old token: {calls}");
+    assert!((6..=9).contains(&calls), "five successful calls, and those with the old token: {calls}");
 
     stack.providers.tiingo().fault(Fault::status(403).times(1));
     expect(&stack.orchestrator, &prices(10), 200).await;
@@ -81,27 +81,30 @@ async fn a_provider_that_refuses_every_token_ends_the_run() {
         let stack = system(&google, "metadata").await;
         stack.providers.tiingo().set_gate(Gate::new(move |_| Err(code)));
         let reply = expect(&stack.orchestrator, &prices(0), 503).await;
-        let words = reply.body["message"].as_str().expect("a message");
+        let message = reply.body["message"].as_str().expect("a message");
         assert!(
-            words.contains("refuses calls from this service") && words.contains(&code.to_string()),
-            "{words}"
+            message.contains("refuses calls from this service") && message.contains(&code.to_string()),
+            "{message}"
         );
-        assert_eq!(identities(&google), 2, "asked for a new one once");
-        assert!(stack.providers.tiingo().journal().count() <= 8, "nothing is hammered");
+        assert_eq!(identities(&google), 2, "a new token is requested once");
+        assert!(
+            stack.providers.tiingo().journal().count() <= 8,
+            "the provider is not called again and again"
+        );
         assert_eq!(reply.body["data"]["tickers_pending"], 5, "{:#}", reply.body);
     }
 }
 
 #[tokio::test]
-async fn where_no_id_token_is_given_the_run_ends_without_a_call() {
+async fn without_an_id_token_the_run_ends_without_a_call() {
     let google = google().await;
     let stack = system(&google, "service_account_key").await;
-    // The token for Firestore is there before the endpoint refuses.
+    // Get the token for Firestore before the endpoint starts to refuse.
     assert_eq!(get(&stack.orchestrator, "/runs").await.status, 200);
     google.fail(Desk::Token, Outage::Status(403));
     let reply = expect(&stack.orchestrator, &prices(0), 503).await;
-    let words = reply.body["message"].as_str().expect("a message");
-    assert!(words.contains("cannot get an ID token"), "{words}");
+    let message = reply.body["message"].as_str().expect("a message");
+    assert!(message.contains("cannot get an ID token"), "{message}");
     assert_eq!(stack.providers.tiingo().journal().count(), 0);
     assert_eq!(reply.body["data"]["tickers_pending"], 5);
     google.recover();

@@ -1,4 +1,4 @@
-//! Nobody can send the component, and the tokens it carries, to another address.
+//! No redirect can send the component's requests and tokens to another address.
 
 use e2e::system::{expect, start, tick};
 use e2e::trust::{called_as, google};
@@ -12,7 +12,7 @@ use sim::watchlist::Watchlist;
 const PRICES: &str = "tiingo-daily-prices";
 const TOKEN: &str = "access-token-0123456789";
 
-/// The other address is one that may be called: only the redirect stands in the way.
+/// The redirect's target is an allowed host, so only the refusal of redirects prevents the call.
 fn assert_not_followed(stack: &Stack) {
     assert_eq!(stack.providers.finnhub().journal().requests().len(), 0, "the redirect was followed");
 }

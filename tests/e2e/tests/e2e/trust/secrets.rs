@@ -1,4 +1,4 @@
-//! Secrets stay where they belong: in no log, no answer, no document.
+//! No log, response or document contains a secret.
 
 use std::collections::BTreeSet;
 
@@ -13,15 +13,15 @@ use sim::scheduler::{JOBS, Reply, Tick};
 use sim::stack::Stack;
 use sim::watchlist::Scope;
 
-/// What a service might tell of its own upstream.
+/// What a service might reveal about its upstream.
 const UPSTREAM: &str = "401 for url: https://api.example.com/v1?symbol=A&token=upstream-secret-0123 (http://me:upstream-secret-0123@proxy)";
 
-/// Everything that must appear nowhere.
+/// Everything that must not appear anywhere.
 fn secrets(google: &Google, callers: Vec<String>) -> Vec<String> {
     let key = Key::account().pem().lines().filter(|line| !line.starts_with('-')).map(str::to_owned);
     let assertions = google.journal().into_iter().filter_map(|asked| asked.fields.get("assertion").cloned());
     let fixed = [OPERATOR, "upstream-secret-0123"].map(str::to_owned);
-    // The services call their upstream with these, and put them where the deployed ones do.
+    // The services call their upstream with these keys and leak them where the deployed ones do.
     let keys = Service::ALL.map(|service| words::api_key(service).to_owned());
     google
         .given_out()
@@ -34,7 +34,7 @@ fn secrets(google: &Google, callers: Vec<String>) -> Vec<String> {
         .collect()
 }
 
-/// All documents as text, the payloads of raw logs unpacked.
+/// All documents as text, with the payloads of raw logs decompressed.
 async fn documents(stack: &Stack) -> Vec<String> {
     let mut texts = Vec::new();
     for collection in stack.db.collections().await.expect("the collections") {
@@ -49,7 +49,7 @@ async fn documents(stack: &Stack) -> Vec<String> {
     texts
 }
 
-/// Every job once, as the scheduler sends it; the answers and the tokens that were shown.
+/// Runs every job once, as the scheduler does; returns the responses and the callers' tokens.
 async fn run_all(google: &Google, stack: &Stack, minutes: i64) -> (Vec<Reply>, Vec<String>) {
     let (mut replies, mut tokens) = (Vec::new(), Vec::new());
     for job in JOBS {
@@ -61,7 +61,7 @@ async fn run_all(google: &Google, stack: &Stack, minutes: i64) -> (Vec<Reply>, V
     (replies, tokens)
 }
 
-/// Everything that an operator can look at.
+/// The responses of every route that an operator can read.
 async fn look_at_all(stack: &Stack) -> Vec<Reply> {
     let operator = format!("Bearer {OPERATOR}");
     let mut paths: Vec<String> =
@@ -78,7 +78,7 @@ async fn look_at_all(stack: &Stack) -> Vec<Reply> {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_any_line_answer_or_document() {
+async fn no_secret_is_in_any_line_response_or_document() {
     let google = google().await;
     let key = google.key_file();
     let settings: Vec<_> = GUARDED
@@ -96,7 +96,7 @@ async fn no_secret_is_in_any_line_answer_or_document() {
     let odd = [Defect::NestedArray, Defect::MissingDate, Defect::HugeField(1 << 20)];
     let faults: [&dyn Fn(Service) -> Vec<Fault>; 8] = [
         &|_| Vec::new(),
-        // Too big for one document: the raw log is compressed and lies in parts.
+        // Too large for one document: the raw log is compressed and stored in parts.
         &|_| vec![Fault::echo(), Fault::huge_body(300 << 10)],
         &|_| vec![Fault::status(500).detail(UPSTREAM), Fault::echo()],
         &|_| vec![all_fail().detail(UPSTREAM)],
@@ -113,8 +113,8 @@ async fn no_secret_is_in_any_line_answer_or_document() {
                 provider.fault(fault);
             }
         }
-        let (told, shown) = run_all(&google, &stack, minutes).await;
-        replies.extend(told);
+        let (answers, shown) = run_all(&google, &stack, minutes).await;
+        replies.extend(answers);
         tokens.extend(shown);
     }
     replies.extend(look_at_all(&stack).await);
@@ -126,7 +126,7 @@ async fn no_secret_is_in_any_line_answer_or_document() {
         documents.iter().any(|text| text.contains("Bearer [redacted]")),
         "the services did repeat tokens"
     );
-    assert!(documents.iter().any(|text| text.contains("token=[redacted]")), "and told their own");
+    assert!(documents.iter().any(|text| text.contains("token=[redacted]")), "and leaked their own");
     let answers = replies.iter().map(|reply| format!("{:?} {}", reply.headers, reply.body));
     let texts: Vec<String> =
         stack.orchestrator.log().lines().into_iter().chain(documents).chain(answers).collect();

@@ -1,0 +1,237 @@
+//! Doubtful records: stored, but marked. The mark is the field `quality`, a list of codes.
+
+use chrono::NaiveDate;
+
+use super::expectation::day_of;
+use super::record::as_number;
+use crate::catalogue::dataset::Quality;
+use crate::firestore::{Value, Write};
+
+/// The field that holds a doubtful record's codes.
+pub const QUALITY_FIELD: &str = "quality";
+
+/// The open is outside of the day's low and high.
+const OPEN_OUTSIDE_RANGE: &str = "open_outside_range";
+/// The close is outside of the day's low and high.
+const CLOSE_OUTSIDE_RANGE: &str = "close_outside_range";
+/// The close has moved by more than [`JUMP_MIN`] since the previous day, without split or dividend.
+const PRICE_JUMP: &str = "price_jump";
+/// The close has moved by a usual split ratio, without a split factor.
+const SPLIT_WITHOUT_FACTOR: &str = "split_without_factor";
+/// Close and volume are those of the previous day.
+const REPEATED_DAY: &str = "repeated_day";
+/// The answer has as many records as the provider sends at most: more may exist.
+const CUT_AT_LIMIT: &str = "cut_at_limit";
+
+/// Every code.
+pub const CODES: [&str; 6] =
+    [OPEN_OUTSIDE_RANGE, CLOSE_OUTSIDE_RANGE, PRICE_JUMP, SPLIT_WITHOUT_FACTOR, REPEATED_DAY, CUT_AT_LIMIT];
+
+/// Smallest movement of the close that is doubtful: the natural logarithm of the ratio.
+const JUMP_MIN: f64 = 0.4;
+/// Ratios of usual splits.
+const SPLITS: [f64; 6] = [2.0, 3.0, 4.0, 5.0, 10.0, 20.0];
+/// How far a movement may be from a split's ratio: a split day has a movement of its own.
+const SPLIT_TOLERANCE: f64 = 0.05;
+/// Prices are rounded to cents, each by itself.
+const ROUNDING: f64 = 0.011;
+
+/// One day's prices.
+struct Bar {
+    day: NaiveDate,
+    /// Its place among the records.
+    at: usize,
+    close: f64,
+    volume: f64,
+    /// Whether a split or a dividend explains a movement.
+    is_adjusted: bool,
+    is_split: bool,
+}
+
+/// Marks the doubtful ones among the records of one ticker's answer; how many.
+pub fn flag(quality: Quality, records: &mut [Write]) -> u64 {
+    match quality {
+        Quality::Unchecked => {}
+        Quality::Bars => flag_bars(records),
+        Quality::Limited { records: limit } if records.len() == limit => {
+            for record in records.iter_mut() {
+                mark(record, CUT_AT_LIMIT);
+            }
+        }
+        Quality::Limited { .. } => {}
+    }
+    let flagged = records.iter().filter(|record| record.fields.contains_key(QUALITY_FIELD)).count();
+    u64::try_from(flagged).unwrap_or(u64::MAX)
+}
+
+fn flag_bars(records: &mut [Write]) {
+    let mut bars: Vec<Bar> = records.iter().enumerate().filter_map(|(at, record)| bar(at, record)).collect();
+    bars.sort_by_key(|bar| bar.day);
+    records.iter_mut().for_each(flag_range);
+    for pair in bars.windows(2) {
+        let [before, bar] = pair else { continue };
+        let Some(record) = records.get_mut(bar.at) else { continue };
+        if bar.day == before.day {
+            continue;
+        }
+        let ratio = bar.close / before.close;
+        let is_split = |split: &f64| {
+            (ratio / split).ln().abs() < SPLIT_TOLERANCE || (ratio * split).ln().abs() < SPLIT_TOLERANCE
+        };
+        if !bar.is_split && SPLITS.iter().any(is_split) {
+            mark(record, SPLIT_WITHOUT_FACTOR);
+        } else if !bar.is_adjusted && ratio.ln().abs() > JUMP_MIN {
+            mark(record, PRICE_JUMP);
+        }
+        #[expect(clippy::float_cmp, reason = "a repeated day has exactly the same numbers")]
+        if bar.volume > 0.0 && bar.close == before.close && bar.volume == before.volume {
+            mark(record, REPEATED_DAY);
+        }
+    }
+}
+
+fn number(record: &Write, field: &str) -> Option<f64> {
+    record.fields.get(field).and_then(as_number)
+}
+
+fn bar(at: usize, record: &Write) -> Option<Bar> {
+    let close = number(record, "close").filter(|close| *close > 0.0)?;
+    let is_split = number(record, "split_factor")
+        .is_some_and(|factor| factor > 0.0 && (factor - 1.0).abs() > f64::EPSILON);
+    let has_dividend = number(record, "div_cash").is_some_and(|dividend| dividend > 0.0);
+    Some(Bar {
+        day: day_of(&record.fields, "date")?,
+        at,
+        close,
+        volume: number(record, "volume").unwrap_or_default(),
+        is_adjusted: is_split || has_dividend,
+        is_split,
+    })
+}
+
+fn flag_range(record: &mut Write) {
+    let (Some(low), Some(high)) = (number(record, "low"), number(record, "high")) else { return };
+    for (field, code) in [("open", OPEN_OUTSIDE_RANGE), ("close", CLOSE_OUTSIDE_RANGE)] {
+        let is_outside =
+            number(record, field).is_some_and(|price| price < low - ROUNDING || price > high + ROUNDING);
+        if is_outside {
+            mark(record, code);
+        }
+    }
+}
+
+fn mark(record: &mut Write, code: &str) {
+    let codes =
+        record.fields.entry(QUALITY_FIELD.to_owned()).or_insert_with(|| Value::Array { values: Vec::new() });
+    match codes {
+        Value::Array { values } => values.push(Value::string(code)),
+        // A field of the provider's own under this name gives way.
+        other => *other = Value::Array { values: vec![Value::string(code)] },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firestore::DocumentPath;
+    use crate::firestore::value::fields;
+
+    /// Day, close, volume, split factor, dividend.
+    type Given = (&'static str, f64, i64, f64, f64);
+
+    fn bars(days: &[Given]) -> Vec<Write> {
+        let bar = |(day, close, volume, split, dividend): &Given| {
+            let record = fields([
+                ("date", Value::string(*day)),
+                ("open", Value::Double(*close)),
+                ("high", Value::Double(close + 1.0)),
+                ("low", Value::Double(close - 1.0)),
+                ("close", Value::Double(*close)),
+                ("volume", Value::Integer(*volume)),
+                ("split_factor", Value::Double(*split)),
+                ("div_cash", Value::Double(*dividend)),
+            ]);
+            Write::overwrite(DocumentPath::new("prices", day), record)
+        };
+        days.iter().map(bar).collect()
+    }
+
+    fn codes(record: &Write) -> Vec<&str> {
+        match record.fields.get(QUALITY_FIELD) {
+            Some(Value::Array { values }) => values.iter().filter_map(Value::as_str).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn check(days: &[Given], expect: &[&[&str]]) {
+        let mut records = bars(days);
+        let flagged = flag(Quality::Bars, &mut records);
+        let found: Vec<_> = records.iter().map(codes).collect();
+        assert_eq!(found, expect);
+        assert_eq!(flagged, expect.iter().filter(|codes| !codes.is_empty()).count() as u64);
+    }
+
+    #[test]
+    fn usual_days_are_not_doubtful() {
+        let usual = [
+            ("2026-11-23", 100.0, 5, 1.0, 0.0),
+            ("2026-11-24", 125.0, 6, 1.0, 0.0),
+            ("2026-11-25", 90.0, 7, 1.0, 0.0),
+        ];
+        check(&usual, &[&[], &[], &[]]);
+        check(&[], &[]);
+        // A halted share has no volume, day after day.
+        check(&[("2026-11-23", 5.0, 0, 1.0, 0.0), ("2026-11-24", 5.0, 0, 1.0, 0.0)], &[&[], &[]]);
+    }
+
+    #[test]
+    fn a_jump_is_doubtful_unless_a_split_or_a_dividend_explains_it() {
+        check(
+            &[("2026-11-23", 100.0, 5, 1.0, 0.0), ("2026-11-24", 160.0, 6, 1.0, 0.0)],
+            &[&[], &[PRICE_JUMP]],
+        );
+        check(&[("2026-11-23", 100.0, 5, 1.0, 0.0), ("2026-11-24", 160.0, 6, 1.0, 9.0)], &[&[], &[]]);
+        check(&[("2026-11-23", 100.0, 5, 1.0, 0.0), ("2026-11-24", 16.0, 6, 6.0, 0.0)], &[&[], &[]]);
+    }
+
+    #[test]
+    fn the_ratio_of_a_split_needs_its_factor_in_both_directions_and_any_order() {
+        check(
+            &[("2026-11-24", 51.0, 6, 1.0, 0.0), ("2026-11-23", 100.0, 5, 1.0, 0.0)],
+            &[&[SPLIT_WITHOUT_FACTOR], &[]],
+        );
+        check(
+            &[("2026-11-23", 10.0, 5, 1.0, 0.0), ("2026-11-24", 203.0, 6, 1.0, 0.0)],
+            &[&[], &[SPLIT_WITHOUT_FACTOR]],
+        );
+        check(&[("2026-11-23", 100.0, 5, 1.0, 0.0), ("2026-11-24", 50.0, 6, 2.0, 0.0)], &[&[], &[]]);
+    }
+
+    #[test]
+    fn a_day_that_repeats_the_one_before_is_doubtful() {
+        check(
+            &[("2026-11-23", 100.0, 5, 1.0, 0.0), ("2026-11-24", 100.0, 5, 1.0, 0.0)],
+            &[&[], &[REPEATED_DAY]],
+        );
+        check(&[("2026-11-23", 100.0, 5, 1.0, 0.0), ("2026-11-24", 100.0, 6, 1.0, 0.0)], &[&[], &[]]);
+    }
+
+    #[test]
+    fn open_and_close_lie_within_the_days_range_but_for_rounding() {
+        let mut records = bars(&[("2026-11-23", 100.0, 5, 1.0, 0.0)]);
+        records[0].fields.insert("open".into(), Value::Double(101.01));
+        assert_eq!((flag(Quality::Bars, &mut records), codes(&records[0])), (0, vec![]));
+        records[0].fields.insert("open".into(), Value::Double(101.02));
+        records[0].fields.insert("close".into(), Value::Integer(98));
+        assert_eq!(flag(Quality::Bars, &mut records), 1);
+        assert_eq!(codes(&records[0]), [OPEN_OUTSIDE_RANGE, CLOSE_OUTSIDE_RANGE]);
+    }
+
+    #[test]
+    fn an_answer_at_the_providers_limit_may_be_cut() {
+        let mut records = bars(&[("2026-11-23", 1.0, 5, 1.0, 0.0), ("2026-11-24", 1.0, 5, 1.0, 0.0)]);
+        assert_eq!(flag(Quality::Limited { records: 3 }, &mut records), 0);
+        assert_eq!(flag(Quality::Limited { records: 2 }, &mut records), 2);
+        assert_eq!(codes(&records[1]), [CUT_AT_LIMIT]);
+    }
+}

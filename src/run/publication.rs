@@ -1,0 +1,192 @@
+//! Data that the provider has not published yet: which runs wait for it, and how long.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::stop::StopReason;
+use super::{Outcome, RunState, Shortfall, Source, Work, merged};
+use crate::base::ports::millis;
+
+/// When a scheduled run waits for data that is missing or too old.
+#[derive(Clone, Copy, Debug)]
+pub struct PublishConfig {
+    /// Share of the tickers that an endpoint answered, in percent, that must be empty or stale.
+    pub percent: usize,
+    /// Time until they are requested again.
+    pub retry: Duration,
+    /// How long after its scheduled time a run waits.
+    pub patience: Duration,
+}
+
+/// Records counted as stored that came from stale tickers of one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StaleRecords {
+    pub endpoint: String,
+    pub collection: String,
+    pub records: u64,
+}
+
+impl RunState {
+    /// Notes how many records of stale tickers were stored: if the tickers are requested again, those records come
+    /// again.
+    pub fn note_stale(&mut self, endpoint: &str, collection: &str, records: u64) {
+        let same = |known: &&mut StaleRecords| known.endpoint == endpoint && known.collection == collection;
+        match self.stale_records.iter_mut().find(same) {
+            Some(known) => known.records += records,
+            None => self.stale_records.push(StaleRecords {
+                endpoint: endpoint.to_owned(),
+                collection: collection.to_owned(),
+                records,
+            }),
+        }
+    }
+
+    /// Makes shortfalls pending again, each with the reason that `reason` gives it. The records of stale tickers no
+    /// longer count as stored.
+    pub(super) fn reopen(
+        &mut self,
+        which: impl Fn(&Shortfall) -> bool,
+        reason: impl Fn(&Shortfall) -> Option<String>,
+    ) {
+        let reopened: Vec<_> = self.shortfalls.extract_if(.., |short| which(short)).collect();
+        for stale in self.stale_records.extract_if(.., |stale| {
+            reopened.iter().any(|short| short.outcome == Outcome::Stale && short.endpoint == stale.endpoint)
+        }) {
+            if let Some(count) = self.counts.collections.get_mut(&stale.collection) {
+                *count = count.saturating_sub(stale.records);
+            }
+        }
+        for short in reopened {
+            self.pending.push(Work {
+                reason: reason(&short),
+                endpoint: short.endpoint,
+                tickers: Vec::from_iter(short.ticker),
+                parts: Vec::new(),
+                deferrals: 0,
+            });
+        }
+        self.pending = merged(std::mem::take(&mut self.pending));
+    }
+
+    /// Decides whether a run that has nothing else left to do waits for data that is probably not published yet: if so,
+    /// the tickers concerned are pending again, and the stop reason says why.
+    pub fn await_publication(&mut self, config: &PublishConfig, now: DateTime<Utc>) -> Option<StopReason> {
+        let tick = self.scheduled_at.filter(|_| self.identity.trigger == Source::Scheduler)?;
+        let left = config.patience.saturating_sub((now - tick).to_std().unwrap_or_default());
+        if self.has_pending() || left.is_zero() {
+            return None;
+        }
+        let mut first = None;
+        while let Some((endpoint, lacking, answered)) = self.unpublished(config.percent) {
+            let is_waited_for = |short: &Shortfall| short.endpoint == endpoint && short.outcome.is_lacking();
+            let example = self.shortfalls.iter().find(|short| is_waited_for(short));
+            let example = example.map(|short| short.reason.clone()).unwrap_or_default();
+            self.reopen(is_waited_for, |short| Some(format!("not published yet: {}", short.reason)));
+            first.get_or_insert_with(|| {
+                format!("{lacking} of {answered} tickers that {endpoint} answered have no current data ({example})")
+            });
+        }
+        let reason = first?;
+        let retry_after = config.retry.min(left);
+        self.publish_wait_ms = Some(millis(retry_after));
+        Some(StopReason::NotPublished { retry_after, reason })
+    }
+
+    /// An endpoint at which the share of empty and stale tickers is at least `percent`, with their number and that of
+    /// all tickers that it answered.
+    fn unpublished(&self, percent: usize) -> Option<(String, usize, usize)> {
+        let lacking_at = |endpoint: &str| {
+            self.shortfalls
+                .iter()
+                .filter(|short| short.endpoint == endpoint && short.outcome.is_lacking())
+                .count()
+        };
+        self.shortfalls.iter().filter(|short| short.outcome.is_lacking()).find_map(|short| {
+            let lacking = lacking_at(&short.endpoint);
+            let done = self.done.iter().filter(|done| done.endpoint == short.endpoint);
+            let answered = lacking + done.map(|done| done.tickers.len()).sum::<usize>();
+            (lacking * 100 >= percent * answered).then(|| (short.endpoint.clone(), lacking, answered))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::run::tests::{failure, state, work};
+
+    const CONFIG: PublishConfig = PublishConfig {
+        percent: 50,
+        retry: Duration::from_secs(900),
+        patience: Duration::from_secs(4 * 3600),
+    };
+
+    fn tick() -> DateTime<Utc> {
+        "2026-11-23T23:00:00Z".parse().unwrap()
+    }
+
+    fn stale(ticker: &str) -> Shortfall {
+        Shortfall { outcome: Outcome::Stale, reason: "it is old".to_owned(), ..failure("/a", ticker) }
+    }
+
+    /// A scheduled run with these outcomes at one endpoint.
+    fn run(stored: &[&str], stale_tickers: &[&str]) -> RunState {
+        let mut run = RunState { planned: false, scheduled_at: Some(tick()), ..state() };
+        run.identity.trigger = Source::Scheduler;
+        let all: Vec<_> = stored.iter().chain(stale_tickers).copied().collect();
+        run.plan(vec![work("/a", &all)], all.len());
+        run.pending.clear();
+        if !stored.is_empty() {
+            run.settle("/a", work("/a", stored).tickers, Outcome::Stored);
+        }
+        run.shortfalls = stale_tickers.iter().map(|ticker| stale(ticker)).collect();
+        run.counts.collections.insert("prices".to_owned(), 10);
+        run.note_stale("/a", "prices", 4);
+        run
+    }
+
+    #[test]
+    fn half_of_the_tickers_without_current_data_are_waited_for() {
+        let mut half = run(&["A", "B"], &["C", "D"]);
+        let stop = half.await_publication(&CONFIG, tick()).unwrap();
+        assert_eq!(stop.retry_after(), Duration::from_secs(900));
+        assert!(stop.message().contains("2 of 4 tickers that /a answered"), "{}", stop.message());
+        assert_eq!((half.shortfalls.len(), half.tickers_pending(), half.imbalance()), (0, 2, None));
+        assert_eq!(half.pending[0].reason.as_deref(), Some("not published yet: it is old"));
+        assert_eq!(half.counts.records_stored(), 6, "what comes again is not counted twice");
+        assert_eq!(half.publish_wait_ms, Some(900_000));
+
+        let mut fewer = run(&["A", "B", "E"], &["C", "D"]);
+        assert_eq!(fewer.await_publication(&CONFIG, tick()), None);
+        assert_eq!((fewer.shortfalls.len(), fewer.counts.records_stored()), (2, 10));
+    }
+
+    #[test]
+    fn patience_ends_and_the_last_wait_is_shorter() {
+        let late = tick() + TimeDelta::hours(4) - TimeDelta::seconds(60);
+        let stop = run(&[], &["A"]).await_publication(&CONFIG, late).unwrap();
+        assert_eq!(stop.retry_after(), Duration::from_secs(60));
+        assert_eq!(run(&[], &["A"]).await_publication(&CONFIG, tick() + TimeDelta::hours(4)), None);
+    }
+
+    #[test]
+    fn manual_runs_and_runs_with_other_work_do_not_wait() {
+        let mut manual = run(&[], &["A"]);
+        manual.identity.trigger = Source::Manual;
+        assert_eq!(manual.await_publication(&CONFIG, tick()), None);
+        let mut busy = run(&[], &["A"]);
+        busy.pending.push(work("/b", &["A"]));
+        assert_eq!(busy.await_publication(&CONFIG, tick()), None);
+    }
+
+    #[test]
+    fn failures_are_not_waited_for() {
+        let mut failed = run(&["A"], &[]);
+        failed.shortfalls = vec![failure("/a", "B"), failure("/a", "C")];
+        assert_eq!(failed.await_publication(&CONFIG, tick()), None);
+    }
+}
