@@ -21,7 +21,6 @@ const MEANING = {
   empty: "the provider answered and had nothing",
   deferred: "the provider's quota did not reach",
   flagged: "stored, and of doubtful quality",
-  stored: "stored",
 };
 
 export function dayPath(dataset, date) {
@@ -33,9 +32,10 @@ export function coverageView({ datasets, grids, error }) {
   if (!datasets) return error ? empty("Unknown", error) : loading("coverage", 4);
   return [
     h("ul", { class: "coverage" }, datasets.map((name) => row(name, grids.get(name)))),
-    h("p", { class: "quiet legend" }, "Percentage of the expected tickers that are stored, by session. ",
+    h("p", { class: "quiet legend" }, "Percentage of the expected tickers that are stored, by session: ",
       span("key ok", "■ ", `${GOOD} % or more`), " ", span("key warn", "■ ", `${DOUBTFUL} % or more`), " ",
-      span("key bad", "■ ", "less"), " ", span("key", "! doubtful records")),
+      span("key bad", "■ ", "less"), " ",
+      span("key", "■ limited by the quota"), " ", span("key", "! doubtful records")),
   ];
 }
 
@@ -45,7 +45,7 @@ function row(name, grid) {
     !grid ? span("skeleton")
       : grid.error ? h("p", { class: "bad-text" }, grid.error)
         : grid.sessions.length === 0 ? h("p", { class: "quiet" }, "no session yet")
-          : h("ol", {}, grid.sessions.map((session) => cell(name, session))));
+          : h("ol", {}, grid.sessions.map((session, at) => cell(name, session, grid.sessions[at - 1]))));
 }
 
 /** Rounded down: 98.9 % must not look like 99 %. */
@@ -54,20 +54,23 @@ export function share({ expected, stored, flagged }) {
   return Math.min(100, Math.floor(((stored + flagged) * 100) / expected));
 }
 
-function tone(percent) {
+/** What the provider's quota does not reach today is nobody's fault: such a session is neither good nor bad. */
+function tone(session, percent) {
   if (percent === null) return "idle";
+  const due = share({ ...session, expected: Math.max(session.expected - session.deferred, 0) });
+  if (percent < GOOD && session.deferred > 0 && (due ?? 100) >= GOOD) return "idle";
   return percent >= GOOD ? "ok" : percent >= DOUBTFUL ? "warn" : "bad";
 }
 
-function cell(dataset, session) {
+function cell(dataset, session, before) {
   const percent = share(session);
   const lacking = LACKING.filter((state) => session[state] > 0).map((state) => `${number(session[state])} ${state}`);
   const flags = session.flagged > 0 && `${number(session.flagged)} flagged`;
   const words = [`${percent ?? "–"} % of ${number(session.expected)} tickers stored`, ...lacking, flags].filter(Boolean);
   const label = `${dataset}, ${day(session.date)}: ${words.join(", ")}`;
   return h("li", { key: session.date },
-    h("a", { href: dayPath(dataset, session.date), class: `cell ${tone(percent)}`, title: label },
-      h("small", {}, monthDay(session.date)), h("strong", {}, percent ?? "–", flags && "!"), span("hidden", label)));
+    h("a", { href: dayPath(dataset, session.date), class: `cell ${tone(session, percent)}`, title: label },
+      h("small", {}, shortDay(session.date, before?.date)), h("strong", {}, percent ?? "–", flags && "!"), span("hidden", label)));
 }
 
 /** A date as people write it; it has no zone. */
@@ -76,9 +79,12 @@ function day(date) {
   return new Intl.DateTimeFormat("en-GB", options).format(new Date(`${date}T00:00:00Z`));
 }
 
-function monthDay(date) {
-  const [, month, of] = date.split("-");
-  return `${Number(of)}.${Number(month)}.`;
+/** The day of the month, with the month where a new one begins: "30", "2 Nov", "3". */
+function shortDay(date, before) {
+  const of = String(Number(date.slice(8)));
+  if (before?.slice(0, 7) === date.slice(0, 7)) return of;
+  const month = new Intl.DateTimeFormat("en-GB", { month: "short", timeZone: "UTC" });
+  return `${of} ${month.format(new Date(`${date}T00:00:00Z`))}`;
 }
 
 /** The tickers of one day, by state. */
@@ -106,7 +112,7 @@ function group({ state, count, tickers, left_out: leftOut }) {
   const list = h("ul", { class: "tickers" }, tickers.map((ticker) => h("li", {}, ticker)));
   const more = leftOut > 0 && h("p", { class: "quiet" }, `and ${number(leftOut)} more`);
   const head = div("group-head", span(`pill ${TONES[state]}`, icon(TONES[state]), state), h("strong", {}, plural(count, "ticker")),
-    span("quiet", MEANING[state]));
+    MEANING[state] && span("quiet", MEANING[state]));
   // What is in order is long, and nobody's first question.
   const body = state === "stored" ? h("details", {}, h("summary", {}, "Show them"), list, more) : [list, more];
   return h("section", { class: "group", key: state }, head, body);
