@@ -42,6 +42,8 @@ fn calm_world(job: &'static Job) -> Scenario {
         ticks: vec![tick],
         storms: Vec::new(),
         poison: BTreeMap::new(),
+        thin: BTreeMap::new(),
+        published_at: Duration::ZERO,
         poison_stays: false,
         calm_at: Duration::from_secs(60),
         mortality: 0,

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orchestrator::base::ports::{InboundResponse, TransportError};
 use serde_json::{Value as Json, json};
 use sim::data::{Spec, entries, moment};
 use sim::endpoint::Endpoint;
 
-use super::scenario::{Poison, Scenario};
+use super::scenario::{Poison, Scenario, Thin};
 use super::stage::Stage;
 use super::storm::{Fault, RetryAfter};
 use crate::world::clock::civil;
@@ -133,6 +134,9 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
             }
             return true;
         }
+        if let Some(thin) = scenario.lack(fetch.endpoint, &ticker, now) {
+            *entry = lacking(scenario, fetch, &ticker, thin, at);
+        }
         match fault {
             Some(Fault::MissingEntries) if hit => return false,
             Some(Fault::BadRecords) if hit => spoil(fetch.endpoint, entry),
@@ -145,6 +149,20 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
     });
     let errors = if errors.is_empty() { Json::Null } else { json!(errors) };
     json!({"status": "ok", "fetched": entries.len(), "data": entries, "errors": errors, "duration_ms": 5})
+}
+
+/// How old the data of a stale ticker is: there are sessions in any week.
+pub(super) const STALE: chrono::TimeDelta = chrono::TimeDelta::days(7);
+
+/// The entry of a ticker without current data.
+fn lacking(scenario: &Scenario, fetch: &Fetch, ticker: &String, thin: Thin, at: DateTime<Utc>) -> Json {
+    let old = entries(&spec(scenario), fetch.endpoint, std::slice::from_ref(ticker), at - STALE).remove(0);
+    match (thin, &old["data"]) {
+        (Thin::Stale, _) => old,
+        (Thin::Empty, Json::Array(_)) => json!({"ticker": ticker, "data": []}),
+        (Thin::Empty, _) if fetch.endpoint.has_indicators() => json!({"ticker": ticker, "data": {}}),
+        (Thin::Empty, _) => json!({"ticker": ticker, "data": null}),
+    }
 }
 
 fn fail(entry: &mut Json, errors: &mut Vec<String>) {

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use orchestrator::catalogue::{Job, Provider, Scope, Ticker, jobs};
 use orchestrator::run::trigger::tick_id;
 use orchestrator::settings::Config;
+use sim::endpoint::Endpoint;
 
 use super::provider::Fetch;
 use super::storm::Storm;
@@ -26,6 +27,10 @@ pub(super) struct Scenario {
     pub(super) poison: BTreeMap<String, Poison>,
     /// Whether poison outlasts the storms.
     pub(super) poison_stays: bool,
+    /// Tickers of which the providers have no current data.
+    pub(super) thin: BTreeMap<String, Thin>,
+    /// Until then, no provider has the data of the latest session.
+    pub(super) published_at: Duration,
     /// When the faults end.
     pub(super) calm_at: Duration,
     /// Percentage of instances that will die.
@@ -87,6 +92,15 @@ pub(super) enum Poison {
     Garbage,
     /// None of its indicators has data, as when the daily limit is used up.
     Barren,
+}
+
+/// What a provider has of a ticker that it does not have current data of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thin {
+    /// Nothing.
+    Empty,
+    /// Only data of a week before.
+    Stale,
 }
 
 /// Maximum tickers in a world on which a service hangs.
@@ -161,8 +175,17 @@ impl Scenario {
         let hanging = poison.values_mut().filter(|poison| **poison == Poison::Hang);
         hanging.skip(HANGING_MAX).for_each(|poison| *poison = Poison::Crash);
         let is_paced = !is_big && dice.chance(15);
+        let thin = |_| (tickers[dice.below(tickers.len())].clone(), dice.pick(&[Thin::Empty, Thin::Stale]));
+        let thin = if dice.chance(25) {
+            (0..dice.between(1, size / 3 + 1)).map(thin).collect()
+        } else {
+            BTreeMap::new()
+        };
+        let published_at = Duration::from_secs(if dice.chance(20) { dice.between(60, 7_200) } else { 0 });
         let mut scenario = Self {
             poison,
+            thin,
+            published_at,
             settings: settings(dice, is_big, is_paced),
             instances: usize::try_from(dice.between(1, 3)).expect("small"),
             tickers,
@@ -201,6 +224,20 @@ impl Scenario {
     /// The tick whose run makes a call.
     pub(super) fn run_of(&self, fetch: &Fetch) -> Option<&Tick> {
         self.ticks.iter().find(|tick| tick.job.name == fetch.job && tick.time() == fetch.run_time)
+    }
+
+    /// What a provider lacks of a ticker at this time, if its data must be current.
+    pub(super) fn lack(&self, endpoint: Endpoint, ticker: &str, now: Duration) -> Option<Thin> {
+        let is_current = endpoint == Endpoint::TIINGO_PRICES
+            || endpoint == Endpoint::FINNHUB_QUOTES
+            || endpoint == Endpoint::ALPHAVANTAGE_INDICATORS;
+        let unpublished = || (now < self.published_at).then_some(Thin::Stale);
+        if is_current { self.thin.get(ticker).copied().or_else(unpublished) } else { None }
+    }
+
+    /// How long after its scheduled time a run waits for data.
+    pub(super) fn patience(&self) -> Duration {
+        self.config().run.publish.patience
     }
 
     /// The tickers that a tick's run covers.
@@ -292,6 +329,8 @@ fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<String, Strin
     let timeouts: &[u64] = if is_paced { &[300] } else { &[5, 30, 300] };
     set("service_timeout_seconds", dice.pick(timeouts).to_string());
     set("firestore_timeout_seconds", dice.pick(&[2, 10, 60]).to_string());
+    set("publish_patience_minutes", dice.pick(&[0, 30, 240]).to_string());
+    set("publish_retry_seconds", dice.pick(&[60, 900]).to_string());
     set("retry_max_attempts", dice.between(1, 5).to_string());
     set("retry_max_ms", dice.pick(&[1_000, 20_000]).to_string());
     set("breaker_window", "20".into());

@@ -76,9 +76,9 @@ async fn a_trailing_slash_is_ignored() {
 #[tokio::test]
 async fn a_run_time_without_a_zone_is_utc() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
-    let request = tick("finnhub-quote-portfolio").field("run_time", json!("2024-01-01T10:00:00"));
+    let request = tick("finnhub-quote-portfolio").field("run_time", json!("2025-11-20T15:00:00"));
     let reply = expect(&stack.orchestrator, &request, 200).await;
-    assert_eq!(reply.body["data"]["run_time"], "2024-01-01T10:00:00Z");
+    assert_eq!(reply.body["data"]["run_time"], "2025-11-20T15:00:00Z");
     let sent: Value = stack.providers.finnhub().journal().calls().remove(0).body;
-    assert_eq!(sent["run_time"], "2024-01-01T10:00:00Z");
+    assert_eq!(sent["run_time"], "2025-11-20T15:00:00Z");
 }
