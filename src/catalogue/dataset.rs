@@ -10,6 +10,7 @@ pub struct Dataset {
     pub collection: &'static Collection,
     /// The name of its calls in raw logs.
     pub api_name: &'static str,
+    pub follows: Follows,
     pub mode: Mode,
     pub shape: Shape,
     pub fields: &'static [Field],
@@ -47,6 +48,17 @@ pub struct Collection {
 /// Articles of all providers.
 pub(super) static NEWS: Collection =
     Collection { key: "news", default: "news_articles", holds: "news articles" };
+
+/// When there is something new to collect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Follows {
+    /// On any day.
+    Days,
+    /// Once a session has closed.
+    Sessions,
+    /// While a session is open.
+    Trading,
+}
 
 /// What happens to a document that already exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

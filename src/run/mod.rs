@@ -46,10 +46,12 @@ pub enum Status {
     Partial,
     /// Something is left to do, or nothing succeeded.
     Failed,
+    /// There was nothing to do, because the market was closed.
+    Skipped,
 }
 
 impl Status {
-    pub const ALL: [Self; 4] = [Self::Running, Self::Succeeded, Self::Partial, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Partial, Self::Failed, Self::Skipped];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -57,6 +59,7 @@ impl Status {
             Self::Succeeded => "succeeded",
             Self::Partial => "partial",
             Self::Failed => "failed",
+            Self::Skipped => "skipped",
         }
     }
 
@@ -64,8 +67,8 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Whether nothing is left to do.
-    pub fn is_finished(self) -> bool {
+    /// Whether the run succeeded, fully or partially.
+    pub fn is_success(self) -> bool {
         matches!(self, Self::Succeeded | Self::Partial)
     }
 }
@@ -134,6 +137,9 @@ pub struct RunState {
     pub watchlist_problems: WatchlistProblems,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
+    /// Why there was nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// The trace of the latest attempt, 32 hex digits.
     #[serde(default)]
     pub trace_id: Option<String>,
@@ -167,6 +173,13 @@ impl RunState {
     /// Whether what failed can be retried.
     pub fn can_try_again(&self) -> bool {
         self.status == Status::Partial && !self.failed.is_empty()
+    }
+
+    /// Ends a run that has nothing to do.
+    #[must_use]
+    pub fn skip(self, reason: String) -> Self {
+        let ended_at = Some(self.started_at);
+        Self { status: Status::Skipped, skipped: Some(reason), ended_at, ..self }
     }
 
     pub fn remark(&mut self, mut remark: String) {
@@ -253,6 +266,7 @@ impl RunState {
         self.started_at = now;
         self.ended_at = None;
         self.stopped = None;
+        self.skipped = None;
         self.resources = Resources::default();
     }
 }

@@ -27,7 +27,7 @@ pub enum ReportStatus {
 impl From<Status> for ReportStatus {
     fn from(status: Status) -> Self {
         match status {
-            Status::Succeeded => Self::Ok,
+            Status::Succeeded | Status::Skipped => Self::Ok,
             Status::Partial => Self::Partial,
             Status::Running | Status::Failed => Self::Error,
         }
@@ -55,6 +55,9 @@ pub struct RunReport {
 pub struct RunData {
     pub run_id: String,
     pub run_status: Status,
+    /// Why there was nothing to do; only if the run was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     pub attempt: u32,
     pub trigger: &'static str,
     pub scope: String,
@@ -108,6 +111,7 @@ impl RunReport {
             data: RunData {
                 run_id: state.run_id.clone(),
                 run_status: state.status,
+                skipped: state.skipped.clone(),
                 attempt: state.attempt,
                 trigger: state.trigger.name(),
                 scope: state.scope.clone(),
@@ -240,6 +244,17 @@ mod tests {
             200,
             "the scope entire_watchlist has no tickers: nothing to do",
         );
+    }
+
+    #[test]
+    fn a_skipped_run_is_fine_and_says_why() {
+        let new = RunState { planned: false, tickers_requested: 0, ..state() };
+        let skipped = new.skip("market closed: Thanksgiving Day".to_owned());
+        let report = RunReport::new(&skipped);
+        assert_eq!((report.status, report.http_status()), (ReportStatus::Ok, StatusCode::OK));
+        assert_eq!(report.message, "skipped, market closed: Thanksgiving Day");
+        assert_eq!(report.data.skipped.as_deref(), Some("market closed: Thanksgiving Day"));
+        assert_eq!((report.data.run_status, report.data.ended_at.is_some()), (Status::Skipped, true));
     }
 
     #[test]

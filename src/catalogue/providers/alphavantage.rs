@@ -1,7 +1,7 @@
 //! AlphaVantage: technical indicators.
 
 use crate::catalogue::dataset::{
-    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, Shape, optional, required,
+    Apart, Collection, Dataset, Follows, IdPart, Identify, Kind, Mode, Shape, optional, required,
 };
 use crate::catalogue::trouble::{MINUTE, NOTHING_OF_A_DAY};
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
@@ -41,6 +41,7 @@ static TECHNICAL_INDICATORS: Dataset = Dataset {
         holds: "technical indicators",
     },
     api_name: "technical-indicators",
+    follows: Follows::Sessions,
     mode: Mode::Merge,
     shape: Shape::Indicators,
     fields: &[

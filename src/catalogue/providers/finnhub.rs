@@ -1,7 +1,7 @@
 //! Finnhub: quotes, company news, fundamentals, the earnings calendar.
 
 use crate::catalogue::dataset::{
-    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, NEWS, Shape, optional, required,
+    Apart, Collection, Dataset, Follows, IdPart, Identify, Kind, Mode, NEWS, Shape, optional, required,
 };
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
 
@@ -74,6 +74,7 @@ static QUOTES: Dataset = Dataset {
     name: "quotes",
     collection: &Collection { key: "prices_intraday", default: "prices_intraday", holds: "intraday quotes" },
     api_name: "quote",
+    follows: Follows::Trading,
     mode: Mode::Overwrite,
     shape: Shape::One,
     fields: &[
@@ -95,6 +96,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     name: "finnhub_news",
     collection: &NEWS,
     api_name: "company-news",
+    follows: Follows::Days,
     mode: Mode::Overwrite,
     shape: Shape::List,
     fields: &[
@@ -117,6 +119,7 @@ static FUNDAMENTALS: Dataset = Dataset {
     name: "fundamentals",
     collection: &Collection { key: "fundamentals", default: "fundamentals", holds: "fundamentals" },
     api_name: "fundamentals",
+    follows: Follows::Days,
     mode: Mode::Merge,
     shape: Shape::One,
     fields: &[
@@ -139,6 +142,7 @@ static EARNINGS: Dataset = Dataset {
     name: "earnings",
     collection: &Collection { key: "earnings", default: "earnings_calendar", holds: "the earnings calendar" },
     api_name: "earnings",
+    follows: Follows::Days,
     mode: Mode::Merge,
     shape: Shape::List,
     fields: &[

@@ -1,6 +1,8 @@
 //! Polygon: company news, and market news, whose articles belong to no ticker.
 
-use crate::catalogue::dataset::{Apart, Dataset, Field, IdPart, Identify, Kind, Mode, NEWS, Shape, optional};
+use crate::catalogue::dataset::{
+    Apart, Dataset, Field, Follows, IdPart, Identify, Kind, Mode, NEWS, Shape, optional,
+};
 use crate::catalogue::trouble::MINUTE;
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope};
 
@@ -49,6 +51,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     name: "polygon_news",
     collection: &NEWS,
     api_name: "company-news",
+    follows: Follows::Days,
     mode: Mode::Overwrite,
     shape: Shape::List,
     fields: ARTICLE,
@@ -61,6 +64,7 @@ static MARKET_NEWS: Dataset = Dataset {
     name: "market_news",
     collection: &NEWS,
     api_name: "market-news",
+    follows: Follows::Days,
     mode: Mode::Overwrite,
     shape: Shape::Bare,
     fields: ARTICLE,

@@ -1,7 +1,7 @@
 //! Tiingo: end-of-day prices.
 
 use crate::catalogue::dataset::{
-    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, Shape, optional, required,
+    Apart, Collection, Dataset, Follows, IdPart, Identify, Kind, Mode, Shape, optional, required,
 };
 use crate::catalogue::trouble::PART_OF_AN_HOUR;
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
@@ -43,6 +43,7 @@ static DAILY_PRICES: Dataset = Dataset {
     name: "daily_prices",
     collection: &Collection { key: "prices_daily", default: "prices_daily", holds: "end-of-day prices" },
     api_name: "daily-prices",
+    follows: Follows::Sessions,
     mode: Mode::Overwrite,
     shape: Shape::List,
     fields: &[

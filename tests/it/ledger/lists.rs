@@ -61,7 +61,7 @@ fn an_index_that_is_still_being_built_is_no_outage() {
         let words = status.firestore.error.as_deref().expect("it is told");
         assert_eq!(
             words,
-            "firestore's index ingestion_runs (job, created_at descending) is still being built: \
+            "firestore's index ingestion_runs (job, status, created_at descending) is still being built: \
              try again when it is ready"
         );
         assert!(status.alerts.iter().any(|alert| alert.message == words), "{:?}", status.alerts);

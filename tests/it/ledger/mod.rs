@@ -1,6 +1,7 @@
 //! The ledger beside a Firestore that is slow, breaks off, or loses its answers, and instances whose clocks differ.
 
 mod accounts;
+mod closed_days;
 mod leases;
 mod lists;
 mod lost_answers;

@@ -223,10 +223,23 @@ fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
 
 /// A tick of the job, past for every instance: one that is still to come is no tick.
 pub(super) fn tick(app: &App) -> Trigger {
-    let time = http::HeaderValue::from_static("2026-11-23T12:00:00Z");
+    tick_at(app, "2026-11-23T12:00:00Z")
+}
+
+/// A tick of the job at a time in the past.
+pub(super) fn tick_at(app: &App, time: &'static str) -> Trigger {
     let name = http::HeaderName::from_static("x-cloudscheduler-scheduletime");
-    let headers = HeaderMap::from_iter([(name, time)]);
-    parse_job(catalogue::find(JOB).expect("a job"), &headers, b"{}", &app.engine.world).expect("a trigger")
+    let headers = HeaderMap::from_iter([(name, http::HeaderValue::from_static(time))]);
+    trigger(app, &headers)
+}
+
+/// A run of the job that somebody wants now.
+pub(super) fn by_hand(app: &App) -> Trigger {
+    trigger(app, &HeaderMap::new())
+}
+
+fn trigger(app: &App, headers: &HeaderMap) -> Trigger {
+    parse_job(catalogue::find(JOB).expect("a job"), headers, b"{}", &app.engine.world).expect("a trigger")
 }
 
 /// What the caller is told: whether it is the end of an attempt, the report, and the status.

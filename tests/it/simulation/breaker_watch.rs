@@ -13,7 +13,6 @@ use super::instance::Identity;
 use super::journal::Call;
 use super::provider::Fetch;
 use super::stage::Stage;
-use crate::world::clock::civil;
 
 /// What an instance has last been told of a breaker.
 #[derive(Clone, Debug)]
@@ -114,7 +113,7 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
             from.name()
         ));
     }
-    if let Some(until) = known.paused_until.filter(|until| *until > civil(stage.now())) {
+    if let Some(until) = known.paused_until.filter(|until| *until > stage.civil()) {
         stage.accuse(format!("{} calls {service}, which it knows to be paused until {until}", from.name()));
     }
     let age = stage.now().saturating_sub(known.at);
