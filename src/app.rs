@@ -44,7 +44,7 @@ impl App {
                 run: config.run,
                 collections: config.collections.clone(),
                 providers: config.providers.clone(),
-                calendar: config.calendar.clone(),
+                ticks: config.ticks.clone(),
             },
             world: world.clone(),
             firestore: firestore.clone(),
@@ -56,6 +56,7 @@ impl App {
         };
         let settings = ops::Settings {
             alerts: config.alerts.clone(),
+            ticks: config.ticks.clone(),
             call: config.call,
             run: config.run,
             collections: config.collections.clone(),

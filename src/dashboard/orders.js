@@ -81,7 +81,7 @@ export function orderActions({ state, announce, refresh, draw }) {
       ask({ job: dataset.job, tickers });
     },
     resume: ({ dataset }) => confirm("Resume this run?", [
-      dataset.run, "Pending work continues. If nothing is pending, failed work is retried.",
+      dataset.run, "Pending work continues. If nothing is pending, failed work is retried. A skipped run is run.",
     ], "Resume", () => resumeRun(dataset.run)),
     "reset-breaker": ({ dataset }) => confirm(`Close the breaker for ${dataset.provider}?`, [
       "All instances start calling the provider again immediately. If it still fails, the breaker opens again.",

@@ -44,6 +44,8 @@ pub struct JobTotals {
     pub duration: Histogram,
     pub counts: Counts,
     pub tickers_failed: u64,
+    /// Scheduled times at which there was nothing to do.
+    pub ticks_skipped: u64,
     /// All of the job's tickers are stored for every scheduled time up to this: the creation time of the newest run
     /// that succeeded with all of them, or its scheduled time if that is later.
     pub covered_until: Option<DateTime<Utc>>,
@@ -69,6 +71,7 @@ impl JobStatistics {
 
 /// In milliseconds since 1970: Firestore compares numbers, not times.
 const COVERED_UNTIL: &str = "covered_until_ms";
+const TICKS_SKIPPED: &str = "ticks_skipped";
 const LAST_DURATION: &str = "last_duration_ms";
 const ATTEMPTS: &str = "attempts";
 const DURATION: &str = "duration_ms";
@@ -111,6 +114,7 @@ impl JobTotals {
             duration: histogram(DURATION),
             counts,
             tickers_failed: count("tickers_failed"),
+            ticks_skipped: count(TICKS_SKIPPED),
             covered_until: document
                 .fields
                 .get(COVERED_UNTIL)
@@ -122,10 +126,17 @@ impl JobTotals {
     }
 }
 
+/// How a skipped tick changes its job's statistics: it is neither a success nor a failure, and no attempt.
+pub(super) fn count_skipped(job: &str, collection: &str) -> Write {
+    let fields = fields([("job", Value::string(job))]);
+    let increments = vec![(TICKS_SKIPPED.to_owned(), Value::Integer(1))];
+    Write { increments, ..Write::merge(DocumentPath::new(collection, job), fields) }
+}
+
 /// How an attempt changes its job's statistics: what the run is now, minus what it was counted as before.
 pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) {
     let counters = |status: Status| match status {
-        Status::Running => [0, 0, 0, 0],
+        Status::Running | Status::Skipped => [0, 0, 0, 0],
         Status::Succeeded => [1, 1, 0, 0],
         Status::Partial => [1, 1, 1, 0],
         Status::Failed => [1, 0, 0, 1],
@@ -151,7 +162,7 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         ("last_job_time", Value::Timestamp(ended_at)),
         (LAST_DURATION, Value::Integer(state.attempt.duration_ms.cast_signed())),
     ]);
-    if state.status.is_finished() {
+    if state.status.is_success() {
         fields.insert("last_success_time".to_owned(), Value::Timestamp(ended_at));
     }
     // What is requested again is not counted for a while; what comes again is not new.
@@ -159,7 +170,7 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     state.counted = Some(Box::new(Counted { status: state.status, counts, tickers_failed }));
     // A manual run of some tickers says nothing about the others; an old run that finished late says nothing about
     // today.
-    let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
+    let covers = state.status.is_success() && state.tickers_given.is_none() && has_own_scope(&state);
     // A tick's run covers its scheduled time, whatever the clock said when it was created.
     let covered = state
         .scheduled_at

@@ -6,8 +6,7 @@ use serde::Serialize;
 use super::facts::JobFacts;
 use super::health::Source;
 use super::services::ServiceStatus;
-use crate::calendar::schedule::Schedule;
-use crate::catalogue::Job;
+use crate::catalogue::{Job, Ticks};
 use crate::ledger::summary::RunSummary;
 use crate::ops::settings::AlertConfig;
 use crate::resilience::breaker::Position;
@@ -43,10 +42,11 @@ pub enum Severity {
     Critical,
 }
 
-/// The thresholds at which alerts fire.
+/// The thresholds at which alerts fire, and the ticks that are run.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     pub config: &'a AlertConfig,
+    pub ticks: &'a Ticks,
 }
 
 impl Alert {
@@ -80,7 +80,7 @@ pub fn overdue_since(
 ) -> Option<DateTime<Utc>> {
     let minutes = i64::try_from(rules.config.overdue_minutes.of(job.name)).ok()?;
     let grace = TimeDelta::try_minutes(minutes)?;
-    let due = Schedule::parse(job.schedule)?.last_until(now.checked_sub_signed(grace)?)?;
+    let due = rules.ticks.last(job, now.checked_sub_signed(grace)?)?;
     let covers = |covered: DateTime<Utc>| due.signed_duration_since(covered) <= CLOCKS_APART;
     (!covered_until.is_some_and(covers)).then_some(due)
 }
@@ -137,7 +137,7 @@ fn overdue(facts: &JobFacts) -> Option<Alert> {
     let (severity, message) = match (facts.statistics.last_success_time, facts.recent_runs.first()) {
         (None, None) => (Severity::Warning, format!("{} has never run", facts.job.name)),
         (_, Some(run))
-            if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_finished() =>
+            if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_success() =>
         {
             let message = format!(
                 "{} has run for only some of its tickers since it was due: run {}",

@@ -83,6 +83,10 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
     for (job, totals) in rows {
         text.histogram(&labels(job), ATTEMPT_BOUNDS_MS, &totals.duration);
     }
+    let name = "orchestrator_ticks_skipped_total";
+    per_job(text, rows, name, "Scheduled times skipped because the market was closed.", |totals| {
+        totals.ticks_skipped
+    });
     let name = "orchestrator_tickers_failed_total";
     per_job(text, rows, name, "Tickers that failed permanently.", |totals| totals.tickers_failed);
     let help = "Tickers at each endpoint of a run, by outcome.";

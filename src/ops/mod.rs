@@ -17,7 +17,7 @@ use std::time::Duration;
 use crate::base::cached::Cached;
 use crate::base::instance::Instance;
 use crate::base::world::World;
-use crate::catalogue::{PerProvider, Provider};
+use crate::catalogue::{PerProvider, Provider, Ticks};
 use crate::config::Collections;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
@@ -48,6 +48,7 @@ pub struct Ops {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub alerts: AlertConfig,
+    pub ticks: Ticks,
     pub call: CallConfig,
     pub run: RunConfig,
     pub collections: Collections,

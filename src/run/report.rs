@@ -28,7 +28,7 @@ pub enum ReportStatus {
 impl From<Status> for ReportStatus {
     fn from(status: Status) -> Self {
         match status {
-            Status::Succeeded => Self::Ok,
+            Status::Succeeded | Status::Skipped => Self::Ok,
             Status::Partial => Self::Partial,
             Status::Running | Status::Failed => Self::Error,
         }
@@ -59,6 +59,9 @@ pub struct RunData {
     #[serde(flatten)]
     pub attempt: Attempt,
     pub run_status: Status,
+    /// Why there was nothing to do; only if the run was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     pub provider: &'static str,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
@@ -97,6 +100,7 @@ impl RunReport {
                 identity: state.identity.clone(),
                 attempt: state.attempt.clone(),
                 run_status: state.status,
+                skipped: state.skipped.clone(),
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
                 tickers_requested: state.tickers_requested,
                 tickers_processed: state.tickers_processed(),
@@ -220,6 +224,17 @@ mod tests {
             200,
             "the scope entire_watchlist has no tickers: nothing to do",
         );
+    }
+
+    #[test]
+    fn a_skipped_run_is_fine_and_says_why() {
+        let new = RunState { planned: false, tickers_requested: 0, ..state() };
+        let skipped = new.skip("market closed: Thanksgiving Day".to_owned());
+        let report = RunReport::new(&skipped);
+        assert_eq!((report.status, report.http_status()), (ReportStatus::Ok, StatusCode::OK));
+        assert_eq!(report.message, "skipped, market closed: Thanksgiving Day");
+        assert_eq!(report.data.skipped.as_deref(), Some("market closed: Thanksgiving Day"));
+        assert_eq!((report.data.run_status, report.data.attempt.ended_at.is_some()), (Status::Skipped, true));
     }
 
     #[test]

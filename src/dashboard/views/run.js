@@ -54,6 +54,7 @@ function orders({ order }, job, data, now) {
   const again = data.run_status === "partial" && data.tickers_failed.some(({ ticker }) => ticker);
   return div("buttons",
     resumable && button("Resume…", "resume", { run: data.run_id }, "primary"),
+    data.run_status === "skipped" && !busy && button("Run anyway…", "resume", { run: data.run_id }),
     again && button("Rerun failed tickers…", "run-failed", { job }));
 }
 

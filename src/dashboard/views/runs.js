@@ -4,7 +4,7 @@ import { h, span } from "../dom.js";
 import { duration, number } from "../format.js";
 import { button, empty, icon, loading, pill, problem, runPath, table, when } from "../parts.js";
 
-const STATUSES = ["running", "succeeded", "partial", "failed"];
+const STATUSES = ["running", "succeeded", "partial", "failed", "skipped"];
 
 /** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first response. */
 export function runsView(filter, answer, error, unreachable, jobs) {
@@ -65,12 +65,12 @@ const COLUMNS = [
 ];
 
 function row({ job, message, data }) {
-  const troubled = data.run_status === "failed" || data.run_status === "partial";
+  const explained = ["failed", "partial", "skipped"].includes(data.run_status);
   return {
     key: data.run_id,
     cells: [
       [h("a", { href: runPath(data.run_id), class: "name" }, job),
-        troubled && h("span", { class: "sub clip", title: message }, message)],
+        explained && h("span", { class: "sub clip", title: message }, message)],
       pill(data.run_status),
       when(data.started_at),
       duration(data.duration_ms),

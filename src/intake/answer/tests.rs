@@ -14,7 +14,7 @@ fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Intake {
         source: "s",
         run_id: "r",
         now: "2023-11-14T22:20:00Z".parse().unwrap(),
-        calendar: &config.calendar,
+        calendar: &config.ticks.calendar,
         tick: "2023-11-14T22:20:00Z".parse().unwrap(),
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
@@ -265,7 +265,7 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         source: "s",
         run_id: "r",
         now: "2023-11-14T22:20:00Z".parse().unwrap(),
-        calendar: &config.calendar,
+        calendar: &config.ticks.calendar,
         tick: "2023-11-14T22:20:00Z".parse().unwrap(),
     };
     let asked = [Ticker::parse("A").unwrap()];

@@ -52,7 +52,8 @@ fn check(
     expect: &[(&str, Severity)],
 ) -> Vec<Alert> {
     let config = config();
-    let rules = Rules { config: &config };
+    let ticks = Ticks { skip: true, ..Ticks::default() };
+    let rules = Rules { config: &config, ticks: &ticks };
     let job = crate::catalogue::find(JOB).unwrap();
     let last_success_time = last_success.map(time);
     let overdue_since = overdue_since(job, last_success_time, &rules, now());
@@ -85,7 +86,8 @@ fn a_job_that_did_not_run_for_its_time_is_overdue_after_its_grace() {
     check(None, vec![], &[("JobOverdue", Severity::Warning)]);
 
     let (job, config) = (crate::catalogue::find(JOB).unwrap(), config());
-    let rules = Rules { config: &config };
+    let ticks = Ticks { skip: true, ..Ticks::default() };
+    let rules = Rules { config: &config, ticks: &ticks };
     let at = |now| overdue_since(job, Some(time("2026-11-20T23:04:00Z")), &rules, time(now)).is_some();
     assert_eq!((at("2026-11-23T23:29:59Z"), at("2026-11-23T23:30:00Z")), (false, true));
 }
@@ -140,4 +142,23 @@ fn a_run_that_took_too_long_raises_an_alert() {
         vec![run(Status::Succeeded, "2026-11-23T23:50:00Z", 601)],
         &[("JobSlow", Severity::Warning)],
     );
+}
+
+#[test]
+fn a_job_is_not_overdue_for_a_tick_that_was_skipped() {
+    let (prices, news) = (JOB, "polygon-news-portfolio");
+    let config = config();
+    let check = |job: &str, covered: &str, skip| {
+        let ticks = Ticks { skip, ..Ticks::default() };
+        let rules = Rules { config: &config, ticks: &ticks };
+        let job = crate::catalogue::find(job).unwrap();
+        // Friday noon, the day after Thanksgiving.
+        overdue_since(job, Some(time(covered)), &rules, time("2026-11-27T17:00:00Z"))
+    };
+    assert_eq!(check(prices, "2026-11-25T23:00:00Z", true), None);
+    assert_eq!(check(prices, "2026-11-25T23:00:00Z", false), Some(time("2026-11-26T23:00:00Z")));
+    // A day that was missed before the holiday stays overdue.
+    assert_eq!(check(prices, "2026-11-24T23:00:00Z", true), Some(time("2026-11-25T23:00:00Z")));
+    // News come on holidays, too.
+    assert_eq!(check(news, "2026-11-25T23:00:00Z", true), Some(time("2026-11-27T16:00:00Z")));
 }

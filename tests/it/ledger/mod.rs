@@ -1,6 +1,7 @@
 //! The ledger with a Firestore that is slow, breaks off or loses responses, and with instances whose clocks differ.
 
 mod accounts;
+mod closed_days;
 mod leases;
 mod lists;
 mod lost_answers;

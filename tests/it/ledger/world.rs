@@ -209,7 +209,7 @@ fn response(status: StatusCode, body: &Json) -> InboundResponse {
 fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
     let request: Json = serde_json::from_slice(request).expect("a call is JSON");
     let price =
-        json!({"date": "2026-11-23", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
+        json!({"date": "2026-11-20", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
     let entry = |ticker: &Json| {
         if unknown.contains(ticker.as_str().expect("a string")) {
             json!({"ticker": ticker, "error": "no such symbol", "data": null})
@@ -223,10 +223,23 @@ fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
 
 /// A tick of the job, in the past for every instance: a future one would not count as a tick.
 pub(super) fn tick(app: &App) -> Trigger {
-    let time = http::HeaderValue::from_static("2026-11-23T12:00:00Z");
+    tick_at(app, "2026-11-23T12:00:00Z")
+}
+
+/// A tick of the job at a time in the past.
+pub(super) fn tick_at(app: &App, time: &'static str) -> Trigger {
     let name = http::HeaderName::from_static("x-cloudscheduler-scheduletime");
-    let headers = HeaderMap::from_iter([(name, time)]);
-    parse_job(catalogue::find(JOB).expect("a job"), &headers, b"{}", &app.engine.world).expect("a trigger")
+    let headers = HeaderMap::from_iter([(name, http::HeaderValue::from_static(time))]);
+    trigger(app, &headers)
+}
+
+/// A run of the job that somebody wants now.
+pub(super) fn by_hand(app: &App) -> Trigger {
+    trigger(app, &HeaderMap::new())
+}
+
+fn trigger(app: &App, headers: &HeaderMap) -> Trigger {
+    parse_job(catalogue::find(JOB).expect("a job"), headers, b"{}", &app.engine.world).expect("a trigger")
 }
 
 /// The caller's response: its kind, the report and the status.

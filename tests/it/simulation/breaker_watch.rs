@@ -14,7 +14,6 @@ use super::journal::Call;
 use super::provider::Fetch;
 use super::stage::Stage;
 use super::storm::{Storm, Target};
-use crate::world::clock::civil;
 
 /// The latest state of a breaker that an instance has read.
 #[derive(Clone, Debug)]
@@ -115,7 +114,7 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
             from.name()
         ));
     }
-    if let Some(until) = known.paused_until.filter(|until| *until > civil(stage.now())) {
+    if let Some(until) = known.paused_until.filter(|until| *until > stage.civil()) {
         stage.accuse(format!("{} calls {service}, which it knows to be paused until {until}", from.name()));
     }
     let age = stage.now().saturating_sub(known.at);

@@ -57,12 +57,15 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
 /// What is wrong with a write that turns `old` into `new`, by Firestore's clock.
 fn fault(old: Option<&View>, new: &View, may_be_resumed: bool) -> Option<String> {
     let Some(old) = old else {
-        let first = new.state.attempt.number == 1 && new.state.status == Status::Running;
+        let begins = matches!(new.state.status, Status::Running | Status::Skipped);
+        let first = new.state.attempt.number == 1 && begins;
         return (!first).then(|| "the first write is not a claim".to_owned());
     };
-    // An operator may resume a run to retry what failed.
-    let again = old.state.can_try_again() && new.owner != old.owner && new.state.has_pending();
-    if old.state.status.is_finished() && !again {
+    // An operator may resume a run to retry what failed, and to run what was skipped.
+    let is_skipped = old.state.status == Status::Skipped;
+    let again =
+        (old.state.can_try_again() || is_skipped) && new.owner != old.owner && new.state.has_pending();
+    if (old.state.status.is_success() || is_skipped) && !again {
         return Some(format!("it was finished already, as {}", old.state.status.name()));
     }
     if let Some(imbalance) = new.state.imbalance() {

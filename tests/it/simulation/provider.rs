@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orchestrator::base::ports::{InboundResponse, TransportError};
 use serde_json::{Value as Json, json};
@@ -13,7 +13,6 @@ use sim::endpoint::Endpoint;
 use super::scenario::{Poison, Scenario, Thin};
 use super::stage::Stage;
 use super::storm::{Fault, RetryAfter};
-use crate::world::clock::civil;
 
 /// One request to a service.
 #[derive(Clone, Debug)]
@@ -59,8 +58,8 @@ pub(super) fn answer(
     fetch: &Fetch,
     fault: Option<Fault>,
 ) -> Result<InboundResponse, TransportError> {
-    let (scenario, now) = (&*stage.scenario, stage.now());
-    let poison = |kind| fetch.poisoned_by(scenario, kind, now);
+    let (scenario, now) = (&*stage.scenario, stage.civil());
+    let poison = |kind| fetch.poisoned_by(scenario, kind, stage.now());
     if let Some(ticker) = poison(Poison::Named) {
         let place = fetch.tickers.iter().position(|asked| asked == ticker);
         let detail = json!([{"type": "value_error", "loc": ["body", "tickers", place], "msg": "bad symbol"}]);
@@ -98,13 +97,13 @@ fn response(status: u16, body: impl Into<Bytes>) -> InboundResponse {
     InboundResponse { status, headers: HeaderMap::new(), body: body.into() }
 }
 
-fn refusal(status: u16, detail: &str, asked: RetryAfter, now: Duration) -> InboundResponse {
+fn refusal(status: u16, detail: &str, asked: RetryAfter, now: DateTime<Utc>) -> InboundResponse {
     let mut response = response(status, json!({"detail": detail}).to_string());
     let value = match asked {
         RetryAfter::Nothing => return response,
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(seconds) => {
-            let at = civil(now) + chrono::TimeDelta::seconds(i64::try_from(seconds).expect("small"));
+            let at = now + TimeDelta::seconds(i64::try_from(seconds).expect("small"));
             at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
         }
     };
@@ -152,7 +151,7 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
 }
 
 /// How old the data of a stale ticker is: there are sessions in any week.
-pub(super) const STALE: chrono::TimeDelta = chrono::TimeDelta::days(7);
+pub(super) const STALE: TimeDelta = TimeDelta::days(7);
 
 /// The entry of a ticker without current data.
 fn lacking(scenario: &Scenario, fetch: &Fetch, ticker: &String, thin: Thin, at: DateTime<Utc>) -> Json {

@@ -3,20 +3,23 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use orchestrator::catalogue::{Job, Provider, Scope, Ticker, jobs};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono_tz::America::New_York;
+use orchestrator::catalogue::{Job, Provider, Scope, Ticker, Ticks, jobs};
 use orchestrator::run::trigger::tick_id;
 use orchestrator::settings::Config;
 use sim::endpoint::Endpoint;
 
 use super::provider::Fetch;
 use super::storm::Storm;
-use crate::world::clock::civil;
+use crate::world::clock::EPOCH;
 use crate::world::dice::Dice;
 
 /// A whole scenario.
 #[derive(Debug)]
 pub(super) struct Scenario {
+    /// The civil time at its beginning.
+    pub(super) begins: DateTime<Utc>,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) instances: usize,
     /// Symbols of the watchlist; those at odd places are active positions.
@@ -103,6 +106,24 @@ pub(super) enum Thin {
     Stale,
 }
 
+/// Beginnings of worlds, beside an ordinary Monday noon. Ticks come within the first quarter of an hour.
+const SPECIAL_DAYS: [&str; 9] = [
+    // Thanksgiving Day: its noon, and the minutes before its end in New York.
+    "2026-11-26T17:00:00Z",
+    "2026-11-27T04:55:00Z",
+    // Half an hour after an early close, on the day after it and on Christmas Eve.
+    "2026-11-27T18:22:00Z",
+    "2026-12-24T18:28:00Z",
+    // A Sunday, and its end in New York.
+    "2026-11-29T15:00:00Z",
+    "2026-11-30T04:52:00Z",
+    // The nights in which the clocks change, before both.
+    "2026-11-01T05:50:00Z",
+    "2027-03-14T06:50:00Z",
+    // A day that the operator closed.
+    "2027-01-08T15:00:00Z",
+];
+
 /// Maximum tickers in a world on which a service hangs.
 const HANGING_MAX: usize = 3;
 
@@ -183,6 +204,7 @@ impl Scenario {
         };
         let published_at = Duration::from_secs(if dice.chance(20) { dice.between(60, 7_200) } else { 0 });
         let mut scenario = Self {
+            begins: EPOCH,
             poison,
             thin,
             published_at,
@@ -214,11 +236,48 @@ impl Scenario {
             let plan = scenario.plan(tick);
             plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
         });
+        scenario.choose_day(&dice.split());
         scenario
+    }
+
+    /// Moves some worlds to a day on which something is different.
+    fn choose_day(&mut self, dice: &Dice) {
+        if dice.chance(30) {
+            self.begins = dice.pick(&SPECIAL_DAYS).parse().expect("a time");
+        }
+        let later = self.begins - EPOCH;
+        self.ticks.iter_mut().for_each(|tick| tick.run_time += later);
+        let closed_days = dice.pick(&["skip", "skip", "skip", "run"]);
+        let settings = [("closed_days", closed_days), ("calendar_overrides", "2027-01-08=closed")];
+        self.settings.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     pub(super) fn config(&self) -> Config {
         Config::parse(|name| self.settings.get(name).cloned()).expect("the drawn settings are valid")
+    }
+
+    /// The true civil time, `now` after the world's beginning.
+    pub(super) fn civil(&self, now: Duration) -> DateTime<Utc> {
+        self.begins + now
+    }
+
+    /// Whether a tick has nothing to collect. It asks the calendar itself, and the time zone database for the day.
+    pub(super) fn is_skipped(&self, tick: &Tick) -> bool {
+        let Ticks { calendar, skip } = self.config().ticks;
+        if tick.key.is_some() || !skip {
+            return false;
+        }
+        let session = calendar.session(tick.run_time.with_timezone(&New_York).date_naive());
+        let is_over = |minutes| {
+            session.is_none_or(|session| {
+                session.early && tick.run_time > session.close + TimeDelta::minutes(minutes)
+            })
+        };
+        tick.job.endpoints.iter().all(|endpoint| match endpoint.dataset.name {
+            "daily_prices" | "technical_indicators" => session.is_none(),
+            "quotes" => is_over(30),
+            _ => false,
+        })
     }
 
     /// The tick whose run makes a call.
@@ -289,7 +348,7 @@ fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick
         job,
         at: at + late,
         key: dice.chance(30).then(|| format!("key-{number}")),
-        run_time: civil(at) + chrono::TimeDelta::milliseconds(i64::try_from(number).expect("small")),
+        run_time: EPOCH + at + TimeDelta::milliseconds(i64::try_from(number).expect("small")),
         tickers: given.then(|| some(dice)),
         duplicates: (0..dice.pick(&[0, 0, 1, 1, 5])).map(|_| dice.millis(0, 60_000)).collect(),
         patience: Duration::from_secs(dice.pick(&[15, 180, 1_800])),

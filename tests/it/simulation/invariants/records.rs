@@ -27,7 +27,7 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
         faults.push(format!("{} tickers requested, {} planned", run.tickers_requested, plan.len()));
     }
     let all_failed = !run.shortfalls.is_empty() && run.tickers_processed() == 0;
-    if !run.status.is_finished() && !all_failed {
+    if !run.status.is_success() && !all_failed {
         faults.push(format!("it ended as {}", run.status.name()));
     }
     if run.status == Status::Succeeded && (!run.shortfalls.is_empty() || run.counts.records_rejected() > 0) {
