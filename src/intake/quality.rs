@@ -32,7 +32,7 @@ const JUMP_MIN: f64 = 0.4;
 /// Ratios of usual splits.
 const SPLITS: [f64; 6] = [2.0, 3.0, 4.0, 5.0, 10.0, 20.0];
 /// How far a movement may be from a split's ratio: a split day has a movement of its own.
-const SPLIT_TOLERANCE: f64 = 0.05;
+const SPLIT_TOLERANCE: f64 = 0.1;
 /// Prices are rounded to cents, each by itself.
 const ROUNDING: f64 = 0.011;
 
