@@ -69,7 +69,7 @@ async fn a_trailing_slash_is_ignored() {
     );
     assert_same(stack.providers.finnhub().journal().tickers(), stack.watchlist.tickers(Scope::ActiveSymbols));
     for path in ["/health/", "/jobs/", "/runs/", "/runs/finnhub-quote-portfolio_2025-11-20T15:00:00Z/"] {
-        assert_eq!(e2e::system::get(&stack.orchestrator, path).await.status, 200, "{path}");
+        assert_eq!(get(&stack.orchestrator, path).await.status, 200, "{path}");
     }
 }
 
