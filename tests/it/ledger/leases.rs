@@ -62,7 +62,7 @@ fn a_lease_is_kept_while_other_work_is_done_for_the_run() {
                 assert!(matches!(claim(&other).await, Claim::Running { .. }));
             }
         };
-        let kept = owner.engine.ledger.keeping(&mut owned, asks).await;
+        let kept = Box::pin(owner.engine.ledger.keeping(&mut owned, asks)).await;
         assert!(matches!(kept, Kept::Done(())));
         assert!(owned.fence.lease_until() > owner.engine.world.clock.instant());
         owner.engine.ledger.checkpoint(owned.fence, owned.state).await.expect("still the owner");
