@@ -4,10 +4,12 @@ import { SHORTFALLS } from "./parts.js";
 
 /**
  * The run that best shows what an alert is about: the latest unsuccessful one of the alert's job, or of the
- * jobs whose provider it names. A job that has succeeded since says nothing about its provider.
+ * jobs whose provider it names. A job that has succeeded since says nothing about its provider. For doubtful records, it
+ * is the latest run that stored some.
  */
 export function witness(status, alert) {
   const runs = status.jobs.flatMap(({ job, provider, recent_runs: recent }) => {
+    if (isAboutRecords(alert)) return job === alert.job ? recent.filter((run) => run.records_flagged > 0) : [];
     if (job === alert.job) return recent.filter(({ run_status: state }) => state === "failed" || state === "partial");
     const concerned = !alert.job && provider === alert.provider && recent[0]?.run_status === "failed";
     return concerned ? [{ ...recent[0], job }] : [];
@@ -15,10 +17,15 @@ export function witness(status, alert) {
   return runs.sort((a, b) => b.started_at.localeCompare(a.started_at))[0] ?? null;
 }
 
+/** Whether an alert is about records that were stored, not about tickers that were not. */
+export function isAboutRecords({ alert }) {
+  return alert === "RecordsFlagged";
+}
+
 /** Runs whose reports explain the firing alerts. A run that was continued since must be read again. */
 export function witnesses(status) {
   if (!status) return [];
-  const runs = status.alerts.map((alert) => witness(status, alert)).filter(Boolean);
+  const runs = status.alerts.filter((alert) => !isAboutRecords(alert)).map((alert) => witness(status, alert)).filter(Boolean);
   return [...new Map(runs.map((run) => [detailKey(run), run])).values()];
 }
 
