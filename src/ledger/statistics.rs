@@ -39,7 +39,7 @@ pub struct JobStatistics {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobTotals {
     pub statistics: JobStatistics,
-    /// Ended attempts, by resulting status.
+    /// Ended attempts, by resulting status; [`WAITING`] if they only wait.
     pub attempts: BTreeMap<String, u64>,
     pub duration: Histogram,
     pub counts: Counts,
@@ -68,6 +68,9 @@ impl JobStatistics {
         }
     }
 }
+
+/// Ended attempts of runs that wait for data that is not published yet.
+pub const WAITING: &str = "waiting";
 
 /// In milliseconds since 1970: Firestore compares numbers, not times.
 const COVERED_UNTIL: &str = "covered_until_ms";
@@ -141,13 +144,15 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         Status::Partial => [1, 1, 1, 0],
         Status::Failed => [1, 0, 0, 1],
     };
+    // A run that waits for its data has neither succeeded nor failed yet.
+    let status = if state.is_waiting() { Status::Running } else { state.status };
     let before = state.counted.take();
     let known = before.as_deref();
     let old = counters(known.map_or(Status::Running, |counted| counted.status));
     let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
     let mut increments: Vec<_> = names
         .into_iter()
-        .zip(counters(state.status).into_iter().zip(old))
+        .zip(counters(status).into_iter().zip(old))
         .map(|(name, (new, old))| (name.to_owned(), Value::Integer(new - old)))
         .collect();
     let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
@@ -167,7 +172,7 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     }
     // What is requested again is not counted for a while; what comes again is not new.
     let counts = known.map_or_else(|| state.counts.clone(), |counted| state.counts.max(&counted.counts));
-    state.counted = Some(Box::new(Counted { status: state.status, counts, tickers_failed }));
+    state.counted = Some(Box::new(Counted { status, counts, tickers_failed }));
     // A manual run of some tickers says nothing about the others; an old run that finished late says nothing about
     // today.
     let covers = state.status.is_success() && state.tickers_given.is_none() && has_own_scope(&state);
@@ -193,7 +198,8 @@ fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String
     let mut duration = Histogram::default();
     duration.observe(ATTEMPT_BOUNDS_MS, state.attempt.duration_ms);
     let mut attempts = BTreeMap::new();
-    attempts.insert(state.status.name().to_owned(), 1);
+    let status = if state.is_waiting() { WAITING } else { state.status.name() };
+    attempts.insert(status.to_owned(), 1);
     let of_attempt = [(ATTEMPTS, &attempts), (DURATION, &duration.buckets), (LATENCY, &done.latency.buckets)];
     let families = Counts::FAMILIES.iter().map(|family| (family.stored, (family.get)(done)));
     let members = of_attempt.into_iter().chain(families).flat_map(|(family, members)| {

@@ -22,7 +22,6 @@ use crate::catalogue::{self, Job, Ticks};
 use crate::firestore::FirestoreError;
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
-use crate::run::Status;
 
 /// How long a status is cached, so that many viewers cost no more than one.
 const FRESH: Duration = Duration::from_secs(2);
@@ -101,7 +100,7 @@ pub struct JobStatus {
     pub overdue_since: Option<DateTime<Utc>>,
     pub statistics: JobStatistics,
     pub last_success_time: Option<DateTime<Utc>>,
-    /// Percentage of the ended recent runs that succeeded, fully or partially.
+    /// Percentage of the ended recent runs that succeeded, fully or partially; without those that wait for their data.
     pub success_percent: Option<f64>,
     /// Newest first, without skipped ones.
     pub recent_runs: Vec<RunSummary>,
@@ -223,7 +222,7 @@ impl JobStatus {
 }
 
 fn success_percent(runs: &[RunSummary]) -> Option<f64> {
-    let ended = runs.iter().filter(|run| run.run_status != Status::Running).count();
+    let ended = runs.iter().filter(|run| run.has_ended()).count();
     let good = runs.iter().filter(|run| run.run_status.is_success()).count();
     let (good, ended) = (u32::try_from(good).ok()?, u32::try_from(ended).ok()?);
     (ended > 0).then(|| (f64::from(good) * 1000.0 / f64::from(ended)).round() / 10.0)

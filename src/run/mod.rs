@@ -167,6 +167,7 @@ pub struct RunState {
 /// What the statistics have counted for a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
+    /// Running if nothing is known yet, because it waits for its data.
     pub status: Status,
     pub counts: Counts,
     pub tickers_failed: usize,

@@ -6,6 +6,7 @@ mod bounds;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +63,12 @@ pub struct RunData {
     /// Why there was nothing to do; only if the run was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// Why the latest attempt ended with work left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Until when it waits for data that is probably not published yet; absent if it does not wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<DateTime<Utc>>,
     pub provider: &'static str,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
@@ -101,6 +108,8 @@ impl RunReport {
                 attempt: state.attempt.clone(),
                 run_status: state.status,
                 skipped: state.skipped.clone(),
+                stopped: state.stopped.clone(),
+                waits_until: state.waits_until(),
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
                 tickers_requested: state.tickers_requested,
                 tickers_processed: state.tickers_processed(),
@@ -152,7 +161,7 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-fn rfc3339(time: chrono::DateTime<chrono::Utc>) -> String {
+fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 

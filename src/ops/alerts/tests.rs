@@ -11,6 +11,7 @@ fn config() -> AlertConfig {
         failure_runs_min: 3,
         run_seconds: all(600),
         overdue_minutes: all(30),
+        flagged_percent: all(5),
     }
 }
 
@@ -41,6 +42,8 @@ fn run(status: Status, ended_at: &str, seconds: u64) -> RunSummary {
         tickers_deferred: 0,
         tickers_pending: 0,
         records_stored: 0,
+        records_flagged: 0,
+        waits_until: None,
         stopped: (status == Status::Failed).then(|| "the provider is down".to_owned()),
     }
 }
@@ -131,6 +134,37 @@ fn failures_of_one_day_above_the_share_raise_an_alert() {
         run(bad, "2026-11-22T23:52:00Z", 1),
     ];
     check(success, old, &[]);
+}
+
+#[test]
+fn runs_that_wait_for_their_data_have_not_failed() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let failed = || run(Status::Failed, "2026-11-23T23:50:00Z", 1);
+    let waiting = || RunSummary { waits_until: Some(time("2026-11-24T00:05:00Z")), ..failed() };
+    check(success, vec![waiting(), waiting(), waiting()], &[]);
+    check(success, vec![waiting(), failed(), failed()], &[]);
+    check(success, vec![waiting(), failed(), failed(), failed()], &[("JobFailing", Severity::Critical)]);
+}
+
+#[test]
+fn doubtful_records_above_the_share_raise_an_alert() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let doubtful = |ended_at, records_flagged| RunSummary {
+        records_stored: 100,
+        records_flagged,
+        ..run(Status::Succeeded, ended_at, 1)
+    };
+    let (now, before, old) = ("2026-11-23T23:50:00Z", "2026-11-23T23:40:00Z", "2026-11-22T23:50:00Z");
+    let alerts =
+        check(success, vec![doubtful(now, 7), doubtful(before, 4)], &[("RecordsFlagged", Severity::Warning)]);
+    assert_eq!(
+        alerts[0].message,
+        "11 of 200 records that tiingo-daily-prices stored in the last 24 hours are doubtful, limit 5 %; \
+         latest in run-2026-11-23T23:50:00Z"
+    );
+    assert_eq!(alerts[0].since, Some(time(before)));
+    check(success, vec![doubtful(now, 6), doubtful(before, 4)], &[]);
+    check(success, vec![doubtful(now, 0), doubtful(old, 90)], &[]);
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod leases;
 mod lists;
 mod lost_answers;
 mod planning;
+mod publication;
 mod streams;
 mod tokens;
 mod world;

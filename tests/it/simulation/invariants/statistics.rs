@@ -21,7 +21,8 @@ pub(super) fn check(stage: &Stage) {
     for (id, document) in store.collection(&stage.database, "ingestion_runs") {
         let run = ledger_watch::entry(&document.fields).state;
         let counted = run.counted.as_ref().map(|counted| counted.status);
-        if !matches!(run.status, Status::Running | Status::Skipped) && counted != Some(run.status) {
+        let status = if run.is_waiting() { Status::Running } else { run.status };
+        if !matches!(run.status, Status::Running | Status::Skipped) && counted != Some(status) {
             faults.push(format!("{id} is {} but counted as {counted:?}", run.status.name()));
         }
         if let Some(counted) = &run.counted {
