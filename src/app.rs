@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 use crate::auth::Authenticator;
 use crate::base::instance::Instance;
 use crate::base::world::World;
+use crate::engine::plan::watched::Watched;
 use crate::engine::{self, Engine};
 use crate::firestore::Firestore;
 use crate::firestore::ramp::Ramp;
 use crate::google::Google;
 use crate::ledger::Ledger;
+use crate::ledger::coverage::Coverage;
 use crate::ops::{self, Ops};
 use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
@@ -37,6 +39,7 @@ impl App {
             config.run.lease,
             config.call.limit_window,
         );
+        let coverage = Coverage::new(firestore.clone(), world.clone(), config.collections.coverage.clone());
         let activity = Arc::<ConnectionBook>::default();
         let engine = Engine {
             settings: engine::Settings {
@@ -50,6 +53,8 @@ impl App {
             firestore: firestore.clone(),
             ledger: ledger.clone(),
             breakers: breakers.clone(),
+            coverage: coverage.clone(),
+            watched: Watched::default(),
             google: google.clone(),
             activity: activity.clone(),
             ramp: config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp)))),
@@ -66,7 +71,8 @@ impl App {
             database: config.firestore.database.clone(),
         };
         let auth = Authenticator::new(world.clone(), config.auth.clone());
-        let ops = Ops::new(settings, world, instance, firestore, ledger, breakers, google, activity);
+        let ops =
+            Ops::new(settings, world, instance, firestore, ledger, coverage, breakers, google, activity);
         Self { config, engine, ops, auth }
     }
 }

@@ -89,7 +89,8 @@ fn range(query: &str, today: NaiveDate) -> Result<(NaiveDate, NaiveDate), Proble
     Ok((from, to))
 }
 
-fn day(name: &str, text: &str) -> Result<NaiveDate, Problem> {
+/// A day that the calendar knows.
+pub(super) fn day(name: &str, text: &str) -> Result<NaiveDate, Problem> {
     let date = text.parse::<NaiveDate>().ok();
     date.filter(|date| (FIRST_YEAR..=LAST_YEAR).contains(&date.year())).ok_or_else(|| {
         invalid(name, text, format!("must be a day, YYYY-MM-DD, from {FIRST_YEAR} to {LAST_YEAR}"))

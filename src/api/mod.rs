@@ -3,6 +3,7 @@
 mod answer;
 mod boundary;
 mod calendar;
+mod coverage;
 mod jobs;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
@@ -42,6 +43,11 @@ pub fn router(app: Arc<App>) -> Router {
     let mut protected = Router::new();
     let operators = [
         ("/calendar", get(calendar::list)),
+        ("/coverage", get(coverage::grid)),
+        ("/coverage/{dataset}/{date}", get(coverage::day)),
+        ("/coverage/{dataset}/{date}/verify", post(coverage::verify)),
+        ("/flags", get(coverage::flags)),
+        ("/tickers/{ticker}", get(coverage::ticker::show)),
         ("/jobs", get(jobs::list)),
         ("/metrics", get(ops::metrics)),
         ("/status", get(ops::status)),

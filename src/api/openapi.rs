@@ -1,6 +1,7 @@
 //! The description of the HTTP interface, `OpenAPI` 3.1. `docs/openapi.json` is written from it (`UPDATE=1
 //! cargo test --test it tidy`) and served; the types are those that parse and answer.
 
+mod coverage;
 mod trigger;
 
 use serde_json::{Map, Value as Json, json};
@@ -8,7 +9,7 @@ use utoipa::OpenApi as _;
 
 use crate::api::problem::Problem;
 use crate::api::request::Body;
-use crate::api::{answer, calendar, jobs, runs};
+use crate::api::{answer, calendar, coverage as api_coverage, jobs, runs};
 use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
@@ -19,6 +20,11 @@ use crate::run::report::RunReport;
 #[openapi(components(schemas(
     answer::Health,
     Body,
+    api_coverage::CoverageGrid,
+    api_coverage::DayCoverage,
+    api_coverage::FlagList,
+    api_coverage::Verification,
+    api_coverage::ticker::TickerView,
     calendar::Sessions,
     CallList,
     jobs::Jobs,
@@ -72,6 +78,9 @@ fn paths() -> Json {
     );
     add("/metrics", "get", metrics());
     add("/calendar", "get", sessions());
+    for (path, method, operation) in coverage::operations() {
+        add(path, method, operation);
+    }
     add("/jobs", "get", read("jobs", "The job catalogue", "Jobs", &[]));
     add("/runs", "get", list_runs());
     add("/runs/{run_id}", "get", of_run(read("run", "One run", "RunReport", &[404])));

@@ -202,6 +202,6 @@ fn no_run(run_id: &str) -> Response {
     Problem::not_found(format!("no run `{run_id}`; GET /runs lists the latest")).into_response()
 }
 
-fn unavailable(error: FirestoreError) -> Response {
+pub(super) fn unavailable(error: FirestoreError) -> Response {
     Answer::Unavailable(error).into_response()
 }

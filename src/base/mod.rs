@@ -9,4 +9,5 @@ pub mod ports;
 pub mod redact;
 pub mod text;
 pub mod trace;
+pub mod turns;
 pub mod world;

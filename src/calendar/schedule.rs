@@ -51,9 +51,14 @@ impl Schedule {
         self.after(time).next()
     }
 
+    /// Whether it has ticks on a day in New York.
+    pub fn is_due_on(&self, day: NaiveDate) -> bool {
+        has(self.weekdays, day.weekday().num_days_from_sunday())
+    }
+
     /// All ticks of a day in New York, in order.
     fn ticks_of(&self, day: NaiveDate) -> Vec<DateTime<Utc>> {
-        if !has(self.weekdays, day.weekday().num_days_from_sunday()) {
+        if !self.is_due_on(day) {
             return Vec::new();
         }
         let hours = (0..24).filter(|hour| has(self.hours, *hour));

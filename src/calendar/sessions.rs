@@ -9,6 +9,9 @@ use super::new_york::{from_new_york, to_new_york};
 use super::overrides::{self, Day, Override};
 use super::rules::{self, CLOSE, EARLY_CLOSE, OPEN};
 
+/// A session's records are expected this long after its close.
+const PUBLISHED_AFTER: TimeDelta = TimeDelta::minutes(90);
+
 /// Days searched for a session: no calendar has a longer gap, not even with the days that an operator closed.
 const DAYS_MAX: u64 = 400;
 
@@ -87,6 +90,11 @@ impl Calendar {
         let until = instant.checked_sub_signed(grace)?;
         let today = to_new_york(until).date();
         self.session(today).filter(|session| session.close <= until).or_else(|| self.previous_session(today))
+    }
+
+    /// The latest session whose records are expected at an instant.
+    pub fn latest_published_by(&self, instant: DateTime<Utc>) -> Option<Session> {
+        self.latest_closed_by(instant, PUBLISHED_AFTER)
     }
 
     /// The session that is open at an instant: from its open until just before its close.

@@ -15,6 +15,7 @@ pub struct Collections {
     pub runs: String,
     pub breakers: String,
     pub statistics: String,
+    pub coverage: String,
     /// The collections of datasets, by their keys in the catalogue.
     pub(super) records: BTreeMap<&'static str, String>,
 }
@@ -38,7 +39,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
     let (universe, active) = (name("universe"), name("active"));
     let records: Vec<_> = catalogue::collections().iter().map(|known| (known.key, name(known.key))).collect();
     let (raw_logs, rejected, runs) = (name("raw_logs"), name("rejected"), name("runs"));
-    let (breakers, statistics) = (name("breakers"), name("statistics"));
+    let (breakers, statistics, coverage) = (name("breakers"), name("statistics"), name("coverage"));
     Some(Collections {
         universe: universe?,
         active: active?,
@@ -47,6 +48,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
         runs: runs?,
         breakers: breakers?,
         statistics: statistics?,
+        coverage: coverage?,
         records: records.into_iter().map(|(key, name)| Some((key, name?))).collect::<Option<_>>()?,
     })
 }

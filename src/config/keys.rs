@@ -169,6 +169,7 @@ const ROWS: &[Row] = &[
     key("closed_days", "skip", "What to do with the scheduler's ticks of jobs that follow sessions (prices, quotes, indicators) while the market is closed: skip or run"),
     number("alert_flagged_percent", "5", 1..=100, "Percentage of the records that a job stored in the last 24 hours that may be doubtful before an alert fires, {range}; 100 means that it never fires; can be set per job"),
     key("calendar_overrides", "", "Days on which the exchange departs from its usual calendar, comma-separated: `2027-01-08=closed, 2026-12-31=13:00` (closes early), `2027-01-15=open` (a whole session)"),
+    number("alert_coverage_percent", "99", 1..=100, "Share of the tickers of a dataset's last final session that must be stored, in percent, {range}; below it, an alert fires"),
     key("cors_allow_origins", "", "Origins whose pages may call from a browser, comma-separated"),
     key("collection_universe", "react_universeSymbols", "Collection of the watchlist"),
     key("collection_active", "react_activeSymbols", "Collection of the active positions"),
@@ -178,4 +179,5 @@ const ROWS: &[Row] = &[
     key("collection_runs", "ingestion_runs", "Collection of the run ledger"),
     key("collection_breakers", "ingestion_breakers", "Collection of the shared circuit breaker state"),
     key("collection_statistics", "ingestion_statistics", "Collection of per-job statistics"),
+    key("collection_coverage", "ingestion_coverage", "Collection of the coverage: which data there is for which day"),
 ];

@@ -28,6 +28,11 @@ export function post(path) {
   return call(path, { method: "POST" }, READ_TIMEOUT_MS);
 }
 
+/** Makes the service count the documents of a day, which may be many. */
+export function verify(path) {
+  return call(path, { method: "POST" }, PROBE_TIMEOUT_MS);
+}
+
 /** Makes the service probe a provider's service. */
 export function probe(path) {
   return call(path, { method: "POST" }, PROBE_TIMEOUT_MS);

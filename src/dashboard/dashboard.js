@@ -7,6 +7,7 @@ import { clock, learnClock, now, plural, relative } from "./format.js";
 import { orderActions } from "./orders.js";
 import { button, empty, icon, pill, problem } from "./parts.js";
 import { alertKey, alertsView } from "./views/alerts.js";
+import { coverageView, dayView } from "./views/coverage.js";
 import { jobsView } from "./views/jobs.js";
 import { runView } from "./views/run.js";
 import { overviewPath, runsView } from "./views/runs.js";
@@ -18,12 +19,16 @@ const REFRESH_MS = 10_000;
 /** The same while a run is being watched. */
 const WATCH_MS = 1000;
 
+/** Time between two readings of the coverage, which changes with runs. */
+const COVERAGE_MS = 60_000;
+
 /** Reports of runs kept to explain alerts: twice the number of jobs. */
 const DETAILS_MAX = 22;
 
 const state = {
   status: null, statusError: null, statusAt: 0, announced: null,
   runs: null, runsError: null, details: new Map(),
+  coverage: { datasets: null, grids: new Map(), error: null, at: 0 }, day: null,
   page: null, orders: new Map(), trouble: new Map(), notice: null, route: null,
 };
 let timer = 0;
@@ -37,6 +42,8 @@ const home = (id) => document.getElementById(id);
 function route() {
   const [path, query] = (location.hash || "#/").split("?");
   if (path.startsWith("#/runs/")) return { view: "run", id: decoded(path.slice(7)) };
+  const [dataset, date] = path.startsWith("#/coverage/") ? path.slice(11).split("/").map(decoded) : [];
+  if (date) return { view: "day", id: `${dataset}/${date}`, dataset, date };
   const { job, status, page } = Object.fromEntries(new URLSearchParams(query));
   return { view: "overview", filter: { job, status, page } };
 }
@@ -56,7 +63,8 @@ function navigate() {
   state.route = after;
   state.runs = state.runsError = null;
   state.page = after.view === "run" ? { id: after.id, find: "", allCalls: false } : null;
-  for (const source of ["runs", "run", "calls"]) state.trouble.delete(source);
+  state.day = after.view === "day" ? { dataset: after.dataset, date: after.date } : null;
+  for (const source of ["runs", "run", "calls", "day"]) state.trouble.delete(source);
   draw();
   if (before && (before.view !== after.view || before.id !== after.id)) {
     scrollTo(0, 0);
@@ -72,7 +80,8 @@ async function refresh() {
   aborter.abort();
   aborter = new AbortController();
   const { signal } = aborter;
-  const page = state.page ? loadRun(state.page, signal) : loadRuns(signal);
+  const page = state.page ? loadRun(state.page, signal) : state.day ? loadDay(state.day, signal) : loadRuns(signal);
+  if (state.route.view === "overview" && Date.now() - state.coverage.at >= COVERAGE_MS) loadCoverage();
   if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) statusQuestion ??= loadStatus();
   await page;
   // Someone watching a run does not wait for the status.
@@ -137,6 +146,37 @@ function loadRuns(signal) {
   });
 }
 
+function loadDay(day, signal) {
+  const path = `/coverage/${encodeURIComponent(day.dataset)}/${encodeURIComponent(day.date)}`;
+  return ask("day", path, signal, (answer, error) => {
+    day.answer = answer ?? day.answer;
+    day.error = error;
+  });
+}
+
+/** Reads the grids one after the other; if that fails, the last ones stay until the next time. */
+async function loadCoverage() {
+  const { coverage } = state;
+  coverage.at = Date.now();
+  try {
+    const { jobs } = await get("/jobs");
+    coverage.datasets = [...new Set(jobs.flatMap(({ endpoints }) => endpoints.map(({ dataset }) => dataset)))];
+    draw();
+    for (const dataset of coverage.datasets) {
+      const grid = await get(`/coverage?dataset=${encodeURIComponent(dataset)}`).catch((error) => {
+        if (error.kind !== "refused") throw error;
+        return { error: error.message };
+      });
+      coverage.grids.set(dataset, grid);
+      draw();
+    }
+    coverage.error = null;
+  } catch (error) {
+    coverage.error = error.message;
+    draw();
+  }
+}
+
 async function loadRun(page, signal) {
   const path = `/runs/${encodeURIComponent(page.id)}`;
   await Promise.all([
@@ -158,15 +198,16 @@ function draw() {
   const { status, page, route: here } = state;
   if (page) page.order = state.orders.get(page.id);
   const alerts = status?.alerts.length ?? 0;
-  const place = page ? page.report?.job ?? "Run" : "Orchestrator";
+  const place = state.day ? state.day.dataset : page ? page.report?.job ?? "Run" : "Orchestrator";
   document.title = `${alerts > 0 ? `(${alerts}) ` : ""}${place}${status ? ` · ${status.status}` : ""}`;
   const where = status && span("where", `${status.project} · ${status.version}`);
   render(home("health"), status && pill(status.status), where);
   render(home("notices"), notices());
   render(home("alerts"), alertsView(status, state.details));
-  home("alerts").classList.toggle("compact", here.view === "run");
+  home("alerts").classList.toggle("compact", here.view !== "overview");
   home("run-now").disabled = !status;
-  render(home("content"), here.view === "run" ? runView(page, now()) : overview());
+  const views = { run: () => runView(page, now()), day: () => dayView(state.day), overview };
+  render(home("content"), views[here.view]());
   tick();
 }
 
@@ -180,6 +221,7 @@ function overview() {
   return [
     part("services", "Services", known(servicesView)),
     part("jobs", "Jobs", known(jobsView)),
+    part("coverage", "Coverage", coverageView(state.coverage)),
     h("section", { key: "runs", id: "runs", "aria-labelledby": "runs-title" },
       runsView(filter, runs, runsError, state.trouble.has("runs"), names)),
   ];

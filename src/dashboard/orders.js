@@ -1,6 +1,6 @@
 // What clicks do, mainly the orders: run a job, resume a run, reset a breaker, probe a service.
 
-import { post, probe, run } from "./api.js";
+import { post, probe, run, verify } from "./api.js";
 import { askRun, confirm } from "./dialogs.js";
 import { askedAgain } from "./evidence.js";
 import { runPath } from "./parts.js";
@@ -61,6 +61,22 @@ export function orderActions({ state, announce, refresh, draw }) {
     refresh();
   }
 
+  async function verifyDay(dataset, date) {
+    announce("Counting the documents.");
+    try {
+      const path = `/coverage/${encodeURIComponent(dataset)}/${encodeURIComponent(date)}/verify`;
+      const { documents, changed } = await verify(path);
+      const words = `${documents} documents; the coverage ${changed ? "was wrong and is corrected" : "was right"}.`;
+      state.notice = null;
+      announce(words);
+    } catch (error) {
+      state.notice = { title: `The documents of ${dataset} on ${date} were not counted`, words: error.message };
+    }
+    // The grid shows it, too.
+    state.coverage.at = 0;
+    refresh();
+  }
+
   async function copy(button) {
     const { text } = button.dataset;
     // Not available on a plain-HTTP address that is not local.
@@ -88,6 +104,9 @@ export function orderActions({ state, announce, refresh, draw }) {
     probe: ({ dataset }) => confirm(`Probe ${dataset.provider}?`, [
       "Its latest calls already show its health. A probe uses one request of the provider's quota and takes ten seconds for alphavantage.",
     ], "Probe", () => probeService(dataset.provider)),
+    verify: ({ dataset: { dataset, date } }) => confirm("Count the documents of this day?", [
+      `${dataset}, ${date}`, "All its documents are read, and the coverage is corrected if they say something else.",
+    ], "Count", () => verifyDay(dataset, date)),
     "all-calls": () => { state.page.allCalls = true; draw(); },
   };
 }

@@ -21,6 +21,7 @@ use crate::firestore::ramp::Ramp;
 use crate::firestore::{Firestore, FirestoreError, Write};
 use crate::google::Google;
 use crate::intake::kind::Kind;
+use crate::ledger::coverage::Coverage;
 use crate::ledger::settings::RunConfig;
 use crate::ledger::{Claim, Ledger, Owned, SaveError};
 use crate::provider::activity::ConnectionBook;
@@ -30,6 +31,7 @@ use crate::run::report::RunReport;
 use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
 use crate::run::{Outcome, RunState, Status, Trigger};
 use execute::{Executed, execute};
+use plan::watched::Watched;
 
 /// Works on runs.
 pub struct Engine {
@@ -38,6 +40,9 @@ pub struct Engine {
     pub firestore: Firestore,
     pub ledger: Ledger,
     pub breakers: Breakers,
+    pub coverage: Coverage,
+    /// The watchlist, for those who only look.
+    pub watched: Watched,
     pub google: Arc<Google>,
     pub activity: Arc<ConnectionBook>,
     /// The limit on new writes, shared by all runs of the instance.

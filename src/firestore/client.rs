@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use super::document::{Document, Page};
 use super::error::{Code, FirestoreError, shorten};
 use super::path::{DocumentPath, encode_segment};
-use super::query::{NameRange, Query, Start};
+use super::query::{FieldRange, NameRange, Query, Start};
 use super::stream::{self, Found};
 use super::write::{EncodedWrite, Write};
 use crate::base::ports::OutboundRequest;
@@ -75,9 +75,22 @@ impl Firestore {
 
     /// The documents that exist, in any order, with one request. It is an error if one is neither found nor missing.
     pub async fn get_all(&self, documents: &[DocumentPath]) -> Result<Vec<Document>, FirestoreError> {
+        self.get_fields(documents, &[]).await
+    }
+
+    /// The same with only the fields of `mask`; all fields if it is empty.
+    pub async fn get_fields(
+        &self,
+        documents: &[DocumentPath],
+        mask: &[&str],
+    ) -> Result<Vec<Document>, FirestoreError> {
         let name = |document: &DocumentPath| format!("{}/documents/{document}", self.database());
         let names: Vec<_> = documents.iter().map(name).collect();
-        let body = Bytes::from(serde_json::json!({"documents": names}).to_string());
+        let mut body = serde_json::json!({"documents": names});
+        if let Some(body) = body.as_object_mut().filter(|_| !mask.is_empty()) {
+            body.insert("mask".to_owned(), serde_json::json!({"fieldPaths": mask}));
+        }
+        let body = Bytes::from(body.to_string());
         self.read(":batchGet", body, |answer| stream::batch_get(answer, &names)).await
     }
 
@@ -105,6 +118,12 @@ impl Firestore {
     pub async fn names(&self, range: &NameRange<'_>) -> Result<Page, FirestoreError> {
         let found = self.read(":runQuery", range.to_json(), stream::query).await;
         found.map(|found| page(found, range.limit))
+    }
+
+    /// The documents with a field in a range.
+    pub async fn range(&self, range: &FieldRange<'_>) -> Result<Page, FirestoreError> {
+        let found = self.read(":runQuery", range.to_json(), stream::query).await;
+        found.map(|found| page(found, range.limit)).map_err(|error| error.of_query(|| range.index()))
     }
 
     /// Commits all writes or none; returns the times at which the documents were changed. Tried once: only the caller

@@ -34,6 +34,22 @@ pub struct NameRange<'a> {
     pub select: &'a [&'a str],
 }
 
+/// The documents of a collection with a field in a range, in the order of that field and of their names. It needs no
+/// index but the field's own.
+#[derive(Debug)]
+pub struct FieldRange<'a> {
+    pub collection: &'a str,
+    pub field: &'a str,
+    pub from: Value,
+    /// The first value beyond it.
+    pub until: Value,
+    /// Start after the document with this value and this full name.
+    pub after: Option<(Value, String)>,
+    pub limit: usize,
+    /// Only these fields.
+    pub select: &'a [&'a str],
+}
+
 /// Where a range of names begins; a full name.
 #[derive(Debug)]
 pub enum Start {
@@ -61,6 +77,35 @@ impl NameRange<'_> {
         if let Some(query) = query.as_object_mut() {
             query.extend(filter(&filters));
             query.extend(selection(self.select));
+        }
+        Bytes::from(json!({"structuredQuery": query}).to_string())
+    }
+}
+
+impl FieldRange<'_> {
+    /// The index that it needs, for people.
+    pub(super) fn index(&self) -> String {
+        format!("{} ({} ascending)", self.collection, self.field)
+    }
+
+    pub(super) fn to_json(&self) -> Bytes {
+        let bound = |op: &str, value: &Value| json!({"fieldFilter": {"field": {"fieldPath": self.field}, "op": op, "value": value}});
+        let filters = [bound("GREATER_THAN_OR_EQUAL", &self.from), bound("LESS_THAN", &self.until)];
+        let mut query = json!({
+            "from": [{"collectionId": self.collection}],
+            "orderBy": [
+                {"field": {"fieldPath": self.field}, "direction": "ASCENDING"},
+                {"field": {"fieldPath": "__name__"}, "direction": "ASCENDING"},
+            ],
+            "limit": self.limit,
+        });
+        if let Some(query) = query.as_object_mut() {
+            query.extend(filter(&filters));
+            query.extend(selection(self.select));
+            query.extend(self.after.as_ref().map(|(value, name)| {
+                let values = json!([value, {"referenceValue": name}]);
+                ("startAt".to_owned(), json!({"values": values, "before": false}))
+            }));
         }
         Bytes::from(json!({"structuredQuery": query}).to_string())
     }

@@ -8,8 +8,6 @@ use crate::catalogue::dataset::Expects;
 use crate::firestore::{Fields, Value};
 use crate::run::Outcome;
 
-/// A session's records are expected this long after its close.
-const PUBLISHED_AFTER: TimeDelta = TimeDelta::minutes(90);
 /// A quote may be this old while the exchange is open, or this much older than the close.
 const QUOTE_AGE_MAX: TimeDelta = TimeDelta::minutes(20);
 
@@ -80,7 +78,7 @@ impl Expectation {
 
 /// The session whose records are expected at an instant.
 pub fn expected_session(calendar: &Calendar, tick: DateTime<Utc>) -> Option<NaiveDate> {
-    calendar.latest_closed_by(tick, PUBLISHED_AFTER).map(|session| session.date)
+    calendar.latest_published_by(tick).map(|session| session.date)
 }
 
 /// The day in a field that begins with one: `YYYY-MM-DD`.

@@ -9,6 +9,7 @@
 //! anyone may take over, however wrong any clock is.
 
 mod commit;
+pub mod coverage;
 pub mod entry;
 mod keeping;
 mod last_calls;

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 
+use super::coverage::DatasetCoverage;
 use super::facts::JobFacts;
 use super::health::Source;
 use super::services::ServiceStatus;
@@ -27,6 +28,7 @@ pub struct Alert {
     pub severity: Severity,
     pub job: Option<&'static str>,
     pub provider: Option<&'static str>,
+    pub dataset: Option<&'static str>,
     pub message: String,
     pub since: Option<DateTime<Utc>>,
     /// The runbook section that explains it.
@@ -52,7 +54,7 @@ pub struct Rules<'a> {
 impl Alert {
     fn new(alert: &'static str, severity: Severity, message: String) -> Self {
         let runbook = format!("docs/operations.md#{}", alert.to_ascii_lowercase());
-        Self { alert, severity, job: None, provider: None, message, since: None, runbook }
+        Self { alert, severity, job: None, provider: None, dataset: None, message, since: None, runbook }
     }
 
     /// Firestore does not respond: nothing can run, and nothing else is known.
@@ -184,6 +186,42 @@ fn flagged(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Al
     );
     let since = doubtful.last().unwrap_or(latest).ended_at;
     Some(Alert { since, ..Alert::new("RecordsFlagged", Severity::Warning, message) })
+}
+
+/// The alert of a dataset, if too few tickers of its last final session are stored.
+pub(super) fn of_dataset(coverage: &DatasetCoverage, rules: &Rules<'_>) -> Option<Alert> {
+    let (summary, name) = (coverage.last_final.as_ref()?, coverage.dataset.name);
+    let (counts, limit) = (summary.counts, rules.config.coverage_percent);
+    if counts.covered.saturating_mul(100) >= counts.due.saturating_mul(limit) {
+        return None;
+    }
+    // Rounded down: 98.97 % must not look like the limit.
+    let permille = counts.covered.saturating_mul(1000) / counts.due.max(1);
+    let lacking = [
+        (counts.missing, "missing"),
+        (counts.failed, "failed"),
+        (counts.stale, "stale"),
+        (counts.empty, "empty"),
+    ];
+    let lacking: Vec<_> = lacking
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, state)| format!("{count} {state}"))
+        .collect();
+    let date = summary.date;
+    let message = format!(
+        "{}.{} % of the tickers of {name} are stored for {date}, limit {limit} %: {}; \
+         GET /coverage/{name}/{date} names them",
+        permille / 10,
+        permille % 10,
+        lacking.join(", ")
+    );
+    let provider = crate::catalogue::Provider::all()
+        .into_iter()
+        .find(|provider| provider.datasets().contains(&coverage.dataset))
+        .map(crate::catalogue::Provider::name);
+    let alert = Alert::new("CoverageLow", Severity::Warning, message);
+    Some(Alert { provider, dataset: Some(name), since: summary.changed_at, ..alert })
 }
 
 /// The alerts of one provider.

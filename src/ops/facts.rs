@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::future::{Either, select};
+use futures::future::{Either, select, try_join};
 
 use super::Ops;
+use super::coverage::{self, DatasetCoverage};
 use super::probe::{self, StoredProbe};
 use crate::base::cached::Lifetime;
 use crate::base::ports::TransportError;
@@ -28,6 +29,8 @@ pub struct Facts {
     pub breakers: PerProvider<StoredBreaker>,
     /// The latest probes.
     pub probes: PerProvider<StoredProbe>,
+    /// The coverage of each dataset's last final day.
+    pub coverage: Vec<DatasetCoverage>,
     /// How long Firestore took to answer.
     pub latency: Duration,
 }
@@ -63,7 +66,8 @@ impl Facts {
         let breakers = Provider::all().into_iter().map(|provider| ops.breakers.document(provider));
         let probes = Provider::all().into_iter().map(|provider| probe::document(ops, provider));
         let paths: Vec<_> = jobs.chain(breakers).chain(probes).collect();
-        let documents = ops.firestore.get_all(&paths).await?;
+        let coverage = coverage::of_all(ops, ops.world.clock.now());
+        let (documents, coverage) = try_join(ops.firestore.get_all(&paths), coverage).await?;
         // No job has the name of a provider.
         let find = |id: &str| documents.iter().find(|document| document.id == id);
         let totals = |name| find(name).map(JobTotals::from_document).unwrap_or_default();
@@ -76,6 +80,7 @@ impl Facts {
             jobs: catalogue::jobs().map(|job| totals(job.name)).collect(),
             breakers: PerProvider::from_fn(breaker),
             probes: PerProvider::from_fn(probe),
+            coverage,
             latency: ops.world.clock.instant().since(start),
         })
     }

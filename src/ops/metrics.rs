@@ -25,6 +25,7 @@ pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: 
     counters(&mut text, &jobs);
     breakers(&mut text, facts);
     times(&mut text, &jobs, rules, now);
+    coverage(&mut text, facts);
     thresholds(&mut text, rules);
     text.finish()
 }
@@ -206,6 +207,17 @@ fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTim
     }
 }
 
+/// Datasets without a planned run on that day have no sample.
+fn coverage(text: &mut Exposition, facts: &Facts) {
+    let help = "Share of the tickers of the last final session that are stored, of those that the provider's quota allowed.";
+    text.metric("orchestrator_coverage_ratio", Kind::Gauge, help);
+    for known in &facts.coverage {
+        if let Some(ratio) = known.ratio() {
+            text.sample(&[("dataset", known.dataset.name)], ratio);
+        }
+    }
+}
+
 /// The settings of alerts, for rules that compare a metric with them.
 fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     let config = rules.config;
@@ -217,6 +229,12 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     for job in catalogue::jobs() {
         text.sample(&labels(job), super::exposition::float(config.failure_percent.of(job.name)) / 100.0);
     }
+    text.metric(
+        "orchestrator_alert_coverage_ratio",
+        Kind::Gauge,
+        "Share of stored tickers below which CoverageLow fires.",
+    );
+    text.sample(&[], super::exposition::float(config.coverage_percent) / 100.0);
     let help = "Minimum number of attempts in 24 hours for JobFailing to fire.";
     text.metric("orchestrator_alert_failure_runs_min", Kind::Gauge, help);
     text.count(&[], u64::try_from(config.failure_runs_min).unwrap_or(u64::MAX));

@@ -1,6 +1,7 @@
 //! For operators: what the service has done, its health, and what is wrong.
 
 pub mod alerts;
+pub mod coverage;
 pub mod exposition;
 pub mod facts;
 pub mod health;
@@ -22,6 +23,7 @@ use crate::config::Collections;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
 use crate::ledger::Ledger;
+use crate::ledger::coverage::Coverage;
 use crate::ledger::settings::RunConfig;
 use crate::ops::settings::AlertConfig;
 use crate::provider::activity::ConnectionBook;
@@ -37,6 +39,7 @@ pub struct Ops {
     pub instance: Instance,
     firestore: Firestore,
     ledger: Ledger,
+    coverage: Coverage,
     breakers: Breakers,
     google: Arc<Google>,
     activity: Arc<ConnectionBook>,
@@ -74,11 +77,24 @@ impl Ops {
         instance: Instance,
         firestore: Firestore,
         ledger: Ledger,
+        coverage: Coverage,
         breakers: Breakers,
         google: Arc<Google>,
         activity: Arc<ConnectionBook>,
     ) -> Self {
         let (facts, status) = (Cached::default(), Cached::default());
-        Self { settings, world, instance, firestore, ledger, breakers, google, activity, facts, status }
+        Self {
+            settings,
+            world,
+            instance,
+            firestore,
+            ledger,
+            coverage,
+            breakers,
+            google,
+            activity,
+            facts,
+            status,
+        }
     }
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::Ops;
 use super::alerts::{self, Alert, Rules, Severity};
+use super::coverage::DatasetCoverage;
 use super::facts::{Facts, JobFacts};
 use super::services::{ServiceStatus, services};
 use crate::base::cached::Lifetime;
@@ -129,8 +130,9 @@ impl StatusReport {
         let reachable = firestore.reachable;
         let totals = facts.as_ref().map(|facts| facts.jobs.clone()).unwrap_or_default();
         let services = services(ops, facts.as_deref().ok());
+        let coverage = facts.as_ref().map(|facts| facts.coverage.clone()).unwrap_or_default();
         let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
-        let alerts = all_alerts(&firestore, &services, &jobs, &rules, now);
+        let alerts = all_alerts(&firestore, &services, &jobs, &coverage, &rules, now);
         let jobs = jobs.into_iter().map(|facts| JobStatus::new(facts, &ops.settings.ticks, now)).collect();
         let worst = alerts.iter().map(|alert| alert.severity).max();
         Self {
@@ -233,6 +235,7 @@ fn all_alerts(
     firestore: &FirestoreStatus,
     services: &[ServiceStatus],
     jobs: &[JobFacts],
+    coverage: &[DatasetCoverage],
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Vec<Alert> {
@@ -240,8 +243,13 @@ fn all_alerts(
     let store = firestore.error.as_deref().map(told);
     let jobs = jobs.iter().flat_map(|facts| alerts::of_job(facts, rules, now));
     let services = services.iter().flat_map(alerts::of_service);
-    let (mut alerts, warnings): (Vec<_>, Vec<_>) =
-        store.into_iter().chain(jobs).chain(services).partition(|alert| alert.severity == Severity::Critical);
+    let datasets = coverage.iter().filter_map(|coverage| alerts::of_dataset(coverage, rules));
+    let (mut alerts, warnings): (Vec<_>, Vec<_>) = store
+        .into_iter()
+        .chain(jobs)
+        .chain(services)
+        .chain(datasets)
+        .partition(|alert| alert.severity == Severity::Critical);
     alerts.extend(warnings);
     alerts
 }

@@ -4,6 +4,7 @@
 //! is made from it.
 
 mod account;
+pub mod cell;
 pub mod counts;
 mod last_calls;
 mod message;

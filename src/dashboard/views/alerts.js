@@ -25,7 +25,7 @@ export function alertsView(status, details) {
 }
 
 export function alertKey(alert) {
-  return [alert.alert, alert.job, alert.provider].filter(Boolean).join(" ");
+  return [alert.alert, alert.job, alert.provider, alert.dataset].filter(Boolean).join(" ");
 }
 
 function alertItem(status, details, alert) {

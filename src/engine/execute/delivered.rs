@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Execution;
 use super::deliveries::Delivery;
+use super::found::Cells;
 use crate::catalogue::Dataset;
 use crate::firestore::bulk::{Delivered, Unwritten};
 use crate::intake::kind::Kind;
@@ -56,6 +57,7 @@ impl Execution<'_> {
             if !self.state.remarks.iter().any(|remark| remark.starts_with(&told)) {
                 self.state.remark(format!("{told}: {reason}"));
             }
+            self.cover_written(&mut delivery, &delivered.failed, delivered.unknown);
             if let Some(work) = delivery.work {
                 self.backlog.defer_work(Work { reason: Some(reason.clone()), ..work });
             }
@@ -71,6 +73,7 @@ impl Execution<'_> {
 
     /// Stores what Firestore refused as rejected records; the delivery is complete once they are stored.
     fn reject(&mut self, mut delivery: Delivery, refused: &[(&'static Dataset, Unwritten<Kind>)]) {
+        delivery.cells.refuse(refused.iter().map(|(_, refused)| &refused.write.document));
         for (dataset, _) in refused {
             *delivery.rejected.entry(self.collection(dataset)).or_default() += 1;
         }
@@ -88,7 +91,26 @@ impl Execution<'_> {
         self.engine.settings.collections.of(dataset).to_owned()
     }
 
+    /// The documents of a delivery are stored: its work is done once the coverage says so.
     fn complete(&mut self, delivery: Delivery) {
+        self.coverage.add(&delivery);
+        self.backlog.deliveries.cover(delivery);
+    }
+
+    /// Some documents of a delivery are stored, others are not: its work is repeated, which may find less.
+    fn cover_written(&mut self, delivery: &mut Delivery, failed: &[Unwritten<Kind>], unknown: usize) {
+        if unknown > 0 {
+            return;
+        }
+        let failed: HashSet<_> = failed.iter().map(|failed| &failed.write.document).collect();
+        let mut found = std::mem::take(&mut delivery.cells.found);
+        found.retain(|found| !failed.contains(&found.document));
+        let cells = Cells { found, ..Cells::default() };
+        self.coverage.add(&Delivery { endpoint: delivery.endpoint, cells, ..Delivery::default() });
+    }
+
+    /// The documents of a delivery and its coverage are stored.
+    pub(super) fn settle(&mut self, delivery: Delivery) {
         let counts = &mut self.state.counts;
         for (collection, count) in delivery.written {
             let repeated = delivery.repeated.get(&collection).copied().unwrap_or_default();

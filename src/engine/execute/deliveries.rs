@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use super::found::Cells;
 use crate::firestore::bulk::DeliveryId;
 use crate::firestore::{DocumentPath, Write};
 use crate::run::{Shortfall, StaleRecords, Work};
@@ -9,6 +10,9 @@ use crate::run::{Shortfall, StaleRecords, Work};
 /// The documents of one call.
 #[derive(Debug, Default)]
 pub(super) struct Delivery {
+    pub endpoint: &'static str,
+    /// What they say about the coverage.
+    pub cells: Cells,
     /// The work that is done once they are stored; none for the raw log of a failed call.
     pub work: Option<Work>,
     /// Tickers of the work that are over without the data that was expected.
@@ -59,6 +63,10 @@ impl Seen {
 pub(super) struct Deliveries {
     next: DeliveryId,
     open: BTreeMap<DeliveryId, Delivery>,
+    /// Those whose documents are stored, but not yet their coverage.
+    covering: Vec<Delivery>,
+    /// How many of these are among what is on its way.
+    on_their_way: usize,
     pub seen: Seen,
 }
 
@@ -73,9 +81,35 @@ impl Deliveries {
         self.open.remove(&id)
     }
 
-    /// The work whose documents are not stored yet.
+    /// The documents of a delivery are stored; its work is done once its coverage is recorded, too.
+    pub(super) fn cover(&mut self, delivery: Delivery) {
+        self.covering.push(delivery);
+    }
+
+    pub(super) fn is_covering(&self) -> bool {
+        !self.covering.is_empty()
+    }
+
+    /// The coverage of all that wait for it is on its way.
+    pub(super) fn send_coverage(&mut self) {
+        self.on_their_way = self.covering.len();
+    }
+
+    /// Those whose coverage has been recorded; none if that has failed.
+    pub(super) fn covered(&mut self, is_recorded: bool) -> Vec<Delivery> {
+        let covered = std::mem::take(&mut self.on_their_way);
+        if is_recorded { self.covering.drain(..covered).collect() } else { Vec::new() }
+    }
+
+    /// Those whose coverage is not recorded in this attempt.
+    pub(super) fn uncovered(&mut self) -> Vec<Delivery> {
+        self.on_their_way = 0;
+        std::mem::take(&mut self.covering)
+    }
+
+    /// The work whose documents, or whose coverage, are not stored yet.
     pub(super) fn open_work(&self) -> impl Iterator<Item = Work> {
-        self.open.values().filter_map(|delivery| delivery.work.clone())
+        self.open.values().chain(&self.covering).filter_map(|delivery| delivery.work.clone())
     }
 }
 

@@ -53,6 +53,7 @@ impl Execution<'_> {
         self.calls.len() < calls_max
             && !self.must_yield(now)
             && self.writer.waiting_bytes() < WAITING_BYTES_MAX
+            && !self.coverage.is_full()
             && self.engine.breakers.paused(self.run.provider()).is_zero()
     }
 

@@ -16,6 +16,8 @@ pub(super) enum Due {
     LeaseEnd,
     /// Progress must be recorded, or the lease renewed.
     Checkpoint,
+    /// What is stored must be recorded in the coverage.
+    Coverage,
     /// No further call may start.
     SoftDeadline,
     /// The run must maintain its place in the list of callers.
@@ -35,6 +37,8 @@ pub(super) struct Facts {
     pub lease_end: Duration,
     /// None while a checkpoint is in flight.
     pub checkpoint: Option<Duration>,
+    /// None while it is written, or if there is nothing to write.
+    pub coverage: Option<Duration>,
     /// None if nothing is left to call in this attempt.
     pub calling: Option<Calling>,
 }
@@ -65,13 +69,14 @@ impl Due {
 
     /// Every reason with the time left until it; none if it is not a reason to wake up. If several are due together,
     /// the first counts.
-    fn table(facts: &Facts) -> [(Self, Option<Duration>); 8] {
+    fn table(facts: &Facts) -> [(Self, Option<Duration>); 9] {
         let calling = |wait: fn(Calling) -> Option<Duration>| facts.calling.and_then(wait);
         let later = |wait: fn(Calling) -> Duration| facts.calling.map(wait).filter(|wait| !wait.is_zero());
         [
             (Self::HardDeadline, Some(facts.hard_deadline)),
             (Self::LeaseEnd, Some(facts.lease_end)),
             (Self::Checkpoint, facts.checkpoint),
+            (Self::Coverage, facts.coverage),
             (Self::SoftDeadline, later(|calling| calling.soft_deadline)),
             (Self::Upkeep, later(|calling| calling.upkeep)),
             (Self::PauseOver, later(|calling| calling.pause_over)),
@@ -104,8 +109,13 @@ mod tests {
         awaits_share: false,
         is_stepping: false,
     };
-    const FACTS: Facts =
-        Facts { hard_deadline: FAR, lease_end: FAR, checkpoint: Some(FAR), calling: Some(CALLING) };
+    const FACTS: Facts = Facts {
+        hard_deadline: FAR,
+        lease_end: FAR,
+        checkpoint: Some(FAR),
+        coverage: None,
+        calling: Some(CALLING),
+    };
 
     fn calling(calling: Calling) -> Facts {
         Facts { calling: Some(calling), ..FACTS }
@@ -117,6 +127,7 @@ mod tests {
             (Due::HardDeadline, Facts { hard_deadline: SECOND, ..FACTS }),
             (Due::LeaseEnd, Facts { lease_end: SECOND, ..FACTS }),
             (Due::Checkpoint, Facts { checkpoint: Some(SECOND), ..FACTS }),
+            (Due::Coverage, Facts { coverage: Some(SECOND), ..FACTS }),
             (Due::SoftDeadline, calling(Calling { soft_deadline: SECOND, ..CALLING })),
             (Due::Upkeep, calling(Calling { upkeep: SECOND, ..CALLING })),
             (Due::PauseOver, calling(Calling { pause_over: SECOND, ..CALLING })),

@@ -15,6 +15,9 @@ use crate::run::stop::StopReason;
 /// A call that was cut off after this long is made smaller in the next attempt.
 const LONG_CALL: Duration = Duration::from_secs(60);
 
+/// Why work is left whose documents are stored.
+const NOT_COVERED: &str = "the attempt ended before the coverage was recorded";
+
 impl Execution<'_> {
     /// Ends the attempt: unfinished work becomes pending.
     pub(super) async fn finish(mut self) -> Executed {
@@ -30,6 +33,15 @@ impl Execution<'_> {
         self.defer_cut(cut);
         for delivered in self.writer.abandon("the request ran out of time before it was stored") {
             self.note_delivered(delivered);
+        }
+        if self.stop != Some(StopReason::Lost) {
+            self.cover_at_last().await;
+        }
+        for delivery in self.backlog.deliveries.uncovered() {
+            let reason = Some(NOT_COVERED.to_owned());
+            if let Some(work) = delivery.work {
+                self.backlog.defer_work(Work { reason, ..work });
+            }
         }
         self.state.pending = self.backlog.pending(self.calls.work());
         self.state.attempt.resources.waits_ms.limit += millis(self.writer.held());

@@ -17,12 +17,14 @@ mod backlog;
 mod call;
 mod calls;
 mod complaints;
+mod coverage;
 mod delivered;
 mod deliveries;
 mod dispatch;
 mod due;
 mod ending;
 mod failing;
+mod found;
 mod lane;
 mod lease;
 pub mod queue;
@@ -33,13 +35,12 @@ mod steps;
 mod suspects;
 mod upkeep;
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 
 use futures::FutureExt;
 
 use crate::base::ports::{Instant, millis};
+use crate::base::turns::yield_now;
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
 use crate::firestore::bulk::{BulkWriter, Delivered};
@@ -53,6 +54,7 @@ use crate::run::RunState;
 use crate::run::stop::StopReason;
 use backlog::Backlog;
 use calls::Calls;
+use coverage::{Covering, Landed};
 use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
@@ -91,6 +93,7 @@ struct Execution<'a> {
     stop: Option<StopReason>,
     steps: Steps,
     turn: Turn,
+    coverage: Covering,
     /// Calls that had been sent when the provider last reported a limit.
     limited_at: u64,
     /// The ID token that the provider rejected in this attempt.
@@ -102,6 +105,7 @@ enum Event {
     Delivered(Delivered<Kind>),
     Saved(Saved),
     Stepped(Stepped),
+    Landed(Landed),
     Due(Due),
 }
 
@@ -118,25 +122,14 @@ pub async fn execute(
     execution.finish().await
 }
 
-/// Yields to the runtime and the instance's other requests. Reading a response takes milliseconds in which nothing
-/// arrives and nothing is sent: reading several in a row would hold up all writes, and every `/health`.
-async fn yield_now() {
-    let mut given = false;
-    poll_fn(|task| {
-        if std::mem::replace(&mut given, true) {
-            return Poll::Ready(());
-        }
-        task.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
 impl<'a> Execution<'a> {
     fn new(engine: &'a Engine, job: &'static Job, scope: Scope, owned: Owned, start: Instant) -> Self {
         let Owned { mut state, fence } = owned;
         let provider = engine.settings.provider(job.provider);
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
+        let now = engine.world.clock.instant();
+        let coverage =
+            Covering::new(engine.coverage.clone(), engine.settings.ticks.calendar.clone(), job, &state, now);
         let pending = std::mem::take(&mut state.pending);
         let queue = Queue::new(pending, &endpoints, provider.batch_size, engine.settings.call.max_attempts);
         let lane = |endpoint: &&'static str| {
@@ -146,7 +139,6 @@ impl<'a> Execution<'a> {
         };
         let lanes = endpoints.iter().map(lane).collect();
         let deadline = Deadline::new(start, engine.deadline_of(job, state.identity.trigger));
-        let now = engine.world.clock.instant();
         Self {
             engine,
             run: RunContext {
@@ -167,6 +159,7 @@ impl<'a> Execution<'a> {
             stop: None,
             steps: Steps::new(now),
             turn: Turn::default(),
+            coverage,
             limited_at: 0,
             refused_token: None,
         }
@@ -175,6 +168,7 @@ impl<'a> Execution<'a> {
     async fn work(&mut self) {
         loop {
             self.dispatch();
+            self.cover_if_due();
             if self.is_done() {
                 return;
             }
@@ -193,6 +187,7 @@ impl<'a> Execution<'a> {
                 Event::Delivered(delivered) => self.on_delivered(delivered),
                 Event::Saved(saved) => self.on_saved(saved),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
+                Event::Landed(landed) => self.on_landed(landed),
                 Event::Due(due) => tracing::trace!(?due, "woken"),
             }
             if self.must_cut() {
@@ -209,23 +204,31 @@ impl<'a> Execution<'a> {
     }
 
     fn is_done(&self) -> bool {
+        let is_covered = self.coverage.is_idle(self.backlog.deliveries.is_covering());
+        self.has_stored() && self.steps.is_idle() && is_covered
+    }
+
+    /// Whether nothing is left to call or to store in this attempt, except the coverage.
+    fn has_stored(&self) -> bool {
         let no_more = !self.backlog.has_work() || self.stop.is_some();
-        no_more && self.calls.is_empty() && self.writer.is_idle() && self.steps.is_idle()
+        no_more && self.calls.is_empty() && self.writer.is_idle()
     }
 
     async fn next_event(&mut self) -> Event {
         let (due, wait) = Due::next(&self.due_facts());
         let timer = self.engine.world.clock.sleep(wait);
-        let Self { calls, lease, writer, steps, .. } = self;
+        let Self { calls, lease, writer, steps, coverage, .. } = self;
         let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
         let stepped = steps.taken().map(Event::Stepped);
+        let landed = coverage.landed().map(Event::Landed);
         let delivered = writer.delivered().map(Event::Delivered);
         let time = timer.map(|()| Event::Due(due));
-        futures::pin_mut!(replied, saved, stepped, delivered, time);
+        futures::pin_mut!(replied, saved, stepped, landed, delivered, time);
         futures::select_biased! {
             event = saved.fuse() => event,
             event = stepped.fuse() => event,
+            event = landed.fuse() => event,
             event = delivered.fuse() => event,
             event = replied.fuse() => event,
             event = time.fuse() => event,
@@ -240,6 +243,7 @@ impl<'a> Execution<'a> {
             hard_deadline: self.deadline.until_hard(now),
             lease_end: self.lease.left(now),
             checkpoint: self.lease.checkpoint_wait(now),
+            coverage: self.coverage.wait(now, self.backlog.deliveries.is_covering()),
             calling: is_calling.then(|| due::Calling {
                 soft_deadline: self.deadline.until_soft(now),
                 upkeep: self.steps.upkeep_wait(now),

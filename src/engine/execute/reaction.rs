@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Execution;
 use super::complaints::Complaints;
 use super::deliveries::Delivery;
+use super::found::Cells;
 use super::lane::{Answered, Lane};
 use super::queue::{Batch, Origin};
 use super::reply::{Fault, Reply};
@@ -220,7 +221,7 @@ impl Execution<'_> {
     /// Hands a response's documents to the writer.
     fn store(
         &mut self,
-        endpoint: &str,
+        endpoint: &'static str,
         intake: Intake,
         shortfalls: Vec<Shortfall>,
         work: Option<Work>,
@@ -247,6 +248,8 @@ impl Execution<'_> {
             self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
         let rejected = (rejected > 0).then(|| (self.collection(intake.dataset), rejected));
+        let cells = Cells::of(intake.dataset, &intake.records, &intake.rejected, self.coverage.calendar());
+        self.coverage.foresee(endpoint, &cells);
         if asks_again {
             self.backlog.deliveries.seen.add(&intake.records);
             self.backlog.deliveries.seen.add(kept.iter().map(|(_, write)| write));
@@ -255,6 +258,8 @@ impl Execution<'_> {
         writes.extend(Kind::Record(intake.dataset).of(intake.records));
         let rejected = BTreeMap::from_iter(rejected);
         let id = self.backlog.deliveries.open(Delivery {
+            endpoint,
+            cells,
             work,
             shortfalls,
             stale,

@@ -1,6 +1,7 @@
 //! From a job's scope to the work of a run.
 
 pub mod universe;
+pub mod watched;
 pub mod watchlist;
 
 use crate::catalogue::{Job, Scope, Ticker};

@@ -12,6 +12,7 @@ fn config() -> AlertConfig {
         run_seconds: all(600),
         overdue_minutes: all(30),
         flagged_percent: all(5),
+        coverage_percent: 99,
     }
 }
 

@@ -3,7 +3,7 @@
 import { after, before } from "node:test";
 import { close, launch, open } from "./browser.js";
 import { mock } from "./mock.js";
-import { healthy, line, report } from "./world.js";
+import { coverage, healthy, jobList, line, report } from "./world.js";
 
 let browser;
 
@@ -16,7 +16,7 @@ export function useBrowser() {
 /** Answers of a healthy service with these changes. */
 export function answers(changes = {}) {
   const runs = { runs: [report("finnhub-quote-portfolio"), report("tiingo-daily-prices")].map(line), next_page_token: null };
-  return { "GET /status": healthy(), "GET /runs": runs, ...changes };
+  return { "GET /status": healthy(), "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, ...changes };
 }
 
 /** Opens the page on a mock with these answers, does `act`, and looks that nothing went wrong in the page. */

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { DESKTOP, PHONE, launch, open } from "./browser.js";
 import { HANG, RESET, mock } from "./mock.js";
 import { disaster, failedCalls, failedRun, shortRun, troubled, waiting, waitingRun } from "./trouble.js";
-import { calls, fresh, healthy, line, report } from "./world.js";
+import { calls, coverage, dayOfPrices, fresh, healthy, jobList, line, report } from "./world.js";
 
 const directory = process.argv[2] ?? "gallery";
 await mkdir(directory, { recursive: true });
@@ -14,7 +14,7 @@ const bad = failedRun();
 const good = report("finnhub-quote-portfolio");
 const runs = { runs: [waitingRun(), bad, good, shortRun(), disaster(), report("polygon-news-market")].map(line), next_page_token: "more" };
 const world = (status, more = {}) => ({
-  "GET /status": status, "GET /runs": runs, [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
+  "GET /status": status, "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, "GET /coverage/daily_prices/2026-11-23": dayOfPrices(), [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
   [`GET /runs/${good.data.run_id}`]: good, [`GET /runs/${good.data.run_id}/calls`]: { calls: calls(120), truncated: true },
   [`GET /runs/${disaster().data.run_id}`]: disaster(), [`GET /runs/${disaster().data.run_id}/calls`]: { calls: [], truncated: false }, ...more,
 });
@@ -22,6 +22,7 @@ const of = ({ data }) => `/#/runs/${encodeURIComponent(data.run_id)}`;
 
 await shoot("healthy", world(healthy()));
 await shoot("troubled", world(troubled()));
+await shoot("day", world(healthy()), "/#/coverage/daily_prices/2026-11-23");
 await shoot("run-failed", world(troubled()), of(bad));
 await shoot("run-good", world(healthy()), of(good));
 for (const [name, run] of [["run-short", shortRun()], ["run-waiting", waitingRun()]]) {

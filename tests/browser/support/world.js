@@ -127,3 +127,55 @@ export function fresh() {
   });
   return { ...world, statistics: none };
 }
+
+const DATASETS = {
+  "tiingo-daily-prices": ["daily_prices"], "tiingo-daily-prices-indices": ["daily_prices"], "finnhub-quote-portfolio": ["quotes"],
+  "finnhub-quote-indices": ["quotes"], "finnhub-company-news-universe": ["finnhub_news"], "finnhub-company-news-portfolio": ["finnhub_news"],
+  "finnhub-fundamentals-earnings": ["fundamentals", "earnings"], "polygon-news-universe": ["polygon_news"],
+  "polygon-news-portfolio": ["polygon_news"], "polygon-news-market": ["market_news"],
+  "alpha-vantage-technical-indicators": ["technical_indicators"],
+};
+
+/** The catalogue, as far as the page reads it. */
+export function jobList() {
+  return { jobs: JOBS.map(([job]) => ({ job, endpoints: DATASETS[job].map((dataset) => ({ path: "/fetch", dataset, collection: dataset })) })) };
+}
+
+/** The weekdays before Tuesday, 24 November 2026, oldest first. */
+function sessions(count) {
+  const days = [];
+  for (let day = new Date("2026-11-23T00:00:00Z"); days.length < count; day = new Date(day.getTime() - 86_400_000)) {
+    if (![0, 6].includes(day.getUTCDay())) days.unshift(day.toISOString().slice(0, 10));
+  }
+  return days;
+}
+
+/** The coverage of a dataset: all is well, but for some sessions of prices and all of the indicators. */
+export function coverage({ url }) {
+  const dataset = url.searchParams.get("dataset");
+  const expected = { quotes: 54, market_news: 1 }[dataset] ?? 508;
+  const odd = (at) => {
+    if (dataset === "daily_prices") return { 12: { failed: 3, flagged: 2 }, 20: { missing: 508 }, 29: { stale: 12, failed: 3, missing: 21 } }[at];
+    if (dataset === "technical_indicators") return { deferred: 483 };
+    return undefined;
+  };
+  return {
+    dataset,
+    sessions: sessions(30).map((date, at) => {
+      const counts = { flagged: 0, empty: 0, stale: 0, failed: 0, deferred: 0, missing: 0, ...odd(at) };
+      const lacking = Object.values(counts).reduce((sum, count) => sum + count, 0);
+      return { date, expected, stored: expected - lacking, ...counts, changed_at: null };
+    }),
+  };
+}
+
+/** The tickers of 23 November 2026. */
+export function dayOfPrices() {
+  const state = (name, list, leftOut = 0) => ({ state: name, count: list.length + leftOut, tickers: list, left_out: leftOut });
+  return {
+    dataset: "daily_prices", date: "2026-11-23", has_sessions: true, expected: 508, changed_at: at(-3000),
+    run_id: "tiingo-daily-prices_2026-11-23T23:00:00Z",
+    states: [state("missing", tickers(21)), state("failed", ["XYZ", "BRK.B", "^GSPC"]), state("stale", tickers(12, 40)),
+      state("stored", tickers(400, 100), 72)],
+  };
+}

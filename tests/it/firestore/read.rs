@@ -14,8 +14,12 @@ impl Store {
     pub(super) fn batch_get(&self, now: DateTime<Utc>, body: &Json) -> Json {
         let read_time = rfc3339(now);
         let names = body["documents"].as_array().into_iter().flatten().filter_map(Json::as_str);
+        let mask: Vec<&str> =
+            body["mask"]["fieldPaths"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
         let row = |name: &str| match self.documents.get(name) {
-            Some(stored) => json!({"found": to_json(name, stored, &stored.fields), "readTime": read_time}),
+            Some(stored) => {
+                json!({"found": to_json(name, stored, &masked(stored, &mask)), "readTime": read_time})
+            }
             None => json!({"missing": name, "readTime": read_time}),
         };
         let mut seen = BTreeSet::new();

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod closed_days;
+mod coverage;
 mod leases;
 mod lists;
 mod lost_answers;

@@ -11,6 +11,7 @@ use orchestrator::settings::Config;
 use sim::endpoint::Endpoint;
 
 use super::provider::Fetch;
+use super::settings::settings;
 use super::storm::Storm;
 use crate::world::clock::EPOCH;
 use crate::world::dice::Dice;
@@ -179,7 +180,11 @@ impl Scenario {
         };
         let tickers: Vec<String> = (0..size).map(symbol).collect();
         let calm_at = Duration::from_secs(dice.between(30, 1_800));
-        let ticks = (0..dice.between(1, 3)).map(|number| tick(dice, &tickers, calm_at, number)).collect();
+        let mut ticks: Vec<_> =
+            (0..dice.between(1, 3)).map(|number| tick(dice, &tickers, calm_at, number)).collect();
+        if dice.chance(40) {
+            feed_one_dataset(&mut ticks);
+        }
         let storms_max = if is_big || dice.chance(20) { 0 } else { 6 };
         let storms = (0..dice.between(0, storms_max)).map(|_| Storm::draw(dice, calm_at)).collect();
         let poisoned = match dice.chance(30) {
@@ -356,45 +361,20 @@ fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick
     }
 }
 
+/// Gives the second tick a job that feeds the same dataset as the first one's, if there is another.
+fn feed_one_dataset(ticks: &mut [Tick]) {
+    let [first, second, ..] = ticks else { return };
+    let feeds = |job: &Job| {
+        let fed = |dataset| job.endpoints.iter().any(|endpoint| endpoint.dataset == dataset);
+        job.name != first.job.name && first.job.endpoints.iter().any(|endpoint| fed(endpoint.dataset))
+    };
+    if let Some(job) = jobs().find(|job| feeds(job)) {
+        second.job = job;
+    }
+}
+
 fn pacing(dice: &Dice) -> Pacing {
     let per_minute = dice.pick(&[5, 20, 60]);
     let even = Duration::from_secs(60) / u32::try_from(per_minute).expect("small");
     Pacing { per_minute, pause: dice.pick(&[Duration::ZERO, even]), is_mute: dice.chance(50) }
-}
-
-fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<String, String> {
-    let mut settings = BTreeMap::new();
-    let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
-    set("google_cloud_project", "world".into());
-    set("inbound_auth", "platform".into());
-    if dice.chance(70) {
-        set("firestore_emulator_host", "firestore.test:8080".into());
-    } else {
-        // As on Google Cloud: with the ramp-up of writes.
-        set("gcp_access_token", "token".into());
-        set("firestore_ramp_writes_per_second", dice.pick(&[20, 500]).to_string());
-    }
-    for provider in Provider::all() {
-        let name = provider.name();
-        set(&format!("{name}_service_url"), format!("http://{name}.test"));
-        let sizes: &[u64] = if is_big { &[20, 50] } else { &[1, 2, 3, 5, 50] };
-        let sizes = if is_paced { &[1, 2, 5] } else { sizes };
-        set(&format!("batch_size_{name}"), dice.pick(sizes).to_string());
-        set(&format!("max_concurrency_{name}"), dice.between(1, 4).to_string());
-    }
-    let deadlines: &[u64] = if is_big || is_paced { &[120, 840] } else { &[10, 30, 120, 840] };
-    set("job_deadline_seconds", dice.pick(deadlines).to_string());
-    set("lease_seconds", dice.pick(&[5, 15, 60]).to_string());
-    let timeouts: &[u64] = if is_paced { &[300] } else { &[5, 30, 300] };
-    set("service_timeout_seconds", dice.pick(timeouts).to_string());
-    set("firestore_timeout_seconds", dice.pick(&[2, 10, 60]).to_string());
-    set("publish_patience_minutes", dice.pick(&[0, 30, 240]).to_string());
-    set("publish_retry_seconds", dice.pick(&[60, 900]).to_string());
-    set("retry_max_attempts", dice.between(1, 5).to_string());
-    set("retry_max_ms", dice.pick(&[1_000, 20_000]).to_string());
-    set("breaker_window", "20".into());
-    set("breaker_min_calls", dice.pick(&[3, 10]).to_string());
-    set("breaker_open_seconds", dice.pick(&[5, 60]).to_string());
-    set("breaker_open_max_seconds", dice.pick(&[60, 600]).to_string());
-    settings
 }

@@ -143,4 +143,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         old: "Trouble::Nothing(window) => sorted.nothing.add_limited(ticker, reason, window),",
         new: "Trouble::Nothing(_) => sorted.failed.push((ticker, reason)),",
     },
+    Mutant {
+        name: "work counts as done before the coverage says so",
+        file: "src/engine/execute/delivered.rs",
+        old: "self.backlog.deliveries.cover(delivery);",
+        new: "self.settle(delivery);",
+    },
+    Mutant {
+        name: "whoever writes the coverage last wins",
+        file: "src/ledger/coverage/save.rs",
+        old: "Write::overwrite(self.document(*day), fields).only_if(precondition);",
+        new: "Write { precondition: None, ..Write::overwrite(self.document(*day), fields).only_if(precondition) };",
+    },
 ];

@@ -6,6 +6,7 @@ mod api_docs;
 mod batches;
 mod breaker;
 mod container;
+mod coverage;
 mod deadline;
 mod defects;
 mod faults;

@@ -2,6 +2,7 @@
 
 mod again;
 mod calls;
+mod coverage;
 mod raw_logs;
 mod records;
 mod statistics;
@@ -40,7 +41,9 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
     statistics::check(stage);
     raw_logs::check(stage);
     calls::check(stage);
+    coverage::check(stage);
     again::check(stage, slots).await;
+    coverage::check(stage);
 }
 
 /// Whether a tick was skipped. That must be so exactly if the calendar says so, unless somebody wanted the run; and

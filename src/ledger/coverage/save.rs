@@ -1,0 +1,190 @@
+//! Writing what was learnt, whoever else writes at the same time.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{Changes, Coverage, DayCells};
+use crate::base::turns::yield_now;
+use crate::firestore::write::DOCUMENT_BYTES_MAX;
+use crate::firestore::{Code, FirestoreError, Precondition, Write};
+use crate::run::cell::Day;
+
+/// Documents in one read: a response holds 32 MiB, and base64 makes a full document 1.3 MB long.
+const READ_DOCUMENTS_MAX: usize = 24;
+/// Bytes of the documents in one commit: in base64 they stay below the emulator's 4 MiB.
+const COMMIT_BYTES_MAX: usize = 2 << 20;
+/// Documents in one commit.
+const COMMIT_DOCUMENTS_MAX: usize = 100;
+/// How often one write starts over after others have changed its documents.
+const CONFLICTS_MAX: u32 = 8;
+/// Attempts of one commit while Firestore fails; the caller tries again later.
+const COMMIT_ATTEMPTS_MAX: u32 = 3;
+/// Tickers of all documents that are kept in memory, each taking about 100 bytes at most.
+const KEPT_TICKERS_MAX: usize = 200_000;
+
+/// Documents as they were last seen, so that they need not be read again.
+#[derive(Debug, Default)]
+pub struct Held {
+    days: BTreeMap<Day, Version>,
+}
+
+/// One of them.
+#[derive(Debug, Default)]
+struct Version {
+    cells: DayCells,
+    /// None if there is no document.
+    update_time: Option<DateTime<Utc>>,
+}
+
+/// What became of changes.
+#[derive(Debug)]
+pub struct Saved {
+    pub held: Held,
+    /// Changes that are not stored.
+    pub left: Changes,
+    pub result: Result<(), FirestoreError>,
+}
+
+impl Held {
+    /// Those of these days whose documents are not known.
+    pub fn unknown<'a>(&self, days: impl IntoIterator<Item = &'a Day>) -> Vec<Day> {
+        days.into_iter().filter(|day| !self.days.contains_key(day)).copied().collect()
+    }
+
+    /// Forgets the oldest days until the others take little enough memory.
+    fn shrink(&mut self) {
+        let mut tickers: usize = self.days.values().map(|version| version.cells.len()).sum();
+        while tickers > KEPT_TICKERS_MAX
+            && let Some(oldest) = self.days.keys().min_by_key(|day| day.date).copied()
+        {
+            tickers -= self.days.remove(&oldest).map_or(0, |version| version.cells.len());
+        }
+    }
+}
+
+impl Coverage {
+    /// Reads the documents of these days.
+    pub async fn learn(&self, mut held: Held, days: &[Day]) -> (Held, Result<(), FirestoreError>) {
+        let result = self.read_into(&mut held, days).await;
+        (held, result)
+    }
+
+    /// Stores changes. Documents that do not change are not written; those that others have changed are read again.
+    ///
+    /// It may be repeated whatever became of it: changes that are stored already are no changes.
+    pub async fn save(&self, run_id: &str, mut held: Held, mut left: Changes) -> Saved {
+        let result = self.store(run_id, &mut held, &mut left).await;
+        held.shrink();
+        Saved { held, left, result }
+    }
+
+    async fn store(&self, run_id: &str, held: &mut Held, left: &mut Changes) -> Result<(), FirestoreError> {
+        let unknown = held.unknown(left.keys());
+        self.read_into(held, &unknown).await?;
+        let mut conflicts = 0;
+        loop {
+            let Some(batch) = self.next_batch(run_id, held, left).await else { return Ok(()) };
+            match self.commit(&batch).await {
+                Ok(times) => {
+                    for ((day, _), time) in batch.iter().zip(times) {
+                        left.remove(day);
+                        if let Some(version) = held.days.get_mut(day) {
+                            version.update_time = Some(time);
+                        }
+                    }
+                }
+                Err(error) => {
+                    // What is in memory may be what is stored, or not.
+                    held.days.retain(|day, _| !batch.iter().any(|(written, _)| written == day));
+                    if !is_conflict(&error) || conflicts >= CONFLICTS_MAX {
+                        return Err(error);
+                    }
+                    conflicts += 1;
+                    self.firestore.back_off(conflicts).await;
+                    let days: Vec<_> = batch.into_iter().map(|(day, _)| day).collect();
+                    self.read_into(held, &days).await?;
+                }
+            }
+        }
+    }
+
+    /// The writes of the next documents that change, as many as fit into a commit; changes of the others are done.
+    async fn next_batch(
+        &self,
+        run_id: &str,
+        held: &mut Held,
+        left: &mut Changes,
+    ) -> Option<Vec<(Day, Write)>> {
+        let (mut batch, mut bytes, mut same) = (Vec::new(), 0, Vec::new());
+        for (day, change) in left.iter() {
+            let version = held.days.entry(*day).or_default();
+            if !version.cells.apply(change) {
+                same.push(*day);
+                continue;
+            }
+            let fields = version.cells.to_fields(*day, run_id, self.world.clock.now());
+            let precondition =
+                version.update_time.map_or(Precondition::Missing, Precondition::UnchangedSince);
+            let write = Write::overwrite(self.document(*day), fields).only_if(precondition);
+            bytes += write.stored_bytes();
+            batch.push((*day, write));
+            // The documents of a large watchlist take milliseconds each.
+            yield_now().await;
+            if bytes + DOCUMENT_BYTES_MAX > COMMIT_BYTES_MAX || batch.len() >= COMMIT_DOCUMENTS_MAX {
+                break;
+            }
+        }
+        left.retain(|day, _| !same.contains(day));
+        (!batch.is_empty()).then_some(batch)
+    }
+
+    async fn commit(&self, batch: &[(Day, Write)]) -> Result<Vec<DateTime<Utc>>, FirestoreError> {
+        let writes: Vec<_> = batch.iter().map(|(_, write)| write.clone()).collect();
+        let mut attempt = 1;
+        loop {
+            match self.firestore.commit(&writes).await {
+                Err(error)
+                    if error.is_retryable() && !is_conflict(&error) && attempt < COMMIT_ATTEMPTS_MAX =>
+                {
+                    self.firestore.back_off(attempt).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn read_into(&self, held: &mut Held, days: &[Day]) -> Result<(), FirestoreError> {
+        for days in days.chunks(READ_DOCUMENTS_MAX) {
+            let paths: Vec<_> = days.iter().map(|day| self.document(*day)).collect();
+            let documents = self.firestore.get_all(&paths).await?;
+            for (day, path) in days.iter().zip(&paths) {
+                let version = match documents.iter().find(|document| document.id == path.id()) {
+                    None => Version::default(),
+                    Some(document) => {
+                        let cells = DayCells::from_fields(&document.fields)
+                            .map_err(|error| unreadable(path, &error))?;
+                        Version { cells, update_time: Some(document.update_time) }
+                    }
+                };
+                held.days.insert(*day, version);
+                yield_now().await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A document that cannot be read says which one it is: whoever changed it by hand can delete it.
+pub(super) fn unreadable(path: &crate::firestore::DocumentPath, error: &str) -> FirestoreError {
+    FirestoreError::Protocol(format!("the coverage document {path} cannot be read, delete it: {error}"))
+}
+
+/// Whether somebody else has changed a document since it was read.
+fn is_conflict(error: &FirestoreError) -> bool {
+    matches!(
+        error.code(),
+        Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound | Code::Aborted)
+    )
+}

@@ -1,0 +1,138 @@
+//! The coverage beside a Firestore that others write, and what it costs.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::future::join;
+use orchestrator::app::App;
+use orchestrator::firestore::DocumentPath;
+use orchestrator::ledger::coverage::{Change, Changes, DayCells, Held};
+use orchestrator::run::cell::{Cell, Day};
+
+use super::world::{Way, play, reported, tick, usual};
+
+fn day() -> Day {
+    Day { dataset: "daily_prices", date: "2026-11-20".parse().expect("a date") }
+}
+
+fn stored(tickers: &[&str]) -> Changes {
+    let mut change = Change::default();
+    for ticker in tickers {
+        change.note(&Arc::from(*ticker), &Cell::answered(0));
+    }
+    Changes::from([(day(), change)])
+}
+
+async fn cells(app: &App) -> DayCells {
+    app.engine.coverage.day(day()).await.expect("Firestore answers").expect("there").cells
+}
+
+fn names(cells: &DayCells) -> BTreeSet<&str> {
+    cells.iter().map(|(ticker, _)| &**ticker).collect()
+}
+
+#[test]
+fn two_who_write_at_once_lose_nothing() {
+    play(usual, |world| async move {
+        let (one, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::seconds(5)));
+        let (first, second) = join(
+            one.engine.coverage.save("one", Held::default(), stored(&["A", "B"])),
+            other.engine.coverage.save("other", Held::default(), stored(&["B", "C"])),
+        )
+        .await;
+        assert!(first.result.is_ok() && second.result.is_ok(), "{first:?} {second:?}");
+        assert!(first.left.is_empty() && second.left.is_empty());
+        assert_eq!(names(&cells(&one).await), BTreeSet::from(["A", "B", "C"]));
+    });
+}
+
+#[test]
+fn a_document_that_is_known_is_not_read_again_and_one_that_stays_is_not_written() {
+    play(usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        let coverage = &app.engine.coverage;
+        let saved = coverage.save("run", Held::default(), stored(&["A"])).await;
+        assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 1));
+        let saved = coverage.save("run", saved.held, stored(&["B"])).await;
+        assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 2));
+        let saved = coverage.save("run", saved.held, stored(&["A", "B"])).await;
+        assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 2));
+        assert!(saved.result.is_ok());
+    });
+}
+
+#[test]
+fn a_write_whose_answer_is_lost_is_known_as_ones_own() {
+    let script = |method: &str, asked| {
+        if method == "commit" && asked == 0 { Way::Lost } else { Way::Usual }
+    };
+    play(script, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        let saved = app.engine.coverage.save("run", Held::default(), stored(&["A"])).await;
+        assert!(saved.result.is_ok() && saved.left.is_empty(), "{saved:?}");
+        assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
+    });
+}
+
+/// As many requests as there are without coverage, and one read and one write beside them.
+#[test]
+fn a_run_of_a_thousand_tickers_reads_and_writes_the_coverage_once() {
+    play(usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        world.seed(&app, 1_000);
+        let (_, report, status) = reported(app.engine.run(tick(&app)).await);
+        assert_eq!(status, 200, "{report:#}");
+        // The breaker, and the coverage of the day of the run and of the day of its records.
+        assert_eq!(world.asked("batchGet"), 2);
+        // Claim, coverage, close: the run is over within a second.
+        assert_eq!(world.asked("commit"), 3);
+        assert_eq!(cells(&app).await.counts().stored, 1_000);
+    });
+}
+
+#[test]
+fn work_whose_coverage_cannot_be_recorded_stays_pending() {
+    // The claim and the closing commit pass; those in between do not.
+    let script = |method: &str, asked| match (method, asked) {
+        ("commit", 1..=400) => Way::Slow(Duration::from_secs(300)),
+        _ => Way::Usual,
+    };
+    play(script, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        world.seed(&app, 3);
+        let (kind, report, _) = reported(app.engine.run(tick(&app)).await);
+        let done = report["data"]["tickers_processed"].as_u64().unwrap_or_default();
+        assert_eq!((kind, done), ("unavailable", 0), "{report:#}");
+    });
+}
+
+/// The counts of a quarter, and what they cost: `--nocapture` shows it.
+#[test]
+fn a_grid_of_ninety_days_is_one_request_without_the_tickers() {
+    play(usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        let mut change = Change::default();
+        for number in 0..5_000 {
+            let ticker: Arc<str> = format!("T{number:05}").into();
+            change.expected.insert(ticker.clone());
+            change.note(&ticker, &Cell::answered(0));
+        }
+        let mut cells = DayCells::default();
+        cells.apply(&change);
+        let first = day().date - TimeDelta::days(89);
+        for date in first.iter_days().take(90) {
+            let day = Day { date, ..day() };
+            let fields = cells.to_fields(day, "run", "2026-11-23T23:00:00Z".parse().expect("a time"));
+            let path: DocumentPath = app.engine.coverage.document(day);
+            world.store(&app, &orchestrator::firestore::Write::overwrite(path, fields));
+        }
+        let began = std::time::Instant::now();
+        let found =
+            app.engine.coverage.counts("daily_prices", &(first..=day().date)).await.expect("an answer");
+        println!("90 days of 5,000 tickers: {:?}", began.elapsed());
+        assert_eq!((found.len(), world.asked("runQuery")), (90, 1));
+        assert!(found.iter().all(|day| day.counts.stored == 5_000 && day.counts.missing == 0));
+    });
+}
