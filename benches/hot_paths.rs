@@ -65,7 +65,7 @@ fn records(body: &Bytes) -> Vec<Write> {
         source: "tiingo",
         run_id: "tiingo-daily-prices_2025-11-20T15:00:00Z",
         now: NOW,
-        calendar: &CONFIG.calendar,
+        calendar: &CONFIG.ticks.calendar,
         tick: NOW,
     };
     let envelope = Envelope::parse(body).expect("an envelope");

@@ -47,7 +47,7 @@ impl App {
                 run: config.run,
                 collections: config.collections.clone(),
                 providers: config.providers.clone(),
-                calendar: config.calendar.clone(),
+                ticks: config.ticks.clone(),
             },
             world: world.clone(),
             firestore: firestore.clone(),
@@ -61,11 +61,11 @@ impl App {
         };
         let settings = ops::Settings {
             alerts: config.alerts.clone(),
+            ticks: config.ticks.clone(),
             call: config.call,
             run: config.run,
             collections: config.collections.clone(),
             providers: config.providers.clone(),
-            calendar: config.calendar.clone(),
             probe_interval: config.probe_interval,
             project: config.firestore.project.clone(),
             database: config.firestore.database.clone(),

@@ -7,8 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::auth::settings::AuthConfig;
-use crate::calendar::Calendar;
-use crate::catalogue::{PerProvider, Provider};
+use crate::catalogue::{PerProvider, Provider, Ticks};
 use crate::config::read::Reader;
 use crate::config::{Collections, calendar, collections};
 use crate::firestore::settings::FirestoreConfig;
@@ -35,7 +34,7 @@ pub struct Config {
     pub probe_interval: Duration,
     pub run: RunConfig,
     pub alerts: AlertConfig,
-    pub calendar: Calendar,
+    pub ticks: Ticks,
 }
 
 /// All errors of a configuration.
@@ -89,7 +88,7 @@ impl Config {
         let probe_interval = r.seconds("probe_interval_seconds");
         let run = ledger::settings::read(r);
         let alerts = ops::settings::read(r);
-        let calendar = calendar::read(r);
+        let ticks = calendar::read(r);
         Some(Self {
             log_level: log_level?,
             auth: auth?,
@@ -103,7 +102,7 @@ impl Config {
             probe_interval: probe_interval?,
             run: run?,
             alerts: alerts?,
-            calendar: calendar?,
+            ticks: ticks?,
         })
     }
 }

@@ -43,7 +43,8 @@ struct SessionView {
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Response {
-    match sessions(&app.config.calendar, uri.query().unwrap_or_default(), app.engine.world.clock.now()) {
+    match sessions(&app.config.ticks.calendar, uri.query().unwrap_or_default(), app.engine.world.clock.now())
+    {
         Ok(sessions) => json(StatusCode::OK, &sessions),
         Err(problem) => problem.into_response(),
     }

@@ -37,7 +37,7 @@ pub(super) async fn probe(State(app): State<Arc<App>>, Path(name): Path<String>)
 pub(super) async fn metrics(State(app): State<Arc<App>>) -> Response {
     match Facts::of(&app.ops).await {
         Ok(facts) => {
-            let rules = Rules { config: &app.config.alerts };
+            let rules = Rules { config: &app.config.alerts, ticks: &app.config.ticks };
             let text = metrics::render(&facts, &app.config.collections, &rules, app.engine.world.clock.now());
             ([(CONTENT_TYPE, exposition::CONTENT_TYPE)], text).into_response()
         }

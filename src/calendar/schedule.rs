@@ -7,7 +7,7 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
 
 use super::new_york::{from_new_york, to_new_york};
 
-/// Days searched for a tick: the longest gap in any schedule is a long weekend.
+/// Days searched for a tick: the longest gap in any schedule is a long weekend, unless an operator closed more days.
 const DAYS_MAX: u64 = 400;
 
 /// A schedule of five fields; day of month and month are always `*`.
@@ -32,19 +32,23 @@ impl Schedule {
         simple.then_some(Self { minutes, hours, weekdays })
     }
 
-    /// The first tick after `time`.
-    pub fn next_after(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// The ticks after `time`, in order.
+    pub fn after(&self, time: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
         let today = to_new_york(time).date();
-        let days = (0..DAYS_MAX).filter_map(|days| today.checked_add_days(Days::new(days)));
-        let mut ticks = days.flat_map(|day| self.ticks_of(day));
-        ticks.find(|tick| *tick > time)
+        let days = (0..DAYS_MAX).filter_map(move |days| today.checked_add_days(Days::new(days)));
+        days.flat_map(|day| self.ticks_of(day)).filter(move |tick| *tick > time)
     }
 
-    /// The last tick at or before `time`.
-    pub fn last_until(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    /// The ticks at or before `time`, the latest first.
+    pub fn until(&self, time: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
         let today = to_new_york(time).date();
-        let mut days = (0..DAYS_MAX).filter_map(|days| today.checked_sub_days(Days::new(days)));
-        days.find_map(|day| self.ticks_of(day).into_iter().rev().find(|tick| *tick <= time))
+        let days = (0..DAYS_MAX).filter_map(move |days| today.checked_sub_days(Days::new(days)));
+        days.flat_map(|day| self.ticks_of(day).into_iter().rev()).filter(move |tick| *tick <= time)
+    }
+
+    /// The first tick after `time`.
+    pub fn next_after(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.after(time).next()
     }
 
     /// Whether it has ticks on a day in New York.
@@ -137,7 +141,7 @@ mod tests {
     fn a_tick_at_this_very_moment_is_the_last_and_not_the_next() {
         let schedule = Schedule::parse("0 18 * * 1-5").unwrap();
         let friday = "2026-11-20T23:00:00Z".parse().unwrap();
-        assert_eq!(schedule.last_until(friday), Some(friday));
+        assert_eq!(schedule.until(friday).next(), Some(friday));
         assert_eq!(schedule.next_after(friday), Some("2026-11-23T23:00:00Z".parse().unwrap()));
     }
 
@@ -155,7 +159,7 @@ mod tests {
             let next = cron.find_next_occurrence(&local, false).unwrap().to_utc();
             prop_assert_eq!(schedule.next_after(time), Some(next));
             let last = cron.find_previous_occurrence(&local, true).unwrap().to_utc();
-            prop_assert_eq!(schedule.last_until(time), Some(last));
+            prop_assert_eq!(schedule.until(time).next(), Some(last));
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod provider;
 mod providers;
 pub mod scope;
 pub mod ticker;
+pub mod ticks;
 pub mod trouble;
 
 pub use dataset::{Collection, Dataset};
@@ -14,4 +15,5 @@ pub use job::{Endpoint, Job, collections, datasets, find, find_dataset, jobs};
 pub use provider::{PerProvider, Provider, ProviderSpec};
 pub use scope::Scope;
 pub use ticker::Ticker;
+pub use ticks::Ticks;
 pub use trouble::Trouble;

@@ -166,6 +166,8 @@ const ROWS: &[Row] = &[
     number("alert_failure_runs_min", "3", 1..=20, "Minimum number of runs in the last 24 hours for the failure alert to fire, {range}"),
     number("alert_run_seconds", "600", 1..=86_400, "Duration of a job's latest run above which an alert fires, {range}; can be set per job"),
     number("alert_overdue_minutes", "30", 1..=10_080, "Minutes after its scheduled time within which a run must succeed, {range}; can be set per job"),
+    key("closed_days", "skip", "What to do with the scheduler's ticks of jobs that follow sessions (prices, quotes, indicators) while the market is closed: skip or run"),
+    number("alert_flagged_percent", "5", 1..=100, "Percentage of the records that a job stored in the last 24 hours that may be doubtful before an alert fires, {range}; 100 means that it never fires; can be set per job"),
     key("calendar_overrides", "", "Days on which the exchange departs from its usual calendar, comma-separated: `2027-01-08=closed, 2026-12-31=13:00` (closes early), `2027-01-15=open` (a whole session)"),
     number("alert_coverage_percent", "99", 1..=100, "Share of the tickers of a dataset's last final session that must be stored, in percent, {range}; below it, an alert fires"),
     key("cors_allow_origins", "", "Origins whose pages may call from a browser, comma-separated"),

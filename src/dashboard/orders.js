@@ -2,6 +2,7 @@
 
 import { post, probe, run, verify } from "./api.js";
 import { askRun, confirm } from "./dialogs.js";
+import { askedAgain } from "./evidence.js";
 import { runPath } from "./parts.js";
 
 /** The actions, by the names in buttons' `data-action`; each receives its button. */
@@ -92,12 +93,10 @@ export function orderActions({ state, announce, refresh, draw }) {
     copy,
     "run-now": ({ dataset }) => ask({ job: dataset.job ?? state.route.filter?.job }),
     "run-failed": ({ dataset }) => {
-      const { data } = state.page.report;
-      const tickers = [...new Set(data.tickers_failed.map(({ ticker }) => ticker).filter(Boolean))];
-      ask({ job: dataset.job, tickers });
+      ask({ job: dataset.job, tickers: askedAgain(state.page.report.data) });
     },
     resume: ({ dataset }) => confirm("Resume this run?", [
-      dataset.run, "Pending work continues. If nothing is pending, failed work is retried.",
+      dataset.run, "Pending work continues. If nothing is pending, what failed, came back empty or stale, or was deferred is requested again. A skipped run is run.",
     ], "Resume", () => resumeRun(dataset.run)),
     "reset-breaker": ({ dataset }) => confirm(`Close the breaker for ${dataset.provider}?`, [
       "All instances start calling the provider again immediately. If it still fails, the breaker opens again.",

@@ -8,8 +8,17 @@ const TONES = {
   succeeded: "ok", healthy: "ok", closed: "ok",
   partial: "warn", degraded: "warn", half_open: "warn", warning: "warn", overdue: "warn",
   failed: "bad", unhealthy: "bad", open: "bad", critical: "bad",
-  running: "busy",
+  running: "busy", waiting: "wait",
+  empty: "none", stale: "warn", deferred: "wait",
 };
+
+/** What becomes of a ticker that is not stored, as the fields of a run are named, worst first. */
+export const SHORTFALLS = ["failed", "empty", "stale", "deferred"];
+
+/** A run's state for people: one that only waits for its data to be published has not failed. */
+export function stateOf({ run_status: status, waits_until: until }) {
+  return status === "failed" && until ? "waiting" : status;
+}
 
 export function tone(state) {
   return TONES[state] ?? "idle";
@@ -43,7 +52,7 @@ export function sub(...words) {
 
 /** The unfinished part of a run: "12 failed, 40 pending of 508". */
 export function leftOver(run) {
-  const counts = ["failed", "pending"].filter((name) => run[`tickers_${name}`] > 0)
+  const counts = [...SHORTFALLS, "pending"].filter((name) => run[`tickers_${name}`] > 0)
     .map((name) => `${number(run[`tickers_${name}`])} ${name}`);
   return counts.length > 0 ? `${counts.join(", ")} of ${number(run.tickers_requested)}` : null;
 }
@@ -116,17 +125,18 @@ export function sparkline(runs) {
   const bars = last.map((run, at) => {
     const height = Math.max(3, Math.round(((run.duration_ms ?? 0) / longest) * (BAR.height - 4)));
     const x = width - (last.length - at) * step;
-    const hollow = run.run_status === "partial" || run.run_status === "running";
+    const state = stateOf(run);
+    const hollow = state !== "succeeded" && state !== "failed";
     const inset = hollow ? 0.75 : 0;
-    return h("g", { class: `bar ${tone(run.run_status)}` },
-      h("title", {}, `${run.run_status}, ${duration(run.duration_ms)}, ${clock(run.started_at)}`),
+    return h("g", { class: `bar ${tone(state)}` },
+      h("title", {}, `${state}, ${duration(run.duration_ms)}, ${clock(run.started_at)}`),
       h("rect", {
         class: hollow ? "hollow" : null, x: x + inset, y: BAR.height - height + inset,
         width: BAR.width - 2 * inset, height: height - 2 * inset,
       }),
-      run.run_status === "failed" && h("rect", { x: x - 1, y: BAR.height + 2, width: step, height: 2.5 }));
+      state === "failed" && h("rect", { x: x - 1, y: BAR.height + 2, width: step, height: 2.5 }));
   });
-  const bad = last.filter((run) => run.run_status === "failed").length;
+  const bad = last.filter((run) => stateOf(run) === "failed").length;
   const words = `durations of the last ${plural(last.length, "run")}, longest ${duration(longest)}, ${bad} failed`;
   const viewBox = `-1 0 ${width + 2} ${BAR.height + 5}`;
   return h("svg", { class: "sparkline", role: "img", "aria-label": words, viewBox },

@@ -14,8 +14,7 @@ use futures::future::{Either, select};
 use crate::base::context;
 use crate::base::ports::{Instant, TransportError, millis};
 use crate::base::world::World;
-use crate::calendar::Calendar;
-use crate::catalogue::{self, Job, PerProvider, Scope};
+use crate::catalogue::{self, Job, PerProvider, Scope, Ticks};
 use crate::config::Collections;
 use crate::firestore::bulk::BulkWriter;
 use crate::firestore::ramp::Ramp;
@@ -57,7 +56,7 @@ pub struct Settings {
     pub run: RunConfig,
     pub collections: Collections,
     pub providers: PerProvider<ProviderConfig>,
-    pub calendar: Calendar,
+    pub ticks: Ticks,
 }
 
 impl Settings {
@@ -88,8 +87,7 @@ impl Engine {
         context::works_on(trigger.job.name, &trigger.run_id);
         let deadline = self.deadline_of(trigger.job, trigger.source);
         let work = async {
-            let new = trigger.into_state(self.world.clock.now());
-            match self.ledger.claim(new, &|state, owner| self.registration(state, owner)).await {
+            match self.ledger.claim(self.run_for(trigger), &|state, owner| self.beside(state, owner)).await {
                 Ok(claim) => self.answer(claim, start, true).await,
                 Err(error) => Answer::Unavailable(error),
             }
@@ -101,7 +99,7 @@ impl Engine {
     pub async fn resume(&self, run_id: &str) -> Option<Answer> {
         let start = self.world.clock.instant();
         let work = async {
-            match self.ledger.resume(run_id, &|state, owner| self.registration(state, owner)).await {
+            match self.ledger.resume(run_id, &|state, owner| self.beside(state, owner)).await {
                 // A person wants the result now, whatever the provider has published.
                 Ok(Some(claim)) => Some(self.answer(claim, start, false).await),
                 Ok(None) => None,
@@ -122,6 +120,10 @@ impl Engine {
 
     async fn answer(&self, claim: Claim, start: Instant, waits: bool) -> Answer {
         match claim {
+            Claim::Owned(owned) if owned.state.status == Status::Skipped => {
+                log_run(&owned.state, 0);
+                Answer::Ended { report: Box::new(RunReport::new(&owned.state)), retry_after: None }
+            }
             Claim::Owned(owned) => {
                 context::works_on(&owned.state.job, &owned.state.identity.run_id);
                 self.work(*owned, start, waits).await
@@ -136,8 +138,22 @@ impl Engine {
         }
     }
 
-    /// Registers a run to call its provider, in the commit that claims it.
-    fn registration(&self, state: &RunState, owner: &str) -> Vec<Write> {
+    /// The run that a trigger asks for. A tick without anything to collect has its run, too: it has ended before it
+    /// begins, so that every retry learns the same, whatever the calendar says by then.
+    fn run_for(&self, trigger: Trigger) -> RunState {
+        let skipped = trigger.tick.and_then(|tick| self.settings.ticks.skipped(trigger.job, tick));
+        let new = trigger.into_state(self.world.clock.now());
+        match skipped {
+            Some(reason) => new.skip(reason),
+            None => new,
+        }
+    }
+
+    /// What is written in the commit that claims a run: it is registered to call its provider, unless it is skipped.
+    fn beside(&self, state: &RunState, owner: &str) -> Vec<Write> {
+        if state.status == Status::Skipped {
+            return vec![self.ledger.count_skipped(state)];
+        }
         let job = catalogue::find(&state.job);
         let registration = |job: &Job| {
             // How many calls it can use is only known once its tickers are known.
@@ -269,6 +285,7 @@ fn log_run(state: &RunState, close_ms: u64) {
         bytes_out = used.bytes_out,
         memory_bytes = used.memory_bytes.unwrap_or_default(),
         stopped = state.stopped.as_deref().unwrap_or_default(),
+        skipped = state.skipped.as_deref().unwrap_or_default(),
         "run ended"
     );
 }

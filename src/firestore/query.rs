@@ -10,6 +10,8 @@ use super::value::Value;
 pub struct Query<'a> {
     pub collection: &'a str,
     pub equals: Vec<(&'a str, Value)>,
+    /// A field that has one of these values.
+    pub any_of: Option<(&'a str, Vec<Value>)>,
     /// Sorted by this field, descending.
     pub newest_by: &'a str,
     /// Start after the document with this value of `newest_by` and this full name.
@@ -123,19 +125,20 @@ impl Query<'_> {
     /// The index that it needs, for people: `ingestion_runs (job, created_at descending)`.
     pub(super) fn index(&self) -> String {
         let newest_by = format!("{} descending", self.newest_by);
-        let fields: Vec<_> =
-            self.equals.iter().map(|(field, _)| *field).chain([newest_by.as_str()]).collect();
+        let filtered = self.equals.iter().map(|(field, _)| *field);
+        let any_of = self.any_of.as_ref().map(|(field, _)| *field);
+        let fields: Vec<_> = filtered.chain(any_of).chain([newest_by.as_str()]).collect();
         format!("{} ({})", self.collection, fields.join(", "))
     }
 
     pub(super) fn to_json(&self) -> Bytes {
-        let filters: Vec<Json> = self
-            .equals
-            .iter()
-            .map(|(field, value)| {
-                json!({"fieldFilter": {"field": {"fieldPath": field}, "op": "EQUAL", "value": value}})
-            })
-            .collect();
+        let filter_by = |field: &str, op: &str, value: Json| json!({"fieldFilter": {"field": {"fieldPath": field}, "op": op, "value": value}});
+        let equals = self.equals.iter().map(|(field, value)| filter_by(field, "EQUAL", json!(value)));
+        let any_of = self
+            .any_of
+            .as_ref()
+            .map(|(field, values)| filter_by(field, "IN", json!({"arrayValue": {"values": values}})));
+        let filters: Vec<Json> = equals.chain(any_of).collect();
         let mut query = json!({
             "from": [{"collectionId": self.collection}],
             "orderBy": [

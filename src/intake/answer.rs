@@ -28,8 +28,8 @@ pub struct Intake {
     pub lacking: Vec<Lacking>,
     /// Number of records of those that are stale.
     pub stale_records: u64,
-    /// Number of records that are marked as doubtful.
-    pub flagged: u64,
+    /// Number of doubtful records among those.
+    pub stale_flagged: u64,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
     /// Tickers of which a part is to be requested again, because nothing is known to be wrong with it.
@@ -109,7 +109,7 @@ impl Intake {
             failed: Vec::new(),
             lacking: Vec::new(),
             stale_records: 0,
-            flagged: 0,
+            stale_flagged: 0,
             records: Vec::new(),
             rejected: Vec::new(),
             partly: Vec::new(),
@@ -143,8 +143,9 @@ impl Intake {
             record.fields.get("ticker").and_then(Value::as_str).is_some_and(|ticker| stale.contains(ticker))
         };
         if !stale.is_empty() {
-            self.stale_records =
-                u64::try_from(self.records.iter().filter(is_stale).count()).unwrap_or(u64::MAX);
+            self.stale_records = count_of(self.records.iter().filter(is_stale));
+            self.stale_flagged =
+                count_of(self.records.iter().filter(is_stale).filter(|record| quality::is_flagged(record)));
         }
         self.rejected.extend(settled.rejected);
         if let Some((times, document)) = settled.repeated {
@@ -158,6 +159,10 @@ impl Intake {
             self.remarks.push(format!("duplicate rejected records, each kept once: {times}"));
         }
     }
+}
+
+fn count_of<'a>(records: impl Iterator<Item = &'a Write>) -> u64 {
+    u64::try_from(records.count()).unwrap_or(u64::MAX)
 }
 
 /// Number of records in an entry, at least one: the cost of processing it.
@@ -232,7 +237,7 @@ fn take_entry(
                 }
             }
             so_far.note(&found.records, expectation);
-            intake.flagged += quality::flag(dataset.quality, &mut found.records);
+            quality::flag(dataset.quality, &mut found.records);
             so_far.reject(std::mem::take(&mut found.rejected), intake);
             absorb(found, intake);
         }

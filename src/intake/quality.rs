@@ -32,7 +32,7 @@ const JUMP_MIN: f64 = 0.4;
 /// Ratios of usual splits.
 const SPLITS: [f64; 6] = [2.0, 3.0, 4.0, 5.0, 10.0, 20.0];
 /// How far a movement may be from a split's ratio: a split day has a movement of its own.
-const SPLIT_TOLERANCE: f64 = 0.05;
+const SPLIT_TOLERANCE: f64 = 0.1;
 /// Prices are rounded to cents, each by itself.
 const ROUNDING: f64 = 0.011;
 
@@ -48,8 +48,15 @@ struct Bar {
     is_split: bool,
 }
 
-/// Marks the doubtful ones among the records of one ticker's answer; how many.
-pub fn flag(quality: Quality, records: &mut [Write]) -> u64 {
+/// Whether a record is marked as doubtful.
+pub fn is_flagged(record: &Write) -> bool {
+    // A provider may have a field of its own under this name.
+    let is_code = |code: &Value| code.as_str().is_some_and(|code| CODES.contains(&code));
+    matches!(record.fields.get(QUALITY_FIELD), Some(Value::Array { values }) if values.iter().any(is_code))
+}
+
+/// Marks the doubtful ones among the records of one ticker's answer.
+pub fn flag(quality: Quality, records: &mut [Write]) {
     match quality {
         Quality::Unchecked => {}
         Quality::Bars => flag_bars(records),
@@ -60,8 +67,6 @@ pub fn flag(quality: Quality, records: &mut [Write]) -> u64 {
         }
         Quality::Limited { .. } => {}
     }
-    let flagged = records.iter().filter(|record| record.fields.contains_key(QUALITY_FIELD)).count();
-    u64::try_from(flagged).unwrap_or(u64::MAX)
 }
 
 fn flag_bars(records: &mut [Write]) {
@@ -165,10 +170,11 @@ mod tests {
 
     fn check(days: &[Given], expect: &[&[&str]]) {
         let mut records = bars(days);
-        let flagged = flag(Quality::Bars, &mut records);
+        flag(Quality::Bars, &mut records);
         let found: Vec<_> = records.iter().map(codes).collect();
         assert_eq!(found, expect);
-        assert_eq!(flagged, expect.iter().filter(|codes| !codes.is_empty()).count() as u64);
+        let flagged: Vec<_> = records.iter().map(is_flagged).collect();
+        assert_eq!(flagged, expect.iter().map(|codes| !codes.is_empty()).collect::<Vec<_>>());
     }
 
     #[test]
@@ -220,18 +226,30 @@ mod tests {
     fn open_and_close_lie_within_the_days_range_but_for_rounding() {
         let mut records = bars(&[("2026-11-23", 100.0, 5, 1.0, 0.0)]);
         records[0].fields.insert("open".into(), Value::Double(101.01));
-        assert_eq!((flag(Quality::Bars, &mut records), codes(&records[0])), (0, vec![]));
+        flag(Quality::Bars, &mut records);
+        assert_eq!(codes(&records[0]), Vec::<&str>::new());
         records[0].fields.insert("open".into(), Value::Double(101.02));
         records[0].fields.insert("close".into(), Value::Integer(98));
-        assert_eq!(flag(Quality::Bars, &mut records), 1);
+        flag(Quality::Bars, &mut records);
         assert_eq!(codes(&records[0]), [OPEN_OUTSIDE_RANGE, CLOSE_OUTSIDE_RANGE]);
     }
 
     #[test]
     fn an_answer_at_the_providers_limit_may_be_cut() {
         let mut records = bars(&[("2026-11-23", 1.0, 5, 1.0, 0.0), ("2026-11-24", 1.0, 5, 1.0, 0.0)]);
-        assert_eq!(flag(Quality::Limited { records: 3 }, &mut records), 0);
-        assert_eq!(flag(Quality::Limited { records: 2 }, &mut records), 2);
+        flag(Quality::Limited { records: 3 }, &mut records);
+        assert!(!records.iter().any(is_flagged));
+        flag(Quality::Limited { records: 2 }, &mut records);
+        assert!(records.iter().all(is_flagged));
         assert_eq!(codes(&records[1]), [CUT_AT_LIMIT]);
+    }
+
+    #[test]
+    fn a_providers_own_field_of_that_name_is_no_mark() {
+        let mut records = bars(&[("2026-11-23", 1.0, 5, 1.0, 0.0)]);
+        for own in [Value::string("good"), Value::Array { values: vec![Value::string("good")] }] {
+            records[0].fields.insert(QUALITY_FIELD.into(), own);
+            assert!(!is_flagged(&records[0]));
+        }
     }
 }

@@ -68,9 +68,11 @@ impl Entry {
             ("tickers_pending", Value::count(state.tickers_pending())),
             ("records_stored", Value::Integer(state.counts.records_stored().cast_signed())),
             ("records_rejected", Value::Integer(state.counts.records_rejected().cast_signed())),
+            ("records_flagged", Value::Integer(state.counts.records_flagged.cast_signed())),
             ("duration_ms", Value::Integer(state.attempt.duration_ms.cast_signed())),
             ("trace_id", state.attempt.trace_id.as_ref().map_or(Value::NULL, Value::string)),
             ("stopped", state.stopped.as_deref().map_or(Value::NULL, words)),
+            ("waits_until", state.waits_until().map_or(Value::NULL, Value::Timestamp)),
             ("message", words(&state.message())),
         ]);
         fields.insert("state".to_owned(), packing::pack(state));

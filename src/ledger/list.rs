@@ -65,6 +65,7 @@ impl Ledger {
         let query = Query {
             collection: &self.collections.runs,
             equals: job.into_iter().chain(status).collect(),
+            any_of: None,
             newest_by: CREATED_AT,
             after,
             limit: filter.limit,
@@ -79,11 +80,15 @@ impl Ledger {
 }
 
 impl Ledger {
-    /// A job's latest runs, without what only a single run's page needs.
+    /// A job's latest runs, without what only a single run's page needs. Skipped ones are left out: those of one closed
+    /// day would leave no place for any other.
     pub async fn recent(&self, job: &str, limit: usize) -> Result<Vec<RunSummary>, FirestoreError> {
+        let statuses = Status::ALL.into_iter().filter(|status| *status != Status::Skipped);
+        let statuses = statuses.map(|status| Value::string(status.name()));
         let query = Query {
             collection: &self.collections.runs,
             equals: vec![(JOB, Value::string(job))],
+            any_of: Some((STATUS, statuses.collect())),
             newest_by: CREATED_AT,
             after: None,
             limit,

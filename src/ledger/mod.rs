@@ -264,6 +264,11 @@ impl Ledger {
         Write::overwrite(self.document(&entry.state.identity.run_id), fields).only_if(precondition)
     }
 
+    /// Counts a skipped run in its job's statistics.
+    pub fn count_skipped(&self, state: &RunState) -> Write {
+        statistics::count_skipped(&state.job, &self.collections.statistics)
+    }
+
     /// Where a job's statistics are stored.
     pub fn statistics(&self, job: &str) -> DocumentPath {
         DocumentPath::new(&self.collections.statistics, job)

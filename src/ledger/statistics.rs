@@ -39,11 +39,13 @@ pub struct JobStatistics {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobTotals {
     pub statistics: JobStatistics,
-    /// Ended attempts, by resulting status.
+    /// Ended attempts, by resulting status; [`WAITING`] if they only wait.
     pub attempts: BTreeMap<String, u64>,
     pub duration: Histogram,
     pub counts: Counts,
     pub tickers_failed: u64,
+    /// Scheduled times at which there was nothing to do.
+    pub ticks_skipped: u64,
     /// All of the job's tickers are stored for every scheduled time up to this: the creation time of the newest run
     /// that succeeded with all of them, or its scheduled time if that is later.
     pub covered_until: Option<DateTime<Utc>>,
@@ -67,8 +69,12 @@ impl JobStatistics {
     }
 }
 
+/// Ended attempts of runs that wait for data that is not published yet.
+pub const WAITING: &str = "waiting";
+
 /// In milliseconds since 1970: Firestore compares numbers, not times.
 const COVERED_UNTIL: &str = "covered_until_ms";
+const TICKS_SKIPPED: &str = "ticks_skipped";
 const LAST_DURATION: &str = "last_duration_ms";
 const ATTEMPTS: &str = "attempts";
 const DURATION: &str = "duration_ms";
@@ -111,6 +117,7 @@ impl JobTotals {
             duration: histogram(DURATION),
             counts,
             tickers_failed: count("tickers_failed"),
+            ticks_skipped: count(TICKS_SKIPPED),
             covered_until: document
                 .fields
                 .get(COVERED_UNTIL)
@@ -122,21 +129,30 @@ impl JobTotals {
     }
 }
 
+/// How a skipped tick changes its job's statistics: it is neither a success nor a failure, and no attempt.
+pub(super) fn count_skipped(job: &str, collection: &str) -> Write {
+    let fields = fields([("job", Value::string(job))]);
+    let increments = vec![(TICKS_SKIPPED.to_owned(), Value::Integer(1))];
+    Write { increments, ..Write::merge(DocumentPath::new(collection, job), fields) }
+}
+
 /// How an attempt changes its job's statistics: what the run is now, minus what it was counted as before.
 pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) {
     let counters = |status: Status| match status {
-        Status::Running => [0, 0, 0, 0],
+        Status::Running | Status::Skipped => [0, 0, 0, 0],
         Status::Succeeded => [1, 1, 0, 0],
         Status::Partial => [1, 1, 1, 0],
         Status::Failed => [1, 0, 0, 1],
     };
+    // A run that waits for its data has neither succeeded nor failed yet.
+    let status = if state.is_waiting() { Status::Running } else { state.status };
     let before = state.counted.take();
     let known = before.as_deref();
     let old = counters(known.map_or(Status::Running, |counted| counted.status));
     let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
     let mut increments: Vec<_> = names
         .into_iter()
-        .zip(counters(state.status).into_iter().zip(old))
+        .zip(counters(status).into_iter().zip(old))
         .map(|(name, (new, old))| (name.to_owned(), Value::Integer(new - old)))
         .collect();
     let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
@@ -151,15 +167,15 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
         ("last_job_time", Value::Timestamp(ended_at)),
         (LAST_DURATION, Value::Integer(state.attempt.duration_ms.cast_signed())),
     ]);
-    if state.status.is_finished() {
+    if state.status.is_success() {
         fields.insert("last_success_time".to_owned(), Value::Timestamp(ended_at));
     }
     // What is requested again is not counted for a while; what comes again is not new.
     let counts = known.map_or_else(|| state.counts.clone(), |counted| state.counts.max(&counted.counts));
-    state.counted = Some(Box::new(Counted { status: state.status, counts, tickers_failed }));
+    state.counted = Some(Box::new(Counted { status, counts, tickers_failed }));
     // A manual run of some tickers says nothing about the others; an old run that finished late says nothing about
     // today.
-    let covers = state.status.is_finished() && state.tickers_given.is_none() && has_own_scope(&state);
+    let covers = state.status.is_success() && state.tickers_given.is_none() && has_own_scope(&state);
     // A tick's run covers its scheduled time, whatever the clock said when it was created.
     let covered = state
         .scheduled_at
@@ -182,7 +198,8 @@ fn growth(state: &RunState, done: &Counts, tickers_failed: usize) -> Vec<(String
     let mut duration = Histogram::default();
     duration.observe(ATTEMPT_BOUNDS_MS, state.attempt.duration_ms);
     let mut attempts = BTreeMap::new();
-    attempts.insert(state.status.name().to_owned(), 1);
+    let status = if state.is_waiting() { WAITING } else { state.status.name() };
+    attempts.insert(status.to_owned(), 1);
     let of_attempt = [(ATTEMPTS, &attempts), (DURATION, &duration.buckets), (LATENCY, &done.latency.buckets)];
     let families = Counts::FAMILIES.iter().map(|family| (family.stored, (family.get)(done)));
     let members = of_attempt.into_iter().chain(families).flat_map(|(family, members)| {

@@ -32,8 +32,12 @@ pub struct RunSummary {
     pub tickers_deferred: u64,
     pub tickers_pending: u64,
     pub records_stored: u64,
+    /// The doubtful ones among them.
+    pub records_flagged: u64,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
+    /// Until when it waits for data that is probably not published yet; null if it does not wait.
+    pub waits_until: Option<DateTime<Utc>>,
 }
 
 /// A run among those of all jobs.
@@ -64,7 +68,9 @@ pub(super) const FIELDS: &[&str] = &[
     "tickers_deferred",
     "tickers_pending",
     "records_stored",
+    "records_flagged",
     "stopped",
+    "waits_until",
     "message",
 ];
 
@@ -76,6 +82,11 @@ impl ListedRun {
 }
 
 impl RunSummary {
+    /// Whether an attempt has ended, and not only because its data is probably not published yet.
+    pub fn has_ended(&self) -> bool {
+        self.run_status != Status::Running && self.waits_until.is_none()
+    }
+
     pub(super) fn from_document(document: &Document) -> Self {
         let text = |name| document.text(name).map(ToOwned::to_owned);
         let time = |name| document.fields.get(name).and_then(Value::as_timestamp);
@@ -101,7 +112,9 @@ impl RunSummary {
             tickers_deferred: count("tickers_deferred"),
             tickers_pending: count("tickers_pending"),
             records_stored: count("records_stored"),
+            records_flagged: count("records_flagged"),
             stopped: text("stopped"),
+            waits_until: time("waits_until"),
         }
     }
 }

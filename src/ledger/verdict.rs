@@ -35,7 +35,9 @@ pub fn judge(entry: &Entry, digest: Option<&str>, silence: Duration) -> Verdict 
     let lease_left = entry.lease.saturating_sub(silence);
     match entry.state.status {
         Status::Partial if digest.is_none() && entry.state.can_try_again() => Verdict::Free,
-        Status::Succeeded | Status::Partial => Verdict::Finished,
+        // A person asked for it, so it is run.
+        Status::Skipped if digest.is_none() => Verdict::Free,
+        Status::Succeeded | Status::Partial | Status::Skipped => Verdict::Finished,
         Status::Failed if !wait_left.is_zero() => Verdict::NotDue { retry_after: wait_left },
         Status::Failed => Verdict::Free,
         Status::Running if lease_left.is_zero() => Verdict::Free,
@@ -74,6 +76,12 @@ mod tests {
         assert_eq!(check(Status::Succeeded, 0, Some("d")), Verdict::Finished);
         assert_eq!(check(Status::Partial, 90, None), Verdict::Finished);
         assert_eq!(check(Status::Failed, 0, None), Verdict::Free);
+    }
+
+    #[test]
+    fn a_skipped_run_stays_skipped_unless_somebody_wants_it() {
+        assert_eq!(check(Status::Skipped, 90, Some("d")), Verdict::Finished);
+        assert_eq!(check(Status::Skipped, 0, None), Verdict::Free);
     }
 
     #[test]

@@ -7,15 +7,14 @@ use super::coverage::DatasetCoverage;
 use super::facts::JobFacts;
 use super::health::Source;
 use super::services::ServiceStatus;
-use crate::calendar::schedule::Schedule;
-use crate::catalogue::Job;
+use crate::catalogue::{Job, Ticks};
 use crate::ledger::summary::RunSummary;
 use crate::ops::settings::AlertConfig;
 use crate::resilience::breaker::Position;
 use crate::run::Status;
 
-/// How far back failures count.
-const FAILURES_WITHIN: TimeDelta = TimeDelta::hours(24);
+/// How far back failures and doubtful records count.
+const WITHIN: TimeDelta = TimeDelta::hours(24);
 
 /// How far behind the clock may be that a manual run was created with. A run created this much before a scheduled time
 /// covers that time: jobs are never scheduled that closely.
@@ -45,10 +44,11 @@ pub enum Severity {
     Critical,
 }
 
-/// The thresholds at which alerts fire.
+/// The thresholds at which alerts fire, and the ticks that are run.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     pub config: &'a AlertConfig,
+    pub ticks: &'a Ticks,
 }
 
 impl Alert {
@@ -82,7 +82,7 @@ pub fn overdue_since(
 ) -> Option<DateTime<Utc>> {
     let minutes = i64::try_from(rules.config.overdue_minutes.of(job.name)).ok()?;
     let grace = TimeDelta::try_minutes(minutes)?;
-    let due = Schedule::parse(job.schedule)?.last_until(now.checked_sub_signed(grace)?)?;
+    let due = rules.ticks.last(job, now.checked_sub_signed(grace)?)?;
     let covers = |covered: DateTime<Utc>| due.signed_duration_since(covered) <= CLOCKS_APART;
     (!covered_until.is_some_and(covers)).then_some(due)
 }
@@ -90,15 +90,20 @@ pub fn overdue_since(
 /// The alerts of one job.
 pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Vec<Alert> {
     let job = facts.job;
-    let alerts = [failing(facts, rules, now), slow(facts, rules), overdue(facts)];
+    let alerts = [failing(facts, rules, now), slow(facts, rules), overdue(facts), flagged(facts, rules, now)];
     let of_job = |alert| Alert { job: Some(job.name), provider: Some(job.provider.name()), ..alert };
     alerts.into_iter().flatten().map(of_job).collect()
 }
 
+/// The runs of which an attempt has ended within the last day, newest first.
+fn of_last_day(facts: &JobFacts, now: DateTime<Utc>) -> impl Iterator<Item = &RunSummary> {
+    let within = move |run: &&RunSummary| run.ended_at.is_some_and(|ended| now - ended <= WITHIN);
+    facts.recent_runs.iter().filter(within)
+}
+
 fn failing(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
     let job = facts.job;
-    let within = |run: &&RunSummary| run.ended_at.is_some_and(|ended| now - ended <= FAILURES_WITHIN);
-    let ended: Vec<_> = facts.recent_runs.iter().filter(within).collect();
+    let ended: Vec<_> = of_last_day(facts, now).filter(|run| run.has_ended()).collect();
     let failed = ended.iter().filter(|run| run.run_status == Status::Failed).count();
     let percent = usize::try_from(rules.config.failure_percent.of(job.name)).ok()?;
     if ended.len() < rules.config.failure_runs_min || failed * 100 <= ended.len() * percent {
@@ -139,7 +144,7 @@ fn overdue(facts: &JobFacts) -> Option<Alert> {
     let (severity, message) = match (facts.statistics.last_success_time, facts.recent_runs.first()) {
         (None, None) => (Severity::Warning, format!("{} has never run", facts.job.name)),
         (_, Some(run))
-            if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_finished() =>
+            if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_success() =>
         {
             let message = format!(
                 "{} has run for only some of its tickers since it was due: run {}",
@@ -161,6 +166,26 @@ fn overdue(facts: &JobFacts) -> Option<Alert> {
         ),
     };
     Some(Alert { since: Some(due), ..Alert::new("JobOverdue", severity, message) })
+}
+
+fn flagged(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
+    let job = facts.job;
+    let sum = |count: fn(&RunSummary) -> u64| {
+        of_last_day(facts, now).fold(0_u64, |sum, run| sum.saturating_add(count(run)))
+    };
+    let (flagged, stored) = (sum(|run| run.records_flagged), sum(|run| run.records_stored));
+    let percent = rules.config.flagged_percent.of(job.name);
+    if flagged == 0 || flagged.saturating_mul(100) <= stored.saturating_mul(percent) {
+        return None;
+    }
+    let mut doubtful = of_last_day(facts, now).filter(|run| run.records_flagged > 0);
+    let latest = doubtful.next()?;
+    let message = format!(
+        "{flagged} of {stored} records that {} stored in the last 24 hours are doubtful, limit {percent} %; latest in {}",
+        job.name, latest.run_id
+    );
+    let since = doubtful.last().unwrap_or(latest).ended_at;
+    Some(Alert { since, ..Alert::new("RecordsFlagged", Severity::Warning, message) })
 }
 
 /// The alert of a dataset, if too few tickers of its last final session are stored.

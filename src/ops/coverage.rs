@@ -43,7 +43,7 @@ pub(super) async fn of_all(ops: &Ops, now: DateTime<Utc>) -> Result<Vec<DatasetC
             let minutes = ops.settings.alerts.overdue_minutes.of(job.name);
             ops.settings.run.publish.patience + Duration::from_secs(60 * minutes)
         };
-        let date = last_final_day(dataset, &ops.settings.calendar, now, grace)?;
+        let date = last_final_day(dataset, &ops.settings.ticks.calendar, now, grace)?;
         Some((dataset, Day { dataset: dataset.name, date }))
     };
     let known: Vec<_> = catalogue::datasets().filter_map(last).collect();
@@ -65,7 +65,7 @@ pub fn feeding(dataset: &'static Dataset) -> impl Iterator<Item = &'static Job> 
 /// The latest day for which a run of the dataset has been due.
 pub fn latest_day(dataset: &'static Dataset, calendar: &Calendar, now: DateTime<Utc>) -> Option<NaiveDate> {
     let follows = Follows::of(dataset);
-    let due = |job: &Job| follows.day_at(calendar, Schedule::parse(job.schedule)?.last_until(now)?);
+    let due = |job: &Job| follows.day_at(calendar, Schedule::parse(job.schedule)?.until(now).next()?);
     feeding(dataset).filter_map(due).max()
 }
 
@@ -92,7 +92,7 @@ fn over_by(
     calendar: &Calendar,
     until: DateTime<Utc>,
 ) -> Option<NaiveDate> {
-    let mut tick = schedule.last_until(until)?;
+    let mut tick = schedule.until(until).next()?;
     let next = next_tick(follows, schedule, calendar, tick)?;
     let unfinished = follows.day_at(calendar, next)?;
     for _ in 0..TICKS_MAX {
@@ -100,7 +100,7 @@ fn over_by(
         if day < unfinished {
             return Some(day);
         }
-        tick = schedule.last_until(tick - TimeDelta::seconds(1))?;
+        tick = schedule.until(tick - TimeDelta::seconds(1)).next()?;
     }
     None
 }

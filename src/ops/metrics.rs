@@ -9,7 +9,7 @@ use super::exposition::{Exposition, Kind, Labels, seconds};
 use super::facts::Facts;
 use crate::catalogue::{self, Job};
 use crate::config::Collections;
-use crate::ledger::statistics::JobTotals;
+use crate::ledger::statistics::{JobTotals, WAITING};
 use crate::resilience::breaker::Position;
 use crate::resilience::class::Class;
 use crate::run::counts::{ATTEMPT_BOUNDS_MS, CALL_BOUNDS_MS};
@@ -72,11 +72,13 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
         }
     }
     let name = "orchestrator_run_attempts_total";
-    text.metric(name, Kind::Counter, "Ended attempts of runs, by the status they left the run in.");
+    let help = "Ended attempts of runs, by the status they left the run in; waiting if only for data to be published.";
+    text.metric(name, Kind::Counter, help);
     for (job, totals) in rows {
-        for status in [Status::Succeeded, Status::Partial, Status::Failed] {
-            let count = totals.attempts.get(status.name()).copied().unwrap_or_default();
-            text.count(&with(job, "status", status.name()), count);
+        let ended = [Status::Succeeded, Status::Partial, Status::Failed].map(Status::name);
+        for status in ended.into_iter().chain([WAITING]) {
+            let count = totals.attempts.get(status).copied().unwrap_or_default();
+            text.count(&with(job, "status", status), count);
         }
     }
     let name = "orchestrator_run_attempt_duration_seconds";
@@ -84,6 +86,10 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
     for (job, totals) in rows {
         text.histogram(&labels(job), ATTEMPT_BOUNDS_MS, &totals.duration);
     }
+    let name = "orchestrator_ticks_skipped_total";
+    per_job(text, rows, name, "Scheduled times skipped because the market was closed.", |totals| {
+        totals.ticks_skipped
+    });
     let name = "orchestrator_tickers_failed_total";
     per_job(text, rows, name, "Tickers that failed permanently.", |totals| totals.tickers_failed);
     let help = "Tickers at each endpoint of a run, by outcome.";
@@ -232,6 +238,11 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     let help = "Minimum number of attempts in 24 hours for JobFailing to fire.";
     text.metric("orchestrator_alert_failure_runs_min", Kind::Gauge, help);
     text.count(&[], u64::try_from(config.failure_runs_min).unwrap_or(u64::MAX));
+    let help = "Ratio of doubtful records above which RecordsFlagged fires.";
+    text.metric("orchestrator_alert_flagged_ratio", Kind::Gauge, help);
+    for job in catalogue::jobs() {
+        text.sample(&labels(job), super::exposition::float(config.flagged_percent.of(job.name)) / 100.0);
+    }
     text.metric(
         "orchestrator_alert_run_seconds",
         Kind::Gauge,

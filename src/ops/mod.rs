@@ -18,8 +18,7 @@ use std::time::Duration;
 use crate::base::cached::Cached;
 use crate::base::instance::Instance;
 use crate::base::world::World;
-use crate::calendar::Calendar;
-use crate::catalogue::{PerProvider, Provider};
+use crate::catalogue::{PerProvider, Provider, Ticks};
 use crate::config::Collections;
 use crate::firestore::{Firestore, FirestoreError};
 use crate::google::Google;
@@ -52,11 +51,11 @@ pub struct Ops {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub alerts: AlertConfig,
+    pub ticks: Ticks,
     pub call: CallConfig,
     pub run: RunConfig,
     pub collections: Collections,
     pub providers: PerProvider<ProviderConfig>,
-    pub calendar: Calendar,
     /// Minimum time between two probes of one provider, across all instances.
     pub probe_interval: Duration,
     pub project: String,

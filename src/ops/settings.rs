@@ -10,6 +10,7 @@ pub struct AlertConfig {
     pub failure_runs_min: usize,
     pub run_seconds: PerJob,
     pub overdue_minutes: PerJob,
+    pub flagged_percent: PerJob,
     /// Share of the tickers of a final session that must be stored.
     pub coverage_percent: u64,
 }
@@ -20,12 +21,14 @@ pub fn read(r: &mut Reader<'_>) -> Option<AlertConfig> {
     let failure_runs_min = r.integer("alert_failure_runs_min");
     let run_seconds = r.per_job("alert_run_seconds");
     let overdue_minutes = r.per_job("alert_overdue_minutes");
+    let flagged_percent = r.per_job("alert_flagged_percent");
     let coverage_percent = r.integer("alert_coverage_percent");
     Some(AlertConfig {
         failure_percent: failure_percent?,
         failure_runs_min: usize::try_from(failure_runs_min?).ok()?,
         run_seconds: run_seconds?,
         overdue_minutes: overdue_minutes?,
+        flagged_percent: flagged_percent?,
         coverage_percent: coverage_percent?,
     })
 }

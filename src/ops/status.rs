@@ -18,13 +18,11 @@ use super::facts::{Facts, JobFacts};
 use super::services::{ServiceStatus, services};
 use crate::base::cached::Lifetime;
 use crate::base::ports::{TransportError, millis};
-use crate::calendar::schedule::Schedule;
 use crate::catalogue::job::SCHEDULE_TIME_ZONE;
-use crate::catalogue::{self, Job};
+use crate::catalogue::{self, Job, Ticks};
 use crate::firestore::FirestoreError;
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
-use crate::run::Status;
 
 /// How long a status is cached, so that many viewers cost no more than one.
 const FRESH: Duration = Duration::from_secs(2);
@@ -95,15 +93,17 @@ pub struct JobStatus {
     pub summary: &'static str,
     /// Cron expression, in the schedules' time zone.
     pub schedule: &'static str,
+    /// Without scheduled times that are skipped.
     pub next_run_time: Option<DateTime<Utc>>,
+    /// Without scheduled times that were skipped.
     pub last_due_time: Option<DateTime<Utc>>,
     pub overdue: bool,
     pub overdue_since: Option<DateTime<Utc>>,
     pub statistics: JobStatistics,
     pub last_success_time: Option<DateTime<Utc>>,
-    /// Percentage of the ended recent runs that succeeded, fully or partially.
+    /// Percentage of the ended recent runs that succeeded, fully or partially; without those that wait for their data.
     pub success_percent: Option<f64>,
-    /// Newest first.
+    /// Newest first, without skipped ones.
     pub recent_runs: Vec<RunSummary>,
 }
 
@@ -125,7 +125,7 @@ impl StatusReport {
     async fn look(ops: &Ops) -> Self {
         let (facts, recent) = join(Facts::of(ops), recent_runs(ops)).await;
         let now = ops.world.clock.now();
-        let rules = Rules { config: &ops.settings.alerts };
+        let rules = Rules { config: &ops.settings.alerts, ticks: &ops.settings.ticks };
         let firestore = firestore(facts.as_deref(), recent.as_ref().err());
         let reachable = firestore.reachable;
         let totals = facts.as_ref().map(|facts| facts.jobs.clone()).unwrap_or_default();
@@ -133,7 +133,7 @@ impl StatusReport {
         let coverage = facts.as_ref().map(|facts| facts.coverage.clone()).unwrap_or_default();
         let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
         let alerts = all_alerts(&firestore, &services, &jobs, &coverage, &rules, now);
-        let jobs = jobs.into_iter().map(|facts| JobStatus::new(facts, now)).collect();
+        let jobs = jobs.into_iter().map(|facts| JobStatus::new(facts, &ops.settings.ticks, now)).collect();
         let worst = alerts.iter().map(|alert| alert.severity).max();
         Self {
             status: match worst {
@@ -202,8 +202,8 @@ fn jobs(
 }
 
 impl JobStatus {
-    fn new(JobFacts { job, statistics, overdue_since, recent_runs }: JobFacts, now: DateTime<Utc>) -> Self {
-        let schedule = Schedule::parse(job.schedule);
+    fn new(facts: JobFacts, ticks: &Ticks, now: DateTime<Utc>) -> Self {
+        let JobFacts { job, statistics, overdue_since, recent_runs } = facts;
         Self {
             job: job.name,
             route: job.route,
@@ -211,8 +211,8 @@ impl JobStatus {
             scope: job.scope.name(),
             summary: job.summary,
             schedule: job.schedule,
-            next_run_time: schedule.as_ref().and_then(|schedule| schedule.next_after(now)),
-            last_due_time: schedule.as_ref().and_then(|schedule| schedule.last_until(now)),
+            next_run_time: ticks.next(job, now),
+            last_due_time: ticks.last(job, now),
             overdue: overdue_since.is_some(),
             overdue_since,
             last_success_time: statistics.last_success_time,
@@ -224,8 +224,8 @@ impl JobStatus {
 }
 
 fn success_percent(runs: &[RunSummary]) -> Option<f64> {
-    let ended = runs.iter().filter(|run| run.run_status != Status::Running).count();
-    let good = runs.iter().filter(|run| run.run_status.is_finished()).count();
+    let ended = runs.iter().filter(|run| run.has_ended()).count();
+    let good = runs.iter().filter(|run| run.run_status.is_success()).count();
     let (good, ended) = (u32::try_from(good).ok()?, u32::try_from(ended).ok()?);
     (ended > 0).then(|| (f64::from(good) * 1000.0 / f64::from(ended)).round() / 10.0)
 }

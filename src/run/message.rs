@@ -18,6 +18,7 @@ impl RunState {
             count => format!("; {count} watchlist documents cannot be read"),
         };
         match self.status {
+            Status::Skipped => format!("skipped, {}", self.skipped.as_deref().unwrap_or("nothing to do")),
             // Before the first checkpoint after the tickers are known, there is nothing to count.
             Status::Running if !self.planned => "running: resolving tickers".to_owned(),
             Status::Running => format!("running: {done}"),

@@ -48,10 +48,12 @@ pub enum Status {
     Partial,
     /// Something is left to do, or nothing succeeded.
     Failed,
+    /// There was nothing to do, because the market was closed.
+    Skipped,
 }
 
 impl Status {
-    pub const ALL: [Self; 4] = [Self::Running, Self::Succeeded, Self::Partial, Self::Failed];
+    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Partial, Self::Failed, Self::Skipped];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -59,6 +61,7 @@ impl Status {
             Self::Succeeded => "succeeded",
             Self::Partial => "partial",
             Self::Failed => "failed",
+            Self::Skipped => "skipped",
         }
     }
 
@@ -66,8 +69,8 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.name() == name)
     }
 
-    /// Whether nothing is left to do.
-    pub fn is_finished(self) -> bool {
+    /// Whether the run succeeded, fully or partially.
+    pub fn is_success(self) -> bool {
         matches!(self, Self::Succeeded | Self::Partial)
     }
 }
@@ -151,6 +154,9 @@ pub struct RunState {
     pub watchlist_problems: WatchlistProblems,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
+    /// Why there was nothing to do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// How the latest calls to the provider ended, as the attempt's instance knows it.
     #[serde(default)]
     pub last_calls: LastCalls,
@@ -162,6 +168,7 @@ pub struct RunState {
 /// What the statistics have counted for a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
+    /// Running if nothing is known yet, because it waits for its data.
     pub status: Status,
     pub counts: Counts,
     pub tickers_failed: usize,
@@ -184,6 +191,13 @@ impl RunState {
     /// Whether shortfalls can be requested again.
     pub fn can_try_again(&self) -> bool {
         self.status == Status::Partial && !self.shortfalls.is_empty()
+    }
+
+    /// Ends a run that has nothing to do.
+    #[must_use]
+    pub fn skip(self, reason: String) -> Self {
+        let attempt = Attempt { ended_at: Some(self.attempt.started_at), ..self.attempt };
+        Self { status: Status::Skipped, skipped: Some(reason), attempt, ..self }
     }
 
     pub fn remark(&mut self, mut remark: String) {
@@ -276,6 +290,7 @@ impl RunState {
             ..Attempt::default()
         };
         self.stopped = None;
+        self.skipped = None;
     }
 }
 

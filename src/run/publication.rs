@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::stop::StopReason;
-use super::{Outcome, RunState, Shortfall, Source, Work, merged};
+use super::{Outcome, RunState, Shortfall, Source, Status, Work, merged};
 use crate::base::ports::millis;
 
 /// When a scheduled run waits for data that is missing or too old.
@@ -26,25 +26,39 @@ pub struct StaleRecords {
     pub endpoint: String,
     pub collection: String,
     pub records: u64,
+    /// The doubtful ones among them.
+    #[serde(default)]
+    pub flagged: u64,
 }
 
 impl RunState {
-    /// Notes how many records of stale tickers were stored: if the tickers are requested again, those records come
-    /// again.
-    pub fn note_stale(&mut self, endpoint: &str, collection: &str, records: u64) {
-        let same = |known: &&mut StaleRecords| known.endpoint == endpoint && known.collection == collection;
+    /// Notes which records of stale tickers were stored: if the tickers are requested again, those records come again.
+    pub fn note_stale(&mut self, stale: StaleRecords) {
+        let same = |known: &&mut StaleRecords| {
+            known.endpoint == stale.endpoint && known.collection == stale.collection
+        };
         match self.stale_records.iter_mut().find(same) {
-            Some(known) => known.records += records,
-            None => self.stale_records.push(StaleRecords {
-                endpoint: endpoint.to_owned(),
-                collection: collection.to_owned(),
-                records,
-            }),
+            Some(known) => {
+                known.records += stale.records;
+                known.flagged += stale.flagged;
+            }
+            None => self.stale_records.push(stale),
         }
     }
 
+    /// Whether its latest attempt ended only because its data is probably not published yet: it has not failed.
+    pub fn is_waiting(&self) -> bool {
+        self.status == Status::Failed && self.publish_wait_ms.is_some()
+    }
+
+    /// Until when it waits for its data, by the clock of the instance that worked on it last; none if it does not wait.
+    pub fn waits_until(&self) -> Option<DateTime<Utc>> {
+        let wait = self.publish_wait_ms.filter(|_| self.is_waiting())?;
+        self.attempt.ended_at?.checked_add_signed(TimeDelta::try_milliseconds(i64::try_from(wait).ok()?)?)
+    }
+
     /// Makes shortfalls pending again, each with the reason that `reason` gives it. The records of stale tickers no
-    /// longer count as stored.
+    /// longer count as stored or doubtful.
     pub(super) fn reopen(
         &mut self,
         which: impl Fn(&Shortfall) -> bool,
@@ -57,6 +71,7 @@ impl RunState {
             if let Some(count) = self.counts.collections.get_mut(&stale.collection) {
                 *count = count.saturating_sub(stale.records);
             }
+            self.counts.records_flagged = self.counts.records_flagged.saturating_sub(stale.flagged);
         }
         for short in reopened {
             self.pending.push(Work {
@@ -114,8 +129,6 @@ impl RunState {
 
 #[cfg(test)]
 mod tests {
-    use chrono::TimeDelta;
-
     use super::*;
     use crate::run::tests::{failure, state, work};
 
@@ -145,7 +158,11 @@ mod tests {
         }
         run.shortfalls = stale_tickers.iter().map(|ticker| stale(ticker)).collect();
         run.counts.collections.insert("prices".to_owned(), 10);
-        run.note_stale("/a", "prices", 4);
+        run.counts.records_flagged = 3;
+        for (records, flagged) in [(1, 0), (3, 2)] {
+            let (endpoint, collection) = ("/a".to_owned(), "prices".to_owned());
+            run.note_stale(StaleRecords { endpoint, collection, records, flagged });
+        }
         run
     }
 
@@ -157,7 +174,8 @@ mod tests {
         assert!(stop.message().contains("2 of 4 tickers that /a answered"), "{}", stop.message());
         assert_eq!((half.shortfalls.len(), half.tickers_pending(), half.imbalance()), (0, 2, None));
         assert_eq!(half.pending[0].reason.as_deref(), Some("not published yet: it is old"));
-        assert_eq!(half.counts.records_stored(), 6, "what comes again is not counted twice");
+        let counts = (half.counts.records_stored(), half.counts.records_flagged);
+        assert_eq!(counts, (6, 1), "what comes again is not counted twice");
         assert_eq!(half.publish_wait_ms, Some(900_000));
 
         let mut fewer = run(&["A", "B", "E"], &["C", "D"]);
@@ -181,6 +199,19 @@ mod tests {
         let mut busy = run(&[], &["A"]);
         busy.pending.push(work("/b", &["A"]));
         assert_eq!(busy.await_publication(&CONFIG, tick()), None);
+    }
+
+    #[test]
+    fn a_run_waits_until_its_wait_is_over_or_it_goes_on() {
+        let mut waiting = run(&[], &["A"]);
+        waiting.stopped = waiting.await_publication(&CONFIG, tick()).map(|stop| stop.message());
+        waiting.attempt.ended_at = Some(tick());
+        assert_eq!((waiting.is_waiting(), waiting.waits_until()), (false, None), "it has not ended");
+        waiting.status = waiting.judge();
+        let until = tick() + TimeDelta::seconds(900);
+        assert_eq!((waiting.is_waiting(), waiting.waits_until()), (true, Some(until)));
+        waiting.resume(tick());
+        assert_eq!((waiting.is_waiting(), waiting.waits_until()), (false, None));
     }
 
     #[test]

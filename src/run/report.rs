@@ -6,6 +6,7 @@ mod bounds;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +29,7 @@ pub enum ReportStatus {
 impl From<Status> for ReportStatus {
     fn from(status: Status) -> Self {
         match status {
-            Status::Succeeded => Self::Ok,
+            Status::Succeeded | Status::Skipped => Self::Ok,
             Status::Partial => Self::Partial,
             Status::Running | Status::Failed => Self::Error,
         }
@@ -59,6 +60,15 @@ pub struct RunData {
     #[serde(flatten)]
     pub attempt: Attempt,
     pub run_status: Status,
+    /// Why there was nothing to do; only if the run was skipped.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
+    /// Why the latest attempt ended with work left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Until when it waits for data that is probably not published yet; absent if it does not wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waits_until: Option<DateTime<Utc>>,
     pub provider: &'static str,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
@@ -97,6 +107,9 @@ impl RunReport {
                 identity: state.identity.clone(),
                 attempt: state.attempt.clone(),
                 run_status: state.status,
+                skipped: state.skipped.clone(),
+                stopped: state.stopped.clone(),
+                waits_until: state.waits_until(),
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
                 tickers_requested: state.tickers_requested,
                 tickers_processed: state.tickers_processed(),
@@ -148,7 +161,7 @@ fn is_zero(number: &usize) -> bool {
     *number == 0
 }
 
-fn rfc3339(time: chrono::DateTime<chrono::Utc>) -> String {
+fn rfc3339(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
@@ -220,6 +233,17 @@ mod tests {
             200,
             "the scope entire_watchlist has no tickers: nothing to do",
         );
+    }
+
+    #[test]
+    fn a_skipped_run_is_fine_and_says_why() {
+        let new = RunState { planned: false, tickers_requested: 0, ..state() };
+        let skipped = new.skip("market closed: Thanksgiving Day".to_owned());
+        let report = RunReport::new(&skipped);
+        assert_eq!((report.status, report.http_status()), (ReportStatus::Ok, StatusCode::OK));
+        assert_eq!(report.message, "skipped, market closed: Thanksgiving Day");
+        assert_eq!(report.data.skipped.as_deref(), Some("market closed: Thanksgiving Day"));
+        assert_eq!((report.data.run_status, report.data.attempt.ended_at.is_some()), (Status::Skipped, true));
     }
 
     #[test]

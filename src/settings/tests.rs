@@ -164,7 +164,7 @@ fn a_threshold_may_differ_for_single_jobs() {
 #[test]
 fn the_calendar_takes_the_operators_days() {
     let config = parse(&[("calendar_overrides", "2027-01-08=closed")]).unwrap();
-    assert!(config.calendar.session("2027-01-08".parse().unwrap()).is_none());
+    assert!(config.ticks.calendar.session("2027-01-08".parse().unwrap()).is_none());
     let [error] = errors(&[("calendar_overrides", "2027-01-08=shut")]).try_into().unwrap();
     let expect = "calendar_overrides must contain entries such as 2027-01-08=closed, ";
     assert!(error.starts_with(expect) && error.ends_with("not `2027-01-08=shut`"), "{error}");

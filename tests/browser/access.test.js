@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { DESKTOP, PHONE, accessibilityFaults, overflow } from "./support/browser.js";
 import { runAddress, runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { HANG, RESET } from "./support/mock.js";
-import { disaster, failedCalls, failedRun, troubled } from "./support/trouble.js";
+import { disaster, failedCalls, failedRun, shortRun, troubled, waiting, waitingRun } from "./support/trouble.js";
 import { fresh, line, report } from "./support/world.js";
 
 useBrowser();
@@ -32,6 +32,9 @@ const STATES = {
   "unreachable": [{ "GET /status": RESET, "GET /runs": RESET }, "/", ".notice"],
   "a failed run": [{ "GET /status": troubled(), ...runAnswers(bad, failedCalls()) }, runAddress(bad), ".attempt"],
   "500 failed tickers": [runAnswers(disaster()), runAddress(disaster()), ".group"],
+  "every outcome": [runAnswers(shortRun()), runAddress(shortRun()), ".group"],
+  "a run that waits": [runAnswers(waitingRun()), runAddress(waitingRun()), ".notice"],
+  "a job that waits": [{ "GET /status": waiting(), "GET /runs": { runs: [waitingRun(), shortRun()].map(line), next_page_token: null } }, "/", "#runs .count-warn"],
   "a good run": [runAnswers(good), runAddress(good), ".message"],
 };
 

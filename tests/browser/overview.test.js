@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { eventually } from "./support/browser.js";
 import { runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { HANG, RESET } from "./support/mock.js";
-import { failedRun, troubled } from "./support/trouble.js";
+import { failedRun, shortRun, troubled, waiting, waitingRun } from "./support/trouble.js";
 import { at, fresh, healthy, line, report } from "./support/world.js";
 
 useBrowser();
@@ -48,6 +48,21 @@ test("an alert says which job, which provider, which tickers, since when and why
       assert.ok(breaker.includes(fact), `${fact} in ${breaker}`);
     }
     assert.match(await page.title(), /^\(3\) Orchestrator · unhealthy$/);
+  },
+));
+
+test("a job that waits for its data has not failed, and lists count what is missing", () => visit(
+  { "GET /status": waiting(), "GET /runs": { runs: [waitingRun(), shortRun()].map(line), next_page_token: null } },
+  async (page) => {
+    await page.locator("#runs tbody tr").first().waitFor();
+    const job = page.locator("#jobs [data-key=tiingo-daily-prices]");
+    for (const fact of [/waiting/, /300 pending of 508/, /due again in 1\d min/, /not published yet/]) assert.match(await job.innerText(), fact);
+    assert.match(await job.locator(".sparkline").getAttribute("aria-label"), /0 failed/);
+    const rows = await page.locator("#runs tbody tr").allInnerTexts();
+    assert.match(rows[0], /waiting/);
+    assert.match(rows[1], /14 empty\s+72 stale\s+25 deferred/);
+    const alert = await page.locator(".alert", { hasText: "RecordsFlagged" }).innerText();
+    for (const fact of ["61 of 508 records", "succeeded run started"]) assert.ok(alert.includes(fact), `${fact} in ${alert}`);
   },
 ));
 

@@ -5,8 +5,8 @@ import { test } from "node:test";
 import { eventually } from "./support/browser.js";
 import { runAddress, runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { RESET } from "./support/mock.js";
-import { disaster, failedCalls, failedRun } from "./support/trouble.js";
-import { calls, report } from "./support/world.js";
+import { disaster, failedCalls, failedRun, shortRun, waitingRun } from "./support/trouble.js";
+import { at, calls, report } from "./support/world.js";
 
 useBrowser();
 
@@ -18,7 +18,7 @@ test("a failed run shows its counts, its tickers by reason, and its calls by att
   return visit(runAnswers(run, failedCalls()), async (page) => {
     await page.locator(".attempt").first().waitFor();
     const main = await page.locator("main").innerText();
-    for (const fact of [run.message, "456 done", "12 failed", "40 pending", "of 508 tickers", "20, 9 retries", run.data.run_id,
+    for (const fact of [run.message, "456 stored", "12 failed", "40 pending", "of 508 tickers", "20, 9 retries", run.data.run_id,
       run.data.trace_id, "in maintenance until 20:00", "tiingo_daily_records 456"]) {
       assert.ok(main.includes(fact), `${fact} in ${main}`);
     }
@@ -30,6 +30,43 @@ test("a failed run shows its counts, its tickers by reason, and its calls by att
     assert.deepEqual(attempts, ["Attempt 2: 6 calls in 20.9 s, 6 with problems", "Attempt 1: 14 calls in 3.5 s, 1 with problems"]);
     const logs = await page.locator(".log code").allInnerTexts();
     assert.deepEqual(logs.sort(), failedCalls().calls.map(({ log_id: id }) => id).sort());
+  }, { path: runAddress(run) });
+});
+
+test("each outcome has its share of the bar, its count and its tickers by reason", () => {
+  const run = shortRun();
+  return visit(runAnswers(run), async (page) => {
+    await page.locator(".group").first().waitFor();
+    assert.deepEqual(await page.locator(".progress .key").allInnerTexts(), ["391 stored", "14 empty", "75 stale", "6 failed", "25 deferred"]);
+    assert.equal(await page.locator(".progress rect").count(), 5);
+    const groups = await page.locator(".group").evaluateAll((all) => all.map((group) => [
+      group.querySelector(".pill").textContent, group.querySelector("strong").textContent, group.querySelector(".reason").textContent.slice(0, 28),
+    ]));
+    assert.deepEqual(groups, [
+      ["failed", "6 tickers", "symbol not found"], ["empty", "14 tickers", "the provider has no record o"], ["stale", "70 tickers", "the newest record is of 2026"],
+      ["stale", "2 tickers", "the newest record is of 2025"], ["deferred", "25 tickers", "the provider's quota is used"],
+    ]);
+    await page.getByText("3 more tickers stale: the report has no room for them.").waitFor();
+    assert.match(await page.locator(".tiles").innerText(), /Records flagged\s+12/);
+    await page.fill("[data-find]", "t290");
+    await eventually(() => page.locator(".tickers li").allInnerTexts(), ["T290"]);
+  }, { path: runAddress(run) });
+});
+
+test("a run that waits for its data says why, until when, and that resuming it does not wait", () => {
+  const run = waitingRun();
+  return visit(runAnswers(run), async (page, server) => {
+    await page.locator(".notice").waitFor();
+    assert.equal(await status(page), "waiting");
+    const words = await page.locator(".notice").innerText();
+    for (const fact of [run.data.stopped, /leave the provider alone until .* in 1\d min/, "Resume requests it immediately"]) {
+      assert.ok(fact instanceof RegExp ? fact.test(words) : words.includes(fact), `${fact} in ${words}`);
+    }
+    assert.match(await page.locator(".group").innerText(), /pending\s+300 tickers[\s\S]*not published yet/);
+    assert.ok(await page.getByRole("button", { name: "Resume…" }).isVisible());
+    server.answers[`GET /runs/${run.data.run_id}`] = { ...run, data: { ...run.data, waits_until: at(-60) } };
+    await page.click("[data-action=refresh]");
+    await page.getByText("It has been due since").waitFor();
   }, { path: runAddress(run) });
 });
 
@@ -181,5 +218,17 @@ test("the failed tickers of a partial run can be run again", () => {
     await page.getByRole("button", { name: "Rerun failed tickers…" }).click();
     assert.equal(await page.inputValue("[name=job]"), JOB);
     assert.equal(await page.inputValue("[name=tickers]"), "AAPL, BRK.B");
+  }, { path: runAddress(run) });
+});
+
+test("empty and stale tickers can be run again with the failed ones, deferred ones cannot", () => {
+  const short = (ticker, outcome) => ({ ticker, endpoint: "/fetch", outcome, reason: "no data" });
+  const run = report(JOB, {
+    run_status: "partial", tickers_failed: [{ ticker: "AAPL", endpoint: "/fetch", reason: "symbol not found" }],
+    tickers_empty: [short("MSFT", "empty")], tickers_stale: [short("BRK.B", "stale")], tickers_deferred: [short("TSLA", "deferred")],
+  });
+  return visit(runAnswers(run), async (page) => {
+    await page.getByRole("button", { name: "Rerun incomplete tickers…" }).click();
+    assert.equal(await page.inputValue("[name=tickers]"), "AAPL, MSFT, BRK.B");
   }, { path: runAddress(run) });
 });

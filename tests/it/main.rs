@@ -2,6 +2,7 @@
 
 mod calendar;
 mod conformance;
+mod defects;
 mod deploy;
 mod firestore;
 mod hostile;

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use anyhow::{Result, bail};
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use orchestrator::catalogue::{self, Ticks};
 use sim::data::Spec;
 use sim::firestore::Emulator;
 use sim::providers::Pace;
@@ -34,7 +35,7 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     let watchlist = Watchlist::new(args.symbols as usize, args.active as usize);
     let stack = start_stack(&watchlist, system::builder(args.runtime, program)).await?;
     progress::step("simulating Cloud Scheduler: every job once");
-    let run_time = DateTime::<Utc>::from(SystemTime::now()).trunc_subsecs(0);
+    let run_time = tick_time(SystemTime::now().into());
     let plans = plan::plan(&watchlist, &Spec::default(), run_time)?;
     let replies = play::all(&stack, &plans, run_time).await?;
 
@@ -51,6 +52,17 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     }
     println!("All counts match exactly. Took {:.1} s.\n{WHERE_NEXT}", start.elapsed().as_secs_f64());
     Ok(())
+}
+
+/// When the ticks are due: now, or, while a job would skip it because the market is closed, in the latest session.
+fn tick_time(now: DateTime<Utc>) -> DateTime<Utc> {
+    let ticks = Ticks { skip: true, ..Ticks::default() };
+    let now = now.trunc_subsecs(0);
+    if catalogue::jobs().all(|job| ticks.skipped(job, now).is_none()) {
+        return now;
+    }
+    let closed = ticks.calendar.latest_closed_by(now, TimeDelta::zero());
+    closed.map_or(now, |session| session.close)
 }
 
 const WHERE_NEXT: &str = "

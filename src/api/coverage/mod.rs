@@ -93,11 +93,11 @@ pub(super) async fn grid(State(app): State<Arc<App>>, uri: Uri) -> Response {
 async fn sessions(app: &App, query: &DaysQuery) -> Result<Vec<SessionCoverage>, FirestoreError> {
     let found = app.engine.coverage.counts(query.dataset.name, &query.days).await?;
     let follows = Follows::of(query.dataset);
-    let latest = latest_day(query.dataset, &app.config.calendar, app.engine.world.clock.now());
+    let latest = latest_day(query.dataset, &app.config.ticks.calendar, app.engine.world.clock.now());
     let was_due =
         |date: NaiveDate| latest.is_some_and(|latest| date <= latest) && is_due(query.dataset, date);
     let mut sessions = Vec::new();
-    for date in follows.days(&app.config.calendar, query.days.clone()) {
+    for date in follows.days(&app.config.ticks.calendar, query.days.clone()) {
         let summary = found.iter().find(|summary| summary.date == date);
         let planned = summary.is_some_and(|summary| summary.counts.expected > 0);
         // Nothing is known of a day that no run has been due for yet, or never is.
@@ -159,7 +159,7 @@ pub(super) async fn day(
     State(app): State<Arc<App>>,
     Path((dataset, date)): Path<(String, String)>,
 ) -> Response {
-    let day = match query::day(&dataset, &date, &app.config.calendar) {
+    let day = match query::day(&dataset, &date, &app.config.ticks.calendar) {
         Ok(day) => day,
         Err(problem) => return problem.into_response(),
     };
@@ -231,7 +231,7 @@ pub(super) async fn verify(
     State(app): State<Arc<App>>,
     Path((dataset, date)): Path<(String, String)>,
 ) -> Response {
-    let (dataset, date) = match query::day(&dataset, &date, &app.config.calendar) {
+    let (dataset, date) = match query::day(&dataset, &date, &app.config.ticks.calendar) {
         Ok(day) => day,
         Err(problem) => return problem.into_response(),
     };

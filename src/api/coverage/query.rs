@@ -30,7 +30,7 @@ pub(super) struct DaysQuery {
 impl DaysQuery {
     /// Reads a query; unknown parameters are ignored.
     pub(super) fn parse(text: &str, app: &App) -> Result<Self, Problem> {
-        read(text, &app.config.calendar, app.engine.world.clock.now())
+        read(text, &app.config.ticks.calendar, app.engine.world.clock.now())
     }
 }
 
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn a_grid_is_of_the_last_thirty_sessions_or_days() {
-        assert_eq!(asked("dataset=daily_prices").unwrap(), "daily_prices 2026-10-12 2026-11-23");
+        assert_eq!(asked("dataset=daily_prices").unwrap(), "daily_prices 2026-10-13 2026-11-23");
         assert_eq!(asked("dataset=market_news").unwrap(), "market_news 2026-10-26 2026-11-24");
         assert_eq!(
             asked("dataset=quotes&from=2026-01-02&to=2026-01-30&x=1").unwrap(),

@@ -94,7 +94,7 @@ async fn in_dataset(
     dataset: &'static Dataset,
     ticker: &str,
 ) -> Result<Option<TickerDataset>, FirestoreError> {
-    let (calendar, follows) = (&app.config.calendar, Follows::of(dataset));
+    let (calendar, follows) = (&app.config.ticks.calendar, Follows::of(dataset));
     let now = app.engine.world.clock.now();
     let Some(latest) = latest_day(dataset, calendar, now) else { return Ok(None) };
     let days = back(follows, calendar, latest, SESSIONS)..=latest;

@@ -1,9 +1,9 @@
 // Alerts.
 
 import { code, div, h, span } from "../dom.js";
-import { detailKey, summary, witness } from "../evidence.js";
+import { detailKey, isAboutRecords, summary, witness } from "../evidence.js";
 import { number } from "../format.js";
-import { ago, facts, icon, jobLink, leftOver, pill, runLink, when } from "../parts.js";
+import { ago, facts, icon, jobLink, leftOver, pill, runLink, stateOf, when } from "../parts.js";
 
 /** Number of tickers shown in an alert; the run's page shows all. */
 const TICKERS_NAMED = 12;
@@ -44,11 +44,12 @@ function alertItem(status, details, alert) {
 function alertFacts(status, report, alert, run) {
   const touched = alert.job ? [] : status.jobs.filter(({ provider }) => provider === alert.provider);
   const told = run?.stopped && alert.message.includes(run.stopped);
+  const short = run && !isAboutRecords(alert);
   return [
     ["Affected jobs", touched.length > 0 && touched.map(jobLink)],
-    ["Tickers", run && tickersNamed(run, report)],
-    ["Why", run && (reasonsNamed(report) ?? (told ? null : run.stopped))],
-    ["Run", run && [runLink(run, `${run.run_status} run`), run.job && ` of ${run.job}`, " started ", ago(run.started_at)]],
+    ["Tickers", short && tickersNamed(run, report)],
+    ["Why", short && (reasonsNamed(report) ?? (told ? null : run.stopped))],
+    ["Run", run && [runLink(run, `${stateOf(run)} run`), run.job && ` of ${run.job}`, " started ", ago(run.started_at)]],
   ];
 }
 

@@ -2,7 +2,7 @@
 
 import { h, span } from "../dom.js";
 import { city, duration, localZone, percent, plural, slot } from "../format.js";
-import { ago, jobLink, leftOver, loading, pill, runLink, sparkline, sub, table } from "../parts.js";
+import { ago, jobLink, leftOver, loading, pill, runLink, sparkline, stateOf, sub, table } from "../parts.js";
 
 export function jobsView(status) {
   if (!status) return loading("jobs", 8);
@@ -35,15 +35,17 @@ function jobCells(job, zone) {
 function lastRun(job) {
   const [run] = job.recent_runs;
   if (!run) return span("quiet", "never run");
+  const waits = stateOf(run) === "waiting";
   return [
-    pill(run.run_status), " ", runLink(run, ago(run.started_at), span("hidden", `: last run of ${job.job}`)),
+    pill(stateOf(run)), " ", runLink(run, ago(run.started_at), span("hidden", `: last run of ${job.job}`)),
     sub(leftOver(run) ?? plural(run.tickers_requested, "ticker")),
-    run.stopped && h("span", { class: "sub bad-text clip", title: run.stopped }, run.stopped),
+    waits && sub("due again ", ago(run.waits_until)),
+    run.stopped && h("span", { class: `sub clip ${waits ? "" : "bad-text"}`, title: run.stopped }, run.stopped),
   ];
 }
 
 function successWords(job) {
-  const ended = job.recent_runs.filter(({ run_status: state }) => state !== "running").length;
+  const ended = job.recent_runs.filter((run) => !["running", "waiting"].includes(stateOf(run))).length;
   if (ended === 0) return "no finished runs";
   if (job.recent_runs[0]?.run_status === "succeeded") return `last ${plural(ended, "run")}`;
   return ["last success ", ago(job.last_success_time)];

@@ -2,9 +2,9 @@
 
 import { callsView } from "./calls.js";
 import { code, div, h, span } from "../dom.js";
-import { failureGroups, pendingGroups } from "../evidence.js";
+import { askedAgain, pendingGroups, shortfallGroups } from "../evidence.js";
 import { bytes, duration, number, plural } from "../format.js";
-import { button, empty, facts, icon, loading, pill, problem, when } from "../parts.js";
+import { SHORTFALLS, button, empty, facts, icon, loading, pill, problem, stateOf, when } from "../parts.js";
 
 /** Tickers per reason that are shown until the user asks for the rest. */
 const TICKERS_SHOWN = 60;
@@ -24,10 +24,10 @@ export function runView(page, now) {
   const part = (name, content) => h("section", { key: name, "aria-labelledby": `${name}-title` }, content);
   return [
     back,
-    h("div", { class: "section-head", key: "head" }, title(null, job, " ", pill(data.run_status)),
+    h("div", { class: "section-head", key: "head" }, title(null, job, " ", pill(stateOf(data))),
       orders(page, job, data, now)),
     orderView(page.order),
-    h("p", { class: "message", key: "message" }, message),
+    waiting(data, now) ?? h("p", { class: "message", key: "message" }, message),
     progress(data),
     h("div", { key: "figures" }, figures(data)),
     part("problems", problems(data, page.find)),
@@ -51,10 +51,29 @@ function orders({ order }, job, data, now) {
   const busy = order && !order.done;
   const abandoned = data.run_status === "running" && now - Date.parse(data.started_at) > ABANDONED_MS;
   const resumable = (data.run_status === "failed" || abandoned) && !busy;
-  const again = data.run_status === "partial" && data.tickers_failed.some(({ ticker }) => ticker);
+  const again = data.run_status === "partial" ? askedAgain(data).length : 0;
+  const onlyFailed = listed(data, "empty").length + listed(data, "stale").length === 0;
   return div("buttons",
     resumable && button("Resume…", "resume", { run: data.run_id }, "primary"),
-    again && button("Rerun failed tickers…", "run-failed", { job }));
+    data.run_status === "skipped" && !busy && button("Run anyway…", "resume", { run: data.run_id }),
+    again > 0 && button(onlyFailed ? "Rerun failed tickers…" : "Rerun incomplete tickers…", "run-failed", { job }));
+}
+
+/** The tickers of a report with this outcome, as far as they fit into it. */
+function listed(data, outcome) {
+  return data[`tickers_${outcome}`] ?? [];
+}
+
+/** Says that a run waits for its data, and until when. */
+function waiting(data, now) {
+  if (stateOf(data) !== "waiting") return null;
+  const due = Date.parse(data.waits_until) <= now;
+  return h("div", { class: "notice busy", key: "waiting" }, icon("wait"), div(null,
+    h("strong", {}, "This run waits for its data to be published"),
+    h("p", {}, data.stopped),
+    h("p", {}, due ? "It has been due since " : "The scheduler's attempts leave the provider alone until ",
+      when(data.waits_until), due ? ": the scheduler's next attempt requests the data again. " : ". ",
+      "Resume requests it immediately and then ends the run, whatever has been published.")));
 }
 
 function orderView(order) {
@@ -63,13 +82,14 @@ function orderView(order) {
   return h("div", { key: "order", role: "alert" }, problem(title, order.error.message));
 }
 
-/** The shares of tickers that are done, failed and pending: a bar, with the same as text. */
+/** The shares of tickers by outcome: a bar, with the same as text. */
 function progress(data) {
   if (data.tickers_requested === 0) return null;
-  // A ticker can fail at one endpoint of a job and be done at the other; here it counts once.
-  const failed = new Set(data.tickers_failed.map(({ ticker }) => ticker)).size;
+  // A ticker can fail at one endpoint of a job and be stored at the other; within an outcome it counts once.
+  const short = (outcome) => new Set(listed(data, outcome).map(({ ticker }) => ticker)).size + leftOut(data, outcome);
   const parts = [
-    ["ok", "done", data.tickers_processed], ["bad", "failed", failed], ["idle", "pending", data.tickers_pending],
+    ["ok", "stored", data.tickers_processed], ["none", "empty", short("empty")], ["warn", "stale", short("stale")],
+    ["bad", "failed", short("failed")], ["wait", "deferred", short("deferred")], ["idle", "pending", data.tickers_pending],
   ].filter(([, , count]) => count > 0);
   const whole = Math.max(data.tickers_requested, parts.reduce((sum, [, , count]) => sum + count, 0));
   let x = 0;
@@ -91,6 +111,7 @@ function figures(data) {
     ["Duration", duration(data.duration_ms)],
     ["Attempt", number(data.attempt)],
     ["Records stored", number(data.records_stored)],
+    ["Records flagged", number(data.records_flagged), data.records_flagged > 0 ? "warn-text" : null],
     ["Records rejected", number(data.records_rejected), data.records_rejected > 0 ? "bad-text" : null],
     ["Calls", number(data.calls) + retries],
     ["Raw logs", number(data.raw_logs)],
@@ -98,25 +119,30 @@ function figures(data) {
 }
 
 function problems(data, find) {
-  const failures = failureGroups(data.tickers_failed);
-  const pending = pendingGroups(data.pending);
+  const short = SHORTFALLS.map((outcome) => [outcome, shortfallGroups(listed(data, outcome)), leftOut(data, outcome)]);
+  const all = [...short, ["pending", pendingGroups(data.pending), data.pending_left_out ?? 0]];
   const title = h("h3", { id: "problems-title" }, "Problems");
   const remarks = [...watchlistRemarks(data), ...data.remarks];
-  if (failures.length + pending.length + remarks.length === 0) {
+  if (remarks.length === 0 && all.every(([, found, more]) => found.length + more === 0)) {
     const words = data.run_status === "running" ? "None so far." : "Nothing failed or pending.";
     return [title, h("p", { class: "all-clear" }, icon("ok"), words)];
   }
-  const searchable = data.tickers_failed.length + data.tickers_pending >= SEARCH_FROM;
+  const count = SHORTFALLS.reduce((sum, outcome) => sum + listed(data, outcome).length, data.tickers_pending);
+  const searchable = count >= SEARCH_FROM;
   const wanted = searchable ? find.trim().toUpperCase() : "";
-  const groups = (state, found) => h("div", { key: state }, found.map((group) => groupView(state, group, wanted)));
   return [
     h("div", { class: "section-head", key: "head" }, title,
       searchable && h("label", { class: "search" }, span(null, "Find a ticker"),
         h("input", { type: "search", "data-find": "true", autocomplete: "off", spellcheck: "false" }))),
     h("ul", { class: "remarks", key: "remarks" }, remarks.map((remark) => h("li", {}, remark))),
-    groups("failed", failures),
-    groups("pending", pending),
+    all.map(([outcome, found, more]) => h("div", { key: outcome }, found.map((group) => groupView(outcome, group, wanted)),
+      more > 0 && h("p", { class: "quiet" }, `${plural(more, "more ticker")} ${outcome}: the report has no room for them.`))),
   ];
+}
+
+/** Tickers of this outcome that did not fit into the report. */
+function leftOut(data, outcome) {
+  return data[`tickers_${outcome}_left_out`] ?? 0;
 }
 
 /** Watchlist documents that were left out, and how many more there are. */

@@ -2,9 +2,9 @@
 
 import { h, span } from "../dom.js";
 import { duration, number } from "../format.js";
-import { button, empty, icon, loading, pill, problem, runPath, table, when } from "../parts.js";
+import { SHORTFALLS, button, empty, icon, loading, pill, problem, runPath, stateOf, table, when } from "../parts.js";
 
-const STATUSES = ["running", "succeeded", "partial", "failed"];
+const STATUSES = ["running", "succeeded", "partial", "failed", "skipped"];
 
 /** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first response. */
 export function runsView(filter, answer, error, unreachable, jobs) {
@@ -61,21 +61,22 @@ function nothing({ job, status, page }) {
 
 const COLUMNS = [
   ["Job", ""], ["Status", ""], ["Started", ""], ["Duration", "num"], ["Tickers done", "num"],
-  ["Failed", "num"], ["Pending", "num"], ["Records", "num"], ["Trigger", ""],
+  ["Failed", "num"], ["Missing", "num"], ["Pending", "num"], ["Records", "num"], ["Trigger", ""],
 ];
 
 function row({ job, message, data }) {
-  const troubled = data.run_status === "failed" || data.run_status === "partial";
+  const explained = ["failed", "partial", "skipped"].includes(data.run_status);
   return {
     key: data.run_id,
     cells: [
       [h("a", { href: runPath(data.run_id), class: "name" }, job),
-        troubled && h("span", { class: "sub clip", title: message }, message)],
-      pill(data.run_status),
+        explained && h("span", { class: "sub clip", title: message }, message)],
+      pill(stateOf(data)),
       when(data.started_at),
       duration(data.duration_ms),
       `${number(data.tickers_processed)} of ${number(data.tickers_requested)}`,
       marked(data.tickers_failed),
+      missing(data),
       marked(data.tickers_pending),
       number(data.records_stored),
       data.attempt > 1 ? `${data.trigger}, attempt ${data.attempt}` : data.trigger,
@@ -85,6 +86,13 @@ function row({ job, message, data }) {
 
 function marked(count) {
   return count > 0 ? span("count-bad", icon("warn"), " ", number(count)) : span("zero", "0");
+}
+
+/** Tickers that did not fail, but have no current data: "3 empty", "2 stale", one below the other. */
+function missing(data) {
+  const counts = SHORTFALLS.filter((name) => name !== "failed" && data[`tickers_${name}`] > 0)
+    .map((name) => span("count-warn", `${number(data[`tickers_${name}`])} ${name}`));
+  return counts.length > 0 ? counts : span("zero", "0");
 }
 
 function pager(filter, next) {

@@ -135,8 +135,8 @@ impl Execution<'_> {
         if !(knows_tickers && tickers.is_empty()) {
             self.state.settle(&endpoint, tickers, Outcome::Stored);
         }
-        if let Some((collection, records)) = delivery.stale {
-            self.state.note_stale(&endpoint, &collection, records);
+        if let Some(stale) = delivery.stale {
+            self.state.note_stale(stale);
         }
         self.state.shortfalls.extend(delivery.shortfalls);
     }

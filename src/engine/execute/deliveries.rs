@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::found::Cells;
 use crate::firestore::bulk::DeliveryId;
 use crate::firestore::{DocumentPath, Write};
-use crate::run::{Shortfall, Work};
+use crate::run::{Shortfall, StaleRecords, Work};
 
 /// The documents of one call.
 #[derive(Debug, Default)]
@@ -17,9 +17,9 @@ pub(super) struct Delivery {
     pub work: Option<Work>,
     /// Tickers of the work that are over without the data that was expected.
     pub shortfalls: Vec<Shortfall>,
-    /// The collection and number of records of those that are stale.
-    pub stale: Option<(String, u64)>,
-    /// Number of doubtful records.
+    /// The records of those that are stale.
+    pub stale: Option<StaleRecords>,
+    /// Number of doubtful records that no earlier response had.
     pub flagged: u64,
     /// Records stored so far, by collection.
     pub written: BTreeMap<String, u64>,
@@ -40,6 +40,12 @@ pub(super) struct Seen {
 impl Seen {
     pub(super) fn add<'a>(&mut self, writes: impl IntoIterator<Item = &'a Write>) {
         self.documents.extend(writes.into_iter().map(|write| write.document.clone()));
+    }
+
+    /// How many of the writes are of documents that were not stored before.
+    pub(super) fn count_new<'a>(&self, writes: impl Iterator<Item = &'a Write>) -> u64 {
+        let new = writes.filter(|write| !self.documents.contains(&write.document));
+        u64::try_from(new.count()).unwrap_or(u64::MAX)
     }
 
     /// How many of the writes repeat documents that were stored before, by collection.
@@ -137,6 +143,6 @@ mod tests {
         seen.add(&[write("prices", "a"), write("prices", "b"), write("rejected", "a")]);
         let again = [write("prices", "a"), write("prices", "c"), write("rejected", "a"), write("news", "b")];
         let expect = BTreeMap::from([("prices".to_owned(), 1), ("rejected".to_owned(), 1)]);
-        assert_eq!(seen.repeated(&again), expect);
+        assert_eq!((seen.repeated(&again), seen.count_new(again.iter())), (expect, 2));
     }
 }

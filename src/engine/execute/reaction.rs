@@ -15,10 +15,11 @@ use crate::firestore::Write;
 use crate::firestore::bulk::DeliveryId;
 use crate::intake::answer::{Intake, Lacking, Partly};
 use crate::intake::kind::Kind;
+use crate::intake::quality;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
-use crate::run::{Outcome, Shortfall, Work};
+use crate::run::{Outcome, Shortfall, StaleRecords, Work};
 
 /// This many unrecognized errors in one response, if they are most of it, are not about single tickers.
 const MANY: usize = 5;
@@ -234,7 +235,15 @@ impl Execution<'_> {
         let origin = self.origin();
         let kept: Vec<_> =
             intake.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
-        let repeated = self.backlog.deliveries.seen.repeated(&intake.records);
+        let seen = &self.backlog.deliveries.seen;
+        let repeated = seen.repeated(&intake.records);
+        let flagged = seen.count_new(intake.records.iter().filter(|record| quality::is_flagged(record)));
+        let stale = (intake.stale_records > 0).then(|| StaleRecords {
+            endpoint: endpoint.to_owned(),
+            collection: self.collection(intake.dataset),
+            records: intake.stale_records,
+            flagged: intake.stale_flagged,
+        });
         let kept_before: u64 =
             self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
@@ -248,15 +257,13 @@ impl Execution<'_> {
         writes.extend(kept);
         writes.extend(Kind::Record(intake.dataset).of(intake.records));
         let rejected = BTreeMap::from_iter(rejected);
-        let stale =
-            (intake.stale_records > 0).then(|| (self.collection(intake.dataset), intake.stale_records));
         let id = self.backlog.deliveries.open(Delivery {
             endpoint,
             cells,
             work,
             shortfalls,
             stale,
-            flagged: intake.flagged,
+            flagged,
             rejected,
             repeated,
             ..Delivery::default()

@@ -118,7 +118,7 @@ impl Reply {
             source: run.provider().name(),
             run_id: &run.run_id,
             now,
-            calendar: &engine.settings.calendar,
+            calendar: &engine.settings.ticks.calendar,
             tick: run.tick,
         };
         // The catalogue has every endpoint of the run's job.

@@ -13,7 +13,7 @@ fn settled(dataset: &str, records: Json, field: &str) -> (Vec<(String, Json)>, V
         source: "s",
         run_id: "r",
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
-        calendar: &config.calendar,
+        calendar: &config.ticks.calendar,
         tick: "2026-11-23T10:00:00Z".parse().unwrap(),
     };
     let dataset = find_dataset(dataset).unwrap();

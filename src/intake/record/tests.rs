@@ -12,7 +12,7 @@ fn build_one(dataset: &str, ticker: Option<&str>, data: Json) -> Result<(String,
         source: "tiingo",
         run_id: "r",
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
-        calendar: &config.calendar,
+        calendar: &config.ticks.calendar,
         tick: "2026-11-23T10:00:00Z".parse().unwrap(),
     };
     let ticker = ticker.map(|ticker| Ticker::parse(ticker).unwrap());

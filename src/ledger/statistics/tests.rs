@@ -78,6 +78,21 @@ fn a_ticker_that_fails_again_when_it_is_tried_again_is_not_counted_again() {
 }
 
 #[test]
+fn a_run_that_waits_for_its_data_has_not_failed() {
+    let waiting = RunState { status: Status::Failed, publish_wait_ms: Some(900_000), ..state() };
+    let (run, first) = count(waiting, "c");
+    let (run, second) = count(run, "c");
+    let totals = stored(&[first.clone(), second.clone()]);
+    assert_eq!(totals.attempts, BTreeMap::from([(WAITING.into(), 2)]));
+    assert_eq!((totals.statistics.jobs_processed, totals.statistics.jobs_failed), (0, 0));
+    let (_, third) = count(RunState { status: Status::Partial, publish_wait_ms: None, ..run }, "c");
+    let totals = stored(&[first, second, third]);
+    assert_eq!(totals.attempts, BTreeMap::from([(WAITING.into(), 2), ("partial".into(), 1)]));
+    let JobStatistics { jobs_processed, jobs_successful, jobs_failed, .. } = totals.statistics;
+    assert_eq!((jobs_processed, jobs_successful, jobs_failed), (1, 1, 0));
+}
+
+#[test]
 fn an_attempt_adds_what_it_did_itself() {
     let mut first = RunState { status: Status::Failed, ..state() };
     first.attempt.duration_ms = 700;

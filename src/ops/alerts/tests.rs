@@ -11,6 +11,7 @@ fn config() -> AlertConfig {
         failure_runs_min: 3,
         run_seconds: all(600),
         overdue_minutes: all(30),
+        flagged_percent: all(5),
         coverage_percent: 99,
     }
 }
@@ -42,6 +43,8 @@ fn run(status: Status, ended_at: &str, seconds: u64) -> RunSummary {
         tickers_deferred: 0,
         tickers_pending: 0,
         records_stored: 0,
+        records_flagged: 0,
+        waits_until: None,
         stopped: (status == Status::Failed).then(|| "the provider is down".to_owned()),
     }
 }
@@ -53,7 +56,8 @@ fn check(
     expect: &[(&str, Severity)],
 ) -> Vec<Alert> {
     let config = config();
-    let rules = Rules { config: &config };
+    let ticks = Ticks { skip: true, ..Ticks::default() };
+    let rules = Rules { config: &config, ticks: &ticks };
     let job = crate::catalogue::find(JOB).unwrap();
     let last_success_time = last_success.map(time);
     let overdue_since = overdue_since(job, last_success_time, &rules, now());
@@ -86,7 +90,8 @@ fn a_job_that_did_not_run_for_its_time_is_overdue_after_its_grace() {
     check(None, vec![], &[("JobOverdue", Severity::Warning)]);
 
     let (job, config) = (crate::catalogue::find(JOB).unwrap(), config());
-    let rules = Rules { config: &config };
+    let ticks = Ticks { skip: true, ..Ticks::default() };
+    let rules = Rules { config: &config, ticks: &ticks };
     let at = |now| overdue_since(job, Some(time("2026-11-20T23:04:00Z")), &rules, time(now)).is_some();
     assert_eq!((at("2026-11-23T23:29:59Z"), at("2026-11-23T23:30:00Z")), (false, true));
 }
@@ -133,6 +138,37 @@ fn failures_of_one_day_above_the_share_raise_an_alert() {
 }
 
 #[test]
+fn runs_that_wait_for_their_data_have_not_failed() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let failed = || run(Status::Failed, "2026-11-23T23:50:00Z", 1);
+    let waiting = || RunSummary { waits_until: Some(time("2026-11-24T00:05:00Z")), ..failed() };
+    check(success, vec![waiting(), waiting(), waiting()], &[]);
+    check(success, vec![waiting(), failed(), failed()], &[]);
+    check(success, vec![waiting(), failed(), failed(), failed()], &[("JobFailing", Severity::Critical)]);
+}
+
+#[test]
+fn doubtful_records_above_the_share_raise_an_alert() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let doubtful = |ended_at, records_flagged| RunSummary {
+        records_stored: 100,
+        records_flagged,
+        ..run(Status::Succeeded, ended_at, 1)
+    };
+    let (now, before, old) = ("2026-11-23T23:50:00Z", "2026-11-23T23:40:00Z", "2026-11-22T23:50:00Z");
+    let alerts =
+        check(success, vec![doubtful(now, 7), doubtful(before, 4)], &[("RecordsFlagged", Severity::Warning)]);
+    assert_eq!(
+        alerts[0].message,
+        "11 of 200 records that tiingo-daily-prices stored in the last 24 hours are doubtful, limit 5 %; \
+         latest in run-2026-11-23T23:50:00Z"
+    );
+    assert_eq!(alerts[0].since, Some(time(before)));
+    check(success, vec![doubtful(now, 6), doubtful(before, 4)], &[]);
+    check(success, vec![doubtful(now, 0), doubtful(old, 90)], &[]);
+}
+
+#[test]
 fn a_run_that_took_too_long_raises_an_alert() {
     let success = Some("2026-11-23T23:50:00Z");
     check(success, vec![run(Status::Succeeded, "2026-11-23T23:50:00Z", 600)], &[]);
@@ -141,4 +177,23 @@ fn a_run_that_took_too_long_raises_an_alert() {
         vec![run(Status::Succeeded, "2026-11-23T23:50:00Z", 601)],
         &[("JobSlow", Severity::Warning)],
     );
+}
+
+#[test]
+fn a_job_is_not_overdue_for_a_tick_that_was_skipped() {
+    let (prices, news) = (JOB, "polygon-news-portfolio");
+    let config = config();
+    let check = |job: &str, covered: &str, skip| {
+        let ticks = Ticks { skip, ..Ticks::default() };
+        let rules = Rules { config: &config, ticks: &ticks };
+        let job = crate::catalogue::find(job).unwrap();
+        // Friday noon, the day after Thanksgiving.
+        overdue_since(job, Some(time(covered)), &rules, time("2026-11-27T17:00:00Z"))
+    };
+    assert_eq!(check(prices, "2026-11-25T23:00:00Z", true), None);
+    assert_eq!(check(prices, "2026-11-25T23:00:00Z", false), Some(time("2026-11-26T23:00:00Z")));
+    // A day that was missed before the holiday stays overdue.
+    assert_eq!(check(prices, "2026-11-24T23:00:00Z", true), Some(time("2026-11-25T23:00:00Z")));
+    // News come on holidays, too.
+    assert_eq!(check(news, "2026-11-25T23:00:00Z", true), Some(time("2026-11-27T16:00:00Z")));
 }

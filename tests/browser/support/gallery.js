@@ -3,7 +3,7 @@
 import { mkdir } from "node:fs/promises";
 import { DESKTOP, PHONE, launch, open } from "./browser.js";
 import { HANG, RESET, mock } from "./mock.js";
-import { disaster, failedCalls, failedRun, troubled } from "./trouble.js";
+import { disaster, failedCalls, failedRun, shortRun, troubled, waiting, waitingRun } from "./trouble.js";
 import { calls, coverage, dayOfPrices, fresh, healthy, jobList, line, report } from "./world.js";
 
 const directory = process.argv[2] ?? "gallery";
@@ -12,7 +12,7 @@ const browser = await launch();
 
 const bad = failedRun();
 const good = report("finnhub-quote-portfolio");
-const runs = { runs: [bad, good, disaster(), report("polygon-news-market")].map(line), next_page_token: "more" };
+const runs = { runs: [waitingRun(), bad, good, shortRun(), disaster(), report("polygon-news-market")].map(line), next_page_token: "more" };
 const world = (status, more = {}) => ({
   "GET /status": status, "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, "GET /coverage/daily_prices/2026-11-23": dayOfPrices(), [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
   [`GET /runs/${good.data.run_id}`]: good, [`GET /runs/${good.data.run_id}/calls`]: { calls: calls(120), truncated: true },
@@ -25,6 +25,10 @@ await shoot("troubled", world(troubled()));
 await shoot("day", world(healthy()), "/#/coverage/daily_prices/2026-11-23");
 await shoot("run-failed", world(troubled()), of(bad));
 await shoot("run-good", world(healthy()), of(good));
+for (const [name, run] of [["run-short", shortRun()], ["run-waiting", waitingRun()]]) {
+  await shoot(name, world(waiting(), { [`GET /runs/${run.data.run_id}`]: run, [`GET /runs/${run.data.run_id}/calls`]: { calls: calls(11), truncated: false } }), of(run));
+}
+await shoot("waiting", world(waiting()));
 await shoot("run-500", world(troubled()), of(disaster()));
 await shoot("empty", world(fresh(), { "GET /runs": { runs: [], next_page_token: null } }));
 await shoot("loading", world(HANG, { "GET /runs": HANG }));

@@ -26,6 +26,34 @@ export function disaster() {
   }, "0 of 500 tickers processed, 0 records stored; nothing succeeded");
 }
 
+const OLD = "the newest record is of 2026-11-20, expected is one of 2026-11-23";
+
+/** Every outcome at once, some records doubtful. */
+export function shortRun() {
+  const short = (names, reason, more = {}) => names.map((ticker) => ({ ticker, endpoint: "/fetch", reason, ...more }));
+  return report("tiingo-daily-prices", {
+    run_id: "tiingo-daily-prices_2026-11-20T23:00:00Z", run_status: "partial",
+    tickers_failed: short(tickers(6), UNKNOWN, { class: "refused" }),
+    tickers_empty: short(tickers(14, 100), "the provider has no record of it", { outcome: "empty" }),
+    tickers_stale: [
+      ...short(tickers(70, 200), OLD, { outcome: "stale" }),
+      ...short(tickers(2, 290), "the newest record is of 2025-06-30, expected is one of 2026-11-23", { outcome: "stale" }),
+    ],
+    tickers_stale_left_out: 3,
+    tickers_deferred: short(tickers(25, 400), "the provider's quota is used up until 2026-11-24T00:00:00Z", { outcome: "deferred" }),
+    records_flagged: 12, started_at: at(-9000), ended_at: at(-8990),
+  }, "391 of 508 tickers processed, 391 records stored; 6 tickers failed, 14 empty, 72 stale, 25 deferred, 0 records rejected");
+}
+
+/** Nothing that the provider answered is current: the run waits. */
+export function waitingRun() {
+  const stopped = `not published yet: 300 of 508 tickers that /fetch answered have no current data (${OLD}); requesting them again in 900 s`;
+  return report("tiingo-daily-prices", {
+    run_id: "tiingo-daily-prices_2026-11-24T23:00:00Z", run_status: "failed", stopped, waits_until: at(720),
+    pending: [{ endpoint: "/fetch", tickers: tickers(300), reason: `not published yet: ${OLD}` }], started_at: at(-183), ended_at: at(-180),
+  }, `208 of 508 tickers processed, 208 records stored; 300 tickers are left for the next attempt: ${stopped}`);
+}
+
 /** The calls of [`failedRun`]: two attempts, the second against a provider that is down. */
 export function failedCalls() {
   const first = calls(14, (index) => (index === 5 ? { tickers_successful: 38, tickers_failed: 12 } : {}));
@@ -64,4 +92,19 @@ export function troubled() {
     alert("BreakerOpen", "warning", { provider: "tiingo" }, "the breaker is open: 12 of the last 20 calls failed", at(-1400)),
   ];
   return { ...world, status: "unhealthy" };
+}
+
+/** All is well, but a job waits for its data, and records of another are doubtful. */
+export function waiting() {
+  const world = healthy();
+  const job = (name) => world.jobs.find((one) => one.job === name);
+  job("tiingo-daily-prices").recent_runs.unshift(brief(waitingRun()));
+  job("tiingo-daily-prices").recent_runs[3] = brief(shortRun());
+  const doubtful = job("polygon-news-universe").recent_runs[0];
+  Object.assign(doubtful, { records_flagged: 61 });
+  world.alerts = [{
+    alert: "RecordsFlagged", severity: "warning", job: "polygon-news-universe", provider: "polygon", since: at(-7200), runbook: "docs/operations.md#recordsflagged",
+    message: `61 of 508 records that polygon-news-universe stored in the last 24 hours are doubtful, limit 5 %; latest in ${doubtful.run_id}`,
+  }];
+  return { ...world, status: "degraded" };
 }

@@ -14,6 +14,8 @@ export const JOBS = [
   ["alpha-vantage-technical-indicators", "/alphavantage/technical-indicators", "alphavantage", "entire_watchlist", "0 17 * * 1-5", "Technical indicators of the entire watchlist"],
 ];
 
+const SHORTFALLS = ["failed", "empty", "stale", "deferred"];
+
 const SIZE = { entire_watchlist: 508, active_symbols: 50, indices: 8, none: 0 };
 
 /** A time that lies `seconds` ahead of now, or behind it. */
@@ -29,13 +31,14 @@ export function tickers(count, from = 0) {
 export function report(job, change = {}, message = null) {
   const [, , provider, scope] = JOBS.find(([name]) => name === job);
   const requested = change.tickers_requested ?? SIZE[scope];
-  const failed = change.tickers_failed?.length ?? 0;
+  const short = SHORTFALLS.reduce((sum, outcome) => sum + (change[`tickers_${outcome}`]?.length ?? 0), 0);
   const pending = change.pending?.reduce((sum, work) => sum + work.tickers.length, 0) ?? 0;
   const data = {
     run_id: `${job}_2026-11-24T18:00:00Z`, run_status: "succeeded", attempt: 1, trigger: "scheduler", scope, provider,
-    run_time: at(-600), tickers_requested: requested, tickers_processed: requested - failed - pending,
-    tickers_failed: [], tickers_pending: pending, pending: [], records_stored: requested - failed - pending,
-    records_rejected: 0, collections: { [`${provider}_daily_records`]: requested - failed - pending }, raw_logs: 11,
+    run_time: at(-600), tickers_requested: requested, tickers_processed: requested - short - pending,
+    tickers_failed: [], tickers_empty: [], tickers_stale: [], tickers_deferred: [], tickers_pending: pending, pending: [],
+    records_stored: requested - short - pending, records_rejected: 0, records_flagged: 0,
+    collections: { [`${provider}_daily_records`]: requested - short - pending }, raw_logs: 11,
     batches: 11, calls: 11, retries: 0, write_retries: 0, remarks: [], watchlist_problems: [],
     watchlist_problems_count: 0, created_at: at(-601), started_at: at(-600), ended_at: at(-596), duration_ms: 4321,
     trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
@@ -59,9 +62,10 @@ export function line(run) {
 /** A run as the status page lists it. */
 export function brief({ data }, stopped = null) {
   const kept = ["run_id", "run_status", "trigger", "attempt", "created_at", "started_at", "ended_at", "duration_ms",
-    "tickers_requested", "tickers_processed", "tickers_pending", "records_stored"];
+    "tickers_requested", "tickers_processed", "tickers_pending", "records_stored", "records_flagged", "waits_until"];
   const run = Object.fromEntries(kept.map((name) => [name, data[name] ?? null]));
-  return { ...run, tickers_failed: data.tickers_failed.length, stopped };
+  const short = Object.fromEntries(SHORTFALLS.map((outcome) => [`tickers_${outcome}`, data[`tickers_${outcome}`].length]));
+  return { ...run, ...short, stopped: stopped ?? data.stopped ?? null };
 }
 
 /** The calls of a run: batches of 50 tickers, four at once. */

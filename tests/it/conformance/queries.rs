@@ -49,6 +49,10 @@ pub(super) async fn filters_must_all_hold(db: Firestore) {
     assert_eq!(found(&db, of_job).await, ["d", "b", "a"]);
     let of_both = Query { equals: vec![job, status], limit: 10, ..Query::default() };
     assert_eq!(found(&db, of_both).await, ["d", "a"]);
+    let any_of = Some(("status", ["s", "u"].map(Value::string).to_vec()));
+    let one_of_them =
+        Query { equals: vec![("job", Value::string("x"))], any_of, limit: 10, ..Query::default() };
+    assert_eq!(found(&db, one_of_them).await, ["d", "a"]);
 }
 
 pub(super) async fn a_page_starts_after_the_last_document_of_the_previous_one(db: Firestore) {

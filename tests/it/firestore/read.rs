@@ -97,9 +97,14 @@ fn matches(name: &str, stored: &Stored, filter: &Json) -> bool {
             "__name__" => Some(json!({"referenceValue": name})),
             field => stored.fields.get(field).cloned(),
         };
-        let Some(order) = value.map(|value| compare(&value, &filter["value"])) else { return false };
+        let Some(value) = value else { return false };
+        let order = compare(&value, &filter["value"]);
         match filter["op"].as_str().unwrap_or_default() {
             "EQUAL" => order.is_eq(),
+            "IN" => {
+                let values = filter.pointer("/value/arrayValue/values").and_then(Json::as_array);
+                values.into_iter().flatten().any(|one| compare(&value, one).is_eq())
+            }
             "GREATER_THAN" => order.is_gt(),
             "GREATER_THAN_OR_EQUAL" => order.is_ge(),
             "LESS_THAN" => order.is_lt(),

@@ -106,7 +106,7 @@ pub fn provider(body: &[u8]) {
             source: job.provider.name(),
             run_id: "r",
             now: now(),
-            calendar: &config.calendar,
+            calendar: &config.ticks.calendar,
             tick: now(),
         };
         let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };

@@ -61,7 +61,7 @@ fn an_index_that_is_still_being_built_is_not_an_outage() {
         let message = status.firestore.error.as_deref().expect("an error");
         assert_eq!(
             message,
-            "firestore's index ingestion_runs (job, created_at descending) is still being built: \
+            "firestore's index ingestion_runs (job, status, created_at descending) is still being built: \
              try again when it is ready"
         );
         assert!(status.alerts.iter().any(|alert| alert.message == message), "{:?}", status.alerts);

@@ -55,6 +55,8 @@ pub(super) struct World {
     script: Script,
     /// Tickers that the provider does not know.
     unknown: Arc<Mutex<BTreeSet<String>>>,
+    /// The day of the provider's newest prices.
+    published: Arc<Mutex<&'static str>>,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
@@ -65,7 +67,9 @@ pub(super) fn play<F: Future<Output = ()> + Send + 'static>(
 ) {
     let mut executor = Executor::new(Dice::new(1));
     let (store, unknown, asked) = (Arc::default(), Arc::default(), Arc::default());
-    let world = World { handle: executor.handle(), store, script: Arc::new(script), unknown, asked };
+    let published = Arc::new(Mutex::new("2026-11-20"));
+    let world =
+        World { handle: executor.handle(), store, script: Arc::new(script), unknown, published, asked };
     executor.run(test(world)).expect("the test ends");
 }
 
@@ -126,6 +130,11 @@ impl World {
         *unknown = tickers.iter().map(ToString::to_string).collect();
     }
 
+    /// Sets the day of the provider's newest prices.
+    pub(super) fn publish(&self, day: &'static str) {
+        *self.published.lock().unwrap_or_else(PoisonError::into_inner) = day;
+    }
+
     /// Writes a document, bypassing all faults.
     pub(super) fn store(&self, app: &App, write: &Write) {
         let write: Json =
@@ -171,7 +180,8 @@ impl World {
         }
         self.way("call");
         let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
-        response(StatusCode::OK, &prices(&request.body, &unknown))
+        let day = *self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        response(StatusCode::OK, &prices(&request.body, &unknown, day))
     }
 }
 
@@ -206,10 +216,9 @@ fn response(status: StatusCode, body: &Json) -> InboundResponse {
 }
 
 /// One price for each known ticker.
-fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
+fn prices(request: &[u8], unknown: &BTreeSet<String>, day: &str) -> Json {
     let request: Json = serde_json::from_slice(request).expect("a call is JSON");
-    let price =
-        json!({"date": "2026-11-23", "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
+    let price = json!({"date": day, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
     let entry = |ticker: &Json| {
         if unknown.contains(ticker.as_str().expect("a string")) {
             json!({"ticker": ticker, "error": "no such symbol", "data": null})
@@ -223,10 +232,23 @@ fn prices(request: &[u8], unknown: &BTreeSet<String>) -> Json {
 
 /// A tick of the job, in the past for every instance: a future one would not count as a tick.
 pub(super) fn tick(app: &App) -> Trigger {
-    let time = http::HeaderValue::from_static("2026-11-23T12:00:00Z");
+    tick_at(app, "2026-11-23T12:00:00Z")
+}
+
+/// A tick of the job at a time in the past.
+pub(super) fn tick_at(app: &App, time: &'static str) -> Trigger {
     let name = http::HeaderName::from_static("x-cloudscheduler-scheduletime");
-    let headers = HeaderMap::from_iter([(name, time)]);
-    parse_job(catalogue::find(JOB).expect("a job"), &headers, b"{}", &app.engine.world).expect("a trigger")
+    let headers = HeaderMap::from_iter([(name, http::HeaderValue::from_static(time))]);
+    trigger(app, &headers)
+}
+
+/// A run of the job that somebody wants now.
+pub(super) fn by_hand(app: &App) -> Trigger {
+    trigger(app, &HeaderMap::new())
+}
+
+fn trigger(app: &App, headers: &HeaderMap) -> Trigger {
+    parse_job(catalogue::find(JOB).expect("a job"), headers, b"{}", &app.engine.world).expect("a trigger")
 }
 
 /// The caller's response: its kind, the report and the status.

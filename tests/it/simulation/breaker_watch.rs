@@ -13,7 +13,7 @@ use super::instance::Identity;
 use super::journal::Call;
 use super::provider::Fetch;
 use super::stage::Stage;
-use crate::world::clock::civil;
+use super::storm::{Storm, Target};
 
 /// The latest state of a breaker that an instance has read.
 #[derive(Clone, Debug)]
@@ -114,7 +114,7 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
             from.name()
         ));
     }
-    if let Some(until) = known.paused_until.filter(|until| *until > civil(stage.now())) {
+    if let Some(until) = known.paused_until.filter(|until| *until > stage.civil()) {
         stage.accuse(format!("{} calls {service}, which it knows to be paused until {until}", from.name()));
     }
     let age = stage.now().saturating_sub(known.at);
@@ -131,7 +131,16 @@ pub(super) fn check_call(stage: &Stage, from: &Identity, fetch: &Fetch) {
 fn check_concurrency(stage: &Stage, fetch: &Fetch) {
     let service = fetch.endpoint.service();
     let provider = Provider::parse(service.name()).expect("known");
-    let limit = stage.scenario.config().provider(provider).max_concurrency;
+    let config = stage.scenario.config();
+    let limit = config.provider(provider).max_concurrency;
+    // A run that cannot reach Firestore for three leases counts as dead, though its calls may still be open.
+    let now = stage.now();
+    let is_cut_off = |storm: &Storm| {
+        storm.target == Target::Firestore && storm.from + config.run.lease * 3 <= now && now < storm.to
+    };
+    if stage.scenario.storms.iter().any(is_cut_off) {
+        return;
+    }
     let journal = stage.journal();
     let is_open = |call: &&Call| {
         call.fetch.endpoint.service() == service

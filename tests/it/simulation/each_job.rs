@@ -8,6 +8,7 @@ use orchestrator::catalogue::{Job, Provider, jobs};
 
 use super::run::whole;
 use super::scenario::{Scenario, Tick};
+use crate::world::clock::EPOCH;
 
 /// A weekday on which markets are open.
 const RUN_TIME: &str = "2026-11-20T15:00:00Z";
@@ -36,12 +37,15 @@ fn calm_world(job: &'static Job) -> Scenario {
         settings.insert(format!("{name}_service_url"), format!("http://{name}.test"));
     }
     Scenario {
+        begins: EPOCH,
         settings,
         instances: 1,
         tickers: ["AAPL", "MSFT", "BRK/B"].map(str::to_owned).to_vec(),
         ticks: vec![tick],
         storms: Vec::new(),
         poison: BTreeMap::new(),
+        thin: BTreeMap::new(),
+        published_at: Duration::ZERO,
         poison_stays: false,
         calm_at: Duration::from_secs(60),
         mortality: 0,

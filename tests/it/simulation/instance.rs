@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use super::network::Wire;
 use super::scenario::Scenario;
 use super::stage::Stage;
-use crate::world::clock::VirtualClock;
+use crate::world::clock::{EPOCH, VirtualClock};
 use crate::world::executor::{Owner, WORLD};
 
 /// Time after the deadline by which a response must have arrived.
@@ -97,10 +97,11 @@ impl Slots {
             let steps = dice.between(1, dice.pick(&[20, 200, 2_000]));
             stage.handle.kill_after(owner, steps);
         }
+        let skew = stage.scenario.begins - EPOCH + identity.skew;
         let origin = dice.millis(0, 1_000_000);
         let world = World {
             transport: Arc::new(Wire { stage: stage.clone(), from: identity.clone() }),
-            clock: Arc::new(VirtualClock::new(stage.handle.clone(), identity.skew, origin)),
+            clock: Arc::new(VirtualClock::new(stage.handle.clone(), skew, origin)),
             entropy: Arc::new(dice.split()),
             machine: Arc::new(()),
         };

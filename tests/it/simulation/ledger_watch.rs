@@ -43,21 +43,29 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
             new.state.attempt.number,
             new.state.tickers_pending()
         ));
-        if let Some(fault) = fault(old.as_ref(), &new) {
+        let may_be_resumed = stage
+            .scenario
+            .ticks
+            .iter()
+            .any(|tick| tick.run_id() == new.state.identity.run_id && !tick.duplicates.is_empty());
+        if let Some(fault) = fault(old.as_ref(), &new, may_be_resumed) {
             stage.accuse(format!("{} wrote {path}: {fault}", from.name()));
         }
     }
 }
 
 /// What is wrong with a write that turns `old` into `new`, by Firestore's clock.
-fn fault(old: Option<&View>, new: &View) -> Option<String> {
+fn fault(old: Option<&View>, new: &View, may_be_resumed: bool) -> Option<String> {
     let Some(old) = old else {
-        let first = new.state.attempt.number == 1 && new.state.status == Status::Running;
+        let begins = matches!(new.state.status, Status::Running | Status::Skipped);
+        let first = new.state.attempt.number == 1 && begins;
         return (!first).then(|| "the first write is not a claim".to_owned());
     };
-    // An operator may resume a run to retry what failed.
-    let again = old.state.can_try_again() && new.owner != old.owner && new.state.has_pending();
-    if old.state.status.is_finished() && !again {
+    // An operator may resume a run to retry what failed, and to run what was skipped.
+    let is_skipped = old.state.status == Status::Skipped;
+    let again =
+        (old.state.can_try_again() || is_skipped) && new.owner != old.owner && new.state.has_pending();
+    if (old.state.status.is_success() || is_skipped) && !again {
         return Some(format!("it was finished already, as {}", old.state.status.name()));
     }
     if let Some(imbalance) = new.state.imbalance() {
@@ -79,6 +87,10 @@ fn fault(old: Option<&View>, new: &View) -> Option<String> {
         ));
     }
     let silence = (new.changed_at - old.changed_at).to_std().unwrap_or_default();
+    let wait = Duration::from_millis(old.state.publish_wait_ms.unwrap_or_default());
+    if silence < wait && !may_be_resumed {
+        return Some(format!("taken up {:?} before its data is due", wait.saturating_sub(silence)));
+    }
     if old.state.status == Status::Running && silence < old.lease {
         return Some(format!("taken over {:?} before the lease ended", old.lease.saturating_sub(silence)));
     }

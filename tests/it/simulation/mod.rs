@@ -16,6 +16,7 @@ mod provider;
 mod run;
 mod scenario;
 mod scheduler;
+mod settings;
 mod stage;
 mod storm;
 mod stream;

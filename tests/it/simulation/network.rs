@@ -20,7 +20,6 @@ use super::stage::Stage;
 use super::storm::{Break, Fault, Target};
 use super::{breaker_watch, ledger_watch, stream};
 use crate::firestore::{Refusal, Reply};
-use crate::world::clock::civil;
 use crate::world::executor::WORLD;
 
 type Answer = Result<InboundResponse, TransportError>;
@@ -196,7 +195,7 @@ fn carry_out(
     path: &str,
     fault: Option<Fault>,
 ) -> Reply {
-    let now = civil(stage.now());
+    let now = stage.civil();
     let some_writes = fault == Some(Fault::SomeWrites) && path.ends_with(":batchWrite");
     let reply = if some_writes {
         write_some(stage, request, path)
@@ -217,7 +216,7 @@ fn write_some(stage: &Stage, request: &OutboundRequest, path: &str) -> Reply {
     let refused: Vec<bool> = writes.iter().map(|_| stage.dice.chance(50)).collect();
     let kept = writes.into_iter().zip(&refused).filter(|(_, refused)| !**refused).map(|(write, _)| write);
     body["writes"] = Json::Array(kept.collect());
-    let now = civil(stage.now());
+    let now = stage.civil();
     let mut reply = stage.store().handle(now, &request.method, path, body.to_string().as_bytes());
     if !reply.status.is_success() {
         return reply;

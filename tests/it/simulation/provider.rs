@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orchestrator::base::ports::{InboundResponse, TransportError};
 use serde_json::{Value as Json, json};
 use sim::data::{Spec, entries, moment};
 use sim::endpoint::Endpoint;
 
-use super::scenario::{Poison, Scenario};
+use super::scenario::{Poison, Scenario, Thin};
 use super::stage::Stage;
 use super::storm::{Fault, RetryAfter};
-use crate::world::clock::civil;
 
 /// One request to a service.
 #[derive(Clone, Debug)]
@@ -58,8 +58,8 @@ pub(super) fn answer(
     fetch: &Fetch,
     fault: Option<Fault>,
 ) -> Result<InboundResponse, TransportError> {
-    let (scenario, now) = (&*stage.scenario, stage.now());
-    let poison = |kind| fetch.poisoned_by(scenario, kind, now);
+    let (scenario, now) = (&*stage.scenario, stage.civil());
+    let poison = |kind| fetch.poisoned_by(scenario, kind, stage.now());
     if let Some(ticker) = poison(Poison::Named) {
         let place = fetch.tickers.iter().position(|asked| asked == ticker);
         let detail = json!([{"type": "value_error", "loc": ["body", "tickers", place], "msg": "bad symbol"}]);
@@ -97,13 +97,13 @@ fn response(status: u16, body: impl Into<Bytes>) -> InboundResponse {
     InboundResponse { status, headers: HeaderMap::new(), body: body.into() }
 }
 
-fn refusal(status: u16, detail: &str, asked: RetryAfter, now: Duration) -> InboundResponse {
+fn refusal(status: u16, detail: &str, asked: RetryAfter, now: DateTime<Utc>) -> InboundResponse {
     let mut response = response(status, json!({"detail": detail}).to_string());
     let value = match asked {
         RetryAfter::Nothing => return response,
         RetryAfter::Seconds(seconds) => seconds.to_string(),
         RetryAfter::Date(seconds) => {
-            let at = civil(now) + chrono::TimeDelta::seconds(i64::try_from(seconds).expect("small"));
+            let at = now + TimeDelta::seconds(i64::try_from(seconds).expect("small"));
             at.format("%a, %d %b %Y %H:%M:%S GMT").to_string()
         }
     };
@@ -133,6 +133,9 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
             }
             return true;
         }
+        if let Some(thin) = scenario.lack(fetch.endpoint, &ticker, now) {
+            *entry = lacking(scenario, fetch, &ticker, thin, at);
+        }
         match fault {
             Some(Fault::MissingEntries) if hit => return false,
             Some(Fault::BadRecords) if hit => spoil(fetch.endpoint, entry),
@@ -145,6 +148,20 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
     });
     let errors = if errors.is_empty() { Json::Null } else { json!(errors) };
     json!({"status": "ok", "fetched": entries.len(), "data": entries, "errors": errors, "duration_ms": 5})
+}
+
+/// How old the data of a stale ticker is: there are sessions in any week.
+pub(super) const STALE: TimeDelta = TimeDelta::days(7);
+
+/// The entry of a ticker without current data.
+fn lacking(scenario: &Scenario, fetch: &Fetch, ticker: &String, thin: Thin, at: DateTime<Utc>) -> Json {
+    let old = entries(&spec(scenario), fetch.endpoint, std::slice::from_ref(ticker), at - STALE).remove(0);
+    match (thin, &old["data"]) {
+        (Thin::Stale, _) => old,
+        (Thin::Empty, Json::Array(_)) => json!({"ticker": ticker, "data": []}),
+        (Thin::Empty, _) if fetch.endpoint.has_indicators() => json!({"ticker": ticker, "data": {}}),
+        (Thin::Empty, _) => json!({"ticker": ticker, "data": null}),
+    }
 }
 
 fn fail(entry: &mut Json, errors: &mut Vec<String>) {

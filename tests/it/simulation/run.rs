@@ -8,7 +8,6 @@ use super::instance::Slots;
 use super::scenario::Scenario;
 use super::stage::Stage;
 use super::{invariants, scheduler};
-use crate::world::clock::civil;
 use crate::world::dice::Dice;
 use crate::world::executor::Executor;
 
@@ -64,7 +63,7 @@ fn seed_watchlist(stage: &Stage) {
     let path = format!("/v1/{documents}:batchWrite");
     for some in writes.chunks(500) {
         let body = json!({"writes": some}).to_string();
-        let reply = stage.store().handle(civil(stage.now()), &http::Method::POST, &path, body.as_bytes());
+        let reply = stage.store().handle(stage.civil(), &http::Method::POST, &path, body.as_bytes());
         assert!(reply.status.is_success(), "the watchlist is stored: {}", reply.body);
     }
     stage.store().take_written();

@@ -3,19 +3,24 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, Utc};
-use orchestrator::catalogue::{Job, Provider, Scope, Ticker, jobs};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono_tz::America::New_York;
+use orchestrator::catalogue::{Job, Provider, Scope, Ticker, Ticks, jobs};
 use orchestrator::run::trigger::tick_id;
 use orchestrator::settings::Config;
+use sim::endpoint::Endpoint;
 
 use super::provider::Fetch;
+use super::settings::settings;
 use super::storm::Storm;
-use crate::world::clock::civil;
+use crate::world::clock::EPOCH;
 use crate::world::dice::Dice;
 
 /// A whole scenario.
 #[derive(Debug)]
 pub(super) struct Scenario {
+    /// The civil time at its beginning.
+    pub(super) begins: DateTime<Utc>,
     pub(super) settings: BTreeMap<String, String>,
     pub(super) instances: usize,
     /// Symbols of the watchlist; those at odd places are active positions.
@@ -26,6 +31,10 @@ pub(super) struct Scenario {
     pub(super) poison: BTreeMap<String, Poison>,
     /// Whether poison outlasts the storms.
     pub(super) poison_stays: bool,
+    /// Tickers of which the providers have no current data.
+    pub(super) thin: BTreeMap<String, Thin>,
+    /// Until then, no provider has the data of the latest session.
+    pub(super) published_at: Duration,
     /// When the faults end.
     pub(super) calm_at: Duration,
     /// Percentage of instances that will die.
@@ -88,6 +97,33 @@ pub(super) enum Poison {
     /// None of its indicators has data, as when the daily limit is used up.
     Barren,
 }
+
+/// What a provider has of a ticker that it does not have current data of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Thin {
+    /// Nothing.
+    Empty,
+    /// Only data of a week before.
+    Stale,
+}
+
+/// Beginnings of worlds, beside an ordinary Monday noon. Ticks come within the first quarter of an hour.
+const SPECIAL_DAYS: [&str; 9] = [
+    // Thanksgiving Day: its noon, and the minutes before its end in New York.
+    "2026-11-26T17:00:00Z",
+    "2026-11-27T04:55:00Z",
+    // Half an hour after an early close, on the day after it and on Christmas Eve.
+    "2026-11-27T18:22:00Z",
+    "2026-12-24T18:28:00Z",
+    // A Sunday, and its end in New York.
+    "2026-11-29T15:00:00Z",
+    "2026-11-30T04:52:00Z",
+    // The nights in which the clocks change, before both.
+    "2026-11-01T05:50:00Z",
+    "2027-03-14T06:50:00Z",
+    // A day that the operator closed.
+    "2027-01-08T15:00:00Z",
+];
 
 /// Maximum tickers in a world on which a service hangs.
 const HANGING_MAX: usize = 3;
@@ -165,8 +201,18 @@ impl Scenario {
         let hanging = poison.values_mut().filter(|poison| **poison == Poison::Hang);
         hanging.skip(HANGING_MAX).for_each(|poison| *poison = Poison::Crash);
         let is_paced = !is_big && dice.chance(15);
+        let thin = |_| (tickers[dice.below(tickers.len())].clone(), dice.pick(&[Thin::Empty, Thin::Stale]));
+        let thin = if dice.chance(25) {
+            (0..dice.between(1, size / 3 + 1)).map(thin).collect()
+        } else {
+            BTreeMap::new()
+        };
+        let published_at = Duration::from_secs(if dice.chance(20) { dice.between(60, 7_200) } else { 0 });
         let mut scenario = Self {
+            begins: EPOCH,
             poison,
+            thin,
+            published_at,
             settings: settings(dice, is_big, is_paced),
             instances: usize::try_from(dice.between(1, 3)).expect("small"),
             tickers,
@@ -195,16 +241,67 @@ impl Scenario {
             let plan = scenario.plan(tick);
             plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
         });
+        scenario.choose_day(&dice.split());
         scenario
+    }
+
+    /// Moves some worlds to a day on which something is different.
+    fn choose_day(&mut self, dice: &Dice) {
+        if dice.chance(30) {
+            self.begins = dice.pick(&SPECIAL_DAYS).parse().expect("a time");
+        }
+        let later = self.begins - EPOCH;
+        self.ticks.iter_mut().for_each(|tick| tick.run_time += later);
+        let closed_days = dice.pick(&["skip", "skip", "skip", "run"]);
+        let settings = [("closed_days", closed_days), ("calendar_overrides", "2027-01-08=closed")];
+        self.settings.extend(settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
     }
 
     pub(super) fn config(&self) -> Config {
         Config::parse(|name| self.settings.get(name).cloned()).expect("the drawn settings are valid")
     }
 
+    /// The true civil time, `now` after the world's beginning.
+    pub(super) fn civil(&self, now: Duration) -> DateTime<Utc> {
+        self.begins + now
+    }
+
+    /// Whether a tick has nothing to collect. It asks the calendar itself, and the time zone database for the day.
+    pub(super) fn is_skipped(&self, tick: &Tick) -> bool {
+        let Ticks { calendar, skip } = self.config().ticks;
+        if tick.key.is_some() || !skip {
+            return false;
+        }
+        let session = calendar.session(tick.run_time.with_timezone(&New_York).date_naive());
+        let is_over = |minutes| {
+            session.is_none_or(|session| {
+                session.early && tick.run_time > session.close + TimeDelta::minutes(minutes)
+            })
+        };
+        tick.job.endpoints.iter().all(|endpoint| match endpoint.dataset.name {
+            "daily_prices" | "technical_indicators" => session.is_none(),
+            "quotes" => is_over(30),
+            _ => false,
+        })
+    }
+
     /// The tick whose run makes a call.
     pub(super) fn run_of(&self, fetch: &Fetch) -> Option<&Tick> {
         self.ticks.iter().find(|tick| tick.job.name == fetch.job && tick.time() == fetch.run_time)
+    }
+
+    /// What a provider lacks of a ticker at this time, if its data must be current.
+    pub(super) fn lack(&self, endpoint: Endpoint, ticker: &str, now: Duration) -> Option<Thin> {
+        let is_current = endpoint == Endpoint::TIINGO_PRICES
+            || endpoint == Endpoint::FINNHUB_QUOTES
+            || endpoint == Endpoint::ALPHAVANTAGE_INDICATORS;
+        let unpublished = || (now < self.published_at).then_some(Thin::Stale);
+        if is_current { self.thin.get(ticker).copied().or_else(unpublished) } else { None }
+    }
+
+    /// How long after its scheduled time a run waits for data.
+    pub(super) fn patience(&self) -> Duration {
+        self.config().run.publish.patience
     }
 
     /// The tickers that a tick's run covers.
@@ -256,7 +353,7 @@ fn tick(dice: &Dice, tickers: &[String], calm_at: Duration, number: u64) -> Tick
         job,
         at: at + late,
         key: dice.chance(30).then(|| format!("key-{number}")),
-        run_time: civil(at) + chrono::TimeDelta::milliseconds(i64::try_from(number).expect("small")),
+        run_time: EPOCH + at + TimeDelta::milliseconds(i64::try_from(number).expect("small")),
         tickers: given.then(|| some(dice)),
         duplicates: (0..dice.pick(&[0, 0, 1, 1, 5])).map(|_| dice.millis(0, 60_000)).collect(),
         patience: Duration::from_secs(dice.pick(&[15, 180, 1_800])),
@@ -280,39 +377,4 @@ fn pacing(dice: &Dice) -> Pacing {
     let per_minute = dice.pick(&[5, 20, 60]);
     let even = Duration::from_secs(60) / u32::try_from(per_minute).expect("small");
     Pacing { per_minute, pause: dice.pick(&[Duration::ZERO, even]), is_mute: dice.chance(50) }
-}
-
-fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<String, String> {
-    let mut settings = BTreeMap::new();
-    let mut set = |name: &str, value: String| settings.insert(name.to_owned(), value);
-    set("google_cloud_project", "world".into());
-    set("inbound_auth", "platform".into());
-    if dice.chance(70) {
-        set("firestore_emulator_host", "firestore.test:8080".into());
-    } else {
-        // As on Google Cloud: with the ramp-up of writes.
-        set("gcp_access_token", "token".into());
-        set("firestore_ramp_writes_per_second", dice.pick(&[20, 500]).to_string());
-    }
-    for provider in Provider::all() {
-        let name = provider.name();
-        set(&format!("{name}_service_url"), format!("http://{name}.test"));
-        let sizes: &[u64] = if is_big { &[20, 50] } else { &[1, 2, 3, 5, 50] };
-        let sizes = if is_paced { &[1, 2, 5] } else { sizes };
-        set(&format!("batch_size_{name}"), dice.pick(sizes).to_string());
-        set(&format!("max_concurrency_{name}"), dice.between(1, 4).to_string());
-    }
-    let deadlines: &[u64] = if is_big || is_paced { &[120, 840] } else { &[10, 30, 120, 840] };
-    set("job_deadline_seconds", dice.pick(deadlines).to_string());
-    set("lease_seconds", dice.pick(&[5, 15, 60]).to_string());
-    let timeouts: &[u64] = if is_paced { &[300] } else { &[5, 30, 300] };
-    set("service_timeout_seconds", dice.pick(timeouts).to_string());
-    set("firestore_timeout_seconds", dice.pick(&[2, 10, 60]).to_string());
-    set("retry_max_attempts", dice.between(1, 5).to_string());
-    set("retry_max_ms", dice.pick(&[1_000, 20_000]).to_string());
-    set("breaker_window", "20".into());
-    set("breaker_min_calls", dice.pick(&[3, 10]).to_string());
-    set("breaker_open_seconds", dice.pick(&[5, 60]).to_string());
-    set("breaker_open_max_seconds", dice.pick(&[60, 600]).to_string());
-    settings
 }

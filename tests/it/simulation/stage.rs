@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use sim::endpoint::Service;
 
 use super::journal::Journal;
@@ -43,6 +44,11 @@ impl Stage {
 
     pub(super) fn now(&self) -> Duration {
         self.handle.now()
+    }
+
+    /// The true civil time.
+    pub(super) fn civil(&self) -> DateTime<Utc> {
+        self.scenario.civil(self.now())
     }
 
     pub(super) fn store(&self) -> MutexGuard<'_, Store> {

@@ -50,8 +50,32 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "tickers that an answer reports as failed are forgotten",
         file: "src/engine/execute/delivered.rs",
-        old: "self.state.failed.extend(delivery.failed.into_iter().map(failure));",
-        new: "drop(delivery.failed.into_iter().map(failure));",
+        old: "self.state.shortfalls.extend(delivery.shortfalls);",
+        new: "drop(delivery.shortfalls);",
+    },
+    Mutant {
+        name: "tickers without current data count as stored",
+        file: "src/intake/answer.rs",
+        old: "intake.lacking.push(Lacking { ticker: ticker.clone(), outcome, reason });",
+        new: "drop((outcome, reason));\n            intake.succeeded.push(ticker.clone());",
+    },
+    Mutant {
+        name: "a run that waits for its data is due at once",
+        file: "src/ledger/verdict.rs",
+        old: "Status::Failed if !wait_left.is_zero() =>",
+        new: "Status::Failed if wait_left > Duration::MAX / 2 =>",
+    },
+    Mutant {
+        name: "records of stale tickers that come again count again",
+        file: "src/run/publication.rs",
+        old: "*count = count.saturating_sub(stale.records);",
+        new: "*count = count.saturating_sub(stale.records / u64::MAX);",
+    },
+    Mutant {
+        name: "no run waits for data that is not published",
+        file: "src/engine/mod.rs",
+        old: "let waits = waits && stop.is_none();",
+        new: "let waits = waits && stop.is_some();",
     },
     Mutant {
         name: "a batch counts as done before its documents are stored",

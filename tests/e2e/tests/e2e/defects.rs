@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use e2e::stored::{REJECTED, count, list, payload};
 use e2e::system::{at, expect, job, start, tick};
 use serde_json::{Value, json};
@@ -17,8 +18,8 @@ enum Fate {
     Stored(&'static str),
     /// Kept in `rejected_records` with a reason that contains the first string; the kept record contains the second.
     Rejected(&'static str, &'static str),
-    /// The whole ticker failed, with a reason that contains this.
-    TickerFailed(&'static str),
+    /// The provider has nothing of the ticker.
+    TickerEmpty,
 }
 
 const SYMBOL: &str = "T050";
@@ -60,11 +61,15 @@ async fn check(stack: &Stack, defect: Defect, fate: Fate) {
             assert_eq!(doc.fields["job"], "tiingo-daily-prices");
             assert_eq!(doc.fields["run_id"], data["run_id"]);
         }
-        Fate::TickerFailed(expected) => {
+        Fate::TickerEmpty => {
             assert_eq!((own, &reply.body["status"]), (0, &json!("partial")), "{defect:?}");
-            assert_eq!(data["tickers_failed"][0]["ticker"], SYMBOL);
-            let reason = data["tickers_failed"][0]["reason"].as_str().expect("a reason");
-            assert!(reason.contains(expected), "{defect:?}: {reason}");
+            let empty = json!([{
+                "ticker": SYMBOL,
+                "endpoint": "/fetch",
+                "outcome": "empty",
+                "reason": "the provider has no record of it",
+            }]);
+            assert_eq!((&data["tickers_empty"], &data["tickers_failed"]), (&empty, &json!([])));
         }
     }
 }
@@ -84,7 +89,7 @@ async fn each_defect_costs_only_its_own_record() {
         // A price has nothing to flatten: the record is valid.
         (Defect::FlatIndicator, Fate::Stored("")),
         (Defect::NullEntry, Fate::Rejected("entry has no ticker", "null")),
-        (Defect::NullData, Fate::TickerFailed("has no data")),
+        (Defect::NullData, Fate::TickerEmpty),
     ] {
         check(&stack, defect, fate).await;
     }
@@ -115,7 +120,7 @@ async fn a_failed_or_flat_indicator_does_not_affect_the_others() {
     let of = |ticker: &str| ids.iter().filter(|id| id.starts_with(ticker)).count();
     assert_eq!((of("T001"), of("T002"), of("T003"), of("T004")), (6, 7, 6, 7), "{:#}", reply.body);
     assert_eq!(reply.body["status"], "partial");
-    assert!(ids.contains(&format!("T002_SMA_{}", at(0).format("%Y-%m-%d"))));
+    assert!(ids.contains(&format!("T002_SMA_{}", (at(0) - TimeDelta::days(1)).format("%Y-%m-%d"))));
     let data = &reply.body["data"];
     assert_eq!((&data["tickers_failed"], &data["records_rejected"]), (&json!([]), &json!(2)));
     assert_eq!(data["remarks"], json!(["T001: SMA: simulated failure of one record"]));
@@ -186,7 +191,7 @@ async fn a_ticker_with_a_slash_has_documents_too() {
     let docs = list(&stack.db, "prices_daily").await;
     let slashed: Vec<_> = docs.iter().filter(|doc| doc.fields["ticker"] == "BRK/B").collect();
     assert_eq!(slashed.len(), 5);
-    assert!(slashed.iter().any(|doc| doc.id == "BRK%2FB_2025-11-20"), "{:?}", slashed[0].id);
+    assert!(slashed.iter().any(|doc| doc.id == "BRK%2FB_2025-11-19"), "{:?}", slashed[0].id);
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn a_daily_price() {
     check(
         "tiingo-daily-prices",
         Endpoint::TIINGO_PRICES,
-        "AAPL_2025-11-20",
+        "AAPL_2025-11-19",
         "date stringValue, open doubleValue, high doubleValue, low doubleValue, close doubleValue,
          volume integerValue, adj_open doubleValue, adj_high doubleValue, adj_low doubleValue,
          adj_close doubleValue, adj_volume integerValue, div_cash doubleValue, split_factor doubleValue",
@@ -156,14 +156,14 @@ const INDICATOR: &str = "indicator stringValue, interval stringValue, parameters
 async fn an_indicator_with_one_value() {
     let table = format!("{INDICATOR}, value doubleValue");
     let name = "alpha-vantage-technical-indicators";
-    check(name, Endpoint::ALPHAVANTAGE_INDICATORS, "AAPL_SMA_2025-11-20", &table).await;
+    check(name, Endpoint::ALPHAVANTAGE_INDICATORS, "AAPL_SMA_2025-11-19", &table).await;
 }
 
 #[tokio::test]
 async fn an_indicator_with_several_values() {
     let table = format!("{INDICATOR}, value mapValue");
     let name = "alpha-vantage-technical-indicators";
-    check(name, Endpoint::ALPHAVANTAGE_INDICATORS, "AAPL_MACD_2025-11-20", &table).await;
+    check(name, Endpoint::ALPHAVANTAGE_INDICATORS, "AAPL_MACD_2025-11-19", &table).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Which requests belong to one run.
 
 use e2e::stored::{RUNS, count};
-use e2e::system::{assert_same, by_hand, expect, job, start, tick};
+use e2e::system::{assert_same, by_hand, expect, get, job, post, start, tick};
 use serde_json::{Value, json};
 use sim::scheduler::Tick;
 use sim::watchlist::{Scope, Watchlist};
@@ -69,16 +69,42 @@ async fn a_trailing_slash_is_ignored() {
     );
     assert_same(stack.providers.finnhub().journal().tickers(), stack.watchlist.tickers(Scope::ActiveSymbols));
     for path in ["/health/", "/jobs/", "/runs/", "/runs/finnhub-quote-portfolio_2025-11-20T15:00:00Z/"] {
-        assert_eq!(e2e::system::get(&stack.orchestrator, path).await.status, 200, "{path}");
+        assert_eq!(get(&stack.orchestrator, path).await.status, 200, "{path}");
     }
 }
 
 #[tokio::test]
 async fn a_run_time_without_a_zone_is_utc() {
     let stack = start(Watchlist::new(5, 5), &[]).await;
-    let request = tick("finnhub-quote-portfolio").field("run_time", json!("2024-01-01T10:00:00"));
+    let request = tick("finnhub-quote-portfolio").field("run_time", json!("2025-11-20T15:00:00"));
     let reply = expect(&stack.orchestrator, &request, 200).await;
-    assert_eq!(reply.body["data"]["run_time"], "2024-01-01T10:00:00Z");
+    assert_eq!(reply.body["data"]["run_time"], "2025-11-20T15:00:00Z");
     let sent: Value = stack.providers.finnhub().journal().calls().remove(0).body;
-    assert_eq!(sent["run_time"], "2024-01-01T10:00:00Z");
+    assert_eq!(sent["run_time"], "2025-11-20T15:00:00Z");
+}
+
+#[tokio::test]
+async fn a_tick_on_a_holiday_calls_nobody_and_its_run_can_be_resumed() {
+    let stack = start(Watchlist::new(5, 5), &[]).await;
+    let labor_day = |name| Tick::new(job(name), "2025-09-01T22:00:00Z".parse().expect("a time"));
+    for duplicate in [false, true] {
+        let reply = expect(&stack.orchestrator, &labor_day(PRICES), 200).await;
+        assert_eq!((&reply.body["status"], is_duplicate(&reply)), (&json!("ok"), duplicate));
+        let data = &reply.body["data"];
+        assert_eq!(
+            (&data["run_status"], &data["skipped"]),
+            (&json!("skipped"), &json!("market closed: Labor Day"))
+        );
+    }
+    assert_eq!(stack.providers.tiingo().journal().count(), 0);
+    let listed = get(&stack.orchestrator, "/runs?status=skipped").await;
+    assert_eq!(listed.body["runs"][0]["message"], "skipped, market closed: Labor Day");
+    let status = get(&stack.orchestrator, "/status").await;
+    assert_eq!((&status.body["statistics"]["jobs_processed"], status.status), (&json!(0), 200));
+
+    // News appear on holidays as well.
+    let news = expect(&stack.orchestrator, &labor_day("polygon-news-portfolio"), 200).await;
+    assert_eq!(news.body["data"]["run_status"], "succeeded");
+    let resumed = post(&stack.orchestrator, &format!("/runs/{PRICES}_2025-09-01T22:00:00Z/resume")).await;
+    assert_eq!(resumed.body["data"]["run_status"], "succeeded", "{:#}", resumed.body);
 }

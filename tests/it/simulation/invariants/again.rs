@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use chrono::{DateTime, Utc};
 use http::{Request, StatusCode};
+use orchestrator::run::{RunState, Status};
 use serde_json::{Value as Json, json};
 use sim::firestore::to_plain;
 
@@ -30,7 +31,8 @@ const RECORDS: [&str; 6] = [
 
 pub(super) async fn check(stage: &Stage, slots: &Slots) {
     for tick in &stage.scenario.ticks {
-        if ended_run(stage, tick).is_some_and(|run| run.status.is_finished()) {
+        let is_at_rest = |run: RunState| run.status.is_success() || run.status == Status::Skipped;
+        if ended_run(stage, tick).is_some_and(is_at_rest) {
             repeat_tick(stage, slots, tick).await;
         }
     }
@@ -40,7 +42,7 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
         }
     }
     let tick = &stage.scenario.ticks[0];
-    if ended_run(stage, tick).is_some_and(|run| run.status.is_finished()) {
+    if ended_run(stage, tick).is_some_and(|run| run.status.is_success()) {
         repeat_work(stage, slots, tick).await;
     }
 }

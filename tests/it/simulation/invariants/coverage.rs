@@ -80,7 +80,7 @@ fn expected(
         return;
     }
     let time: DateTime<Utc> = tick.run_time;
-    let calendar = &stage.scenario.config().calendar;
+    let calendar = &stage.scenario.config().ticks.calendar;
     let Some(date) = Follows::of(dataset).day_at(calendar, time) else { return };
     let cells = days.get(&date);
     for (endpoint, ticker, _) in run.outcomes() {

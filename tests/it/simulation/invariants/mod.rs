@@ -10,9 +10,10 @@ mod statistics;
 use std::time::Duration;
 
 use orchestrator::firestore::DocumentPath;
-use orchestrator::run::RunState;
+use orchestrator::run::{RunState, Status};
 
 use super::instance::Slots;
+use super::journal::Call;
 use super::ledger_watch;
 use super::scenario::Tick;
 use super::stage::Stage;
@@ -29,6 +30,7 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
     stage.tell("everything has come to rest");
     for tick in &stage.scenario.ticks {
         match ended_run(stage, tick) {
+            Some(run) if is_skipped(stage, tick, &run) => {}
             Some(run) => {
                 records::check(stage, tick, &run);
                 calls::check_run(stage, tick, &run);
@@ -42,6 +44,23 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
     coverage::check(stage);
     again::check(stage, slots).await;
     coverage::check(stage);
+}
+
+/// Whether a tick was skipped. That must be so exactly if the calendar says so, unless somebody wanted the run; and
+/// then nobody was called for it.
+fn is_skipped(stage: &Stage, tick: &Tick, run: &RunState) -> bool {
+    let (skipped, expected) = (run.status == Status::Skipped, stage.scenario.is_skipped(tick));
+    let resumed = run.attempt.number > 1;
+    if skipped && !expected || expected && !skipped && !resumed {
+        let (id, status) = (tick.run_id(), run.status.name());
+        stage.accuse(format!("{id} is {status}; to be skipped: {expected}"));
+    }
+    let is_of_tick = |call: &Call| call.fetch.job == tick.job.name && call.fetch.run_time == tick.time();
+    let calls = stage.journal().calls.iter().filter(|call| is_of_tick(call)).count();
+    if skipped && (calls > 0 || run.planned) {
+        stage.accuse(format!("{} is skipped after {calls} calls, planned: {}", tick.run_id(), run.planned));
+    }
+    skipped
 }
 
 async fn come_to_rest(stage: &Stage) {

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use orchestrator::catalogue::Ticker;
 use orchestrator::firestore::DocumentPath;
-use orchestrator::run::{RunState, Status};
+use orchestrator::run::{Outcome as TickerOutcome, RunState, Status};
 use serde_json::Value as Json;
 use sim::data::{documents, moment};
 use sim::endpoint::{Endpoint, Service};
 use sim::firestore::to_plain;
 
-use crate::simulation::provider::spec;
-use crate::simulation::scenario::Tick;
+use crate::simulation::provider::{STALE, spec};
+use crate::simulation::scenario::{Scenario, Thin, Tick};
 use crate::simulation::stage::Stage;
 
 pub(super) fn check(stage: &Stage, tick: &Tick, run: &RunState) {
@@ -27,18 +27,20 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
         faults.push(format!("{} tickers requested, {} planned", run.tickers_requested, plan.len()));
     }
     let all_failed = !run.shortfalls.is_empty() && run.tickers_processed() == 0;
-    if !run.status.is_finished() && !all_failed {
+    if !run.status.is_success() && !all_failed {
         faults.push(format!("it ended as {}", run.status.name()));
     }
     if run.status == Status::Succeeded && (!run.shortfalls.is_empty() || run.counts.records_rejected() > 0) {
         faults.push("it succeeded although something failed".to_owned());
     }
     let undisturbed = stage.scenario.storms.is_empty() && stage.scenario.poison.is_empty();
-    if undisturbed && (!run.shortfalls.is_empty() || run.counts.records_rejected() > 0) {
-        faults.push(format!("something failed although there were no faults: {:?}", run.shortfalls));
+    let failed: Vec<_> =
+        run.shortfalls.iter().filter(|short| short.outcome == TickerOutcome::Failed).collect();
+    if undisturbed && (!failed.is_empty() || run.counts.records_rejected() > 0) {
+        faults.push(format!("something failed although there were no faults: {failed:?}"));
     }
     let may_blame = stage.scenario.may_blame(tick.job.provider);
-    for failure in run.shortfalls.iter().filter(|_| !may_blame) {
+    for failure in failed.into_iter().filter(|_| !may_blame) {
         let ticker = failure.ticker.as_ref().map(Ticker::as_str).unwrap_or_default();
         if !stage.scenario.poison.contains_key(ticker) {
             faults.push(format!("{ticker} failed although it is not bad: {}", failure.reason));
@@ -49,6 +51,7 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
         let service = Service::ALL.into_iter().find(|service| service.name() == tick.job.provider.name());
         let endpoint = service.and_then(|service| Endpoint::find(service, endpoint.path)).expect("known");
         stored += check_endpoint(stage, tick, run, endpoint, &plan, &mut faults);
+        stored += check_lacking(stage, tick, run, endpoint, &mut faults);
     }
     // A failed indicator does not affect the others of its ticker; articles are independent.
     let exact = !matches!(tick.job.provider.name(), "alphavantage") && !plan.is_empty();
@@ -56,6 +59,57 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
         faults.push(format!("{} records counted, {stored} expected", run.counts.records_stored()));
     }
     faults
+}
+
+/// Checks that a ticker came short exactly if its provider had nothing current; returns how many records of stale ones
+/// the run must have counted.
+fn check_lacking(
+    stage: &Stage,
+    tick: &Tick,
+    run: &RunState,
+    endpoint: Endpoint,
+    faults: &mut Vec<String>,
+) -> u64 {
+    let scenario = &stage.scenario;
+    let mut stale = Vec::new();
+    for (_, ticker, outcome) in run.outcomes().filter(|(at, ..)| *at == endpoint.path()) {
+        let Some(ticker) = ticker.map(Ticker::as_str) else { continue };
+        let lack = scenario.lack(endpoint, ticker, scenario.published_at);
+        let (is_thin, is_bad) = (lack.is_some(), scenario.poison.contains_key(ticker));
+        match outcome {
+            TickerOutcome::Stored if is_thin => {
+                faults.push(format!("{ticker} counts as stored, but its provider has nothing current"));
+            }
+            TickerOutcome::Empty if lack != Some(Thin::Empty) => {
+                faults.push(format!("{ticker} counts as empty, but its provider has records of it"));
+            }
+            TickerOutcome::Stale if !is_thin && !may_end_unpublished(scenario, tick) => {
+                faults.push(format!("{ticker} counts as stale, but its data was published in time"));
+            }
+            TickerOutcome::Failed if is_thin && !is_bad && scenario.storms.is_empty() => {
+                faults.push(format!("{ticker} has failed, but its provider only had nothing current"));
+            }
+            _ => {}
+        }
+        if outcome == TickerOutcome::Stale {
+            stale.push(ticker.to_owned());
+        }
+    }
+    let at = moment(Some(&tick.time())) - STALE;
+    u64::try_from(documents(&spec(scenario), endpoint, &stale, at).len()).expect("fits")
+}
+
+/// Whether a run may end with data that was published later: nobody waited, or not all of it came late.
+fn may_end_unpublished(scenario: &Scenario, tick: &Tick) -> bool {
+    let is_resumed = !tick.duplicates.is_empty();
+    let waits_in_vain = tick.key.is_some() || tick.at + scenario.patience() <= scenario.published_at;
+    // While a run's calls go out, the data of some tickers may come: too few of the others are left to wait for.
+    let takes_long = !scenario.storms.is_empty()
+        || scenario.pacing.is_some()
+        || scenario.tickers.len() > 20
+        || scenario.mortality > 0
+        || !scenario.poison.is_empty();
+    tick.at < scenario.published_at && (is_resumed || waits_in_vain || takes_long)
 }
 
 /// Checks one endpoint's documents; returns how many records the run must have counted for it.
@@ -67,13 +121,13 @@ fn check_endpoint(
     plan: &[String],
     faults: &mut Vec<String>,
 ) -> u64 {
-    let failed: BTreeSet<&str> = run
+    let short: BTreeSet<&str> = run
         .shortfalls
         .iter()
         .filter(|failure| failure.endpoint == endpoint.path())
         .filter_map(|failure| failure.ticker.as_ref().map(Ticker::as_str))
         .collect();
-    let done: Vec<String> = plan.iter().filter(|ticker| !failed.contains(ticker.as_str())).cloned().collect();
+    let done: Vec<String> = plan.iter().filter(|ticker| !short.contains(ticker.as_str())).cloned().collect();
     if endpoint.has_articles() && !run.shortfalls.is_empty() {
         return 0;
     }
