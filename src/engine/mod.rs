@@ -195,8 +195,7 @@ impl Engine {
         // A reason to stop that arose after everything was done does not matter.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, StopReason::Storage { .. }));
         let waits = waits && stop.is_none();
-        let unpublished =
-            waits.then(|| state.await_publication(&self.settings.run.publish, self.world.clock.now()));
+        let unpublished = waits.then(|| self.await_publication(&mut state));
         let stop = stop.or(unpublished.flatten());
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
@@ -224,6 +223,12 @@ impl Engine {
             }
             Err(SaveError::Firestore(error)) => Answer::Unavailable(error),
         }
+    }
+
+    fn await_publication(&self, state: &mut RunState) -> Option<StopReason> {
+        let now = self.world.clock.now();
+        let next = catalogue::find(&state.job).and_then(|job| self.settings.ticks.next(job, now));
+        state.await_publication(&self.settings.run.publish, next, now)
     }
 
     fn millis_since(&self, start: Instant) -> u64 {

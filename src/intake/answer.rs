@@ -30,6 +30,8 @@ pub struct Intake {
     pub stale_records: u64,
     /// Number of doubtful records among those.
     pub stale_flagged: u64,
+    /// Tickers that have as many records as the provider sends at most.
+    pub cut: Vec<Ticker>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
     /// Tickers of which a part is to be requested again, because nothing is known to be wrong with it.
@@ -109,6 +111,7 @@ impl Intake {
             failed: Vec::new(),
             lacking: Vec::new(),
             stale_records: 0,
+            cut: Vec::new(),
             stale_flagged: 0,
             records: Vec::new(),
             rejected: Vec::new(),
@@ -157,6 +160,12 @@ impl Intake {
         let times = before - self.rejected.len();
         if times > 0 {
             self.remarks.push(format!("duplicate rejected records, each kept once: {times}"));
+        }
+        if let Some(first) = self.cut.first() {
+            let count = self.cut.len();
+            self.remarks.push(format!(
+                "{count} tickers have as many records as the provider sends at most, for example {first}: more may exist"
+            ));
         }
     }
 }
@@ -238,6 +247,9 @@ fn take_entry(
             }
             so_far.note(&found.records, expectation);
             quality::flag(dataset.quality, &mut found.records);
+            if quality::is_cut(dataset.quality, &found.records) {
+                intake.cut.push(ticker.clone());
+            }
             so_far.reject(std::mem::take(&mut found.rejected), intake);
             absorb(found, intake);
         }

@@ -23,9 +23,9 @@ const REPEATED_DAY: &str = "repeated_day";
 /// The answer has as many records as the provider sends at most: more may exist.
 const CUT_AT_LIMIT: &str = "cut_at_limit";
 
-/// Every code.
-pub const CODES: [&str; 6] =
-    [OPEN_OUTSIDE_RANGE, CLOSE_OUTSIDE_RANGE, PRICE_JUMP, SPLIT_WITHOUT_FACTOR, REPEATED_DAY, CUT_AT_LIMIT];
+/// The codes of doubtful values. An answer that may be cut says nothing against the records in it.
+pub const DOUBTFUL: [&str; 5] =
+    [OPEN_OUTSIDE_RANGE, CLOSE_OUTSIDE_RANGE, PRICE_JUMP, SPLIT_WITHOUT_FACTOR, REPEATED_DAY];
 
 /// Smallest movement of the close that is doubtful: the natural logarithm of the ratio.
 const JUMP_MIN: f64 = 0.4;
@@ -51,8 +51,13 @@ struct Bar {
 /// Whether a record is marked as doubtful.
 pub fn is_flagged(record: &Write) -> bool {
     // A provider may have a field of its own under this name.
-    let is_code = |code: &Value| code.as_str().is_some_and(|code| CODES.contains(&code));
+    let is_code = |code: &Value| code.as_str().is_some_and(|code| DOUBTFUL.contains(&code));
     matches!(record.fields.get(QUALITY_FIELD), Some(Value::Array { values }) if values.iter().any(is_code))
+}
+
+/// Whether a ticker's answer has as many records as its provider sends at most.
+pub fn is_cut(quality: Quality, records: &[Write]) -> bool {
+    matches!(quality, Quality::Limited { records: limit } if records.len() == limit)
 }
 
 /// Marks the doubtful ones among the records of one ticker's answer.
@@ -60,12 +65,10 @@ pub fn flag(quality: Quality, records: &mut [Write]) {
     match quality {
         Quality::Unchecked => {}
         Quality::Bars => flag_bars(records),
-        Quality::Limited { records: limit } if records.len() == limit => {
-            for record in records.iter_mut() {
-                mark(record, CUT_AT_LIMIT);
-            }
+        Quality::Limited { .. } => {
+            let is_cut = is_cut(quality, records);
+            records.iter_mut().filter(|_| is_cut).for_each(|record| mark(record, CUT_AT_LIMIT));
         }
-        Quality::Limited { .. } => {}
     }
 }
 
@@ -126,12 +129,15 @@ fn flag_range(record: &mut Write) {
 }
 
 fn mark(record: &mut Write, code: &str) {
-    let codes =
-        record.fields.entry(QUALITY_FIELD.to_owned()).or_insert_with(|| Value::Array { values: Vec::new() });
-    match codes {
-        Value::Array { values } => values.push(Value::string(code)),
+    let is_ours =
+        |value: &Value| value.as_str().is_some_and(|code| code == CUT_AT_LIMIT || DOUBTFUL.contains(&code));
+    match record.fields.get_mut(QUALITY_FIELD) {
+        Some(Value::Array { values }) if values.iter().all(is_ours) => values.push(Value::string(code)),
         // A field of the provider's own under this name gives way.
-        other => *other = Value::Array { values: vec![Value::string(code)] },
+        _ => {
+            let codes = Value::Array { values: vec![Value::string(code)] };
+            record.fields.insert(QUALITY_FIELD.to_owned(), codes);
+        }
     }
 }
 
@@ -237,11 +243,12 @@ mod tests {
     #[test]
     fn an_answer_at_the_providers_limit_may_be_cut() {
         let mut records = bars(&[("2026-11-23", 1.0, 5, 1.0, 0.0), ("2026-11-24", 1.0, 5, 1.0, 0.0)]);
-        flag(Quality::Limited { records: 3 }, &mut records);
-        assert!(!records.iter().any(is_flagged));
-        flag(Quality::Limited { records: 2 }, &mut records);
-        assert!(records.iter().all(is_flagged));
-        assert_eq!(codes(&records[1]), [CUT_AT_LIMIT]);
+        let (three, two) = (Quality::Limited { records: 3 }, Quality::Limited { records: 2 });
+        flag(three, &mut records);
+        assert_eq!((is_cut(three, &records), codes(&records[1])), (false, vec![]));
+        flag(two, &mut records);
+        assert_eq!((is_cut(two, &records), codes(&records[1])), (true, vec![CUT_AT_LIMIT]));
+        assert!(!records.iter().any(is_flagged), "that says nothing against the records");
     }
 
     #[test]
@@ -250,6 +257,10 @@ mod tests {
         for own in [Value::string("good"), Value::Array { values: vec![Value::string("good")] }] {
             records[0].fields.insert(QUALITY_FIELD.into(), own);
             assert!(!is_flagged(&records[0]));
+            records[0].fields.insert("close".into(), Value::Double(1_000.0));
+            let mut marked = records.clone();
+            flag(Quality::Bars, &mut marked);
+            assert_eq!(codes(&marked[0]), [CLOSE_OUTSIDE_RANGE], "it gives way to ours");
         }
     }
 }

@@ -86,11 +86,18 @@ impl RunState {
     }
 
     /// Decides whether a run that has nothing else left to do waits for data that is probably not published yet: if so,
-    /// the tickers concerned are pending again, and the stop reason says why.
-    pub fn await_publication(&mut self, config: &PublishConfig, now: DateTime<Utc>) -> Option<StopReason> {
+    /// the tickers concerned are pending again, and the stop reason says why. Nothing waits beyond the job's next tick,
+    /// whose run requests the data anyway.
+    pub fn await_publication(
+        &mut self,
+        config: &PublishConfig,
+        next_tick: Option<DateTime<Utc>>,
+        now: DateTime<Utc>,
+    ) -> Option<StopReason> {
         let tick = self.scheduled_at.filter(|_| self.identity.trigger == Source::Scheduler)?;
         let left = config.patience.saturating_sub((now - tick).to_std().unwrap_or_default());
-        if self.has_pending() || left.is_zero() {
+        let retry_after = config.retry.min(left);
+        if self.has_pending() || left.is_zero() || next_tick.is_some_and(|next| now + retry_after >= next) {
             return None;
         }
         let mut first = None;
@@ -104,7 +111,6 @@ impl RunState {
             });
         }
         let reason = first?;
-        let retry_after = config.retry.min(left);
         self.publish_wait_ms = Some(millis(retry_after));
         Some(StopReason::NotPublished { retry_after, reason })
     }
@@ -169,7 +175,7 @@ mod tests {
     #[test]
     fn half_of_the_tickers_without_current_data_are_waited_for() {
         let mut half = run(&["A", "B"], &["C", "D"]);
-        let stop = half.await_publication(&CONFIG, tick()).unwrap();
+        let stop = half.await_publication(&CONFIG, None, tick()).unwrap();
         assert_eq!(stop.retry_after(), Duration::from_secs(900));
         assert!(stop.message().contains("2 of 4 tickers that /a answered"), "{}", stop.message());
         assert_eq!((half.shortfalls.len(), half.tickers_pending(), half.imbalance()), (0, 2, None));
@@ -179,32 +185,32 @@ mod tests {
         assert_eq!(half.publish_wait_ms, Some(900_000));
 
         let mut fewer = run(&["A", "B", "E"], &["C", "D"]);
-        assert_eq!(fewer.await_publication(&CONFIG, tick()), None);
+        assert_eq!(fewer.await_publication(&CONFIG, None, tick()), None);
         assert_eq!((fewer.shortfalls.len(), fewer.counts.records_stored()), (2, 10));
     }
 
     #[test]
     fn patience_ends_and_the_last_wait_is_shorter() {
         let late = tick() + TimeDelta::hours(4) - TimeDelta::seconds(60);
-        let stop = run(&[], &["A"]).await_publication(&CONFIG, late).unwrap();
+        let stop = run(&[], &["A"]).await_publication(&CONFIG, None, late).unwrap();
         assert_eq!(stop.retry_after(), Duration::from_secs(60));
-        assert_eq!(run(&[], &["A"]).await_publication(&CONFIG, tick() + TimeDelta::hours(4)), None);
+        assert_eq!(run(&[], &["A"]).await_publication(&CONFIG, None, tick() + TimeDelta::hours(4)), None);
     }
 
     #[test]
     fn manual_runs_and_runs_with_other_work_do_not_wait() {
         let mut manual = run(&[], &["A"]);
         manual.identity.trigger = Source::Manual;
-        assert_eq!(manual.await_publication(&CONFIG, tick()), None);
+        assert_eq!(manual.await_publication(&CONFIG, None, tick()), None);
         let mut busy = run(&[], &["A"]);
         busy.pending.push(work("/b", &["A"]));
-        assert_eq!(busy.await_publication(&CONFIG, tick()), None);
+        assert_eq!(busy.await_publication(&CONFIG, None, tick()), None);
     }
 
     #[test]
     fn a_run_waits_until_its_wait_is_over_or_it_goes_on() {
         let mut waiting = run(&[], &["A"]);
-        waiting.stopped = waiting.await_publication(&CONFIG, tick()).map(|stop| stop.message());
+        waiting.stopped = waiting.await_publication(&CONFIG, None, tick()).map(|stop| stop.message());
         waiting.attempt.ended_at = Some(tick());
         assert_eq!((waiting.is_waiting(), waiting.waits_until()), (false, None), "it has not ended");
         waiting.status = waiting.judge();
@@ -215,9 +221,16 @@ mod tests {
     }
 
     #[test]
+    fn nothing_waits_beyond_the_next_tick() {
+        let next = |seconds| Some(tick() + TimeDelta::seconds(seconds));
+        assert_eq!(run(&[], &["A"]).await_publication(&CONFIG, next(900), tick()), None);
+        assert!(run(&[], &["A"]).await_publication(&CONFIG, next(901), tick()).is_some());
+    }
+
+    #[test]
     fn failures_are_not_waited_for() {
         let mut failed = run(&["A"], &[]);
         failed.shortfalls = vec![failure("/a", "B"), failure("/a", "C")];
-        assert_eq!(failed.await_publication(&CONFIG, tick()), None);
+        assert_eq!(failed.await_publication(&CONFIG, None, tick()), None);
     }
 }
