@@ -88,7 +88,9 @@ fn a_run_of_a_thousand_tickers_reads_and_writes_the_coverage_once() {
         assert_eq!(world.asked("batchGet"), 2);
         // Claim, coverage, close: the run is over within a second.
         assert_eq!(world.asked("commit"), 3);
-        assert_eq!(cells(&app).await.counts().stored, 1_000);
+        let last_published = Day { date: "2026-11-20".parse().expect("a date"), ..day() };
+        let whole = app.engine.coverage.day(last_published).await.expect("Firestore answers").expect("there");
+        assert_eq!((whole.summary.counts.stored, whole.summary.counts.expected), (1_000, 1_000));
     });
 }
 
