@@ -133,10 +133,11 @@ fn check_concurrency(stage: &Stage, fetch: &Fetch) {
     let provider = Provider::parse(service.name()).expect("known");
     let config = stage.scenario.config();
     let limit = config.provider(provider).max_concurrency;
-    // A run that cannot reach Firestore for three leases counts as dead, though its calls may still be open.
+    // A run that has not renewed its place for three leases counts as dead, though its calls may still be open: the last
+    // renewal may be a lease older than the storm.
     let now = stage.now();
     let is_cut_off = |storm: &Storm| {
-        storm.target == Target::Firestore && storm.from + config.run.lease * 3 <= now && now < storm.to
+        storm.target == Target::Firestore && storm.from + config.run.lease * 2 <= now && now < storm.to
     };
     if stage.scenario.storms.iter().any(is_cut_off) {
         return;

@@ -1,8 +1,11 @@
 //! Which requests belong to one run.
 
+use std::time::Duration;
+
 use e2e::stored::{RUNS, count};
-use e2e::system::{assert_same, by_hand, expect, get, job, post, start, tick};
+use e2e::system::{assert_same, by_hand, expect, get, job, now, post, retry_after, send, start, tick};
 use serde_json::{Value, json};
+use sim::providers::{Defect, Fault};
 use sim::scheduler::Tick;
 use sim::watchlist::{Scope, Watchlist};
 
@@ -107,4 +110,56 @@ async fn a_tick_on_a_holiday_calls_nobody_and_its_run_can_be_resumed() {
     assert_eq!(news.body["data"]["run_status"], "succeeded");
     let resumed = post(&stack.orchestrator, &format!("/runs/{PRICES}_2025-09-01T22:00:00Z/resume")).await;
     assert_eq!(resumed.body["data"]["run_status"], "succeeded", "{:#}", resumed.body);
+}
+
+/// A system in which nothing of two tickers is published, and a tick of now.
+async fn unpublished(retry_seconds: &str) -> (sim::stack::Stack, Tick) {
+    let settings = [
+        ("publish_retry_seconds", retry_seconds),
+        ("publish_patience_minutes", "60"),
+        ("closed_days", "run"),
+    ];
+    let stack = start(Watchlist::new(0, 0), &settings).await;
+    for ticker in ["AAPL", "MSFT"] {
+        stack.providers.tiingo().fault(Fault::bad_records([Defect::NullData]).ticker(ticker));
+    }
+    let tick = Tick::new(job(PRICES), now()).tickers(["AAPL", "MSFT"]);
+    (stack, tick)
+}
+
+#[tokio::test]
+async fn a_run_waits_for_data_that_is_not_published_and_a_person_does_not() {
+    let (stack, tick) = unpublished("3600").await;
+    let first = expect(&stack.orchestrator, &tick, 503).await;
+    let message = first.body["message"].as_str().expect("a message");
+    assert!(message.contains("not published yet: 2 of 2 tickers that /fetch answered"), "{message}");
+    assert!((3_500..=3_600).contains(&retry_after(&first)), "{:#}", first.body);
+    // Until then nobody calls the provider.
+    stack.providers.clear();
+    let calls = stack.providers.tiingo().journal().calls().len();
+    let early = expect(&stack.orchestrator, &tick, 503).await;
+    assert!((3_000..=3_600).contains(&retry_after(&early)), "{:#}", early.body);
+    assert_eq!(stack.providers.tiingo().journal().calls().len(), calls);
+    let id = first.body["data"]["run_id"].as_str().expect("an ID");
+    let resumed = post(&stack.orchestrator, &format!("/runs/{id}/resume")).await;
+    assert_eq!((resumed.status, &resumed.body["status"]), (200, &json!("ok")), "{:#}", resumed.body);
+    assert_eq!(resumed.body["data"]["tickers_processed"], 2);
+}
+
+#[tokio::test]
+async fn a_run_requests_unpublished_data_again_and_stores_it() {
+    let (stack, tick) = unpublished("1").await;
+    expect(&stack.orchestrator, &tick, 503).await;
+    stack.providers.clear();
+    let reply = loop {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let reply = send(&stack.orchestrator, &tick).await;
+        if reply.status != 503 {
+            break reply;
+        }
+    };
+    assert_eq!((reply.status, &reply.body["status"]), (200, &json!("ok")), "{:#}", reply.body);
+    let data = &reply.body["data"];
+    assert_eq!((&data["tickers_processed"], &data["attempt"]), (&json!(2), &json!(2)));
+    assert_eq!((&data["tickers_empty"], &data["records_stored"]), (&json!([]), &json!(10)));
 }
