@@ -277,12 +277,8 @@ fn outcome(intake: &Intake) -> Outcome {
 
 /// The codes of all marked records.
 fn codes(intake: &Intake) -> String {
-    intake
-        .records
-        .iter()
-        .filter_map(|record| record.fields.get(QUALITY_FIELD))
-        .map(|codes| format!("{codes:?}"))
-        .collect()
+    let marks: Vec<_> = intake.records.iter().filter_map(|record| record.fields.get(QUALITY_FIELD)).collect();
+    if marks.is_empty() { String::new() } else { format!("{marks:?}") }
 }
 
 fn check(reader: &Reader, (name, job, spoil, found): &Seeded, tick: DateTime<Utc>) {

@@ -1,7 +1,7 @@
 //! Acme: dividends. A provider that `cargo xtask fifth-provider` adds to a copy of the sources.
 
 use crate::catalogue::dataset::{
-    Apart, Collection, Dataset, IdPart, Identify, Kind, Mode, Shape, optional, required,
+    Apart, Check, Collection, Dataset, Expects, IdPart, Identify, Kind, Mode, Quality, Shape, optional, required,
 };
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
 
@@ -39,4 +39,7 @@ static DIVIDENDS: Dataset = Dataset {
     identify: Identify::AsSent,
     apart: Apart::Nothing,
     id: &[IdPart::Field("ticker"), IdPart::Field("ex_date")],
+    expects: Expects::Nothing,
+    checks: &[Check::Positive("amount")],
+    quality: Quality::Unchecked,
 };

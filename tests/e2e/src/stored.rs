@@ -22,6 +22,8 @@ pub const REJECTED: &str = "rejected_records";
 pub const RUNS: &str = "ingestion_runs";
 /// Collection of the breakers, the registered runs and the probes.
 pub const BREAKERS: &str = "ingestion_breakers";
+/// Collection of the coverage.
+pub const COVERAGE: &str = "ingestion_coverage";
 /// Collection of the statistics.
 pub const STATISTICS: &str = "ingestion_statistics";
 

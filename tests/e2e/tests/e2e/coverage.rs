@@ -38,7 +38,7 @@ fn tickers(day: &Value, state: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn a_document_deleted_by_hand_becomes_a_hole_by_a_count() {
-    let stack = start(Watchlist::new(8, 5), &[("retry_max_attempts", "1")]).await;
+    let stack = start(Watchlist::new(8, 5), &[("retry_max_attempts", "1"), ("closed_days", "run")]).await;
     expect(&stack.orchestrator, &recent(), 200).await;
     let session = newest(&stack).await;
     let date = session["date"].as_str().expect("a date").to_owned();
@@ -66,7 +66,7 @@ async fn a_document_deleted_by_hand_becomes_a_hole_by_a_count() {
 
 #[tokio::test]
 async fn a_ticker_that_fails_is_named_with_its_run() {
-    let stack = start(Watchlist::new(8, 5), &[("retry_max_attempts", "1")]).await;
+    let stack = start(Watchlist::new(8, 5), &[("retry_max_attempts", "1"), ("closed_days", "run")]).await;
     stack.providers.tiingo().fault(Fault::ticker_errors(["MSFT"]));
     let report = expect(&stack.orchestrator, &recent(), 200).await;
     let shown = get(&stack.orchestrator, "/tickers/MSFT").await.body;

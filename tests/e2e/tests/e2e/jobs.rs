@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::DateTime;
 use e2e::stored::{
-    BREAKERS, RAW_LOGS, RUNS, STATISTICS, assert_exactly, assert_raw_logs, count, datasets, list,
+    BREAKERS, COVERAGE, RAW_LOGS, RUNS, STATISTICS, assert_exactly, assert_raw_logs, count, datasets, list,
 };
 use e2e::system::{assert_same, at, expect, job, start};
 use serde_json::json;
@@ -133,7 +133,7 @@ async fn record_counts(stack: &Stack) -> BTreeMap<String, usize> {
 
 async fn assert_only_known_collections(stack: &Stack) {
     let mut expected = datasets(&stack.db).await;
-    expected.extend([UNIVERSE, ACTIVE, RAW_LOGS, RUNS, STATISTICS, BREAKERS].map(str::to_owned));
+    expected.extend([UNIVERSE, ACTIVE, RAW_LOGS, RUNS, STATISTICS, BREAKERS, COVERAGE].map(str::to_owned));
     let found: BTreeSet<_> = stack.db.collections().await.expect("the collections").into_iter().collect();
     assert_eq!(found, expected);
 }
