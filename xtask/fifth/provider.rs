@@ -1,7 +1,8 @@
 //! Acme: dividends. A provider that `cargo xtask fifth-provider` adds to a copy of the sources.
 
 use crate::catalogue::dataset::{
-    Apart, Check, Collection, Dataset, Expects, IdPart, Identify, Kind, Mode, Quality, Shape, optional, required,
+    Apart, Check, Collection, Dataset, Expects, IdPart, Identify, Kind, Mode, Quality, Shape, optional,
+    required,
 };
 use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
 
