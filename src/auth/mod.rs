@@ -92,6 +92,11 @@ impl Authenticator {
         if token.header.alg != "RS256" {
             return Err(Refusal::BadToken(format!("algorithm is {}, not RS256", token.header.alg)));
         }
+        if token.header.crit.is_some() {
+            return Err(Refusal::BadToken(
+                "the token has extensions that this service does not know".to_owned(),
+            ));
+        }
         let id = token.header.kid.as_ref().ok_or_else(|| Refusal::BadToken("no key ID".to_owned()))?;
         let found = self.keys.find(&self.world, &self.config.certs_url, id).await.map_err(Refusal::NoKeys)?;
         let key = found.ok_or_else(|| Refusal::BadToken("unknown key ID".to_owned()))?;

@@ -60,6 +60,10 @@ pub enum Check {
     Plausible(&'static str),
 }
 
+/// The codes of doubtful values, in a record's field `quality`.
+pub const DOUBTFUL: [&str; 5] =
+    ["open_outside_range", "close_outside_range", "price_jump", "split_without_factor", "repeated_day"];
+
 /// How doubtful records of a dataset are recognised; they are stored with a mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quality {

@@ -201,6 +201,7 @@ impl Engine {
         state.balance();
         state.count_outcomes();
         state.status = state.judge();
+        state.wait_after_nothing(&self.settings.run.publish);
         state.attempt.ended_at = Some(self.world.clock.now());
         state.attempt.duration_ms = self.millis_since(start);
         self.take_stock(&mut state);

@@ -14,6 +14,9 @@ pub struct Header {
     pub alg: String,
     /// The ID of the key.
     pub kid: Option<String>,
+    /// Extensions that a reader must know (RFC 7515, section 4.1.11).
+    #[serde(default)]
+    pub crit: Option<Vec<String>>,
 }
 
 /// A token in its parts; nothing is verified.
@@ -65,7 +68,7 @@ mod tests {
     fn a_token_is_three_parts_of_base64() {
         // {"alg":"RS256","kid":"k"}.{"exp":7}.signature
         let token = Compact::parse("eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJleHAiOjd9.c2ln").unwrap();
-        assert_eq!(token.header, Header { alg: "RS256".to_owned(), kid: Some("k".to_owned()) });
+        assert_eq!(token.header, Header { alg: "RS256".to_owned(), kid: Some("k".to_owned()), crit: None });
         assert_eq!(
             (token.signed, token.signature),
             ("eyJhbGciOiJSUzI1NiIsImtpZCI6ImsifQ.eyJleHAiOjd9", "c2ln")

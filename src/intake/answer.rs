@@ -30,6 +30,8 @@ pub struct Intake {
     pub stale_records: u64,
     /// Number of doubtful records among those.
     pub stale_flagged: u64,
+    /// Number of rejected records of those that are stale.
+    pub stale_rejected: u64,
     /// Tickers that have as many records as the provider sends at most.
     pub cut: Vec<Ticker>,
     pub records: Vec<Write>,
@@ -113,6 +115,7 @@ impl Intake {
             stale_records: 0,
             cut: Vec::new(),
             stale_flagged: 0,
+            stale_rejected: 0,
             records: Vec::new(),
             rejected: Vec::new(),
             partly: Vec::new(),
@@ -147,6 +150,11 @@ impl Intake {
         };
         if !stale.is_empty() {
             self.stale_records = count_of(self.records.iter().filter(is_stale));
+            let is_of_stale = |rejected: &&Rejected| {
+                rejected.ticker.as_deref().is_some_and(|ticker| stale.contains(ticker))
+            };
+            self.stale_rejected =
+                u64::try_from(self.rejected.iter().filter(is_of_stale).count()).unwrap_or(u64::MAX);
             self.stale_flagged =
                 count_of(self.records.iter().filter(is_stale).filter(|record| quality::is_flagged(record)));
         }

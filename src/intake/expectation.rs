@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Session};
 use crate::catalogue::Dataset;
 use crate::catalogue::dataset::Expects;
 use crate::firestore::{Fields, Value};
@@ -31,7 +31,9 @@ impl Expectation {
                 None => Self::Record,
             },
             Expects::Trading(field) => {
-                let last_traded = match calendar.session_open_at(tick) {
+                // In the first minutes, a share that has not traded yet still has the price of the last session.
+                let is_trading = |session: &Session| tick - QUOTE_AGE_MAX >= session.open;
+                let last_traded = match calendar.session_open_at(tick).filter(is_trading) {
                     Some(_) => Some(tick),
                     None => calendar.latest_closed_by(tick, TimeDelta::zero()).map(|session| session.close),
                 };
@@ -54,21 +56,19 @@ impl Expectation {
     /// What is lacking in an answer with this many records, whose newest has this place; none if it is complete.
     pub(super) fn lacking(&self, records: usize, newest: Option<i64>) -> Option<(Outcome, String)> {
         if records == 0 {
-            let reason = || "the provider has no record of it".to_owned();
+            let reason = || "the provider returned no records for it".to_owned();
             return (*self != Self::Nothing).then(|| (Outcome::Empty, reason()));
         }
         let newest = newest?;
         let reason = match *self {
             Self::Day(_, expected) => {
                 let newest = i32::try_from(newest).ok().and_then(NaiveDate::from_num_days_from_ce_opt)?;
-                (newest < expected)
-                    .then(|| format!("the newest record is of {newest}, expected is one of {expected}"))
+                (newest < expected).then(|| format!("newest record is dated {newest}; expected {expected}"))
             }
             Self::Time(_, expected) => {
                 let newest = DateTime::from_timestamp(newest, 0)?;
-                (newest < expected).then(|| {
-                    format!("the newest record is of {newest:?}, expected is one of {expected:?} or later")
-                })
+                (newest < expected)
+                    .then(|| format!("newest record is dated {newest:?}; expected {expected:?} or later"))
             }
             Self::Record | Self::Nothing => None,
         };
@@ -125,7 +125,9 @@ mod tests {
     fn quotes_are_of_the_last_minutes_of_trading() {
         for (tick, expected) in [
             ("2026-11-24T15:00:00Z", "2026-11-24T14:40:00Z"),
-            // Before the open: the end of the last session.
+            ("2026-11-24T14:50:00Z", "2026-11-24T14:30:00Z"),
+            // Before the open and in the first minutes after it: the end of the last session.
+            ("2026-11-24T14:49:59Z", "2026-11-23T20:40:00Z"),
             ("2026-11-24T14:25:00Z", "2026-11-23T20:40:00Z"),
             ("2026-11-24T21:05:00Z", "2026-11-24T20:40:00Z"),
             ("2026-11-28T12:00:00Z", "2026-11-27T17:40:00Z"),
@@ -141,7 +143,7 @@ mod tests {
         assert_eq!(prices.lacking(3, day("2026-11-25")), None);
         let (outcome, reason) = prices.lacking(3, day("2026-11-24")).unwrap();
         assert_eq!(outcome, Outcome::Stale);
-        assert_eq!(reason, "the newest record is of 2026-11-24, expected is one of 2026-11-25");
+        assert_eq!(reason, "newest record is dated 2026-11-24; expected 2026-11-25");
         assert_eq!(prices.lacking(0, None).unwrap().0, Outcome::Empty);
 
         let quotes = of("quotes", "2026-11-24T15:00:00Z");
@@ -150,7 +152,7 @@ mod tests {
         assert_eq!(outcome, Outcome::Stale);
         assert_eq!(
             reason,
-            "the newest record is of 2026-11-24T14:39:59Z, expected is one of 2026-11-24T14:40:00Z or later"
+            "newest record is dated 2026-11-24T14:39:59Z; expected 2026-11-24T14:40:00Z or later"
         );
 
         assert_eq!(of("fundamentals", "2026-11-24T15:00:00Z").lacking(0, None).unwrap().0, Outcome::Empty);

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 
 use super::expectation::day_of;
 use super::record::as_number;
-use crate::catalogue::dataset::Quality;
+use crate::catalogue::dataset::{DOUBTFUL, Quality};
 use crate::firestore::{Value, Write};
 
 /// The field that holds a doubtful record's codes.
@@ -20,12 +20,9 @@ const PRICE_JUMP: &str = "price_jump";
 const SPLIT_WITHOUT_FACTOR: &str = "split_without_factor";
 /// Close and volume are those of the previous day.
 const REPEATED_DAY: &str = "repeated_day";
-/// The answer has as many records as the provider sends at most: more may exist.
+/// The answer has as many records as the provider sends at most: more may exist. It says nothing against the records
+/// in it, so it is not among [`DOUBTFUL`].
 const CUT_AT_LIMIT: &str = "cut_at_limit";
-
-/// The codes of doubtful values. An answer that may be cut says nothing against the records in it.
-pub const DOUBTFUL: [&str; 5] =
-    [OPEN_OUTSIDE_RANGE, CLOSE_OUTSIDE_RANGE, PRICE_JUMP, SPLIT_WITHOUT_FACTOR, REPEATED_DAY];
 
 /// Smallest movement of the close that is doubtful: the natural logarithm of the ratio.
 const JUMP_MIN: f64 = 0.4;
@@ -57,7 +54,7 @@ pub fn is_flagged(record: &Write) -> bool {
 
 /// Whether a ticker's answer has as many records as its provider sends at most.
 pub fn is_cut(quality: Quality, records: &[Write]) -> bool {
-    matches!(quality, Quality::Limited { records: limit } if records.len() == limit)
+    matches!(quality, Quality::Limited { records: limit } if records.len() >= limit)
 }
 
 /// Marks the doubtful ones among the records of one ticker's answer.
@@ -181,6 +178,12 @@ mod tests {
         assert_eq!(found, expect);
         let flagged: Vec<_> = records.iter().map(is_flagged).collect();
         assert_eq!(flagged, expect.iter().map(|codes| !codes.is_empty()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn every_code_but_that_of_a_cut_answer_is_a_doubt() {
+        let codes = [OPEN_OUTSIDE_RANGE, CLOSE_OUTSIDE_RANGE, PRICE_JUMP, SPLIT_WITHOUT_FACTOR, REPEATED_DAY];
+        assert_eq!(codes, DOUBTFUL);
     }
 
     #[test]

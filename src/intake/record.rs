@@ -172,7 +172,7 @@ fn build(
         Ok(checked) => checked,
         Err(reasons) => return Err(reject(reasons, Json::Object(members))),
     };
-    let today = Today { calendar: context.calendar, now: context.now.max(context.tick) };
+    let today = Today { calendar: context.calendar, now: context.now };
     let reasons = violations(dataset, &checked.fields, &today);
     if !reasons.is_empty() {
         return Err(reject(reasons, Json::Object(members)));

@@ -39,7 +39,7 @@ impl RunState {
         (done + short + pending != planned).then(|| {
             format!(
                 "the run's totals do not add up: {planned} units of work planned, but {done} done, \
-                 {short} failed, {pending} pending; this is a bug in the service: run the job again"
+                 {short} failed, empty, stale or deferred, {pending} pending; this is a bug in the service: run the job again"
             )
         })
     }
@@ -107,7 +107,12 @@ mod tests {
         run.balance();
         assert_eq!(run.judge(), Status::Failed);
         let words = run.stopped.unwrap();
-        assert!(words.contains("7 units of work planned, but 0 done, 0 failed, 0 pending"), "{words}");
+        assert!(
+            words.contains(
+                "7 units of work planned, but 0 done, 0 failed, empty, stale or deferred, 0 pending"
+            ),
+            "{words}"
+        );
     }
 
     #[test]

@@ -32,9 +32,10 @@ impl RunState {
                 format!("{done}; {left} left for the next attempt: {stopped}")
             }
             Status::Failed if self.stopped.is_some() => format!("{done}, but {stopped}"),
-            Status::Failed => match self.others_short().strip_suffix(", ") {
-                Some(others) => format!("{done}; nothing current came: {others}"),
-                None => format!("{done}; nothing succeeded"),
+            Status::Failed => match (self.others_short().strip_suffix(", "), self.tickers_failed()) {
+                (Some(others), 0) => format!("{done}; no current data: {others}"),
+                (Some(others), failed) => format!("{done}; no current data: {failed} failed, {others}"),
+                (None, _) => format!("{done}; nothing succeeded"),
             },
             _ if self.tickers_requested == 0 && self.counts.calls == 0 => {
                 format!("the scope {} has no tickers: nothing to do{left_out}", self.identity.scope)

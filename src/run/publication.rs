@@ -29,6 +29,9 @@ pub struct StaleRecords {
     /// The doubtful ones among them.
     #[serde(default)]
     pub flagged: u64,
+    /// Records of these tickers that were rejected.
+    #[serde(default)]
+    pub rejected: u64,
 }
 
 impl RunState {
@@ -41,6 +44,7 @@ impl RunState {
             Some(known) => {
                 known.records += stale.records;
                 known.flagged += stale.flagged;
+                known.rejected += stale.rejected;
             }
             None => self.stale_records.push(stale),
         }
@@ -48,7 +52,7 @@ impl RunState {
 
     /// Whether its latest attempt ended only because its data is probably not published yet: it has not failed.
     pub fn is_waiting(&self) -> bool {
-        self.status == Status::Failed && self.publish_wait_ms.is_some()
+        self.status == Status::Failed && self.publish_wait_ms.is_some() && self.has_pending()
     }
 
     /// Until when it waits for its data, by the clock of the instance that worked on it last; none if it does not wait.
@@ -68,6 +72,9 @@ impl RunState {
         for stale in self.stale_records.extract_if(.., |stale| {
             reopened.iter().any(|short| short.outcome == Outcome::Stale && short.endpoint == stale.endpoint)
         }) {
+            if let Some(count) = self.counts.rejected.get_mut(&stale.collection) {
+                *count = count.saturating_sub(stale.rejected);
+            }
             if let Some(count) = self.counts.collections.get_mut(&stale.collection) {
                 *count = count.saturating_sub(stale.records);
             }
@@ -83,6 +90,16 @@ impl RunState {
             });
         }
         self.pending = merged(std::mem::take(&mut self.pending));
+    }
+
+    /// Keeps a scheduled run that ended without current data from being taken up again at once: the scheduler would
+    /// request the whole watchlist every few minutes.
+    pub fn wait_after_nothing(&mut self, config: &PublishConfig) {
+        let is_lacking = self.shortfalls.iter().any(|short| short.outcome.is_lacking());
+        let has_ended = self.status == Status::Failed && self.stopped.is_none() && !self.has_pending();
+        if has_ended && is_lacking && self.identity.trigger == Source::Scheduler {
+            self.publish_wait_ms = Some(millis(config.retry));
+        }
     }
 
     /// Decides whether a run that has nothing else left to do waits for data that is probably not published yet: if so,
@@ -105,7 +122,7 @@ impl RunState {
             let is_waited_for = |short: &Shortfall| short.endpoint == endpoint && short.outcome.is_lacking();
             let example = self.shortfalls.iter().find(|short| is_waited_for(short));
             let example = example.map(|short| short.reason.clone()).unwrap_or_default();
-            self.reopen(is_waited_for, |short| Some(format!("not published yet: {}", short.reason)));
+            self.reopen(is_waited_for, |_| Some("not published yet".to_owned()));
             first.get_or_insert_with(|| {
                 format!("{lacking} of {answered} tickers that {endpoint} answered have no current data ({example})")
             });
@@ -179,7 +196,7 @@ mod tests {
         assert_eq!(stop.retry_after(), Duration::from_secs(900));
         assert!(stop.message().contains("2 of 4 tickers that /a answered"), "{}", stop.message());
         assert_eq!((half.shortfalls.len(), half.tickers_pending(), half.imbalance()), (0, 2, None));
-        assert_eq!(half.pending[0].reason.as_deref(), Some("not published yet: it is old"));
+        assert_eq!(half.pending[0].reason.as_deref(), Some("not published yet"));
         let counts = (half.counts.records_stored(), half.counts.records_flagged);
         assert_eq!(counts, (6, 1), "what comes again is not counted twice");
         assert_eq!(half.publish_wait_ms, Some(900_000));

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use serde_json::Value as Json;
 
 use crate::calendar::Calendar;
 use crate::catalogue::Dataset;
+use crate::catalogue::dataset::DOUBTFUL;
 use crate::firestore::{DocumentPath, Fields, Value, Write};
 use crate::intake::rejected::Rejected;
 use crate::ledger::coverage::days::{Follows, has_windows};
@@ -15,6 +16,8 @@ use crate::run::cell::{Cell, CellState, WHOLE_MARKET};
 
 /// The field in which a record's doubts are stored.
 const QUALITY: &str = "quality";
+/// How far an answer's holes and rejected records are followed back: one wrong date must not become thousands of cells.
+const LOOK_BACK: Days = Days::new(120);
 
 /// The cell of one document.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ impl Cells {
         records: &[Write],
         rejected: &[Rejected],
         calendar: &Calendar,
+        today: NaiveDate,
     ) -> Self {
         let follows = Follows::of(dataset);
         let mut cells = Self::default();
@@ -65,22 +69,26 @@ impl Cells {
         for (ticker, days) in &windows {
             cells.absent_within(ticker, days, calendar);
         }
-        cells.reject(follows, rejected);
+        cells.reject(follows, rejected, calendar, today);
         cells
     }
 
     /// Sessions between a ticker's oldest and newest record without one.
     fn absent_within(&mut self, ticker: &Arc<str>, days: &BTreeSet<NaiveDate>, calendar: &Calendar) {
         let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
-        let absent = calendar.sessions(*first..=*last).filter(|session| !days.contains(&session.date));
+        let first = last.checked_sub_days(LOOK_BACK).map_or(*first, |back| back.max(*first));
+        let absent = calendar.sessions(first..=*last).filter(|session| !days.contains(&session.date));
         self.absent.extend(absent.map(|session| (ticker.clone(), session.date, CellState::Empty)));
     }
 
-    /// A rejected record is not stored, and its day is not empty either.
-    fn reject(&mut self, follows: Follows, rejected: &[Rejected]) {
+    /// A rejected record is not stored, and its day is not empty either, if it is a session of late.
+    fn reject(&mut self, follows: Follows, rejected: &[Rejected], calendar: &Calendar, today: NaiveDate) {
+        let oldest = today.checked_sub_days(LOOK_BACK).unwrap_or(today);
+        let is_recent =
+            |date: &NaiveDate| (oldest..=today).contains(date) && calendar.session(*date).is_some();
         for Rejected { ticker, record, .. } in rejected {
             let record: Json = serde_json::from_slice(record).unwrap_or_default();
-            if let (Some(ticker), Some(date)) = (ticker, follows.day_of_json(&record)) {
+            if let (Some(ticker), Some(date)) = (ticker, follows.day_of_json(&record).filter(is_recent)) {
                 self.absent.push((Arc::from(ticker.as_str()), date, CellState::Failed));
             }
         }
@@ -101,7 +109,7 @@ fn ticker_of(record: &Fields) -> &str {
 
 fn codes_of(record: &Fields) -> impl Iterator<Item = &str> {
     let codes = record.get(QUALITY).and_then(Value::as_array).unwrap_or_default();
-    codes.iter().filter_map(Value::as_str)
+    codes.iter().filter_map(Value::as_str).filter(|code| DOUBTFUL.contains(code))
 }
 
 #[cfg(test)]
@@ -116,7 +124,13 @@ mod tests {
     }
 
     fn of(dataset: &str, records: &[Write], rejected: &[Rejected]) -> Cells {
-        Cells::of(find_dataset(dataset).unwrap(), records, rejected, &Calendar::default())
+        Cells::of(
+            find_dataset(dataset).unwrap(),
+            records,
+            rejected,
+            &Calendar::default(),
+            "2026-11-27".parse().unwrap(),
+        )
     }
 
     fn told(cells: &Cells) -> (Vec<String>, Vec<String>) {
@@ -146,7 +160,7 @@ mod tests {
     #[test]
     fn a_doubtful_record_is_a_flagged_cell_and_a_rejected_one_a_failed_cell() {
         let mut record = price("A", "2026-11-23");
-        record.fields.insert("quality".into(), Value::strings(["jump"]));
+        record.fields.insert("quality".into(), Value::strings(["price_jump", "good"]));
         let dataset = find_dataset("daily_prices").unwrap();
         let ticker = crate::catalogue::Ticker::parse("A").unwrap();
         let json = serde_json::json!({"date": "2026-11-24", "close": -1});
@@ -155,6 +169,20 @@ mod tests {
         assert_eq!(told(&cells), (vec!["A 2026-11-23 flagged".into()], vec!["A 2026-11-24 failed".into()]));
         cells.refuse([&record.document].into_iter());
         assert_eq!(told(&cells), (vec![], vec!["A 2026-11-24 failed".into(), "A 2026-11-23 failed".into()]));
+    }
+
+    #[test]
+    fn a_wrong_date_is_not_followed_through_all_sessions_since() {
+        let records = [price("A", "2004-03-01"), price("A", "2026-11-27")];
+        let (_, absent) = told(&of("daily_prices", &records, &[]));
+        assert!((70..=90).contains(&absent.len()), "{}", absent.len());
+        let dataset = find_dataset("daily_prices").unwrap();
+        let ticker = crate::catalogue::Ticker::parse("A").unwrap();
+        for date in ["1969-12-31", "2026-11-26", "2030-01-07"] {
+            let json = serde_json::json!({"date": date, "close": -1});
+            let rejected = Rejected::new(dataset, Some(&ticker), vec!["date".into()], json);
+            assert_eq!(told(&of("daily_prices", &[], &[rejected])).1, Vec::<String>::new(), "{date}");
+        }
     }
 
     #[test]

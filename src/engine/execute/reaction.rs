@@ -10,6 +10,7 @@ use super::lane::{Answered, Lane};
 use super::queue::{Batch, Origin};
 use super::reply::{Fault, Reply};
 use super::steps::Step;
+use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{Ticker, Trouble};
 use crate::firestore::Write;
 use crate::firestore::bulk::DeliveryId;
@@ -238,17 +239,20 @@ impl Execution<'_> {
         let seen = &self.backlog.deliveries.seen;
         let repeated = seen.repeated(&intake.records);
         let flagged = seen.count_new(intake.records.iter().filter(|record| quality::is_flagged(record)));
-        let stale = (intake.stale_records > 0).then(|| StaleRecords {
+        let stale = (intake.stale_records + intake.stale_rejected > 0).then(|| StaleRecords {
             endpoint: endpoint.to_owned(),
             collection: self.collection(intake.dataset),
             records: intake.stale_records,
             flagged: intake.stale_flagged,
+            rejected: intake.stale_rejected,
         });
         let kept_before: u64 =
             self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
         let rejected = (rejected > 0).then(|| (self.collection(intake.dataset), rejected));
-        let cells = Cells::of(intake.dataset, &intake.records, &intake.rejected, self.coverage.calendar());
+        let today = to_new_york(self.engine.world.clock.now()).date();
+        let cells =
+            Cells::of(intake.dataset, &intake.records, &intake.rejected, self.coverage.calendar(), today);
         self.coverage.foresee(endpoint, &cells);
         if asks_again {
             self.backlog.deliveries.seen.add(&intake.records);

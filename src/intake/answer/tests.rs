@@ -54,7 +54,7 @@ fn every_ticker_asked_for_is_accounted_for() {
     let empty = Lacking {
         ticker: Ticker::parse("C").unwrap(),
         outcome: Outcome::Empty,
-        reason: "the provider has no record of it".to_owned(),
+        reason: "the provider returned no records for it".to_owned(),
     };
     assert_eq!(intake.lacking, [empty]);
     assert_eq!(intake.remarks, ["response has an entry for Z, which was not requested", "slow today"]);
@@ -84,7 +84,7 @@ fn a_ticker_without_the_record_that_is_due_is_empty_or_stale() {
     let lacking: Vec<_> =
         intake.lacking.iter().map(|lacking| (lacking.ticker.as_str(), lacking.outcome)).collect();
     assert_eq!(lacking, [("B", Outcome::Stale), ("C", Outcome::Empty), ("D", Outcome::Stale)]);
-    assert_eq!(intake.lacking[0].reason, "the newest record is of 2023-11-10, expected is one of 2023-11-13");
+    assert_eq!(intake.lacking[0].reason, "newest record is dated 2023-11-10; expected 2023-11-13");
     let reason = "all 1 records were rejected: date must be a trading day, not 2023-11-12 (Sunday)";
     assert_eq!(failed(&intake), [("E", reason)]);
     assert_eq!((intake.records.len(), intake.rejected.len()), (5, 2));

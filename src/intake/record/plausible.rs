@@ -1,6 +1,6 @@
 //! Whether a record's values can be true.
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, TimeDelta, Utc};
 
 use crate::calendar::Calendar;
 use crate::calendar::new_york::to_new_york;
@@ -9,6 +9,8 @@ use crate::catalogue::dataset::Check;
 use crate::firestore::{Fields, Value};
 use crate::intake::expectation::day_of;
 
+/// Days before this year are an upstream's mistake, such as the first day of 1970.
+const YEAR_MIN: i32 = 2000;
 /// 2000-01-01T00:00:00Z.
 const SECONDS_MIN: i64 = 946_684_800;
 /// How far ahead of the run a provider's clock may be.
@@ -18,7 +20,6 @@ const AHEAD_MAX: TimeDelta = TimeDelta::days(1);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Today<'a> {
     pub calendar: &'a Calendar,
-    /// The time the run is for, or the present, whichever is later.
     pub now: DateTime<Utc>,
 }
 
@@ -36,20 +37,23 @@ fn violation(check: Check, record: &Fields, today: &Today<'_>) -> Option<String>
         }
         Check::NotNegative(field) => {
             let value = number(field).filter(|value| *value < 0.0)?;
-            Some(format!("{field} must not be below 0, not {value}"))
+            Some(format!("{field} is negative: {value}"))
         }
         Check::Ordered(low, high) => {
             let (lower, upper) = (number(low)?, number(high)?);
-            (lower > upper).then(|| format!("{low} {lower} must not be above {high} {upper}"))
+            (lower > upper).then(|| format!("{low} {lower} is above {high} {upper}"))
         }
         Check::TradingDay(field) => {
             let day = day_of(record, field)?;
+            if day.year() < YEAR_MIN {
+                return Some(format!("{field} {day} is before {YEAR_MIN}"));
+            }
             let reason = today.calendar.closed_reason(day)?;
             Some(format!("{field} must be a trading day, not {day} ({reason})"))
         }
         Check::NotAhead(field) => {
             let (day, last) = (day_of(record, field)?, last_day(today));
-            (day > last).then(|| format!("{field} must not be after the run's day {last}, not {day}"))
+            (day > last).then(|| format!("{field} {day} is after the run's day {last}"))
         }
         Check::Plausible(field) => {
             let seconds = record.get(field).and_then(Value::as_i64).filter(|seconds| *seconds != 0)?;
@@ -114,15 +118,16 @@ mod tests {
             (vec![], vec![]),
             (vec![("open", double(0.0))], vec!["open must be above 0, not 0"]),
             (vec![("close", double(-1.5))], vec!["close must be above 0, not -1.5"]),
-            (vec![("low", double(12.0))], vec!["low 12 must not be above high 11"]),
-            (vec![("volume", Value::Integer(-1))], vec!["volume must not be below 0, not -1"]),
+            (vec![("low", double(12.0))], vec!["low 12 is above high 11"]),
+            (vec![("volume", Value::Integer(-1))], vec!["volume is negative: -1"]),
             (
                 vec![("date", Value::string("2026-11-22"))],
                 vec!["date must be a trading day, not 2026-11-22 (Sunday)"],
             ),
+            (vec![("date", Value::string("1969-12-31"))], vec!["date 1969-12-31 is before 2000"]),
             (
                 vec![("date", Value::string("2026-11-27"))],
-                vec!["date must not be after the run's day 2026-11-25, not 2026-11-27"],
+                vec!["date 2026-11-27 is after the run\'s day 2026-11-25"],
             ),
         ] {
             check("daily_prices", &price(&changed), &expect);

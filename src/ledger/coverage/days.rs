@@ -63,7 +63,7 @@ impl Follows {
     pub fn day_of_json(self, record: &Json) -> Option<NaiveDate> {
         match self {
             Self::Session(field) => day_in(record.get(field)?.as_str()?),
-            Self::Trading(field) => day_at_second(record.get(field)?.as_i64()?),
+            Self::Trading(field) => day_at_second(sent_seconds(record.get(field)?)?),
             Self::Nothing => None,
         }
     }
@@ -100,6 +100,17 @@ impl Follows {
             Self::Nothing => None,
         }
     }
+}
+
+/// A time as it was sent, in seconds or smaller units; none if it is none of the years 2000 to 9999.
+fn sent_seconds(sent: &Json) -> Option<i64> {
+    const PLAUSIBLE: RangeInclusive<i64> = 946_684_800..=253_402_300_799;
+    #[expect(clippy::cast_possible_truncation, reason = "saturates, and is then not plausible")]
+    let mut seconds = sent.as_i64().or_else(|| sent.as_f64().map(|number| number as i64))?;
+    while seconds > 100_000_000_000 {
+        seconds /= 1_000;
+    }
+    Some(seconds).filter(|seconds| PLAUSIBLE.contains(seconds))
 }
 
 /// Whether the records of an answer follow each other, so that a session between two of them without a record is one

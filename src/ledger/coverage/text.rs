@@ -4,7 +4,7 @@
 //!  stored expected
 //! AAPL
 //! MSFT
-//!  flagged expected codes=jump,split
+//!  flagged expected codes=price_jump,repeated_day
 //! TSLA
 //!  failed expected run=tiingo-daily-prices_2026-11-23T23:00:00Z
 //! XYZ

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Counts, Coverage, DayCells};
+use crate::catalogue::dataset::DOUBTFUL;
 use crate::firestore::query::FieldRange;
 use crate::firestore::{Code, FirestoreError, Precondition, Value, Write};
 use crate::run::cell::{Cell, Day};
@@ -91,7 +92,9 @@ impl Coverage {
                 documents += 1;
                 let Some(ticker) = document.text(TICKER) else { continue };
                 let codes = document.fields.get(QUALITY).and_then(Value::as_array).unwrap_or_default();
-                let cell = Cell::stored(codes.iter().filter_map(Value::as_str));
+                let cell = Cell::stored(
+                    codes.iter().filter_map(Value::as_str).filter(|code| DOUBTFUL.contains(code)),
+                );
                 let both = match cells.get(ticker) {
                     Some(other) => cell.and(other),
                     None => cell,

@@ -26,7 +26,7 @@ export function disaster() {
   }, "0 of 500 tickers processed, 0 records stored; nothing succeeded");
 }
 
-const OLD = "the newest record is of 2026-11-20, expected is one of 2026-11-23";
+const OLD = "newest record is dated 2026-11-20; expected 2026-11-23";
 
 /** Every outcome at once, some records doubtful. */
 export function shortRun() {
@@ -34,10 +34,10 @@ export function shortRun() {
   return report("tiingo-daily-prices", {
     run_id: "tiingo-daily-prices_2026-11-20T23:00:00Z", run_status: "partial",
     tickers_failed: short(tickers(6), UNKNOWN, { class: "refused" }),
-    tickers_empty: short(tickers(14, 100), "the provider has no record of it", { outcome: "empty" }),
+    tickers_empty: short(tickers(14, 100), "the provider returned no records for it", { outcome: "empty" }),
     tickers_stale: [
       ...short(tickers(70, 200), OLD, { outcome: "stale" }),
-      ...short(tickers(2, 290), "the newest record is of 2025-06-30, expected is one of 2026-11-23", { outcome: "stale" }),
+      ...short(tickers(2, 290), "newest record is dated 2025-06-30; expected 2026-11-23", { outcome: "stale" }),
     ],
     tickers_stale_left_out: 3,
     tickers_deferred: short(tickers(25, 400), "the provider's quota is used up until 2026-11-24T00:00:00Z", { outcome: "deferred" }),

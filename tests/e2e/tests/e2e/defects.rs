@@ -45,7 +45,7 @@ async fn check(stack: &Stack, defect: Defect, fate: Fate) {
     match fate {
         Fate::Stored(extra) => {
             assert_eq!((own, rejected.len(), &reply.body["status"]), (6, 0, &json!("ok")), "{defect:?}");
-            let doc = stack.db.get(&format!("prices_daily/{SYMBOL}_1999-03-01")).await.expect("an answer");
+            let doc = stack.db.get(&format!("prices_daily/{SYMBOL}_2004-03-01")).await.expect("an answer");
             let kept = &doc.expect("the odd record").fields["extra_json"];
             assert!(kept.as_str().unwrap_or_default().contains(extra), "{defect:?}: {kept}");
         }
@@ -67,7 +67,7 @@ async fn check(stack: &Stack, defect: Defect, fate: Fate) {
                 "ticker": SYMBOL,
                 "endpoint": "/fetch",
                 "outcome": "empty",
-                "reason": "the provider has no record of it",
+                "reason": "the provider returned no records for it",
             }]);
             assert_eq!((&data["tickers_empty"], &data["tickers_failed"]), (&empty, &json!([])));
         }
