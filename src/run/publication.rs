@@ -184,7 +184,7 @@ mod tests {
         run.counts.records_flagged = 3;
         for (records, flagged) in [(1, 0), (3, 2)] {
             let (endpoint, collection) = ("/a".to_owned(), "prices".to_owned());
-            run.note_stale(StaleRecords { endpoint, collection, records, flagged });
+            run.note_stale(StaleRecords { endpoint, collection, records, flagged, rejected: 0 });
         }
         run
     }
@@ -235,6 +235,17 @@ mod tests {
         assert_eq!((waiting.is_waiting(), waiting.waits_until()), (true, Some(until)));
         waiting.resume(tick());
         assert_eq!((waiting.is_waiting(), waiting.waits_until()), (false, None));
+    }
+
+    #[test]
+    fn a_run_that_ends_without_current_data_does_not_come_back_at_once() {
+        let ended = |stored: &[&str], status| {
+            let mut run = RunState { status, ..run(stored, &["A"]) };
+            run.wait_after_nothing(&CONFIG);
+            (run.publish_wait_ms, run.is_waiting())
+        };
+        assert_eq!(ended(&[], Status::Failed), (Some(900_000), false), "it has failed all the same");
+        assert_eq!(ended(&["B"], Status::Partial), (None, false));
     }
 
     #[test]

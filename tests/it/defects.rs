@@ -166,11 +166,11 @@ const SEEDED: &[Seeded] = &[
         Rejected(Outcome::Failed),
     ),
     (
-        "quotes: an hour old",
+        "quotes: four days old",
         QUOTES,
         |e| {
             let time = e["data"]["timestamp"].as_i64().expect("a time");
-            e["data"]["timestamp"] = json!(time - 3600);
+            e["data"]["timestamp"] = json!(time - 4 * 86_400);
         },
         Found::Ticker(Outcome::Stale),
     ),

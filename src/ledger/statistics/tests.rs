@@ -79,7 +79,8 @@ fn a_ticker_that_fails_again_when_it_is_tried_again_is_not_counted_again() {
 
 #[test]
 fn a_run_that_waits_for_its_data_has_not_failed() {
-    let waiting = RunState { status: Status::Failed, publish_wait_ms: Some(900_000), ..state() };
+    let pending = vec![crate::run::tests::work("/a", &["A"])];
+    let waiting = RunState { status: Status::Failed, publish_wait_ms: Some(900_000), pending, ..state() };
     let (run, first) = count(waiting, "c");
     let (run, second) = count(run, "c");
     let totals = stored(&[first.clone(), second.clone()]);
