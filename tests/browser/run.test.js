@@ -43,8 +43,8 @@ test("each outcome has its share of the bar, its count and its tickers by reason
       group.querySelector(".pill").textContent, group.querySelector("strong").textContent, group.querySelector(".reason").textContent.slice(0, 28),
     ]));
     assert.deepEqual(groups, [
-      ["failed", "6 tickers", "symbol not found"], ["empty", "14 tickers", "the provider has no record o"], ["stale", "70 tickers", "the newest record is of 2026"],
-      ["stale", "2 tickers", "the newest record is of 2025"], ["deferred", "25 tickers", "the provider's quota is used"],
+      ["failed", "6 tickers", "symbol not found"], ["empty", "14 tickers", "the provider returned no rec"], ["stale", "70 tickers", "newest record is dated 2026-"],
+      ["stale", "2 tickers", "newest record is dated 2025-"], ["deferred", "25 tickers", "the provider's quota is used"],
     ]);
     await page.getByText("3 more tickers stale: the report has no room for them.").waitFor();
     assert.match(await page.locator(".tiles").innerText(), /Records flagged\s+12/);
