@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// What made a run start.
-#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema), schema(as = RunTrigger))]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
