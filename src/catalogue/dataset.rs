@@ -60,7 +60,9 @@ pub enum Check {
     Plausible(&'static str),
 }
 
-/// The codes of doubtful values, in a record's field `quality`.
+/// The field of a record that holds the codes of its doubtful values.
+pub const QUALITY_FIELD: &str = "quality";
+/// The codes of doubtful values.
 pub const DOUBTFUL: [&str; 5] =
     ["open_outside_range", "close_outside_range", "price_jump", "split_without_factor", "repeated_day"];
 

@@ -91,24 +91,34 @@ impl FieldRange<'_> {
     pub(super) fn to_json(&self) -> Bytes {
         let bound = |op: &str, value: &Value| json!({"fieldFilter": {"field": {"fieldPath": self.field}, "op": op, "value": value}});
         let filters = [bound("GREATER_THAN_OR_EQUAL", &self.from), bound("LESS_THAN", &self.until)];
-        let mut query = json!({
-            "from": [{"collectionId": self.collection}],
-            "orderBy": [
-                {"field": {"fieldPath": self.field}, "direction": "ASCENDING"},
-                {"field": {"fieldPath": "__name__"}, "direction": "ASCENDING"},
-            ],
-            "limit": self.limit,
-        });
-        if let Some(query) = query.as_object_mut() {
-            query.extend(filter(&filters));
-            query.extend(selection(self.select));
-            query.extend(self.after.as_ref().map(|(value, name)| {
-                let values = json!([value, {"referenceValue": name}]);
-                ("startAt".to_owned(), json!({"values": values, "before": false}))
-            }));
-        }
-        Bytes::from(json!({"structuredQuery": query}).to_string())
+        let order = ordered(self.collection, self.field, "ASCENDING", self.limit);
+        complete(order, &filters, self.select, self.after.as_ref())
     }
+}
+
+/// A query for documents in the order of a field and of their names.
+fn ordered(collection: &str, field: &str, direction: &str, limit: usize) -> Json {
+    json!({
+        "from": [{"collectionId": collection}],
+        "orderBy": [
+            {"field": {"fieldPath": field}, "direction": direction},
+            {"field": {"fieldPath": "__name__"}, "direction": direction},
+        ],
+        "limit": limit,
+    })
+}
+
+/// The request for a query with these filters and fields, from the document after this value and name on.
+fn complete(mut query: Json, filters: &[Json], select: &[&str], after: Option<&(Value, String)>) -> Bytes {
+    if let Some(query) = query.as_object_mut() {
+        query.extend(filter(filters));
+        query.extend(selection(select));
+        query.extend(after.map(|(value, name)| {
+            let values = json!([value, {"referenceValue": name}]);
+            ("startAt".to_owned(), json!({"values": values, "before": false}))
+        }));
+    }
+    Bytes::from(json!({"structuredQuery": query}).to_string())
 }
 
 fn filter(filters: &[Json]) -> Option<(String, Json)> {
@@ -139,22 +149,7 @@ impl Query<'_> {
             .as_ref()
             .map(|(field, values)| filter_by(field, "IN", json!({"arrayValue": {"values": values}})));
         let filters: Vec<Json> = equals.chain(any_of).collect();
-        let mut query = json!({
-            "from": [{"collectionId": self.collection}],
-            "orderBy": [
-                {"field": {"fieldPath": self.newest_by}, "direction": "DESCENDING"},
-                {"field": {"fieldPath": "__name__"}, "direction": "DESCENDING"},
-            ],
-            "limit": self.limit,
-        });
-        if let Some(query) = query.as_object_mut() {
-            query.extend(filter(&filters));
-            query.extend(selection(self.select));
-            query.extend(self.after.as_ref().map(|(value, name)| {
-                let values = json!([value, {"referenceValue": name}]);
-                ("startAt".to_owned(), json!({"values": values, "before": false}))
-            }));
-        }
-        Bytes::from(json!({"structuredQuery": query}).to_string())
+        let order = ordered(self.collection, self.newest_by, "DESCENDING", self.limit);
+        complete(order, &filters, self.select, self.after.as_ref())
     }
 }

@@ -7,8 +7,7 @@ use super::record::as_number;
 use crate::catalogue::dataset::{DOUBTFUL, Quality};
 use crate::firestore::{Value, Write};
 
-/// The field that holds a doubtful record's codes.
-pub const QUALITY_FIELD: &str = "quality";
+pub use crate::catalogue::dataset::QUALITY_FIELD;
 
 /// The open is outside of the day's low and high.
 const OPEN_OUTSIDE_RANGE: &str = "open_outside_range";

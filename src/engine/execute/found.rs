@@ -8,14 +8,12 @@ use serde_json::Value as Json;
 
 use crate::calendar::Calendar;
 use crate::catalogue::Dataset;
-use crate::catalogue::dataset::DOUBTFUL;
+use crate::catalogue::dataset::{DOUBTFUL, QUALITY_FIELD};
 use crate::firestore::{DocumentPath, Fields, Value, Write};
 use crate::intake::rejected::Rejected;
 use crate::ledger::coverage::days::{Follows, has_windows};
 use crate::run::cell::{Cell, CellState, WHOLE_MARKET};
 
-/// The field in which a record's doubts are stored.
-const QUALITY: &str = "quality";
 /// How far an answer's holes and rejected records are followed back: one wrong date must not become thousands of cells.
 const LOOK_BACK: Days = Days::new(120);
 
@@ -108,7 +106,7 @@ fn ticker_of(record: &Fields) -> &str {
 }
 
 fn codes_of(record: &Fields) -> impl Iterator<Item = &str> {
-    let codes = record.get(QUALITY).and_then(Value::as_array).unwrap_or_default();
+    let codes = record.get(QUALITY_FIELD).and_then(Value::as_array).unwrap_or_default();
     codes.iter().filter_map(Value::as_str).filter(|code| DOUBTFUL.contains(code))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Counts, Coverage, DayCells};
-use crate::catalogue::dataset::DOUBTFUL;
+use crate::catalogue::dataset::{DOUBTFUL, QUALITY_FIELD};
 use crate::firestore::query::FieldRange;
 use crate::firestore::{Code, FirestoreError, Precondition, Value, Write};
 use crate::run::cell::{Cell, Day};
@@ -17,9 +17,8 @@ const PAGES_MAX: usize = 300;
 const CONFLICTS_MAX: usize = 5;
 /// What a coverage document names in place of a run.
 const VERIFIED: &str = "verified";
-/// The fields that are read of a record.
+/// The field with a record's ticker.
 const TICKER: &str = "ticker";
-const QUALITY: &str = "quality";
 
 /// Where the records of a day are.
 #[derive(Debug)]
@@ -85,13 +84,13 @@ impl Coverage {
                 until: records.until.clone(),
                 after: after.take(),
                 limit: PAGE_DOCUMENTS,
-                select: &[TICKER, QUALITY, records.field],
+                select: &[TICKER, QUALITY_FIELD, records.field],
             };
             let page = self.firestore.range(&range).await?;
             for document in &page.documents {
                 documents += 1;
                 let Some(ticker) = document.text(TICKER) else { continue };
-                let codes = document.fields.get(QUALITY).and_then(Value::as_array).unwrap_or_default();
+                let codes = document.fields.get(QUALITY_FIELD).and_then(Value::as_array).unwrap_or_default();
                 let cell = Cell::stored(
                     codes.iter().filter_map(Value::as_str).filter(|code| DOUBTFUL.contains(code)),
                 );
