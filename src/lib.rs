@@ -11,7 +11,7 @@
 //!   ── conduct and judge ────────────────────────────────────────────────────────────────
 //!                       engine   ops       one run from claim to close │ facts, alerts, views
 //!   ── remember, read, call ─────────────────────────────────────────────────────────────
-//!            ledger   intake   provider    runs and statistics │ a response │ calls and breakers
+//!            ledger   intake   provider    runs, statistics, coverage │ a response │ calls and breakers
 //!   ── tools ────────────────────────────────────────────────────────────────────────────
 //!                    firestore   auth      the REST layer │ who may call
 //!                              run         the values of a run
