@@ -1,5 +1,6 @@
 //! One run, from its claim to its end: claim, plan, execute, close, report.
 
+pub mod backfill;
 pub mod execute;
 pub mod plan;
 mod prepare;
@@ -30,6 +31,7 @@ use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::run::report::RunReport;
 use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
 use crate::run::{Outcome, RunState, Status, Trigger};
+use backfill::NoPlan;
 use execute::{Executed, execute};
 use plan::watched::Watched;
 
@@ -76,6 +78,8 @@ pub enum Answer {
     Running { report: Box<RunReport>, retry_after: Duration },
     /// The idempotency key belongs to another request.
     Different,
+    /// It asks for too much at once; nothing was done.
+    TooLarge(String),
     /// Firestore is unreachable: nothing was done.
     Unavailable(FirestoreError),
 }
@@ -87,7 +91,15 @@ impl Engine {
         context::works_on(trigger.job.name, &trigger.run_id);
         let deadline = self.deadline_of(trigger.job, trigger.source);
         let work = async {
-            match self.ledger.claim(self.run_for(trigger), &|state, owner| self.beside(state, owner)).await {
+            let new = match trigger.backfill {
+                None => self.run_for(trigger),
+                Some(backfill) => match self.run_of_backfill(trigger, backfill).await {
+                    Ok(new) => new,
+                    Err(NoPlan::TooLarge(reason)) => return Answer::TooLarge(reason),
+                    Err(NoPlan::Firestore(error)) => return Answer::Unavailable(error),
+                },
+            };
+            match self.ledger.claim(new, &|state, owner| self.beside(state, owner)).await {
                 Ok(claim) => self.answer(claim, start, true).await,
                 Err(error) => Answer::Unavailable(error),
             }
@@ -157,7 +169,7 @@ impl Engine {
         let job = catalogue::find(&state.job);
         let registration = |job: &Job| {
             // How many calls it can use is only known once its tickers are known.
-            self.breakers.registration(job.provider, owner, 1)
+            self.breakers.registration(job.provider, owner, 1, state.is_background())
         };
         job.map(registration).into_iter().collect()
     }

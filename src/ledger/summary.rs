@@ -14,7 +14,7 @@ use crate::run::Status;
 pub struct RunSummary {
     pub run_id: String,
     pub run_status: Status,
-    /// `scheduler` or `manual`.
+    /// `scheduler`, `manual` or `backfill`.
     pub trigger: String,
     pub attempt: u64,
     pub created_at: Option<DateTime<Utc>>,

@@ -4,6 +4,7 @@
 //! is made from it.
 
 mod account;
+pub mod backfill;
 pub mod cell;
 pub mod counts;
 mod last_calls;
@@ -16,6 +17,7 @@ mod source;
 pub mod stop;
 pub mod trigger;
 pub mod watchlist;
+pub mod window;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,14 +27,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Ticker;
 pub use account::Account;
+pub use backfill::Backfill;
 pub use counts::Counts;
 pub use last_calls::LastCalls;
-pub use outcome::{Done, Outcome, Shortfall};
+pub use outcome::{Done, Outcome, Shortfall, Unit};
 pub use publication::StaleRecords;
 pub use resources::Resources;
 pub use source::Source;
 pub use trigger::Trigger;
 pub use watchlist::WatchlistProblems;
+pub use window::Window;
 pub use work::{Work, merged};
 
 /// Status of a run.
@@ -124,6 +128,9 @@ pub struct RunState {
     /// The scheduled time it was made for; none for a manual run.
     #[serde(default)]
     pub scheduled_at: Option<DateTime<Utc>>,
+    /// The days that it is for; none for current data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
     pub status: Status,
     /// Whether the tickers are resolved; until then `pending` says nothing.
     pub planned: bool,
@@ -186,6 +193,11 @@ impl RunState {
     /// The time that its data must be of: the scheduled time, or the time the providers are asked for.
     pub fn tick(&self) -> Option<DateTime<Utc>> {
         self.scheduled_at.or_else(|| self.identity.run_time.parse().ok())
+    }
+
+    /// Whether it leaves the provider to other runs.
+    pub fn is_background(&self) -> bool {
+        self.identity.trigger == Source::Backfill
     }
 
     /// Whether shortfalls can be requested again.

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::stop::StopReason;
-use super::{Outcome, RunState, Shortfall, Source, Status, Work, merged};
+use super::{RunState, Shortfall, Source, Status, Work, merged};
 use crate::base::ports::millis;
 
 /// When a scheduled run waits for data that is missing or too old.
@@ -70,7 +70,7 @@ impl RunState {
     ) {
         let reopened: Vec<_> = self.shortfalls.extract_if(.., |short| which(short)).collect();
         for stale in self.stale_records.extract_if(.., |stale| {
-            reopened.iter().any(|short| short.outcome == Outcome::Stale && short.endpoint == stale.endpoint)
+            reopened.iter().any(|short| short.has_records() && short.endpoint == stale.endpoint)
         }) {
             if let Some(count) = self.counts.rejected.get_mut(&stale.collection) {
                 *count = count.saturating_sub(stale.rejected);
@@ -84,6 +84,7 @@ impl RunState {
             self.pending.push(Work {
                 reason: reason(&short),
                 endpoint: short.endpoint,
+                window: short.window,
                 tickers: Vec::from_iter(short.ticker),
                 parts: Vec::new(),
                 deferrals: 0,
@@ -153,6 +154,7 @@ impl RunState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Outcome;
     use crate::run::tests::{failure, state, work};
 
     const CONFIG: PublishConfig = PublishConfig {
@@ -177,7 +179,7 @@ mod tests {
         run.plan(vec![work("/a", &all)], all.len());
         run.pending.clear();
         if !stored.is_empty() {
-            run.settle("/a", work("/a", stored).tickers, Outcome::Stored);
+            run.settle("/a", None, work("/a", stored).tickers, Outcome::Stored);
         }
         run.shortfalls = stale_tickers.iter().map(|ticker| stale(ticker)).collect();
         run.counts.collections.insert("prices".to_owned(), 10);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
+use super::past::Past;
 use crate::api::problem::{FieldError, Problem};
 use crate::base::text;
 use crate::catalogue::ticker::TICKERS_MAX;
@@ -23,6 +24,8 @@ pub struct Body {
     pub scope: Option<Scope>,
     pub run_time: Option<DateTime<Utc>>,
     pub tickers: Option<Vec<Ticker>>,
+    #[cfg_attr(not(target_family = "wasm"), schema(ignore))]
+    pub past: Past,
 }
 
 impl Body {
@@ -47,6 +50,7 @@ impl Body {
             scope: text(&members, "scope", &mut errors).and_then(|text| scope(text, &mut errors)),
             run_time: text(&members, "run_time", &mut errors).and_then(|text| time(text, &mut errors)),
             tickers: tickers(&members, &mut errors),
+            past: Past::parse(&members, &mut errors),
         };
         Problem::check(errors)?;
         Ok(body)
@@ -59,7 +63,7 @@ pub(super) fn excerpt(text: &str) -> String {
 }
 
 /// A string field; null counts as missing.
-fn text<'a>(
+pub(super) fn text<'a>(
     members: &'a Map<String, Json>,
     name: &'static str,
     errors: &mut Vec<FieldError>,

@@ -8,6 +8,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use futures::future::{Either, select};
 
 use super::Execution;
@@ -15,6 +16,7 @@ use super::deliveries::Delivery;
 use super::found::Cells;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::calendar::Calendar;
+use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{Job, Ticker};
 use crate::firestore::FirestoreError;
 use crate::ledger::coverage::days::Follows;
@@ -22,7 +24,7 @@ use crate::ledger::coverage::{Changes, Coverage, Held, Saved};
 use crate::resilience::backoff::Backoff;
 use crate::run::cell::{Cell, Day, WHOLE_MARKET, state_of};
 use crate::run::stop::StopReason;
-use crate::run::{RunState, Shortfall, Source};
+use crate::run::{RunState, Shortfall, Source, Window, Work};
 
 /// Minimum time between two writes.
 const INTERVAL_MIN: Duration = Duration::from_secs(2);
@@ -48,6 +50,10 @@ pub(super) struct Covering {
     run_id: Arc<str>,
     /// The day that each endpoint's work is about.
     about: Vec<(&'static str, Follows, Day)>,
+    /// The last days that can be requested: of those with sessions, and of the others.
+    until: (Option<NaiveDate>, NaiveDate),
+    /// Whether tickers of a window are those that its days should have.
+    expects_windows: bool,
     changes: Changes,
     cells: usize,
     /// Days of answers whose documents are on their way to Firestore.
@@ -147,11 +153,15 @@ impl Covering {
             Some((endpoint.path, follows, Day { dataset: endpoint.dataset.name, date }))
         };
         let about = job.endpoints.iter().filter_map(about).collect();
+        let until =
+            (calendar.latest_published_by(tick).map(|session| session.date), to_new_york(tick).date());
         let mut covering = Self {
             store,
             calendar,
             run_id: Arc::from(state.identity.run_id.as_str()),
             about,
+            until,
+            expects_windows: state.identity.trigger == Source::Backfill && state.tickers_given.is_none(),
             changes: Changes::new(),
             cells: 0,
             foreseen: BTreeSet::new(),
@@ -171,15 +181,22 @@ impl Covering {
 
     /// The tickers of a scheduled run are those that its day should have.
     fn plan(&mut self, state: &RunState) {
-        for (endpoint, ticker, _) in state.outcomes() {
-            let Some((_, _, day)) = self.about(endpoint) else { continue };
+        for unit in state.units() {
+            let Some((_, _, day)) = self.about(unit.endpoint) else { continue };
             let expected = &mut self.changes.entry(day).or_default().expected;
-            self.cells += usize::from(expected.insert(name(ticker)));
+            self.cells += usize::from(expected.insert(name(unit.ticker)));
         }
     }
 
     fn about(&self, endpoint: &str) -> Option<(&'static str, Follows, Day)> {
         self.about.iter().find(|(path, ..)| *path == endpoint).copied()
+    }
+
+    /// The days of a window that have something to cover.
+    pub(super) fn days_of(&self, endpoint: &str, window: Window) -> Vec<NaiveDate> {
+        let Some((_, follows, _)) = self.about(endpoint) else { return Vec::new() };
+        let until = if follows.has_sessions() { self.until.0 } else { Some(self.until.1) };
+        until.map_or_else(Vec::new, |until| follows.days(&self.calendar, window.from..=window.to.min(until)))
     }
 
     pub(super) fn calendar(&self) -> &Calendar {
@@ -190,7 +207,8 @@ impl Covering {
     pub(super) fn foresee(&mut self, endpoint: &str, cells: &Cells) {
         let Some((_, _, day)) = self.about(endpoint) else { return };
         let dates = cells.found.iter().map(|found| found.date);
-        let dates = dates.chain(cells.absent.iter().map(|(_, date, _)| *date)).chain([day.date]);
+        let dates = dates.chain(cells.absent.iter().map(|(_, date, _)| *date));
+        let dates = dates.chain(cells.window.is_none().then_some(day.date));
         self.foreseen.extend(dates.map(|date| Day { date, ..day }));
     }
 
@@ -205,10 +223,13 @@ impl Covering {
             self.note(Day { date: *date, ..day }, ticker, &cell, false);
         }
         self.fall_short(&delivery.shortfalls);
-        if follows.has_sessions() {
+        let Some(work) = &delivery.work else { return };
+        if let Some(window) = work.window {
+            self.add_window(delivery, work, window, day);
+        }
+        if follows.has_sessions() || work.window.is_some() {
             return;
         }
-        let Some(work) = &delivery.work else { return };
         let short: BTreeSet<_> =
             delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
         let settled = work.tickers.iter().filter(|ticker| !short.contains(ticker));
@@ -216,6 +237,29 @@ impl Covering {
         for ticker in settled.map(|ticker| name(Some(ticker))).chain(whole) {
             let records = delivery.cells.records.get(&ticker).copied().unwrap_or_default();
             self.note(day, &ticker, &Cell::answered(records), false);
+        }
+    }
+
+    /// What an answer to a request for some days says of them.
+    fn add_window(&mut self, delivery: &Delivery, work: &Work, window: Window, day: Day) {
+        let days = self.days_of(delivery.endpoint, window);
+        let has_sessions =
+            self.about(delivery.endpoint).is_some_and(|(_, follows, _)| follows.has_sessions());
+        let short: BTreeSet<_> =
+            delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
+        for ticker in &work.tickers {
+            let (ticker, is_short) = (name(Some(ticker)), short.contains(ticker));
+            for date in &days {
+                let day = Day { date: *date, ..day };
+                if self.expects_windows {
+                    let expected = &mut self.changes.entry(day).or_default().expected;
+                    self.cells += usize::from(expected.insert(ticker.clone()));
+                }
+                if !has_sessions && !is_short {
+                    let records = delivery.cells.by_day.get(&(ticker.clone(), *date)).copied();
+                    self.note(day, &ticker, &Cell::answered(records.unwrap_or_default()), false);
+                }
+            }
         }
     }
 
@@ -231,7 +275,17 @@ impl Covering {
             let about = self.about(&short.endpoint);
             let Some(((_, _, day), state)) = about.zip(state_of(short.outcome)) else { continue };
             let cell = Cell::lacking(state, &self.run_id);
-            self.note(day, &name(short.ticker.as_ref()), &cell, false);
+            let ticker = name(short.ticker.as_ref());
+            match short.window {
+                None => self.note(day, &ticker, &cell, false),
+                // Nothing is known about its days.
+                Some(_) if short.has_ignored_window() => {}
+                Some(window) => {
+                    for date in self.days_of(&short.endpoint, window) {
+                        self.note(Day { date, ..day }, &ticker, &cell, false);
+                    }
+                }
+            }
         }
     }
 
