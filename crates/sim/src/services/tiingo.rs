@@ -7,8 +7,10 @@ use serde_json::{Value, json};
 
 use super::level::level;
 use crate::dice::{Dice, round2};
-use crate::endpoint::{Endpoint, EndpointSpec, Form, HOUR, MINUTE, Rhythm, Service, ServiceSpec, id_of};
-use crate::exchange::closed_by;
+use crate::endpoint::{
+    DayRange, Endpoint, EndpointSpec, Form, HOUR, MINUTE, Past, Rhythm, Service, ServiceSpec, id_of,
+};
+use crate::exchange::{closed_by, sessions_of};
 use crate::job::Job;
 use crate::spec::{Spec, ingested};
 use crate::watchlist::Scope;
@@ -45,6 +47,7 @@ static PRICES: EndpointSpec = EndpointSpec {
     collection: "prices_daily",
     form: Form::List,
     records: daily,
+    past: Some(Past { from: "start_date", to: Some("end_date"), records: daily_of }),
     document_id: |record| id_of(record, &["date"]),
     rhythm: Rhythm::FiveAtOnce(Duration::from_millis(500)),
     wrapped: |ticker, message| format!("Failed to fetch daily prices for {ticker}: {message}"),
@@ -76,6 +79,12 @@ fn daily(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     let mut prices: Vec<_> = sessions.map(|(date, _)| price(spec, ticker, date, at)).collect();
     prices.reverse();
     prices
+}
+
+/// The prices of the sessions of some days that have closed, oldest first.
+fn daily_of(spec: &Spec, ticker: &str, (from, to): DayRange, at: DateTime<Utc>) -> Vec<Value> {
+    let sessions = sessions_of(from, to).filter(|(_, close)| *close <= at);
+    sessions.map(|(date, _)| price(spec, ticker, date, at)).collect()
 }
 
 fn price(spec: &Spec, ticker: &str, date: NaiveDate, at: DateTime<Utc>) -> Value {
