@@ -14,7 +14,7 @@ use crate::firestore::FirestoreError;
 use crate::ledger::coverage::DayCells;
 use crate::ledger::coverage::days::Follows;
 use crate::ledger::{Filter, packing};
-use crate::run::backfill::Backfill;
+use crate::run::backfill::{Backfill, Only};
 use crate::run::cell::CellState;
 use crate::run::{RunState, Trigger, WatchlistProblems, Window, Work};
 
@@ -157,7 +157,9 @@ impl Engine {
         let mut pieces: Vec<_> =
             pieces.iter().map(|window| Piece::new(*window, holes.tickers.len())).collect();
         let mut unknown: BTreeSet<_> = days.iter().copied().collect();
-        if let (Some(first), Some(last)) = (days.first(), days.last()) {
+        if let (Some(first), Some(last), false) =
+            (days.first(), days.last(), holes.backfill.only == Only::All)
+        {
             let range: RangeInclusive<NaiveDate> = *first..=*last;
             let take = |date: NaiveDate, cells: &DayCells| {
                 if unknown.remove(&date) {
@@ -327,8 +329,7 @@ mod tests {
     fn a_window_reaches_from_the_first_to_the_last_hole() {
         let tickers = ["A", "B", "C"].map(|ticker| Ticker::parse(ticker).unwrap());
         let all = window("2025-12-01", "2026-11-25");
-        let mut holes =
-            Holes::new(&tickers, Backfill { window: all, only: crate::run::backfill::Only::Missing });
+        let mut holes = Holes::new(&tickers, Backfill { window: all, only: Only::Missing });
         let mut pieces = all.pieces(200).into_iter().map(|window| Piece::new(window, 3)).collect::<Vec<_>>();
         let date = |text: &str| text.parse::<NaiveDate>().unwrap();
         let mut cells = DayCells::default();

@@ -5,6 +5,7 @@ pub mod execute;
 pub mod plan;
 mod prepare;
 mod timing;
+pub mod watch;
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -47,6 +48,7 @@ pub struct Engine {
     pub watched: Watched,
     pub google: Arc<Google>,
     pub activity: Arc<ConnectionBook>,
+    pub watch: watch::Remembered,
     /// The limit on new writes, shared by all runs of the instance.
     pub ramp: Option<Arc<Mutex<Ramp>>>,
 }
@@ -209,6 +211,8 @@ impl Engine {
         let waits = waits && stop.is_none();
         let unpublished = waits.then(|| self.await_publication(&mut state));
         let stop = stop.or(unpublished.flatten());
+        let unplanned = if lost { None } else { self.plan_refetches(&mut state).await };
+        let stop = stop.or(unplanned);
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
         state.count_outcomes();

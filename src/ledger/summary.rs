@@ -118,3 +118,18 @@ impl RunSummary {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn summary() -> RunSummary {
+        let document = Document {
+            id: "r".to_owned(),
+            fields: crate::firestore::Fields::new(),
+            update_time: DateTime::UNIX_EPOCH,
+            read_time: DateTime::UNIX_EPOCH,
+        };
+        RunSummary::from_document(&document)
+    }
+}

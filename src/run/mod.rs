@@ -22,7 +22,7 @@ mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Ticker;
@@ -155,6 +155,9 @@ pub struct RunState {
     /// How long after its last change the run is not due, because its data is probably not published yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_wait_ms: Option<u64>,
+    /// Tickers whose earlier records have changed, by the day of the record that says so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub adjusted: BTreeMap<NaiveDate, Vec<Ticker>>,
     pub remarks: Vec<String>,
     /// Documents of the watchlist that could not be read.
     #[serde(default)]

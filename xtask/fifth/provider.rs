@@ -43,4 +43,5 @@ static DIVIDENDS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[Check::Positive("amount")],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };

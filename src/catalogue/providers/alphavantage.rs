@@ -59,4 +59,5 @@ static TECHNICAL_INDICATORS: Dataset = Dataset {
     expects: Expects::Session("date"),
     checks: &[Check::NotAhead("date")],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };

@@ -93,6 +93,7 @@ static QUOTES: Dataset = Dataset {
     expects: Expects::Trading("timestamp"),
     checks: &[Check::Positive("current_price"), Check::Plausible("timestamp")],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };
 
 /// The service itself sends a week by default.
@@ -127,6 +128,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[Check::Plausible("datetime")],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };
 
 static FUNDAMENTALS: Dataset = Dataset {
@@ -152,6 +154,7 @@ static FUNDAMENTALS: Dataset = Dataset {
     expects: Expects::Record,
     checks: &[],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };
 
 static EARNINGS: Dataset = Dataset {
@@ -175,4 +178,5 @@ static EARNINGS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };

@@ -68,6 +68,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[],
     quality: Quality::Limited { records: 10 },
+    adjusts: &[],
 };
 
 static MARKET_NEWS: Dataset = Dataset {
@@ -83,6 +84,7 @@ static MARKET_NEWS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };
 
 /// The fields of every article.

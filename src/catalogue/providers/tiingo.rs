@@ -85,4 +85,5 @@ static DAILY_PRICES: Dataset = Dataset {
         Check::NotNegative("volume"),
     ],
     quality: Quality::Bars,
+    adjusts: &[("div_cash", 0.0), ("split_factor", 1.0)],
 };

@@ -13,6 +13,7 @@
 //! [`dispatch`] decides which calls may start; [`reaction`], [`complaints`], [`failing`] and [`delivered`] handle
 //! events; [`upkeep`] maintains the run's place in the list of callers; [`ending`] closes the attempt.
 
+mod adjusted;
 mod background;
 mod backlog;
 mod call;

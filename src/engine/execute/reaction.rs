@@ -252,6 +252,7 @@ impl Execution<'_> {
             self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
         let rejected = (rejected > 0).then(|| (self.collection(intake.dataset), rejected));
+        self.note_adjusted(&intake);
         let cells = self.cells(batch, &intake);
         self.coverage.foresee(endpoint, &cells);
         if asks_again {
