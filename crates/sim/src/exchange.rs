@@ -11,15 +11,6 @@ pub(crate) fn closed_by(at: DateTime<Utc>) -> impl Iterator<Item = (NaiveDate, D
     days.filter_map(session).map(|(date, _, close)| (date, close)).filter(move |(_, close)| *close <= at)
 }
 
-/// The sessions of some days, each with its close.
-pub(crate) fn sessions_of(
-    from: NaiveDate,
-    to: NaiveDate,
-) -> impl Iterator<Item = (NaiveDate, DateTime<Utc>)> {
-    let days = from.iter_days().take_while(move |day| *day <= to);
-    days.filter_map(session).map(|(date, _, close)| (date, close))
-}
-
 /// When the market last traded: at `at` itself if it is open, else at the last close.
 pub(crate) fn last_traded(at: DateTime<Utc>) -> DateTime<Utc> {
     let is_open = session(at.date_naive()).is_some_and(|(_, open, close)| open <= at && at < close);

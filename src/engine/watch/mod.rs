@@ -58,7 +58,7 @@ pub struct WatchedRuns {
 
 /// Something to do.
 enum Task {
-    GoOn { run_id: String, job: &'static Job, background: bool },
+    GoOn { run_id: String, job: &'static Job },
     Heal(Box<Trigger>),
 }
 
@@ -90,7 +90,7 @@ impl Engine {
                 break;
             }
             match task {
-                Task::GoOn { run_id, job, .. } => {
+                Task::GoOn { run_id, job } => {
                     done.resumed.extend(self.apart(self.go_on(&run_id, job)).await?);
                 }
                 Task::Heal(trigger) => done.healed.extend(self.apart(self.heal(*trigger)).await?),
@@ -125,11 +125,7 @@ impl Engine {
             }
         }
         due.sort_by_key(|(_, run)| (is_background(run), run.created_at));
-        let task = |(job, run): (_, RunSummary)| Task::GoOn {
-            background: is_background(&run),
-            run_id: run.run_id,
-            job,
-        };
+        let task = |(job, run): (_, RunSummary)| Task::GoOn { run_id: run.run_id, job };
         Ok(due.into_iter().map(task).collect())
     }
 
