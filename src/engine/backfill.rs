@@ -329,7 +329,7 @@ mod tests {
     fn a_window_reaches_from_the_first_to_the_last_hole() {
         let tickers = ["A", "B", "C"].map(|ticker| Ticker::parse(ticker).unwrap());
         let all = window("2025-12-01", "2026-11-25");
-        let mut holes = Holes::new(&tickers, Backfill { window: all, only: Only::Missing });
+        let mut holes = Holes::new(&tickers, Backfill { window: all, only: Only::Missing, insists: false });
         let mut pieces = all.pieces(200).into_iter().map(|window| Piece::new(window, 3)).collect::<Vec<_>>();
         let date = |text: &str| text.parse::<NaiveDate>().unwrap();
         let mut cells = DayCells::default();

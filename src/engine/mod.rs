@@ -245,7 +245,7 @@ impl Engine {
     fn await_publication(&self, state: &mut RunState) -> Option<StopReason> {
         let now = self.world.clock.now();
         let next = catalogue::find(&state.job).and_then(|job| self.settings.ticks.next(job, now));
-        state.await_publication(&self.settings.run.publish, next, now)
+        state.await_publication(&self.settings.run.publish, next, now).or_else(|| state.insist(now))
     }
 
     fn millis_since(&self, start: Instant) -> u64 {

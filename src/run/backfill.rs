@@ -13,6 +13,9 @@ pub struct Backfill {
     pub window: Window,
     #[serde(default)]
     pub only: Only,
+    /// Whether what comes short is requested again, for some days.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub insists: bool,
 }
 
 /// Which cells of the days are requested.

@@ -9,6 +9,10 @@ use super::stop::StopReason;
 use super::{RunState, Shortfall, Source, Status, Work, merged};
 use crate::base::ports::millis;
 
+/// When a backfill that insists requests again what came short, and how long it does so.
+const INSISTS_AFTER: Duration = Duration::from_secs(6 * 3_600);
+const INSISTS_FOR: Duration = Duration::from_secs(5 * 24 * 3_600);
+
 /// When a scheduled run waits for data that is missing or too old.
 #[derive(Clone, Copy, Debug)]
 pub struct PublishConfig {
@@ -133,6 +137,21 @@ impl RunState {
         Some(StopReason::NotPublished { retry_after, reason })
     }
 
+    /// Decides whether a backfill that insists requests again what came short: if so, it is pending, and the stop reason says
+    /// why.
+    pub fn insist(&mut self, now: DateTime<Utc>) -> Option<StopReason> {
+        let insists = self.backfill.is_some_and(|backfill| backfill.insists);
+        let age = (now - self.identity.created_at).to_std().unwrap_or_default();
+        if !insists || self.has_pending() || self.shortfalls.is_empty() || age >= INSISTS_FOR {
+            return None;
+        }
+        let (count, first) = (self.shortfalls.len(), self.shortfalls.first()?.reason.clone());
+        self.reopen(|_| true, |short| Some(short.reason.clone()));
+        self.publish_wait_ms = Some(millis(INSISTS_AFTER));
+        let reason = format!("{count} requests came short ({first})");
+        Some(StopReason::NotPublished { retry_after: INSISTS_AFTER, reason })
+    }
+
     /// An endpoint at which the share of empty and stale tickers is at least `percent`, with their number and that of
     /// all tickers that it answered.
     fn unpublished(&self, percent: usize) -> Option<(String, usize, usize)> {
@@ -248,6 +267,26 @@ mod tests {
         };
         assert_eq!(ended(&[], Status::Failed), (Some(900_000), false), "it has failed all the same");
         assert_eq!(ended(&["B"], Status::Partial), (None, false));
+    }
+
+    #[test]
+    fn a_backfill_that_insists_requests_again_what_came_short_for_some_days() {
+        let window = crate::run::window::tests::window("2026-01-02", "2026-11-25");
+        let only = crate::run::backfill::Only::All;
+        let of = |insists| {
+            let mut run = run(&["A"], &[]);
+            run.identity.created_at = tick();
+            run.backfill = Some(crate::run::Backfill { window, only, insists });
+            run.shortfalls = vec![Shortfall { outcome: Outcome::Empty, ..failure("/a", "B") }];
+            run
+        };
+        let mut insisting = of(true);
+        let stop = insisting.insist(tick()).unwrap();
+        assert!(stop.message().contains("1 requests came short"), "{}", stop.message());
+        assert_eq!((insisting.shortfalls.len(), insisting.tickers_pending()), (0, 1));
+        assert_eq!(insisting.publish_wait_ms, Some(6 * 3_600_000));
+        assert_eq!(of(true).insist(tick() + TimeDelta::days(5)), None);
+        assert_eq!(of(false).insist(tick()), None);
     }
 
     #[test]

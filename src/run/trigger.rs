@@ -84,7 +84,7 @@ pub fn digest(
     // A ticker may contain any visible character, but no line break.
     let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join("\n"));
     let mut text = format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name);
-    if let Some(Backfill { window, only }) = backfill {
+    if let Some(Backfill { window, only, .. }) = backfill {
         text.push_str(&format!("\n{window}\n{}", only.name()));
     }
     format!("{:032x}", fnv1a_128(text.as_bytes()))

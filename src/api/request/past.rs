@@ -96,7 +96,7 @@ pub(super) fn past_days(job: &Job, past: &Past, now: DateTime<Utc>) -> Result<Op
     if from > to {
         return wrong("from", from.to_string(), format!("must not be after to, {to}"));
     }
-    Ok(Some(Backfill { window: Window { from, to }, only: past.only.unwrap_or_default() }))
+    Ok(Some(Backfill { window: Window { from, to }, only: past.only.unwrap_or_default(), insists: false }))
 }
 
 #[cfg(test)]
@@ -124,7 +124,7 @@ mod tests {
     fn days_are_read_and_the_last_is_today_unless_given() {
         let given = check(PRICES, r#"{"from": "2026-11-02", "to": "2026-11-20", "only": "all"}"#);
         let window = crate::run::window::tests::window("2026-11-02", "2026-11-20");
-        assert_eq!(given, Ok(Some(Backfill { window, only: Only::All })));
+        assert_eq!(given, Ok(Some(Backfill { window, only: Only::All, insists: false })));
         let open = check(PRICES, r#"{"from": "2026-11-02", "dry_run": true}"#).unwrap().unwrap();
         assert_eq!((open.window.to.to_string().as_str(), open.only), ("2026-11-26", Only::Missing));
         assert_eq!(check(PRICES, r#"{"dry_run": false, "only": null}"#), Ok(None));

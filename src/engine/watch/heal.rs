@@ -30,7 +30,7 @@ pub(super) fn healing(
     let from = sessions_back(&ticks.calendar, last, sessions)?;
     let window = Window { from, to: last };
     Some(Trigger {
-        backfill: Some(Backfill { window, only: Only::Empty }),
+        backfill: Some(Backfill { window, only: Only::Empty, insists: false }),
         ..trigger(job, format!("{}_heal_{last}", job.name), None, now)
     })
 }
@@ -52,7 +52,7 @@ pub(in crate::engine) fn refetches(
         let digest = format!("{:032x}", fnv1a_128(names.join("\n").as_bytes()));
         let run_id = format!("{}_adjust_{day}_{}", job.name, digest.get(..16)?);
         Some(Trigger {
-            backfill: Some(Backfill { window, only: Only::All }),
+            backfill: Some(Backfill { window, only: Only::All, insists: true }),
             ..trigger(job, run_id, Some(tickers), now)
         })
     };
@@ -133,7 +133,7 @@ mod tests {
         let (count, one) = of(&["B", "A"]);
         assert_eq!(count, 1);
         assert!(one.run_id.starts_with("tiingo-daily-prices_adjust_2026-11-25_"), "{}", one.run_id);
-        let asked = Backfill { window: window("2025-11-24", "2026-11-25"), only: Only::All };
+        let asked = Backfill { window: window("2025-11-24", "2026-11-25"), only: Only::All, insists: true };
         assert_eq!(one.backfill, Some(asked));
         assert_eq!(of(&["A", "B"]).1.run_id, one.run_id, "whoever comes first");
         assert_ne!(of(&["A", "B", "C"]).1.run_id, one.run_id);
