@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use sim::data::records_of;
 use sim::endpoint::Endpoint;
 
-use super::world::{Market, names, sessions, stored};
+use super::world::{HISTORY, Market, names, sessions, stored};
 
 /// Every record that the provider has is there; what it does not have is named as empty.
 pub(super) fn holes(market: &Market) -> Vec<String> {
@@ -47,7 +47,7 @@ pub(super) fn bases(market: &Market) -> Vec<String> {
     let before = |date: &NaiveDate| calendar.previous_session(*date).map(|session| session.date);
     let mut complaints = Vec::new();
     let Some(last) = sessions(market).last().copied() else { return complaints };
-    let Some(first) = std::iter::successors(Some(last), before).nth(200) else { return complaints };
+    let Some(first) = std::iter::successors(Some(last), before).nth(HISTORY - 30) else { return complaints };
     for ticker in names(market.plan.tickers) {
         let now = records_of(&Market::spec(), Endpoint::TIINGO_PRICES, &ticker, (first, last), market.now());
         let now: BTreeMap<&str, &Json> =

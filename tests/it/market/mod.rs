@@ -12,7 +12,7 @@ use world::{Fault, Market, Plan};
 use crate::world::dice::Dice;
 
 /// Worlds of the usual test.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(24 * 3_600);
 

@@ -32,6 +32,8 @@ use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle, WORLD};
 
 pub(super) const JOB: &str = "tiingo-daily-prices";
+/// Sessions of a history that are requested again.
+pub(super) const HISTORY: usize = 60;
 /// Days that a world lasts: a month of faults and a quiet week.
 const DAYS: u32 = 37;
 const QUIET_DAYS: u32 = 6;
@@ -261,6 +263,7 @@ impl Market {
         };
         let setting = |name: &str| match name {
             "batch_size_tiingo" => Some("4".to_owned()),
+            "refetch_history_sessions" => Some(HISTORY.to_string()),
             _ => deaf::setting(name),
         };
         let instance = Instance::new(&ports);
