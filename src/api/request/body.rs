@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
+use super::fields::{excerpt, text};
 use super::past::Past;
 use crate::api::problem::{FieldError, Problem};
-use crate::base::text;
 use crate::catalogue::ticker::TICKERS_MAX;
 use crate::catalogue::{Scope, Ticker};
 
@@ -54,27 +54,6 @@ impl Body {
         };
         Problem::check(errors)?;
         Ok(body)
-    }
-}
-
-/// The start of a value, for a message.
-pub(super) fn excerpt(text: &str) -> String {
-    text::excerpt(text, 80)
-}
-
-/// A string field; null counts as missing.
-pub(super) fn text<'a>(
-    members: &'a Map<String, Json>,
-    name: &'static str,
-    errors: &mut Vec<FieldError>,
-) -> Option<&'a str> {
-    match members.get(name)? {
-        Json::Null => None,
-        Json::String(text) => Some(text),
-        other => {
-            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a string"));
-            None
-        }
     }
 }
 

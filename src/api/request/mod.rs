@@ -1,6 +1,7 @@
 //! From headers and body to a typed trigger.
 
 mod body;
+mod fields;
 mod past;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -70,7 +71,7 @@ pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<T
 fn unknown_job(name: &str) -> Problem {
     Problem::unknown_job(&format!(
         "unknown job `{}`; known jobs: {}",
-        body::excerpt(name),
+        fields::excerpt(name),
         catalogue::job::names()
     ))
 }

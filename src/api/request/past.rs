@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::body::{excerpt, text};
+use super::fields::{excerpt, text};
 use crate::api::problem::{FieldError, Problem};
 use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{self, Job};

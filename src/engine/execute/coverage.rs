@@ -3,6 +3,8 @@
 //! Cells are collected from what has been stored and written together, so that a run's usual end costs one commit. Work
 //! whose cells are on their way stays pending: a crash repeats it, and coverage never lacks what is stored.
 
+mod windows;
+
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use crate::ledger::coverage::{Changes, Coverage, Held, Saved};
 use crate::resilience::backoff::Backoff;
 use crate::run::cell::{Cell, Day, WHOLE_MARKET, state_of};
 use crate::run::stop::StopReason;
-use crate::run::{RunState, Shortfall, Source, Window, Work};
+use crate::run::{RunState, Shortfall, Source};
 
 /// Minimum time between two writes.
 const INTERVAL_MIN: Duration = Duration::from_secs(2);
@@ -192,13 +194,6 @@ impl Covering {
         self.about.iter().find(|(path, ..)| *path == endpoint).copied()
     }
 
-    /// The days of a window that have something to cover.
-    pub(super) fn days_of(&self, endpoint: &str, window: Window) -> Vec<NaiveDate> {
-        let Some((_, follows, _)) = self.about(endpoint) else { return Vec::new() };
-        let until = if follows.has_sessions() { self.until.0 } else { Some(self.until.1) };
-        until.map_or_else(Vec::new, |until| follows.days(&self.calendar, window.from..=window.to.min(until)))
-    }
-
     pub(super) fn calendar(&self) -> &Calendar {
         &self.calendar
     }
@@ -237,29 +232,6 @@ impl Covering {
         for ticker in settled.map(|ticker| name(Some(ticker))).chain(whole) {
             let records = delivery.cells.records.get(&ticker).copied().unwrap_or_default();
             self.note(day, &ticker, &Cell::answered(records), false);
-        }
-    }
-
-    /// What an answer to a request for some days says of them.
-    fn add_window(&mut self, delivery: &Delivery, work: &Work, window: Window, day: Day) {
-        let days = self.days_of(delivery.endpoint, window);
-        let has_sessions =
-            self.about(delivery.endpoint).is_some_and(|(_, follows, _)| follows.has_sessions());
-        let short: BTreeSet<_> =
-            delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
-        for ticker in &work.tickers {
-            let (ticker, is_short) = (name(Some(ticker)), short.contains(ticker));
-            for date in &days {
-                let day = Day { date: *date, ..day };
-                if self.expects_windows {
-                    let expected = &mut self.changes.entry(day).or_default().expected;
-                    self.cells += usize::from(expected.insert(ticker.clone()));
-                }
-                if !has_sessions && !is_short {
-                    let records = delivery.cells.by_day.get(&(ticker.clone(), *date)).copied();
-                    self.note(day, &ticker, &Cell::answered(records.unwrap_or_default()), false);
-                }
-            }
         }
     }
 

@@ -10,7 +10,9 @@ use serde_json::Value as Json;
 use sim::data::records_of;
 use sim::endpoint::Endpoint;
 
-use super::world::{HISTORY, Market, names, sessions, stored};
+use super::plan::names;
+use super::stored::{sessions, stored};
+use super::world::{HISTORY, Market};
 
 /// Every record that the provider has is there; what it does not have is named as empty.
 pub(super) fn holes(market: &Market) -> Vec<String> {

@@ -2,12 +2,16 @@
 //!
 //! `MARKET_SEED=n` plays one world, `MARKET_SEEDS=n` that many.
 
+mod backfill;
 mod check;
+mod plan;
+mod stored;
 mod world;
 
 use std::time::Duration;
 
-use world::{Fault, Market, Plan};
+use plan::{Fault, Plan};
+use world::Market;
 
 use crate::world::dice::Dice;
 

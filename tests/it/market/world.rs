@@ -1,6 +1,5 @@
 //! The world: one provider of prices, Firestore, instances that die, a scheduler and a watch.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,7 +13,6 @@ use orchestrator::app::App;
 use orchestrator::base::instance::Instance;
 use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 use orchestrator::base::world::World as Ports;
-use orchestrator::calendar::Calendar;
 use orchestrator::calendar::new_york::from_new_york;
 use orchestrator::catalogue;
 use orchestrator::engine::Answer;
@@ -22,12 +20,13 @@ use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
 use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
-use sim::data::{Spec, entries, entries_of, moment, records_of};
+use sim::data::{Spec, entries, entries_of, moment};
 use sim::endpoint::Endpoint;
 
+use super::plan::{Kind, Plan, first_day, last_day, names};
 use crate::firestore::Store;
 use crate::hostile::deaf;
-use crate::world::clock::{EPOCH, VirtualClock, civil};
+use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle, WORLD};
 
@@ -35,8 +34,8 @@ pub(super) const JOB: &str = "tiingo-daily-prices";
 /// Sessions of a history that are requested again.
 pub(super) const HISTORY: usize = 60;
 /// Days that a world lasts: a month of faults and a quiet week.
-const DAYS: u32 = 37;
-const QUIET_DAYS: u32 = 6;
+pub(super) const DAYS: u32 = 37;
+pub(super) const QUIET_DAYS: u32 = 6;
 /// Time between two watches: a minute in real life, longer here to keep worlds short.
 const WATCH: Duration = Duration::from_secs(3_600);
 /// How often the scheduler tries again, and after how long.
@@ -45,107 +44,6 @@ const RETRY_WAIT: Duration = Duration::from_secs(60);
 /// How long a caller waits.
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// What happens in a world.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-    pub(super) tickers: usize,
-    pub(super) faults: Vec<Fault>,
-    /// Sessions that the provider has nothing for, by ticker.
-    pub(super) never: BTreeSet<(String, NaiveDate)>,
-    pub(super) is_watched: bool,
-    /// How many percent of the requests are taken by an instance that dies while it works on them.
-    pub(super) mortality: u64,
-}
-
-/// A fault that lasts.
-#[derive(Clone, Debug)]
-pub(super) struct Fault {
-    from: Duration,
-    to: Duration,
-    kind: Kind,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// The provider answers 503.
-    Down,
-    /// The provider answers that it has nothing, for most tickers.
-    Empty,
-    /// The provider ignores the days that are asked for.
-    Ignorant,
-    /// Firestore answers 503.
-    Firestore,
-    /// The scheduler sends nothing.
-    Silent,
-}
-
-impl Fault {
-    pub(super) fn down(from: Duration, length: Duration) -> Self {
-        Self { from, to: from + length, kind: Kind::Down }
-    }
-}
-
-impl Plan {
-    pub(super) fn quiet(seed: u64) -> Self {
-        Self {
-            tickers: 3 + usize::try_from(seed % 5).expect("small"),
-            faults: Vec::new(),
-            never: BTreeSet::new(),
-            is_watched: true,
-            mortality: 0,
-        }
-    }
-
-    pub(super) fn random(seed: u64) -> Self {
-        let dice = Dice::new(seed ^ 0x006d_6172_6b65_7421);
-        let mut plan = Self { mortality: dice.pick(&[0, 10, 40]), ..Self::quiet(seed) };
-        let kinds = [Kind::Down, Kind::Empty, Kind::Ignorant, Kind::Firestore, Kind::Silent];
-        for _ in 0..dice.between(1, 8) {
-            let days = u64::from(DAYS - QUIET_DAYS);
-            let from = dice.millis(0, days * 24 * 3_600_000);
-            let hours = dice.pick(&[1, 4, 12, 30, 54]);
-            let kind = dice.pick(&kinds);
-            // What lasts until the quiet week would leave less than two sessions to make up for it.
-            let last = Duration::from_secs(days * 24 * 3_600);
-            let to = (from + dice.millis(1, hours * 3_600_000)).min(last);
-            plan.faults.push(Fault { from, to, kind });
-        }
-        let calendar = Calendar::default();
-        for session in calendar.sessions(first_day()..=last_day()) {
-            for ticker in names(plan.tickers) {
-                // A change that its record does not tell cannot be known.
-                if dice.chance(2) && !is_change(&ticker, session.date) {
-                    plan.never.insert((ticker, session.date));
-                }
-            }
-        }
-        plan
-    }
-
-    fn is(&self, kind: Kind, now: Duration) -> bool {
-        self.faults.iter().any(|fault| fault.kind == kind && (fault.from..fault.to).contains(&now))
-    }
-}
-
-/// Whether the provider has a split or a dividend of a ticker on a day.
-fn is_change(ticker: &str, date: NaiveDate) -> bool {
-    let at = civil(Duration::from_secs(u64::from(DAYS) * 24 * 3_600));
-    let prices = records_of(&Market::spec(), Endpoint::TIINGO_PRICES, ticker, (date, date), at);
-    prices.iter().any(|price| price["div_cash"] != 0.0 || price["split_factor"] != 1.0)
-}
-
-pub(super) fn names(count: usize) -> Vec<String> {
-    (0..count).map(|number| format!("T{number}")).collect()
-}
-
-fn first_day() -> NaiveDate {
-    EPOCH.date_naive()
-}
-
-fn last_day() -> NaiveDate {
-    civil(Duration::from_secs(u64::from(DAYS) * 24 * 3_600)).date_naive()
-}
-
 /// A world that has ended, or goes on.
 #[derive(Clone)]
 pub(super) struct Market {
@@ -153,14 +51,33 @@ pub(super) struct Market {
     handle: Handle,
     dice: Dice,
     store: Arc<Mutex<Store>>,
-    /// What an empty answer leaves out, so that a ticker's cells may be judged.
     lives: Arc<Mutex<u32>>,
     database: Arc<Mutex<String>>,
+    calls: Arc<Mutex<Vec<Call>>>,
+    /// Until when the provider works on what it was sent.
+    busy_until: Arc<Mutex<Duration>>,
+}
+
+/// A request to the provider.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) tickers: Vec<String>,
+    pub(super) days: Option<(NaiveDate, NaiveDate)>,
+    pub(super) records: usize,
 }
 
 impl Market {
     /// Plays a world to its end.
     pub(super) fn play(dice: Dice, plan: &Plan) -> Self {
+        Self::stage(dice, plan, Self::live)
+    }
+
+    /// Plays one scene of a world, which has a watchlist.
+    pub(super) fn stage<F: Future<Output = ()> + Send + 'static>(
+        dice: Dice,
+        plan: &Plan,
+        scene: impl FnOnce(Self) -> F,
+    ) -> Self {
         let mut executor = Executor::new(dice.split());
         let market = Self {
             plan: plan.clone(),
@@ -169,16 +86,22 @@ impl Market {
             store: Arc::default(),
             lives: Arc::new(Mutex::new(WORLD)),
             database: Arc::default(),
+            calls: Arc::default(),
+            busy_until: Arc::default(),
         };
-        executor.run(market.clone().live()).expect("the world ends");
+        market.begin();
+        executor.run(scene(market.clone())).expect("the world ends");
         market
     }
 
-    async fn live(self) {
+    fn begin(&self) {
         let (app, _) = self.instance();
         *self.database.lock().unwrap_or_else(PoisonError::into_inner) =
             app.engine.firestore.database().to_owned();
         self.seed(&app);
+    }
+
+    async fn live(self) {
         let ticks = self.clone();
         self.handle.spawn(WORLD, async move { ticks.schedule().await });
         let end = Duration::from_secs(u64::from(DAYS) * 24 * 3_600);
@@ -249,7 +172,7 @@ impl Market {
     }
 
     /// A fresh instance: nothing is remembered from one request to the next.
-    fn instance(&self) -> (Arc<App>, u32) {
+    pub(super) fn instance(&self) -> (Arc<App>, u32) {
         let owner = {
             let mut lives = self.lives.lock().unwrap_or_else(PoisonError::into_inner);
             *lives += 1;
@@ -302,6 +225,28 @@ impl Market {
         Spec { seed: 3, records_per_ticker: 2, market_articles: 1 }
     }
 
+    /// The requests that the provider has answered.
+    pub(super) fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Waits as long as the provider works on this request, after those before it.
+    async fn wait(&self, request: &OutboundRequest) {
+        let tickers = serde_json::from_slice::<Json>(&request.body).unwrap_or_default();
+        let count = tickers["tickers"].as_array().map_or(0, Vec::len);
+        let work = self.plan.pace * u32::try_from(count).expect("few");
+        let until = {
+            let mut busy_until = self.busy_until.lock().unwrap_or_else(PoisonError::into_inner);
+            *busy_until = busy_until.max(self.handle.now()) + work;
+            *busy_until
+        };
+        self.handle.sleep(until.saturating_sub(self.handle.now())).await;
+    }
+
     /// The answer to a request for prices.
     fn prices(&self, body: &[u8]) -> Json {
         let now = self.handle.now();
@@ -322,6 +267,8 @@ impl Market {
                 |record: &Json| record["date"].as_str().and_then(|date| date.parse().ok()).expect("a date");
             records.retain(|record| !is_empty && !self.plan.never.contains(&(ticker.clone(), date(record))));
         }
+        let records = entries.iter().filter_map(|entry| entry["data"].as_array()).map(Vec::len).sum();
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).push(Call { tickers, days, records });
         json!({"status": "ok", "fetched": entries.len(), "data": entries, "errors": null, "duration_ms": 1})
     }
 
@@ -352,6 +299,9 @@ impl Transport for Market {
         let market = self.clone();
         Box::pin(async move {
             market.handle.sleep(market.dice.millis(1, 40)).await;
+            if !market.plan.pace.is_zero() && !request.url.contains("/v1/projects") {
+                market.wait(&request).await;
+            }
             let answer = market.answer(&request);
             market.handle.sleep(market.dice.millis(1, 40)).await;
             Ok(answer)
@@ -359,7 +309,7 @@ impl Transport for Market {
     }
 }
 
-async fn tick_of(app: Arc<App>, tick: DateTime<Utc>) -> bool {
+pub(super) async fn tick_of(app: Arc<App>, tick: DateTime<Utc>) -> bool {
     let name = HeaderName::from_static("x-cloudscheduler-scheduletime");
     let value = HeaderValue::try_from(tick.to_rfc3339()).expect("a header");
     let headers = HeaderMap::from_iter([(name, value)]);
@@ -374,29 +324,4 @@ async fn tick_of(app: Arc<App>, tick: DateTime<Utc>) -> bool {
 
 fn response(status: StatusCode, body: &Json) -> InboundResponse {
     InboundResponse { status, headers: HeaderMap::new(), body: Bytes::from(body.to_string()) }
-}
-
-/// The sessions that must be complete in the end: from five before the first day to those two sessions before the end.
-pub(super) fn sessions(market: &Market) -> Vec<NaiveDate> {
-    let calendar = Calendar::default();
-    let before = |date: &NaiveDate| calendar.previous_session(*date).map(|session| session.date);
-    let first = std::iter::successors(Some(first_day()), before).nth(4).expect("a session");
-    let last = calendar.latest_published_by(market.now()).expect("a session").date;
-    let last = std::iter::successors(Some(last), before).nth(2).expect("a session");
-    calendar.sessions(first..=last).map(|session| session.date).collect()
-}
-
-/// The stored prices, by ticker and day.
-pub(super) fn stored(market: &Market) -> BTreeMap<(String, NaiveDate), Json> {
-    let store = market.store();
-    let documents = store.collection(&market.database(), "prices_daily");
-    let text = |fields: &crate::firestore::Fields, name: &str| {
-        fields[name]["stringValue"].as_str().expect("a string").to_owned()
-    };
-    documents
-        .map(|(_, stored)| {
-            let date = text(&stored.fields, "date").parse().expect("a date");
-            ((text(&stored.fields, "ticker"), date), Json::Object(stored.fields.clone()))
-        })
-        .collect()
 }
