@@ -67,6 +67,7 @@ fn records(body: &Bytes) -> Vec<Write> {
         now: NOW,
         calendar: &CONFIG.ticks.calendar,
         tick: NOW,
+        window: None,
     };
     let envelope = Envelope::parse(body).expect("an envelope");
     let dataset = find_dataset("daily_prices").expect("the dataset is in the catalogue");
@@ -121,6 +122,6 @@ fn tickers_to_batches(bencher: Bencher<'_, '_>) {
     let tickers = tickers(PLANNED);
     bencher.counter(ItemsCount::new(PLANNED)).bench(|| {
         let work = plan::work(job(), Scope::EntireWatchlist, &tickers);
-        Queue::new(work, &["/fetch"], TICKERS, 4).iter().count()
+        Queue::new(work, &["/fetch"], |_| TICKERS, 4).iter().count()
     });
 }

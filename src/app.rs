@@ -55,6 +55,7 @@ impl App {
             breakers: breakers.clone(),
             coverage: coverage.clone(),
             watched: Watched::default(),
+            watch: engine::watch::Remembered::default(),
             google: google.clone(),
             activity: activity.clone(),
             ramp: config.firestore.ramp.map(|ramp| Arc::new(Mutex::new(Ramp::new(ramp)))),

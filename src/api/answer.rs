@@ -8,7 +8,7 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use crate::api::problem::Problem;
+use crate::api::problem::{FieldError, Problem};
 use crate::auth::CHALLENGES;
 use crate::engine::Answer;
 use crate::run::report::retry_after_seconds;
@@ -39,6 +39,9 @@ impl IntoResponse for Answer {
             Self::Finished(report) => json(StatusCode::OK, &report),
             Self::Running { report, retry_after } => {
                 with_retry_after(json(StatusCode::CONFLICT, &report), Some(retry_after))
+            }
+            Self::TooLarge(reason) => {
+                Problem::invalid(vec![FieldError::new("from", "", reason)]).into_response()
             }
             Self::Different => Problem::key_reused().into_response(),
             Self::Unavailable(error) => {

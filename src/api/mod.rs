@@ -1,6 +1,7 @@
 //! The HTTP interface: the catalogue's routes and the operators' routes.
 
 mod answer;
+mod backfills;
 mod boundary;
 mod calendar;
 mod coverage;
@@ -32,6 +33,7 @@ use crate::api::request::{BODY_BYTES_MAX, parse_job, parse_manual};
 use crate::app::App;
 use crate::base::world::World;
 use crate::catalogue::{self, Job};
+use crate::run::Trigger;
 use crate::settings::ConfigErrors;
 use boundary::Boundary;
 
@@ -125,8 +127,15 @@ async fn run_job(app: Arc<App>, job: &'static Job, headers: HeaderMap, body: Bod
         Err(problem) => Err(problem),
     };
     match trigger {
-        Ok(trigger) => app.engine.run(trigger).await.into_response(),
+        Ok(trigger) => start(&app, trigger).await,
         Err(problem) => problem.into_response(),
+    }
+}
+
+async fn start(app: &App, trigger: Trigger) -> Response {
+    match trigger.backfill.filter(|_| trigger.dry_run) {
+        Some(backfill) => backfills::preview(app, &trigger, backfill).await,
+        None => app.engine.run(trigger).await.into_response(),
     }
 }
 
@@ -136,7 +145,7 @@ async fn manual(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> 
         Err(problem) => Err(problem),
     };
     match trigger {
-        Ok(trigger) => app.engine.run(trigger).await.into_response(),
+        Ok(trigger) => start(&app, trigger).await,
         Err(problem) => problem.into_response(),
     }
 }

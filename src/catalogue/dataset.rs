@@ -21,6 +21,8 @@ pub struct Dataset {
     /// What its values must satisfy, beyond their kinds.
     pub checks: &'static [Check],
     pub quality: Quality,
+    /// Fields whose departure from these values means that the provider has changed earlier records, too.
+    pub adjusts: &'static [(&'static str, f64)],
 }
 
 /// What a ticker's answer must contain in order to be neither empty nor stale.

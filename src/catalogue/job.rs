@@ -3,6 +3,8 @@
 //! Routes, names, scopes, provider calls, datasets, schedules and the documentation all come from
 //! [`jobs`]: a further job is one more row in its provider's file.
 
+use chrono::NaiveDate;
+
 use super::providers::PROVIDERS;
 use super::{Collection, Dataset, Provider, Scope};
 
@@ -13,6 +15,31 @@ pub struct Endpoint {
     pub path: &'static str,
     /// How its entries become records.
     pub dataset: &'static Dataset,
+    /// How it takes a range of days; none if it cannot.
+    pub window: Option<&'static WindowParameters>,
+}
+
+/// How an endpoint takes a range of days.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WindowParameters {
+    /// The parameter with the first day, `YYYY-MM-DD`.
+    pub from: &'static str,
+    /// The parameter with the last day; none if the endpoint takes one day at a time.
+    pub to: Option<&'static str>,
+    /// Most days in one request.
+    pub days_max: u64,
+    /// Records of a ticker to expect for a day.
+    pub records_a_day: u64,
+    /// The field of a record that says when it is from: a day, an RFC 3339 time, or a Unix time.
+    pub dated: &'static str,
+}
+
+impl WindowParameters {
+    /// The parameters of a request for these days.
+    pub fn parameters(&self, from: NaiveDate, to: NaiveDate) -> impl Iterator<Item = (&'static str, String)> {
+        let last = self.to.map(|name| (name, to));
+        std::iter::once((self.from, from)).chain(last).map(|(name, day)| (name, day.to_string()))
+    }
 }
 
 /// One named unit of work.

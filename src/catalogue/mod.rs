@@ -11,7 +11,7 @@ pub mod ticks;
 pub mod trouble;
 
 pub use dataset::{Collection, Dataset};
-pub use job::{Endpoint, Job, collections, datasets, find, find_dataset, jobs};
+pub use job::{Endpoint, Job, WindowParameters, collections, datasets, find, find_dataset, jobs};
 pub use provider::{PerProvider, Provider, ProviderSpec};
 pub use scope::Scope;
 pub use ticker::Ticker;

@@ -1,9 +1,11 @@
 //! One run, from its claim to its end: claim, plan, execute, close, report.
 
+pub mod backfill;
 pub mod execute;
 pub mod plan;
 mod prepare;
 mod timing;
+pub mod watch;
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -30,6 +32,7 @@ use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::run::report::RunReport;
 use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
 use crate::run::{Outcome, RunState, Status, Trigger};
+use backfill::NoPlan;
 use execute::{Executed, execute};
 use plan::watched::Watched;
 
@@ -45,6 +48,7 @@ pub struct Engine {
     pub watched: Watched,
     pub google: Arc<Google>,
     pub activity: Arc<ConnectionBook>,
+    pub watch: watch::Remembered,
     /// The limit on new writes, shared by all runs of the instance.
     pub ramp: Option<Arc<Mutex<Ramp>>>,
 }
@@ -76,6 +80,8 @@ pub enum Answer {
     Running { report: Box<RunReport>, retry_after: Duration },
     /// The idempotency key belongs to another request.
     Different,
+    /// It asks for too much at once; nothing was done.
+    TooLarge(String),
     /// Firestore is unreachable: nothing was done.
     Unavailable(FirestoreError),
 }
@@ -87,7 +93,15 @@ impl Engine {
         context::works_on(trigger.job.name, &trigger.run_id);
         let deadline = self.deadline_of(trigger.job, trigger.source);
         let work = async {
-            match self.ledger.claim(self.run_for(trigger), &|state, owner| self.beside(state, owner)).await {
+            let new = match trigger.backfill {
+                None => self.run_for(trigger),
+                Some(backfill) => match self.run_of_backfill(trigger, backfill).await {
+                    Ok(new) => new,
+                    Err(NoPlan::TooLarge(reason)) => return Answer::TooLarge(reason),
+                    Err(NoPlan::Firestore(error)) => return Answer::Unavailable(error),
+                },
+            };
+            match self.ledger.claim(new, &|state, owner| self.beside(state, owner)).await {
                 Ok(claim) => self.answer(claim, start, true).await,
                 Err(error) => Answer::Unavailable(error),
             }
@@ -157,7 +171,7 @@ impl Engine {
         let job = catalogue::find(&state.job);
         let registration = |job: &Job| {
             // How many calls it can use is only known once its tickers are known.
-            self.breakers.registration(job.provider, owner, 1)
+            self.breakers.registration(job.provider, owner, 1, state.is_background())
         };
         job.map(registration).into_iter().collect()
     }
@@ -197,6 +211,8 @@ impl Engine {
         let waits = waits && stop.is_none();
         let unpublished = waits.then(|| self.await_publication(&mut state));
         let stop = stop.or(unpublished.flatten());
+        let unplanned = if lost { None } else { self.plan_refetches(&mut state).await };
+        let stop = stop.or(unplanned);
         state.stopped = stop.as_ref().map(StopReason::message);
         state.balance();
         state.count_outcomes();
@@ -229,7 +245,7 @@ impl Engine {
     fn await_publication(&self, state: &mut RunState) -> Option<StopReason> {
         let now = self.world.clock.now();
         let next = catalogue::find(&state.job).and_then(|job| self.settings.ticks.next(job, now));
-        state.await_publication(&self.settings.run.publish, next, now)
+        state.await_publication(&self.settings.run.publish, next, now).or_else(|| state.insist(now))
     }
 
     fn millis_since(&self, start: Instant) -> u64 {

@@ -13,7 +13,7 @@ impl Engine {
     /// a tick's run must end before the next tick is due.
     pub fn deadline_of(&self, job: &Job, source: Source) -> Duration {
         let limit = self.settings.run.deadline;
-        if source == Source::Manual {
+        if source != Source::Scheduler {
             return limit;
         }
         let now = self.world.clock.now();

@@ -10,7 +10,7 @@ use crate::catalogue::dataset::{Expects, Shape};
 use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
 use crate::firestore::{Value, Write};
 use crate::intake::collisions;
-use crate::intake::expectation::Expectation;
+use crate::intake::expectation::{Expectation, Nearness};
 use crate::intake::quality;
 use crate::intake::record::{self, Context, Part, error_message};
 use crate::intake::rejected::Rejected;
@@ -26,11 +26,11 @@ pub struct Intake {
     pub failed: Vec<(Ticker, String)>,
     /// Tickers that were answered, but not with what the dataset expects.
     pub lacking: Vec<Lacking>,
-    /// Number of records of those that are stale.
+    /// Number of records of those that are stale or failed.
     pub stale_records: u64,
     /// Number of doubtful records among those.
     pub stale_flagged: u64,
-    /// Number of rejected records of those that are stale.
+    /// Number of rejected records of those that are stale or failed.
     pub stale_rejected: u64,
     /// Tickers that have as many records as the provider sends at most.
     pub cut: Vec<Ticker>,
@@ -42,7 +42,7 @@ pub struct Intake {
     pub remarks: Vec<String>,
 }
 
-/// A ticker that is empty or stale.
+/// A ticker that is empty or stale, or whose window the service ignored: then it has failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lacking {
     pub ticker: Ticker,
@@ -66,6 +66,9 @@ struct TickerSoFar {
     records: usize,
     /// The place in time of the newest record.
     newest: Option<i64>,
+    /// Records of the days that were requested, and of days far away from them.
+    inside: usize,
+    outside: usize,
     rejected: usize,
     /// Why the first rejected record was rejected.
     why: Option<String>,
@@ -83,7 +86,11 @@ pub fn take_in(
 ) -> Result<Intake, String> {
     let mut intake = Intake::new(dataset);
     let mut tickers = BTreeMap::<Ticker, TickerSoFar>::new();
-    let expectation = Expectation::new(dataset, context.calendar, context.tick);
+    let (calendar, tick) = (context.calendar, context.tick);
+    let expectation = match context.window {
+        None => Expectation::new(dataset, calendar, tick),
+        Some(window) => Expectation::of_window(dataset, calendar, tick, window),
+    };
     let mut records = 0_usize;
     for raw in envelope.data.iter().flatten() {
         let entry = entries::read(raw, dataset.shape);
@@ -143,7 +150,7 @@ impl Intake {
     fn settle(&mut self) {
         let settled = collisions::settle(self.dataset, std::mem::take(&mut self.records));
         self.records = settled.records;
-        let stale = self.lacking.iter().filter(|lacking| lacking.outcome == Outcome::Stale);
+        let stale = self.lacking.iter().filter(|lacking| lacking.outcome != Outcome::Empty);
         let stale: HashSet<&str> = stale.map(|lacking| lacking.ticker.as_str()).collect();
         let is_stale = |record: &&Write| {
             record.fields.get("ticker").and_then(Value::as_str).is_some_and(|ticker| stale.contains(ticker))
@@ -269,6 +276,13 @@ impl TickerSoFar {
         self.records += records.len();
         self.newest =
             records.iter().filter_map(|record| expectation.place(&record.fields)).max().max(self.newest);
+        for nearness in records.iter().filter_map(|record| expectation.nearness(&record.fields)) {
+            match nearness {
+                Nearness::Inside => self.inside += 1,
+                Nearness::Near => {}
+                Nearness::Far => self.outside += 1,
+            }
+        }
     }
 
     fn reject(&mut self, rejected: Vec<Rejected>, intake: &mut Intake) {
@@ -309,7 +323,9 @@ fn judge(
                     reasons.push(format!("all {} records were rejected: {why}", so_far.rejected));
                 }
                 used.extend(named.map(|(at, _)| at));
-                lacking = expectation.lacking(so_far.records, so_far.newest);
+                lacking = expectation
+                    .lacking(so_far.records, so_far.newest)
+                    .or_else(|| expectation.ignored(so_far.inside, so_far.outside));
             }
             None => {
                 for (at, remark) in named {

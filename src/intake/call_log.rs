@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::firestore::document::Document;
 use crate::firestore::query::{NameRange, Start};
 use crate::firestore::{DocumentPath, Firestore, FirestoreError, Value};
+use crate::run::Window;
 
 /// Most calls of a run that are listed.
 const CALLS_MAX: usize = 500;
@@ -29,6 +30,9 @@ pub struct CallSummary {
     pub tickers_successful: usize,
     pub tickers_failed: usize,
     pub error: Option<String>,
+    /// The days that were requested; absent for what the endpoint sends by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
 }
 
 /// The response of `GET /runs/{run_id}/calls`.
@@ -104,8 +108,14 @@ fn summary(document: &Document, run_id: &str) -> Option<CallSummary> {
         tickers_successful: length("tickers_successful"),
         tickers_failed: length("tickers_failed"),
         error: response.get("error").and_then(Value::as_str).map(ToOwned::to_owned),
+        window: metadata.get("window").and_then(Value::as_map).and_then(window),
         log_id,
     })
+}
+
+fn window(fields: &crate::firestore::Fields) -> Option<Window> {
+    let day = |name: &str| fields.get(name).and_then(Value::as_str)?.parse().ok();
+    Some(Window { from: day("from")?, to: day("to")? })
 }
 
 fn time(value: &Value) -> Option<DateTime<Utc>> {

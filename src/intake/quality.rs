@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 
 use super::expectation::day_of;
 use super::record::as_number;
+use crate::catalogue::Dataset;
 use crate::catalogue::dataset::{DOUBTFUL, Quality};
 use crate::firestore::{Value, Write};
 
@@ -49,6 +50,14 @@ pub fn is_flagged(record: &Write) -> bool {
     // A provider may have a field of its own under this name.
     let is_code = |code: &Value| code.as_str().is_some_and(|code| DOUBTFUL.contains(&code));
     matches!(record.fields.get(QUALITY_FIELD), Some(Value::Array { values }) if values.iter().any(is_code))
+}
+
+/// Whether a record says that its provider has changed earlier ones, as a split does with adjusted prices.
+pub fn changes_history(dataset: &Dataset, record: &Write) -> bool {
+    let mut fields = dataset.adjusts.iter();
+    fields.any(|(field, neutral)| {
+        number(record, field).is_some_and(|value| value > 0.0 && (value - neutral).abs() > f64::EPSILON)
+    })
 }
 
 /// Whether a ticker's answer has as many records as its provider sends at most.

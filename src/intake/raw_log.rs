@@ -4,11 +4,12 @@ use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use http::StatusCode;
 
-use crate::catalogue::{Job, Scope, Ticker};
+use crate::catalogue::{Job, Scope, Ticker, WindowParameters};
 use crate::firestore::payload;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
 use crate::intake::kind::Kind;
+use crate::run::Window;
 
 /// One provider call and its response.
 pub struct RawLog<'a> {
@@ -25,6 +26,8 @@ pub struct RawLog<'a> {
     pub api_name: &'static str,
     pub run_time: &'a str,
     pub asked: &'a [Ticker],
+    /// The days that were requested, and how the endpoint takes them.
+    pub window: Option<(Window, &'static WindowParameters)>,
     pub succeeded: &'a [Ticker],
     pub failed: &'a [Ticker],
     /// Whether it brought records, even of tickers that are not complete.
@@ -68,24 +71,31 @@ impl RawLog<'_> {
     }
 
     fn request(&self) -> Value {
+        let mut params = fields([
+            ("tickers", tickers(self.asked)),
+            ("scope", Value::string(self.scope.name())),
+            ("job_id", Value::string(self.job.name)),
+            ("run_time", Value::string(self.run_time)),
+        ]);
+        if let Some((window, parameters)) = self.window {
+            let days = parameters.parameters(window.from, window.to);
+            params.extend(days.map(|(name, day)| (name.to_owned(), Value::String(day))));
+        }
         Value::map([
             ("url", Value::string(self.url)),
-            (
-                "params",
-                Value::map([
-                    ("tickers", tickers(self.asked)),
-                    ("scope", Value::string(self.scope.name())),
-                    ("job_id", Value::string(self.job.name)),
-                    ("run_time", Value::string(self.run_time)),
-                ]),
-            ),
+            ("params", Value::Map { fields: params }),
             ("scope", Value::string(self.scope.name())),
             ("timestamp", time(self.requested_at)),
         ])
     }
 
     fn metadata(&self) -> Value {
+        let days = |window: Window| {
+            [("from", window.from), ("to", window.to)]
+                .map(|(name, day)| (name, Value::String(day.to_string())))
+        };
         Value::map([
+            ("window", self.window.map_or(Value::NULL, |(window, _)| Value::map(days(window)))),
             ("job_id", Value::string(self.job.name)),
             ("run_id", Value::string(self.run_id)),
             ("source", Value::string(self.job.provider.name())),

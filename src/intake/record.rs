@@ -13,10 +13,11 @@ use super::identity;
 use super::rejected::Rejected;
 use crate::calendar::Calendar;
 use crate::catalogue::dataset::{Mode, Shape};
-use crate::catalogue::{Dataset, Ticker};
+use crate::catalogue::{Dataset, Ticker, WindowParameters};
 use crate::config::Collections;
 use crate::firestore::write::DOCUMENT_BYTES_MAX;
 use crate::firestore::{DocumentPath, Write};
+use crate::run::Window;
 use checked::Checked;
 pub(super) use plausible::as_number;
 use plausible::{Today, violations};
@@ -40,6 +41,8 @@ pub struct Context<'a> {
     pub calendar: &'a Calendar,
     /// The run's scheduled time, or the time it was requested for.
     pub tick: DateTime<Utc>,
+    /// The days that were requested, and how the endpoint takes them.
+    pub window: Option<(Window, &'static WindowParameters)>,
 }
 
 /// The contents of an entry.

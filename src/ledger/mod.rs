@@ -147,6 +147,25 @@ impl Ledger {
         Err(contended(run_id))
     }
 
+    /// Continues a run as its own caller would; none if it is unknown.
+    pub async fn go_on(&self, run_id: &str, beside: &Beside<'_>) -> Result<Option<Claim>, FirestoreError> {
+        let owner = self.owner_name();
+        for _ in 0..CONFLICTS_MAX {
+            let Some(state) = self.get(run_id).await? else { return Ok(None) };
+            if let Some(claim) = self.take_over(run_id, Some(&state.request_digest), &owner, beside).await? {
+                return Ok(Some(claim));
+            }
+        }
+        Err(contended(run_id))
+    }
+
+    /// Makes a run that nobody works on yet; whether there was none.
+    pub async fn leave(&self, state: RunState) -> Result<bool, FirestoreError> {
+        let entry = Entry { state, owner: self.owner_name(), lease: Duration::ZERO, renewals: 0 };
+        let write = self.write(&entry, Precondition::Missing);
+        Ok(matches!(self.commit_owned(&[write], &entry.owner).await?, Committed::Done(_)))
+    }
+
     /// The state of a run.
     pub async fn get(&self, run_id: &str) -> Result<Option<RunState>, FirestoreError> {
         Ok(self.read(run_id).await?.map(|read| read.entry.state))

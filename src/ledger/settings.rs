@@ -13,6 +13,10 @@ pub struct RunConfig {
     pub retention: chrono::TimeDelta,
     pub raw_log_retention: chrono::TimeDelta,
     pub publish: PublishConfig,
+    /// Past sessions that are filled where records are missing.
+    pub heal_sessions: usize,
+    /// Sessions of a ticker that are requested again after a split or dividend.
+    pub refetch_sessions: usize,
 }
 
 /// Reads the settings.
@@ -22,6 +26,8 @@ pub fn read(r: &mut Reader<'_>) -> Option<RunConfig> {
     let retention = r.integer("run_retention_days");
     let raw_log_retention = r.integer("raw_log_retention_days");
     let percent = r.integer("not_published_percent");
+    let heal_sessions = r.integer("heal_sessions");
+    let refetch_sessions = r.integer("refetch_history_sessions");
     let retry = r.seconds("publish_retry_seconds");
     let patience = r.integer("publish_patience_minutes");
     Some(RunConfig {
@@ -34,5 +40,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<RunConfig> {
             retry: retry?,
             patience: Duration::from_secs(patience? * 60),
         },
+        heal_sessions: usize::try_from(heal_sessions?).ok()?,
+        refetch_sessions: usize::try_from(refetch_sessions?).ok()?,
     })
 }

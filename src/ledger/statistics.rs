@@ -175,7 +175,11 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     state.counted = Some(Box::new(Counted { status, counts, tickers_failed }));
     // A manual run of some tickers says nothing about the others; an old run that finished late says nothing about
     // today.
-    let covers = state.status.is_success() && state.tickers_given.is_none() && has_own_scope(&state);
+    // A backfill says nothing about today either.
+    let covers = state.status.is_success()
+        && state.tickers_given.is_none()
+        && state.backfill.is_none()
+        && has_own_scope(&state);
     // A tick's run covers its scheduled time, whatever the clock said when it was created.
     let covered = state
         .scheduled_at

@@ -14,7 +14,7 @@ use crate::run::Status;
 pub struct RunSummary {
     pub run_id: String,
     pub run_status: Status,
-    /// `scheduler` or `manual`.
+    /// `scheduler`, `manual` or `backfill`.
     pub trigger: String,
     pub attempt: u64,
     pub created_at: Option<DateTime<Utc>>,
@@ -116,5 +116,20 @@ impl RunSummary {
             stopped: text("stopped"),
             waits_until: time("waits_until"),
         }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn summary() -> RunSummary {
+        let document = Document {
+            id: "r".to_owned(),
+            fields: crate::firestore::Fields::new(),
+            update_time: DateTime::UNIX_EPOCH,
+            read_time: DateTime::UNIX_EPOCH,
+        };
+        RunSummary::from_document(&document)
     }
 }

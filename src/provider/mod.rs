@@ -7,11 +7,12 @@ pub mod settings;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method};
-use serde::Serialize;
+use serde_json::{Map, Value as Json};
 
 use crate::base::ports::OutboundRequest;
-use crate::catalogue::{Job, Scope, Ticker};
+use crate::catalogue::{Job, Scope, Ticker, WindowParameters};
 use crate::provider::settings::{CallConfig, ProviderConfig};
+use crate::run::Window;
 
 /// Maximum bytes of a response that are read; a batch with a larger response is split.
 pub const ANSWER_BYTES_MAX: usize = 32 << 20;
@@ -28,28 +29,25 @@ pub struct Call<'a> {
     pub parts: &'a [String],
     /// RFC 3339.
     pub run_time: &'a str,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    tickers: &'a [Ticker],
-    scope: &'static str,
-    job_id: &'static str,
-    run_time: &'a str,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    indicators: &'a [String],
+    /// The days that are requested, and how the endpoint takes them.
+    pub window: Option<(Window, &'static WindowParameters)>,
 }
 
 impl Call<'_> {
     /// The request, to the service at `service`.
     pub fn request(&self, service: &ProviderConfig, call: &CallConfig) -> OutboundRequest {
-        let body = Body {
-            tickers: self.tickers,
-            scope: self.scope.name(),
-            job_id: self.job.name,
-            run_time: self.run_time,
-            indicators: self.parts,
-        };
+        let mut body = Map::new();
+        let mut set = |name: &str, value: Json| drop(body.insert(name.to_owned(), value));
+        set("tickers", self.tickers.iter().map(Ticker::as_str).collect());
+        set("scope", self.scope.name().into());
+        set("job_id", self.job.name.into());
+        set("run_time", self.run_time.into());
+        if !self.parts.is_empty() {
+            set("indicators", self.parts.into());
+        }
+        if let Some((window, parameters)) = self.window {
+            parameters.parameters(window.from, window.to).for_each(|(name, day)| set(name, day.into()));
+        }
         OutboundRequest {
             method: Method::POST,
             url: format!("{}{}", service.base_url, self.endpoint),

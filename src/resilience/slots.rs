@@ -33,6 +33,8 @@ pub struct Entry {
     pub renewed: DateTime<Utc>,
     /// How long it counts as alive after that.
     pub lease: Duration,
+    /// Whether it leaves the provider to the others: it is not counted among them.
+    pub background: bool,
 }
 
 impl Entry {
@@ -73,6 +75,10 @@ impl Slots {
         Self { entries }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// What `owner` may do; none if it is not on the list.
     pub fn share(&self, owner: &str, limit: usize) -> Option<Share> {
         let place = self.entries.iter().position(|entry| entry.owner == owner)?;
@@ -109,7 +115,14 @@ mod tests {
     }
 
     fn entry(owner: &str, calls: usize, since: i64) -> Entry {
-        Entry { owner: owner.to_owned(), calls, since: at(since), renewed: at(since), lease: LEASE }
+        Entry {
+            owner: owner.to_owned(),
+            calls,
+            since: at(since),
+            renewed: at(since),
+            lease: LEASE,
+            background: false,
+        }
     }
 
     fn share(entries: &[Entry], owner: &str, limit: usize) -> Share {

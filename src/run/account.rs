@@ -66,6 +66,7 @@ impl RunState {
             let failure = |ticker| Shortfall {
                 ticker,
                 endpoint: work.endpoint.clone(),
+                window: work.window,
                 outcome: Outcome::Failed,
                 class: None,
                 reason: reason.clone(),
@@ -95,7 +96,7 @@ mod tests {
         assert_eq!(run.imbalance(), None);
         run.pending.remove(0);
         assert!(run.imbalance().is_some());
-        run.settle("/a", work("/a", &["A", "B"]).tickers, Outcome::Stored);
+        run.settle("/a", None, work("/a", &["A", "B"]).tickers, Outcome::Stored);
         run.shortfalls.push(failure("/a", "C"));
         assert_eq!(run.imbalance(), None);
     }
@@ -118,9 +119,9 @@ mod tests {
     #[test]
     fn trying_again_what_failed_keeps_the_account() {
         let mut run = planned();
-        run.settle("/a", work("/a", &["B", "C"]).tickers, Outcome::Stored);
-        run.settle("/b", work("/b", &["B", "C"]).tickers, Outcome::Stored);
-        run.settle("/c", Vec::new(), Outcome::Stored);
+        run.settle("/a", None, work("/a", &["B", "C"]).tickers, Outcome::Stored);
+        run.settle("/b", None, work("/b", &["B", "C"]).tickers, Outcome::Stored);
+        run.settle("/c", None, Vec::new(), Outcome::Stored);
         run.pending.clear();
         run.shortfalls = vec![failure("/a", "A"), failure("/b", "A")];
         assert_eq!(run.imbalance(), None);
@@ -146,7 +147,7 @@ mod tests {
         let mut run: RunState = serde_json::from_value(stored).unwrap();
         assert_eq!((run.imbalance(), run.tickers_processed()), (None, 1));
         run.pending.truncate(2);
-        run.settle("/c", Vec::new(), Outcome::Stored);
+        run.settle("/c", None, Vec::new(), Outcome::Stored);
         assert_eq!((run.imbalance(), run.tickers_processed()), (None, 1));
     }
 

@@ -37,6 +37,9 @@ impl RunState {
                 (Some(others), failed) => format!("{done}; no current data: {failed} failed, {others}"),
                 (None, _) => format!("{done}; nothing succeeded"),
             },
+            _ if let Some(backfill) = self.backfill.filter(|_| self.tickers_requested == 0) => {
+                format!("nothing to fill from {} to {}{left_out}", backfill.window.from, backfill.window.to)
+            }
             _ if self.tickers_requested == 0 && self.counts.calls == 0 => {
                 format!("the scope {} has no tickers: nothing to do{left_out}", self.identity.scope)
             }

@@ -4,6 +4,7 @@
 //! is made from it.
 
 mod account;
+pub mod backfill;
 pub mod cell;
 pub mod counts;
 mod last_calls;
@@ -16,23 +17,26 @@ mod source;
 pub mod stop;
 pub mod trigger;
 pub mod watchlist;
+pub mod window;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::catalogue::Ticker;
 pub use account::Account;
+pub use backfill::Backfill;
 pub use counts::Counts;
 pub use last_calls::LastCalls;
-pub use outcome::{Done, Outcome, Shortfall};
+pub use outcome::{Done, Outcome, Shortfall, Unit};
 pub use publication::StaleRecords;
 pub use resources::Resources;
 pub use source::Source;
 pub use trigger::Trigger;
 pub use watchlist::WatchlistProblems;
+pub use window::Window;
 pub use work::{Work, merged};
 
 /// Status of a run.
@@ -124,6 +128,9 @@ pub struct RunState {
     /// The scheduled time it was made for; none for a manual run.
     #[serde(default)]
     pub scheduled_at: Option<DateTime<Utc>>,
+    /// The days that it is for; none for current data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
     pub status: Status,
     /// Whether the tickers are resolved; until then `pending` says nothing.
     pub planned: bool,
@@ -148,6 +155,9 @@ pub struct RunState {
     /// How long after its last change the run is not due, because its data is probably not published yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub publish_wait_ms: Option<u64>,
+    /// Tickers whose earlier records have changed, by the day of the record that says so.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub adjusted: BTreeMap<NaiveDate, Vec<Ticker>>,
     pub remarks: Vec<String>,
     /// Documents of the watchlist that could not be read.
     #[serde(default)]
@@ -186,6 +196,11 @@ impl RunState {
     /// The time that its data must be of: the scheduled time, or the time the providers are asked for.
     pub fn tick(&self) -> Option<DateTime<Utc>> {
         self.scheduled_at.or_else(|| self.identity.run_time.parse().ok())
+    }
+
+    /// Whether it leaves the provider to other runs.
+    pub fn is_background(&self) -> bool {
+        self.identity.trigger == Source::Backfill
     }
 
     /// Whether shortfalls can be requested again.
@@ -253,7 +268,8 @@ impl RunState {
     /// Whether data was expected and none came: nothing is stored that counts, and not only for want of quota.
     fn nothing_came(&self) -> bool {
         let nothing_stored = self.tickers_processed() == 0 && self.counts.records_stored() == 0;
-        let is_lacking = self.shortfalls.iter().any(|short| short.outcome.is_lacking());
+        let is_lacking =
+            self.shortfalls.iter().any(|short| short.outcome.is_lacking() || short.has_ignored_window());
         let has_failed = self.shortfalls.iter().any(|short| short.outcome == Outcome::Failed);
         let unnamed = self.account.is_some_and(|account| account.done_unnamed > 0);
         // The old records of stale tickers are stored, but they are not what the run was for.

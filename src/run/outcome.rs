@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::RunState;
+use super::{RunState, Window};
 use crate::catalogue::Ticker;
 use crate::resilience::class::Class;
 
@@ -68,6 +68,9 @@ pub struct Shortfall {
     /// Null if the endpoint takes no tickers.
     pub ticker: Option<Ticker>,
     pub endpoint: String,
+    /// The days that were requested; absent for what the endpoint sends by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// One of [`Outcome::SHORTFALLS`].
     #[serde(default, skip_serializing_if = "is_failed")]
     pub outcome: Outcome,
@@ -76,6 +79,18 @@ pub struct Shortfall {
     pub class: Option<Class>,
     /// Why: for a failure, the provider's error message.
     pub reason: String,
+}
+
+impl Shortfall {
+    /// Whether the service ignored the days that were requested.
+    pub fn has_ignored_window(&self) -> bool {
+        self.outcome == Outcome::Failed && self.window.is_some() && self.class == Some(Class::Malformed)
+    }
+
+    /// Whether records of it are stored nevertheless.
+    pub fn has_records(&self) -> bool {
+        self.outcome == Outcome::Stale || self.has_ignored_window()
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -87,6 +102,8 @@ fn is_failed(outcome: &Outcome) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Done {
     pub endpoint: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     pub outcome: Outcome,
     pub tickers: Vec<Ticker>,
 }
@@ -100,49 +117,65 @@ impl Done {
 
 impl RunState {
     /// Records the outcome of an endpoint's tickers, or of the endpoint itself if it takes none.
-    pub fn settle(&mut self, endpoint: &str, tickers: Vec<Ticker>, outcome: Outcome) {
+    pub fn settle(&mut self, endpoint: &str, window: Option<Window>, tickers: Vec<Ticker>, outcome: Outcome) {
         let same = |done: &&mut Done| {
             let knows_tickers = done.tickers.is_empty() == tickers.is_empty();
-            done.endpoint == endpoint && done.outcome == outcome && knows_tickers
+            (done.endpoint.as_str(), done.window, done.outcome) == (endpoint, window, outcome)
+                && knows_tickers
         };
         match self.done.iter_mut().find(same) {
             Some(done) => done.tickers.extend(tickers),
-            None => self.done.push(Done { endpoint: endpoint.to_owned(), outcome, tickers }),
+            None => self.done.push(Done { endpoint: endpoint.to_owned(), window, outcome, tickers }),
         }
     }
 
     /// Counts the units of work by outcome, for metrics.
     pub fn count_outcomes(&mut self) {
         let mut counts = BTreeMap::<String, u64>::new();
-        for (_, _, outcome) in self.outcomes() {
-            if outcome != Outcome::Pending {
-                *counts.entry(outcome.name().to_owned()).or_default() += 1;
+        for unit in self.units() {
+            if unit.outcome != Outcome::Pending {
+                *counts.entry(unit.outcome.name().to_owned()).or_default() += 1;
             }
         }
         self.counts.outcomes = counts;
     }
 
-    /// Every planned unit of work with its outcome: endpoint, and ticker if the endpoint takes tickers.
-    pub fn outcomes(&self) -> impl Iterator<Item = (&str, Option<&Ticker>, Outcome)> {
-        let done = self.done.iter().flat_map(|done| units(&done.endpoint, &done.tickers, done.outcome));
-        let short = self
-            .shortfalls
-            .iter()
-            .map(|short| (short.endpoint.as_str(), short.ticker.as_ref(), short.outcome));
+    /// Every planned unit of work.
+    pub fn units(&self) -> impl Iterator<Item = Unit<'_>> {
+        let done =
+            self.done.iter().flat_map(|done| units(&done.endpoint, done.window, &done.tickers, done.outcome));
+        let short = self.shortfalls.iter().map(|short| Unit {
+            endpoint: &short.endpoint,
+            window: short.window,
+            ticker: short.ticker.as_ref(),
+            outcome: short.outcome,
+        });
+        let pending = self.pending.iter();
         let pending =
-            self.pending.iter().flat_map(|work| units(&work.endpoint, &work.tickers, Outcome::Pending));
+            pending.flat_map(|work| units(&work.endpoint, work.window, &work.tickers, Outcome::Pending));
         done.chain(short).chain(pending)
     }
 }
 
-/// One item per ticker; a single item if there are none.
+/// One unit of work: a ticker at an endpoint for a window, or an endpoint that takes no tickers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unit<'a> {
+    pub endpoint: &'a str,
+    pub window: Option<Window>,
+    pub ticker: Option<&'a Ticker>,
+    pub outcome: Outcome,
+}
+
+/// One unit per ticker; a single one if there are none.
 fn units<'a>(
     endpoint: &'a str,
+    window: Option<Window>,
     tickers: &'a [Ticker],
     outcome: Outcome,
-) -> impl Iterator<Item = (&'a str, Option<&'a Ticker>, Outcome)> {
+) -> impl Iterator<Item = Unit<'a>> {
     let alone = tickers.is_empty().then_some(None);
-    tickers.iter().map(Some).chain(alone).map(move |ticker| (endpoint, ticker, outcome))
+    let tickers = tickers.iter().map(Some).chain(alone);
+    tickers.map(move |ticker| Unit { endpoint, window, ticker, outcome })
 }
 
 #[cfg(test)]
@@ -153,14 +186,14 @@ mod tests {
     #[test]
     fn every_unit_of_work_has_one_outcome() {
         let mut run = state();
-        run.settle("/a", work("/a", &["A"]).tickers, Outcome::Stored);
-        run.settle("/a", work("/a", &["B"]).tickers, Outcome::Stored);
-        run.settle("/c", Vec::new(), Outcome::Stored);
+        run.settle("/a", None, work("/a", &["A"]).tickers, Outcome::Stored);
+        run.settle("/a", None, work("/a", &["B"]).tickers, Outcome::Stored);
+        run.settle("/c", None, Vec::new(), Outcome::Stored);
         run.shortfalls = vec![failure("/a", "C")];
         run.pending = vec![work("/b", &["A", "B"]), work("/d", &[])];
         let told: Vec<_> = run
-            .outcomes()
-            .map(|(endpoint, ticker, outcome)| (endpoint, ticker.map_or("", Ticker::as_str), outcome))
+            .units()
+            .map(|unit| (unit.endpoint, unit.ticker.map_or("", Ticker::as_str), unit.outcome))
             .collect();
         let expect = [
             ("/a", "A", Outcome::Stored),
@@ -180,8 +213,8 @@ mod tests {
         run.plan(vec![work("/a", &["A", "B", "C"]), work("/b", &["A", "B", "C"])], 3);
         assert_eq!(run.tickers_processed(), 0);
         run.pending = vec![work("/b", &["B"])];
-        run.settle("/a", work("/a", &["A", "B", "C"]).tickers, Outcome::Stored);
-        run.settle("/b", work("/b", &["A"]).tickers, Outcome::Stored);
+        run.settle("/a", None, work("/a", &["A", "B", "C"]).tickers, Outcome::Stored);
+        run.settle("/b", None, work("/b", &["A"]).tickers, Outcome::Stored);
         run.shortfalls = vec![failure("/b", "C")];
         assert_eq!((run.imbalance(), run.tickers_processed()), (None, 1));
     }

@@ -6,8 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::stop::StopReason;
-use super::{Outcome, RunState, Shortfall, Source, Status, Work, merged};
+use super::{RunState, Shortfall, Source, Status, Work, merged};
 use crate::base::ports::millis;
+
+/// When a backfill that insists requests again what came short, and how long it does so.
+const INSISTS_AFTER: Duration = Duration::from_secs(6 * 3_600);
+const INSISTS_FOR: Duration = Duration::from_secs(5 * 24 * 3_600);
 
 /// When a scheduled run waits for data that is missing or too old.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +74,7 @@ impl RunState {
     ) {
         let reopened: Vec<_> = self.shortfalls.extract_if(.., |short| which(short)).collect();
         for stale in self.stale_records.extract_if(.., |stale| {
-            reopened.iter().any(|short| short.outcome == Outcome::Stale && short.endpoint == stale.endpoint)
+            reopened.iter().any(|short| short.has_records() && short.endpoint == stale.endpoint)
         }) {
             if let Some(count) = self.counts.rejected.get_mut(&stale.collection) {
                 *count = count.saturating_sub(stale.rejected);
@@ -84,6 +88,7 @@ impl RunState {
             self.pending.push(Work {
                 reason: reason(&short),
                 endpoint: short.endpoint,
+                window: short.window,
                 tickers: Vec::from_iter(short.ticker),
                 parts: Vec::new(),
                 deferrals: 0,
@@ -132,6 +137,21 @@ impl RunState {
         Some(StopReason::NotPublished { retry_after, reason })
     }
 
+    /// Decides whether a backfill that insists requests again what came short: if so, it is pending, and the stop reason says
+    /// why.
+    pub fn insist(&mut self, now: DateTime<Utc>) -> Option<StopReason> {
+        let insists = self.backfill.is_some_and(|backfill| backfill.insists);
+        let age = (now - self.identity.created_at).to_std().unwrap_or_default();
+        if !insists || self.has_pending() || self.shortfalls.is_empty() || age >= INSISTS_FOR {
+            return None;
+        }
+        let (count, first) = (self.shortfalls.len(), self.shortfalls.first()?.reason.clone());
+        self.reopen(|_| true, |short| Some(short.reason.clone()));
+        self.publish_wait_ms = Some(millis(INSISTS_AFTER));
+        let reason = format!("{count} requests came short ({first})");
+        Some(StopReason::NotPublished { retry_after: INSISTS_AFTER, reason })
+    }
+
     /// An endpoint at which the share of empty and stale tickers is at least `percent`, with their number and that of
     /// all tickers that it answered.
     fn unpublished(&self, percent: usize) -> Option<(String, usize, usize)> {
@@ -153,6 +173,7 @@ impl RunState {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::Outcome;
     use crate::run::tests::{failure, state, work};
 
     const CONFIG: PublishConfig = PublishConfig {
@@ -177,7 +198,7 @@ mod tests {
         run.plan(vec![work("/a", &all)], all.len());
         run.pending.clear();
         if !stored.is_empty() {
-            run.settle("/a", work("/a", stored).tickers, Outcome::Stored);
+            run.settle("/a", None, work("/a", stored).tickers, Outcome::Stored);
         }
         run.shortfalls = stale_tickers.iter().map(|ticker| stale(ticker)).collect();
         run.counts.collections.insert("prices".to_owned(), 10);
@@ -246,6 +267,26 @@ mod tests {
         };
         assert_eq!(ended(&[], Status::Failed), (Some(900_000), false), "it has failed all the same");
         assert_eq!(ended(&["B"], Status::Partial), (None, false));
+    }
+
+    #[test]
+    fn a_backfill_that_insists_requests_again_what_came_short_for_some_days() {
+        let window = crate::run::window::tests::window("2026-01-02", "2026-11-25");
+        let only = crate::run::backfill::Only::All;
+        let of = |insists| {
+            let mut run = run(&["A"], &[]);
+            run.identity.created_at = tick();
+            run.backfill = Some(crate::run::Backfill { window, only, insists });
+            run.shortfalls = vec![Shortfall { outcome: Outcome::Empty, ..failure("/a", "B") }];
+            run
+        };
+        let mut insisting = of(true);
+        let stop = insisting.insist(tick()).unwrap();
+        assert!(stop.message().contains("1 requests came short"), "{}", stop.message());
+        assert_eq!((insisting.shortfalls.len(), insisting.tickers_pending()), (0, 1));
+        assert_eq!(insisting.publish_wait_ms, Some(6 * 3_600_000));
+        assert_eq!(of(true).insist(tick() + TimeDelta::days(5)), None);
+        assert_eq!(of(false).insist(tick()), None);
     }
 
     #[test]

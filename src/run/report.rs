@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 use crate::run::counts::Reported;
 use crate::run::watchlist::WatchlistProblem;
-use crate::run::{Attempt, Identity, RunState, Status, Work};
+use crate::run::{Attempt, Backfill, Identity, RunState, Status, Work};
 use bounds::Shortfalls;
 
 /// The response's `status`.
@@ -60,6 +60,9 @@ pub struct RunData {
     #[serde(flatten)]
     pub attempt: Attempt,
     pub run_status: Status,
+    /// The days that it is for; absent for current data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backfill: Option<Backfill>,
     /// Why there was nothing to do; only if the run was skipped.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
@@ -107,6 +110,7 @@ impl RunReport {
                 identity: state.identity.clone(),
                 attempt: state.attempt.clone(),
                 run_status: state.status,
+                backfill: state.backfill,
                 skipped: state.skipped.clone(),
                 stopped: state.stopped.clone(),
                 waits_until: state.waits_until(),

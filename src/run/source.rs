@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Source {
     /// A tick of Cloud Scheduler.
     Scheduler,
+    /// A request for past days, by a person or by the watch.
+    Backfill,
     /// Anybody else.
     #[default]
     Manual,
@@ -18,6 +20,7 @@ impl Source {
     pub fn name(self) -> &'static str {
         match self {
             Self::Scheduler => "scheduler",
+            Self::Backfill => "backfill",
             Self::Manual => "manual",
         }
     }

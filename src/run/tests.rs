@@ -18,7 +18,7 @@ pub(crate) fn state() -> RunState {
 
 pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
     let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
-    Work { endpoint: endpoint.into(), tickers, parts: Vec::new(), reason: None, deferrals: 0 }
+    Work { endpoint: endpoint.into(), tickers, window: None, parts: Vec::new(), reason: None, deferrals: 0 }
 }
 
 pub(crate) fn failure(endpoint: &str, ticker: &str) -> Shortfall {
@@ -26,6 +26,7 @@ pub(crate) fn failure(endpoint: &str, ticker: &str) -> Shortfall {
     Shortfall {
         ticker,
         endpoint: endpoint.into(),
+        window: None,
         outcome: Outcome::Failed,
         class: None,
         reason: "unknown symbol".into(),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
 
-use super::{Attempt, Identity, RunState, Source};
+use super::{Attempt, Backfill, Identity, RunState, Source};
 use crate::base::context;
 use crate::base::id::fnv1a_128;
 use crate::catalogue::{Job, Scope, Ticker};
@@ -17,6 +17,10 @@ pub struct Trigger {
     pub scope: Scope,
     pub tickers: Option<Vec<Ticker>>,
     pub run_time: DateTime<Utc>,
+    /// The days that are requested; none for current data.
+    pub backfill: Option<Backfill>,
+    /// Whether only the plan of the backfill is wanted.
+    pub dry_run: bool,
     pub run_id: String,
     pub source: Source,
     /// The scheduled time, if it is a tick.
@@ -48,6 +52,7 @@ impl Trigger {
             request_digest: self.digest,
             tickers_given: self.tickers,
             scheduled_at: self.tick,
+            backfill: self.backfill,
             ..RunState::default()
         }
     }
@@ -63,7 +68,7 @@ pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTi
     }
     let mut tickers = tickers.unwrap_or_default().to_vec();
     tickers.sort_unstable();
-    let hash = digest(job, scope, Some(&tickers), None);
+    let hash = digest(job, scope, Some(&tickers), None, None);
     let short = hash.get(..TICK_DIGEST_CHARS).unwrap_or(&hash);
     format!("{plain}_{short}")
 }
@@ -74,8 +79,13 @@ pub fn digest(
     scope: Scope,
     tickers: Option<&[Ticker]>,
     run_time: Option<DateTime<Utc>>,
+    backfill: Option<Backfill>,
 ) -> String {
     // A ticker may contain any visible character, but no line break.
     let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join("\n"));
-    format!("{:032x}", fnv1a_128(format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name).as_bytes()))
+    let mut text = format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name);
+    if let Some(Backfill { window, only, .. }) = backfill {
+        text.push_str(&format!("\n{window}\n{}", only.name()));
+    }
+    format!("{:032x}", fnv1a_128(text.as_bytes()))
 }

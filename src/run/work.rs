@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Window;
 use crate::catalogue::Ticker;
 
 /// Tickers that are still to be requested from one endpoint. Empty if the endpoint takes no tickers.
@@ -10,6 +11,9 @@ use crate::catalogue::Ticker;
 pub struct Work {
     pub endpoint: String,
     pub tickers: Vec<Ticker>,
+    /// The days that are requested; none for what the endpoint sends by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
     /// The parts of each ticker's data that are still missing; empty means all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
@@ -30,8 +34,8 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, &into.parts, &into.reason, into.deferrals)
-                == (&work.endpoint, &work.parts, &work.reason, work.deferrals)
+            (&into.endpoint, into.window, &into.parts, &into.reason, into.deferrals)
+                == (&work.endpoint, work.window, &work.parts, &work.reason, work.deferrals)
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

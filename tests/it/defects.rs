@@ -249,6 +249,7 @@ impl Reader {
             now: tick + TimeDelta::seconds(30),
             calendar: &self.calendar,
             tick,
+            window: None,
         };
         let ticker = |ticker: &str| Ticker::parse(ticker).expect("a ticker");
         let asked = if job.scope == Scope::None { vec![] } else { vec![ticker(BAD), ticker(GOOD)] };

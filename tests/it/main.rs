@@ -9,6 +9,7 @@ mod hostile;
 mod intake;
 mod ledger;
 mod logging;
+mod market;
 mod next_tick;
 mod simulation;
 mod tidy;

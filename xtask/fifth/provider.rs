@@ -20,7 +20,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
         route: "/acme/dividends",
         scope: Scope::EntireWatchlist,
         provider: Provider(&SPEC),
-        endpoints: &[Endpoint { path: "/fetch/dividends", dataset: &DIVIDENDS }],
+        endpoints: &[Endpoint { path: "/fetch/dividends", dataset: &DIVIDENDS, window: None }],
         schedule: "30 6 * * 1-5",
         summary: "Dividends of the entire watchlist",
     }],
@@ -43,4 +43,5 @@ static DIVIDENDS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[Check::Positive("amount")],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };

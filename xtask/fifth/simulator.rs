@@ -34,6 +34,7 @@ static DIVIDENDS: EndpointSpec = EndpointSpec {
     collection: "dividends",
     form: Form::List,
     records: dividends,
+    past: None,
     document_id: |record| id_of(record, &["ex_date"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
     wrapped: |ticker, message| format!("Failed to fetch dividends for {ticker}: {message}"),

@@ -211,6 +211,18 @@ pub struct TriggerArgs {
     /// Time of the run, RFC 3339
     #[arg(long, value_name = "TIME")]
     pub run_time: Option<String>,
+    /// Backfill: the first day that is requested, such as 2026-01-02
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// Backfill: the last day, included [default: today]
+    #[arg(long, value_name = "DAY", requires = "from")]
+    pub to: Option<String>,
+    /// Backfill: which records are requested: missing, failed, empty, all
+    #[arg(long, requires = "from")]
+    pub only: Option<String>,
+    /// Backfill: show the plan and do nothing
+    #[arg(long, requires = "from")]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -49,8 +49,14 @@ fn body(args: &TriggerArgs) -> Value {
     if !args.tickers.is_empty() {
         body.insert("tickers".to_owned(), json!(args.tickers));
     }
-    if let Some(time) = &args.run_time {
-        body.insert("run_time".to_owned(), json!(time));
+    let others = [("run_time", &args.run_time), ("from", &args.from), ("to", &args.to), ("only", &args.only)];
+    for (name, value) in others {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), json!(value));
+        }
+    }
+    if args.dry_run {
+        body.insert("dry_run".to_owned(), json!(true));
     }
     Value::Object(body)
 }
@@ -128,6 +134,10 @@ mod tests {
             scope: None,
             tickers: Vec::new(),
             run_time: None,
+            from: None,
+            to: None,
+            only: None,
+            dry_run: false,
         };
         assert_eq!(body(&args), json!({"job": "polygon-news-market"}));
         args.tickers = vec!["AAPL".to_owned()];
@@ -136,5 +146,15 @@ mod tests {
             body(&args),
             json!({"job": "polygon-news-market", "scope": "active_symbols", "tickers": ["AAPL"]})
         );
+        let days = (Some("2026-01-02".to_owned()), Some("2026-01-30".to_owned()));
+        args =
+            TriggerArgs { tickers: Vec::new(), scope: None, from: days.0, to: days.1, dry_run: true, ..args };
+        let expect = json!({
+            "job": "polygon-news-market",
+            "from": "2026-01-02",
+            "to": "2026-01-30",
+            "dry_run": true
+        });
+        assert_eq!(body(&args), expect);
     }
 }

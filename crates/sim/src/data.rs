@@ -8,13 +8,39 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::endpoint::{Endpoint, Form};
+use crate::endpoint::{DayRange, Endpoint, Form};
 pub use crate::services::INDICATORS;
 pub use crate::spec::{Spec, moment};
 
 /// The records that `endpoint` returns for `ticker`; market news ignores the ticker.
 pub fn records(spec: &Spec, endpoint: Endpoint, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     (endpoint.spec().records)(spec, ticker, at)
+}
+
+/// The records that `endpoint` returns for `ticker` and these days; those of its own time if it cannot be asked for days.
+pub fn records_of(
+    spec: &Spec,
+    endpoint: Endpoint,
+    ticker: &str,
+    days: DayRange,
+    at: DateTime<Utc>,
+) -> Vec<Value> {
+    match endpoint.spec().past {
+        Some(past) => (past.records)(spec, ticker, days, at),
+        None => records(spec, endpoint, ticker, at),
+    }
+}
+
+/// As [`entries`], for these days.
+pub fn entries_of(
+    spec: &Spec,
+    endpoint: Endpoint,
+    tickers: &[String],
+    days: DayRange,
+    at: DateTime<Utc>,
+) -> Vec<Value> {
+    let entry = |ticker: &String| form(endpoint, ticker, records_of(spec, endpoint, ticker, days, at));
+    tickers.iter().map(entry).collect()
 }
 
 /// The entries of `data` in the answer to a request for `tickers`.
@@ -65,7 +91,10 @@ pub fn documents(
 }
 
 fn entry(spec: &Spec, endpoint: Endpoint, ticker: &str, at: DateTime<Utc>) -> Value {
-    let mut records = records(spec, endpoint, ticker, at);
+    form(endpoint, ticker, records(spec, endpoint, ticker, at))
+}
+
+fn form(endpoint: Endpoint, ticker: &str, mut records: Vec<Value>) -> Value {
     let count = records.len();
     match endpoint.spec().form {
         Form::One => {

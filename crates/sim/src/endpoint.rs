@@ -5,7 +5,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::Value;
 
 use crate::spec::Spec;
@@ -44,6 +44,8 @@ pub(crate) struct EndpointSpec {
     pub(crate) form: Form,
     /// Its records for a ticker; those of articles are the same for every ticker.
     pub(crate) records: fn(&Spec, &str, DateTime<Utc>) -> Vec<Value>,
+    /// How it is asked for past days; none if it cannot be.
+    pub(crate) past: Option<Past>,
     /// The id of a record's document; none if the record lacks a part of it.
     pub(crate) document_id: fn(&Value) -> Option<String>,
     /// How the service asks its upstream for the tickers of a call.
@@ -54,6 +56,20 @@ pub(crate) struct EndpointSpec {
     pub(crate) unknown_symbol: Option<&'static str>,
     /// The `data` of a ticker that failed.
     pub(crate) nothing: fn() -> Value,
+}
+
+/// The first and the last of some days.
+pub type DayRange = (NaiveDate, NaiveDate);
+
+/// How an endpoint is asked for past days.
+#[derive(Clone, Copy)]
+pub(crate) struct Past {
+    /// The field of a request with the first day.
+    pub(crate) from: &'static str,
+    /// The field with the last day; none if it takes a single day.
+    pub(crate) to: Option<&'static str>,
+    /// The records of a ticker for these days.
+    pub(crate) records: fn(&Spec, &str, DayRange, DateTime<Utc>) -> Vec<Value>,
 }
 
 /// How an entry of an answer holds its records.
@@ -183,6 +199,21 @@ impl Endpoint {
     /// The id is not escaped: the orchestrator escapes characters that Firestore forbids.
     pub fn document_id(self, record: &Value) -> Option<String> {
         (self.0.document_id)(record)
+    }
+
+    /// The days that a request asks for, as the service reads them; an error names the field that is not a day.
+    pub fn days(self, body: &Value, at: DateTime<Utc>) -> Result<Option<DayRange>, &'static str> {
+        let Some(past) = self.0.past else { return Ok(None) };
+        let day = |name: &'static str| match body.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => match value.as_str().and_then(|text| text.parse().ok()) {
+                Some(day) => Ok(Some(day)),
+                None => Err(name),
+            },
+        };
+        let from = day(past.from)?;
+        let to = past.to.map_or(Ok(from), day)?;
+        Ok(from.map(|from| (from, to.unwrap_or(at.date_naive()))))
     }
 
     /// Whether its entries are articles without a ticker.

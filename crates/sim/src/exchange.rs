@@ -1,5 +1,8 @@
 //! When the exchange is open, from a source that knows nothing of the orchestrator's own calendar.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
 use chrono::{DateTime, Datelike, NaiveDate, Utc, Weekday};
 use exchange_hours::{Exchange, ExchangeCalendar, SessionKind};
 
@@ -19,7 +22,16 @@ pub(crate) fn last_traded(at: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 /// Open and close of a day's session.
-fn session(date: NaiveDate) -> Option<(NaiveDate, DateTime<Utc>, DateTime<Utc>)> {
+type Session = (NaiveDate, DateTime<Utc>, DateTime<Utc>);
+
+/// The session of a day. Each is looked up once: a year of prices needs all of them.
+fn session(date: NaiveDate) -> Option<Session> {
+    static KNOWN: Mutex<BTreeMap<NaiveDate, Option<Session>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(date).or_insert_with(|| look_up(date))
+}
+
+fn look_up(date: NaiveDate) -> Option<Session> {
     let at = |hour, minute| Some(date.and_hms_opt(hour, minute, 0)?.and_utc());
     let nyse = ExchangeCalendar::new(Exchange::Nyse).with_last_known_week();
     match nyse.session_bounds_with(at(8, 0)?, SessionKind::Regular) {

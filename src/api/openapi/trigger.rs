@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::catalogue::ticker::TICKERS_MAX;
 use crate::catalogue::{Job, Scope, jobs};
+use crate::run::backfill::Only;
 
 /// Narrows the type's schema to what any route accepts.
 pub(super) fn narrow(schema: &mut Json) {
@@ -12,6 +13,18 @@ pub(super) fn narrow(schema: &mut Json) {
     properties.insert("scope".to_owned(), one_of(Scope::ALL.into_iter().flat_map(spellings)));
     let time = json!({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]});
     properties.insert("run_time".to_owned(), time);
+    // Of a backfill; `src/api/request/past.rs` reads them.
+    let day = json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]});
+    for (name, schema, what) in [
+        ("from", day.clone(), "First day of a backfill, a day in New York"),
+        ("to", day, "Last day of a backfill, included; today if it is left out"),
+        ("only", one_of(Only::ALL.map(Only::name)), "Which of the days' records are requested"),
+        ("dry_run", json!({"type": ["boolean", "null"]}), "Whether only the plan of the backfill is wanted"),
+    ] {
+        let mut schema = schema;
+        schema["description"] = what.into();
+        properties.insert(name.to_owned(), schema);
+    }
     if let Some(Json::Object(tickers)) = properties.get_mut("tickers") {
         tickers.insert("maxItems".to_owned(), TICKERS_MAX.into());
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
+use super::fields::{excerpt, text};
+use super::past::Past;
 use crate::api::problem::{FieldError, Problem};
-use crate::base::text;
 use crate::catalogue::ticker::TICKERS_MAX;
 use crate::catalogue::{Scope, Ticker};
 
@@ -23,6 +24,8 @@ pub struct Body {
     pub scope: Option<Scope>,
     pub run_time: Option<DateTime<Utc>>,
     pub tickers: Option<Vec<Ticker>>,
+    #[cfg_attr(not(target_family = "wasm"), schema(ignore))]
+    pub past: Past,
 }
 
 impl Body {
@@ -47,30 +50,10 @@ impl Body {
             scope: text(&members, "scope", &mut errors).and_then(|text| scope(text, &mut errors)),
             run_time: text(&members, "run_time", &mut errors).and_then(|text| time(text, &mut errors)),
             tickers: tickers(&members, &mut errors),
+            past: Past::parse(&members, &mut errors),
         };
         Problem::check(errors)?;
         Ok(body)
-    }
-}
-
-/// The start of a value, for a message.
-pub(super) fn excerpt(text: &str) -> String {
-    text::excerpt(text, 80)
-}
-
-/// A string field; null counts as missing.
-fn text<'a>(
-    members: &'a Map<String, Json>,
-    name: &'static str,
-    errors: &mut Vec<FieldError>,
-) -> Option<&'a str> {
-    match members.get(name)? {
-        Json::Null => None,
-        Json::String(text) => Some(text),
-        other => {
-            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a string"));
-            None
-        }
     }
 }
 

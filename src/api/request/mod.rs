@@ -1,6 +1,8 @@
 //! From headers and body to a typed trigger.
 
 mod body;
+mod fields;
+mod past;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderMap;
@@ -12,6 +14,7 @@ use crate::catalogue::{self, Job, Scope};
 use crate::run::trigger::{digest, tick_id};
 use crate::run::{Source, Trigger};
 pub use body::Body;
+use past::past_days;
 
 /// Maximum bytes of a request body.
 pub const BODY_BYTES_MAX: usize = 1 << 20;
@@ -68,7 +71,7 @@ pub fn parse_manual(headers: &HeaderMap, body: &[u8], world: &World) -> Result<T
 fn unknown_job(name: &str) -> Problem {
     Problem::unknown_job(&format!(
         "unknown job `{}`; known jobs: {}",
-        body::excerpt(name),
+        fields::excerpt(name),
         catalogue::job::names()
     ))
 }
@@ -88,19 +91,28 @@ fn trigger(
         return Err(Problem::invalid(vec![FieldError::new("tickers", "", message)]));
     }
     let now = world.clock.now();
-    let given = digest(job, scope, tickers.as_deref(), body.run_time);
+    let backfill = past_days(job, &body.past, now)?;
+    let given = digest(job, scope, tickers.as_deref(), body.run_time, backfill);
     let tick = schedule_time(headers, now);
     let key = idempotency_key(headers)?;
+    let source = if backfill.is_some() { Source::Backfill } else { Source::Manual };
     let (run_id, source, digest) = match (tick, key) {
+        (Some(tick), _) if backfill.is_some() => {
+            let id = format!("{}_backfill", tick_id(job, scope, tickers.as_deref(), tick));
+            (id, Source::Backfill, given)
+        }
         (Some(tick), _) => {
             let id = tick_id(job, scope, tickers.as_deref(), tick);
             (id, Source::Scheduler, "tick".to_owned())
         }
-        (None, Some(key)) => (format!("{}_key_{key}", job.name), Source::Manual, given),
-        (None, None) => (new_uuid(world), Source::Manual, given),
+        (None, Some(key)) => (format!("{}_key_{key}", job.name), source, given),
+        (None, None) => (new_uuid(world), source, given),
     };
     let run_time = body.run_time.or(tick).unwrap_or(now);
-    Ok(Trigger { job, scope, tickers, run_time, run_id, source, tick, digest })
+    // A backfill is no tick: nothing waits for its data, and it covers no schedule time.
+    let tick = tick.filter(|_| backfill.is_none());
+    let dry_run = body.past.dry_run;
+    Ok(Trigger { job, scope, tickers, run_time, backfill, dry_run, run_id, source, tick, digest })
 }
 
 /// The tick's time, the same on every retry. A manually forced run may carry the time of the

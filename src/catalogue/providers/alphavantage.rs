@@ -28,7 +28,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
         route: "/alphavantage/technical-indicators",
         scope: Scope::EntireWatchlist,
         provider: Provider(&SPEC),
-        endpoints: &[Endpoint { path: "/fetch", dataset: &TECHNICAL_INDICATORS }],
+        endpoints: &[Endpoint { path: "/fetch", dataset: &TECHNICAL_INDICATORS, window: None }],
         schedule: "0 17 * * 1-5",
         summary: "Technical indicators of the entire watchlist",
     }],
@@ -59,4 +59,5 @@ static TECHNICAL_INDICATORS: Dataset = Dataset {
     expects: Expects::Session("date"),
     checks: &[Check::NotAhead("date")],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };

@@ -4,7 +4,7 @@ use crate::catalogue::dataset::{
     Apart, Check, Collection, Dataset, Expects, IdPart, Identify, Kind, Mode, NEWS, Quality, Shape, optional,
     required,
 };
-use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
+use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble, WindowParameters};
 
 pub(super) static SPEC: ProviderSpec = ProviderSpec {
     name: "finnhub",
@@ -25,7 +25,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             route: "/finnhub/quote-portfolio",
             scope: Scope::ActiveSymbols,
             provider: Provider(&SPEC),
-            endpoints: &[Endpoint { path: "/fetch", dataset: &QUOTES }],
+            endpoints: &[Endpoint { path: "/fetch", dataset: &QUOTES, window: None }],
             schedule: "*/5 9-16 * * 1-5",
             summary: "Intraday quotes of the active positions",
         },
@@ -34,7 +34,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             route: "/finnhub/quote-indices",
             scope: Scope::Indices,
             provider: Provider(&SPEC),
-            endpoints: &[Endpoint { path: "/fetch", dataset: &QUOTES }],
+            endpoints: &[Endpoint { path: "/fetch", dataset: &QUOTES, window: None }],
             schedule: "*/5 9-16 * * 1-5",
             summary: "Intraday quotes of the market indices",
         },
@@ -43,7 +43,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             route: "/finnhub/company-news-universe",
             scope: Scope::EntireWatchlist,
             provider: Provider(&SPEC),
-            endpoints: &[Endpoint { path: "/fetch/news", dataset: &COMPANY_NEWS }],
+            endpoints: &[Endpoint { path: "/fetch/news", dataset: &COMPANY_NEWS, window: Some(&WINDOW) }],
             schedule: "0 8-18/2 * * 1-5",
             summary: "Company news of the entire watchlist",
         },
@@ -52,7 +52,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             route: "/finnhub/company-news-portfolio",
             scope: Scope::ActiveSymbols,
             provider: Provider(&SPEC),
-            endpoints: &[Endpoint { path: "/fetch/news", dataset: &COMPANY_NEWS }],
+            endpoints: &[Endpoint { path: "/fetch/news", dataset: &COMPANY_NEWS, window: Some(&WINDOW) }],
             schedule: "0 8-18 * * 1-5",
             summary: "Company news of the active positions",
         },
@@ -62,8 +62,8 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             scope: Scope::EntireWatchlist,
             provider: Provider(&SPEC),
             endpoints: &[
-                Endpoint { path: "/fetch/fundamentals", dataset: &FUNDAMENTALS },
-                Endpoint { path: "/fetch/earnings", dataset: &EARNINGS },
+                Endpoint { path: "/fetch/fundamentals", dataset: &FUNDAMENTALS, window: None },
+                Endpoint { path: "/fetch/earnings", dataset: &EARNINGS, window: None },
             ],
             schedule: "0 7 * * 1-5",
             summary: "Fundamentals and the earnings calendar of the entire watchlist",
@@ -93,6 +93,16 @@ static QUOTES: Dataset = Dataset {
     expects: Expects::Trading("timestamp"),
     checks: &[Check::Positive("current_price"), Check::Plausible("timestamp")],
     quality: Quality::Unchecked,
+    adjusts: &[],
+};
+
+/// The service itself sends a week by default.
+static WINDOW: WindowParameters = WindowParameters {
+    from: "from_date",
+    to: Some("to_date"),
+    days_max: 7,
+    records_a_day: 30,
+    dated: "datetime",
 };
 
 static COMPANY_NEWS: Dataset = Dataset {
@@ -118,6 +128,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[Check::Plausible("datetime")],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };
 
 static FUNDAMENTALS: Dataset = Dataset {
@@ -143,6 +154,7 @@ static FUNDAMENTALS: Dataset = Dataset {
     expects: Expects::Record,
     checks: &[],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };
 
 static EARNINGS: Dataset = Dataset {
@@ -166,4 +178,5 @@ static EARNINGS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };

@@ -4,7 +4,7 @@ use crate::catalogue::dataset::{
     Apart, Dataset, Expects, Field, IdPart, Identify, Kind, Mode, NEWS, Quality, Shape, optional,
 };
 use crate::catalogue::trouble::MINUTE;
-use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope};
+use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, WindowParameters};
 
 pub(super) static SPEC: ProviderSpec = ProviderSpec {
     name: "polygon",
@@ -22,7 +22,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             route: "/polygon/news-universe",
             scope: Scope::EntireWatchlist,
             provider: Provider(&SPEC),
-            endpoints: &[Endpoint { path: "/fetch", dataset: &COMPANY_NEWS }],
+            endpoints: &[Endpoint { path: "/fetch", dataset: &COMPANY_NEWS, window: Some(&WINDOW) }],
             schedule: "0 8-17/3 * * 1-5",
             summary: "Company news of the entire watchlist",
         },
@@ -31,7 +31,7 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             route: "/polygon/news-portfolio",
             scope: Scope::ActiveSymbols,
             provider: Provider(&SPEC),
-            endpoints: &[Endpoint { path: "/fetch", dataset: &COMPANY_NEWS }],
+            endpoints: &[Endpoint { path: "/fetch", dataset: &COMPANY_NEWS, window: Some(&WINDOW) }],
             schedule: "0 8-18 * * 1-5",
             summary: "Company news of the active positions",
         },
@@ -40,11 +40,19 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
             route: "/polygon/news-market",
             scope: Scope::None,
             provider: Provider(&SPEC),
-            endpoints: &[Endpoint { path: "/fetch/market", dataset: &MARKET_NEWS }],
+            endpoints: &[Endpoint { path: "/fetch/market", dataset: &MARKET_NEWS, window: None }],
             schedule: "0,30 8-18 * * 1-5",
             summary: "Market-wide news",
         },
     ],
+};
+
+static WINDOW: WindowParameters = WindowParameters {
+    from: "published_date",
+    to: None,
+    days_max: 1,
+    records_a_day: 50,
+    dated: "published_utc",
 };
 
 static COMPANY_NEWS: Dataset = Dataset {
@@ -60,6 +68,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[],
     quality: Quality::Limited { records: 10 },
+    adjusts: &[],
 };
 
 static MARKET_NEWS: Dataset = Dataset {
@@ -75,6 +84,7 @@ static MARKET_NEWS: Dataset = Dataset {
     expects: Expects::Nothing,
     checks: &[],
     quality: Quality::Unchecked,
+    adjusts: &[],
 };
 
 /// The fields of every article.

@@ -5,7 +5,7 @@ use crate::catalogue::dataset::{
     required,
 };
 use crate::catalogue::trouble::PART_OF_AN_HOUR;
-use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble};
+use crate::catalogue::{Endpoint, Job, Provider, ProviderSpec, Scope, Trouble, WindowParameters};
 
 pub(super) static SPEC: ProviderSpec = ProviderSpec {
     name: "tiingo",
@@ -38,7 +38,16 @@ pub(super) static SPEC: ProviderSpec = ProviderSpec {
     ],
 };
 
-const PRICES: Endpoint = Endpoint { path: "/fetch", dataset: &DAILY_PRICES };
+const PRICES: Endpoint = Endpoint { path: "/fetch", dataset: &DAILY_PRICES, window: Some(&WINDOW) };
+
+/// One call a year: some 250 records of a quarter of a kilobyte.
+static WINDOW: WindowParameters = WindowParameters {
+    from: "start_date",
+    to: Some("end_date"),
+    days_max: 366,
+    records_a_day: 1,
+    dated: "date",
+};
 
 static DAILY_PRICES: Dataset = Dataset {
     name: "daily_prices",
@@ -76,4 +85,5 @@ static DAILY_PRICES: Dataset = Dataset {
         Check::NotNegative("volume"),
     ],
     quality: Quality::Bars,
+    adjusts: &[("div_cash", 0.0), ("split_factor", 1.0)],
 };

@@ -28,6 +28,7 @@ pub(super) fn send(
         tickers: &batch.tickers,
         parts: &batch.parts,
         run_time: &run.run_time,
+        window: run.window(batch.endpoint, batch.window),
     };
     let mut request = call.request(engine.settings.provider(run.provider()), &engine.settings.call);
     request.timeout =

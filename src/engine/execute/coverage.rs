@@ -3,11 +3,14 @@
 //! Cells are collected from what has been stored and written together, so that a run's usual end costs one commit. Work
 //! whose cells are on their way stays pending: a crash repeats it, and coverage never lacks what is stored.
 
+mod windows;
+
 use std::collections::BTreeSet;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use futures::future::{Either, select};
 
 use super::Execution;
@@ -15,6 +18,7 @@ use super::deliveries::Delivery;
 use super::found::Cells;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::calendar::Calendar;
+use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{Job, Ticker};
 use crate::firestore::FirestoreError;
 use crate::ledger::coverage::days::Follows;
@@ -48,6 +52,10 @@ pub(super) struct Covering {
     run_id: Arc<str>,
     /// The day that each endpoint's work is about.
     about: Vec<(&'static str, Follows, Day)>,
+    /// The last days that can be requested: of those with sessions, and of the others.
+    until: (Option<NaiveDate>, NaiveDate),
+    /// Whether tickers of a window are those that its days should have.
+    expects_windows: bool,
     changes: Changes,
     cells: usize,
     /// Days of answers whose documents are on their way to Firestore.
@@ -147,11 +155,15 @@ impl Covering {
             Some((endpoint.path, follows, Day { dataset: endpoint.dataset.name, date }))
         };
         let about = job.endpoints.iter().filter_map(about).collect();
+        let until =
+            (calendar.latest_published_by(tick).map(|session| session.date), to_new_york(tick).date());
         let mut covering = Self {
             store,
             calendar,
             run_id: Arc::from(state.identity.run_id.as_str()),
             about,
+            until,
+            expects_windows: state.identity.trigger == Source::Backfill && state.tickers_given.is_none(),
             changes: Changes::new(),
             cells: 0,
             foreseen: BTreeSet::new(),
@@ -171,10 +183,10 @@ impl Covering {
 
     /// The tickers of a scheduled run are those that its day should have.
     fn plan(&mut self, state: &RunState) {
-        for (endpoint, ticker, _) in state.outcomes() {
-            let Some((_, _, day)) = self.about(endpoint) else { continue };
+        for unit in state.units() {
+            let Some((_, _, day)) = self.about(unit.endpoint) else { continue };
             let expected = &mut self.changes.entry(day).or_default().expected;
-            self.cells += usize::from(expected.insert(name(ticker)));
+            self.cells += usize::from(expected.insert(name(unit.ticker)));
         }
     }
 
@@ -190,7 +202,8 @@ impl Covering {
     pub(super) fn foresee(&mut self, endpoint: &str, cells: &Cells) {
         let Some((_, _, day)) = self.about(endpoint) else { return };
         let dates = cells.found.iter().map(|found| found.date);
-        let dates = dates.chain(cells.absent.iter().map(|(_, date, _)| *date)).chain([day.date]);
+        let dates = dates.chain(cells.absent.iter().map(|(_, date, _)| *date));
+        let dates = dates.chain(cells.window.is_none().then_some(day.date));
         self.foreseen.extend(dates.map(|date| Day { date, ..day }));
     }
 
@@ -205,10 +218,13 @@ impl Covering {
             self.note(Day { date: *date, ..day }, ticker, &cell, false);
         }
         self.fall_short(&delivery.shortfalls);
-        if follows.has_sessions() {
+        let Some(work) = &delivery.work else { return };
+        if let Some(window) = work.window {
+            self.add_window(delivery, work, window, day);
+        }
+        if follows.has_sessions() || work.window.is_some() {
             return;
         }
-        let Some(work) = &delivery.work else { return };
         let short: BTreeSet<_> =
             delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
         let settled = work.tickers.iter().filter(|ticker| !short.contains(ticker));
@@ -231,7 +247,17 @@ impl Covering {
             let about = self.about(&short.endpoint);
             let Some(((_, _, day), state)) = about.zip(state_of(short.outcome)) else { continue };
             let cell = Cell::lacking(state, &self.run_id);
-            self.note(day, &name(short.ticker.as_ref()), &cell, false);
+            let ticker = name(short.ticker.as_ref());
+            match short.window {
+                None => self.note(day, &ticker, &cell, false),
+                // Nothing is known about its days.
+                Some(_) if short.has_ignored_window() => {}
+                Some(window) => {
+                    for date in self.days_of(&short.endpoint, window) {
+                        self.note(Day { date, ..day }, &ticker, &cell, false);
+                    }
+                }
+            }
         }
     }
 

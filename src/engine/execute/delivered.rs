@@ -127,13 +127,13 @@ impl Execution<'_> {
         // Responses that settle no ticker may still have stored something.
         let Some(work) = delivery.work else { return };
         counts.batches += 1;
-        let Work { endpoint, mut tickers, .. } = work;
+        let Work { endpoint, window, mut tickers, .. } = work;
         let knows_tickers = !tickers.is_empty();
         let short: HashSet<_> =
             delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
         tickers.retain(|ticker| !short.contains(ticker));
         if !(knows_tickers && tickers.is_empty()) {
-            self.state.settle(&endpoint, tickers, Outcome::Stored);
+            self.state.settle(&endpoint, window, tickers, Outcome::Stored);
         }
         if let Some(stale) = delivery.stale {
             self.state.note_stale(stale);

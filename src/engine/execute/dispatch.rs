@@ -55,6 +55,7 @@ impl Execution<'_> {
             && self.writer.waiting_bytes() < WAITING_BYTES_MAX
             && !self.coverage.is_full()
             && self.engine.breakers.paused(self.run.provider()).is_zero()
+            && self.gives_way(now).is_zero()
     }
 
     /// Leaves the work of endpoints whose breaker refuses calls to later attempts.
@@ -215,6 +216,9 @@ impl Execution<'_> {
             });
         }
         let idle = self.calls.is_empty() && self.writer.is_idle();
+        if idle && self.gives_way(now) >= left {
+            return Some(StopReason::Deadline);
+        }
         if idle && self.backlog.queue.wait(now, |_| true).is_some_and(|wait| wait >= left) {
             return Some(StopReason::Deadline);
         }

@@ -68,7 +68,7 @@ impl Execution<'_> {
             if took_long && answers && work.tickers.len() == 1 && work.deferrals >= DEFERRALS_MAX {
                 // No response in several attempts in which others were answered.
                 let fault = Fault::new(Class::Timeout, format!("no response within {} s", took.as_secs()));
-                self.fail(&work.tickers, endpoint, &fault);
+                self.fail_tickers(&work.tickers, endpoint, work.window, &fault);
             } else {
                 self.backlog.defer_work(Work { deferrals: work.deferrals + u32::from(took_long), ..work });
             }

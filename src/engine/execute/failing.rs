@@ -15,7 +15,7 @@ use crate::google::Token;
 use crate::resilience::class::Class;
 use crate::resilience::retry::{Decision, Failure as Failed, decide};
 use crate::run::stop::{RETRY_LATER, StopReason};
-use crate::run::{Outcome, Shortfall};
+use crate::run::{Outcome, Shortfall, Window};
 
 /// Shorter waits requested by a failing provider concern this run only; longer ones are shared with all instances.
 const SHARED_WAIT: Duration = Duration::from_secs(30);
@@ -49,7 +49,7 @@ impl Execution<'_> {
                 && batch.deferrals >= 2 * DEFERRALS_MAX);
         if enough && batch.deferrals >= DEFERRALS_MAX && answered > 0 {
             // It has failed in several attempts in which others were answered.
-            return self.fail(&batch.tickers, batch.endpoint, &fault);
+            return self.fail(&batch, &fault);
         }
         let failure = Failed {
             class: fault.class,
@@ -82,7 +82,7 @@ impl Execution<'_> {
                 let at = self.calls.started();
                 self.backlog.suspects.add(Suspect { batch, fault, at });
             }
-            Decision::Fail => self.fail(&batch.tickers, batch.endpoint, &fault),
+            Decision::Fail => self.fail(&batch, &fault),
             Decision::Defer => self.defer_or_fail(batch, fault.class, &fault.message),
             Decision::Stop if token.is_some_and(|token| self.renews(token)) => {
                 self.backlog.queue.retry(batch, now);
@@ -196,7 +196,7 @@ impl Execution<'_> {
                 // The provider may be down at the moment, or its limit exhausted: no suspect is judged.
                 self.backlog.defer(batch, Some(fault.message));
             } else if fault.class == Class::BadBatch && never_answered {
-                self.fail(&batch.tickers, batch.endpoint, &fault);
+                self.fail(&batch, &fault);
             } else {
                 self.defer_or_fail(batch, fault.class, &fault.message);
             }
@@ -230,16 +230,27 @@ impl Execution<'_> {
             self.lane(batch.endpoint).is_some_and(|lane| lane.answered > 0) && class != Class::Token;
         if answers && batch.tickers.len() == 1 && batch.deferrals >= DEFERRALS_MAX {
             let fault = Fault { class, message: reason.to_owned(), retry_after: None, named: Vec::new() };
-            self.fail(&batch.tickers, batch.endpoint, &fault);
+            self.fail(&batch, &fault);
         } else {
             self.backlog.defer(batch, Some(reason.to_owned()));
         }
     }
 
-    pub(super) fn fail(&mut self, tickers: &[Ticker], endpoint: &str, fault: &Fault) {
+    pub(super) fn fail(&mut self, batch: &Batch, fault: &Fault) {
+        self.fail_tickers(&batch.tickers, batch.endpoint, batch.window, fault);
+    }
+
+    pub(super) fn fail_tickers(
+        &mut self,
+        tickers: &[Ticker],
+        endpoint: &str,
+        window: Option<Window>,
+        fault: &Fault,
+    ) {
         let failure = |ticker| Shortfall {
             ticker,
             endpoint: endpoint.to_owned(),
+            window,
             outcome: Outcome::Failed,
             // A ticker without data counted as limited until others were answered.
             class: (fault.class != Class::RateLimited).then_some(fault.class),

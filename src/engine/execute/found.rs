@@ -10,8 +10,10 @@ use crate::calendar::Calendar;
 use crate::catalogue::Dataset;
 use crate::catalogue::dataset::{DOUBTFUL, QUALITY_FIELD};
 use crate::firestore::{DocumentPath, Fields, Value, Write};
+use crate::intake::expectation::day_of_time;
 use crate::intake::rejected::Rejected;
 use crate::ledger::coverage::days::{Follows, has_windows};
+use crate::run::Window;
 use crate::run::cell::{Cell, CellState, WHOLE_MARKET};
 
 /// How far an answer's holes and rejected records are followed back: one wrong date must not become thousands of cells.
@@ -35,6 +37,10 @@ pub(super) struct Cells {
     pub absent: Vec<(Arc<str>, NaiveDate, CellState)>,
     /// Without sessions: how many records each ticker has.
     pub records: BTreeMap<Arc<str>, usize>,
+    /// Without sessions, of a window: how many it has of each day.
+    pub by_day: BTreeMap<(Arc<str>, NaiveDate), usize>,
+    /// The days that were requested, if they were.
+    pub window: Option<Window>,
 }
 
 impl Cells {
@@ -71,6 +77,42 @@ impl Cells {
         cells
     }
 
+    /// Reads the records of an answer to a request for a window; `days` are those of its days that have something to
+    /// cover, `dated` is the field that says when a record is from.
+    pub(super) fn of_window(
+        dataset: &Dataset,
+        records: &[Write],
+        rejected: &[Rejected],
+        window: Window,
+        days: &[NaiveDate],
+        dated: &str,
+    ) -> Self {
+        let follows = Follows::of(dataset);
+        let mut cells = Self { window: Some(window), ..Self::default() };
+        let mut answered = BTreeMap::<Arc<str>, BTreeSet<NaiveDate>>::new();
+        for record in records {
+            let name = ticker_of(&record.fields);
+            let ticker =
+                answered.get_key_value(name).map_or_else(|| Arc::from(name), |(name, _)| name.clone());
+            let Some(date) = record.fields.get(dated).and_then(day_of_time) else { continue };
+            answered.entry(ticker.clone()).or_default().insert(date);
+            if follows.has_sessions() {
+                let cell = Cell::stored(codes_of(&record.fields));
+                cells.found.push(Found { document: record.document.clone(), ticker, date, cell });
+            } else {
+                *cells.by_day.entry((ticker, date)).or_default() += 1;
+            }
+        }
+        // One that sends days far away has ignored the window: what it lacks may exist.
+        answered.retain(|_, found| !found.iter().any(|day| window.is_far_from(*day)));
+        for (ticker, found) in answered.iter().filter(|_| follows.has_sessions()) {
+            let absent = days.iter().filter(|day| !found.contains(day));
+            cells.absent.extend(absent.map(|day| (ticker.clone(), *day, CellState::Empty)));
+        }
+        cells.reject_on(follows, rejected, |day| days.contains(day));
+        cells
+    }
+
     /// Sessions between a ticker's oldest and newest record without one.
     fn absent_within(&mut self, ticker: &Arc<str>, days: &BTreeSet<NaiveDate>, calendar: &Calendar) {
         let (Some(first), Some(last)) = (days.first(), days.last()) else { return };
@@ -84,9 +126,13 @@ impl Cells {
         let oldest = today.checked_sub_days(LOOK_BACK).unwrap_or(today);
         let is_recent =
             |date: &NaiveDate| (oldest..=today).contains(date) && calendar.session(*date).is_some();
+        self.reject_on(follows, rejected, is_recent);
+    }
+
+    fn reject_on(&mut self, follows: Follows, rejected: &[Rejected], is_known: impl Fn(&NaiveDate) -> bool) {
         for Rejected { ticker, record, .. } in rejected {
             let record: Json = serde_json::from_slice(record).unwrap_or_default();
-            if let (Some(ticker), Some(date)) = (ticker, follows.day_of_json(&record).filter(is_recent)) {
+            if let (Some(ticker), Some(date)) = (ticker, follows.day_of_json(&record).filter(&is_known)) {
                 self.absent.push((Arc::from(ticker.as_str()), date, CellState::Failed));
             }
         }

@@ -13,6 +13,8 @@
 //! [`dispatch`] decides which calls may start; [`reaction`], [`complaints`], [`failing`] and [`delivered`] handle
 //! events; [`upkeep`] maintains the run's place in the list of callers; [`ending`] closes the attempt.
 
+mod adjusted;
+mod background;
 mod backlog;
 mod call;
 mod calls;
@@ -42,7 +44,7 @@ use futures::FutureExt;
 use crate::base::ports::{Instant, millis};
 use crate::base::turns::yield_now;
 use crate::catalogue::{Job, Scope};
-use crate::engine::Engine;
+use crate::engine::{Engine, backfill};
 use crate::firestore::bulk::{BulkWriter, Delivered};
 use crate::google::Token;
 use crate::intake::kind::Kind;
@@ -50,8 +52,9 @@ use crate::ledger::{Fence, Owned, SaveError};
 use crate::provider::breakers::Trend;
 use crate::resilience::deadline::Deadline;
 use crate::resilience::diagnosis::Diagnosis;
-use crate::run::RunState;
 use crate::run::stop::StopReason;
+use crate::run::{RunState, Work};
+use background::LastCall;
 use backlog::Backlog;
 use calls::Calls;
 use coverage::{Covering, Landed};
@@ -96,6 +99,8 @@ struct Execution<'a> {
     coverage: Covering,
     /// Calls that had been sent when the provider last reported a limit.
     limited_at: u64,
+    /// Of a backfill.
+    last_call: Option<LastCall>,
     /// The ID token that the provider rejected in this attempt.
     refused_token: Option<Arc<Token>>,
 }
@@ -131,7 +136,8 @@ impl<'a> Execution<'a> {
         let coverage =
             Covering::new(engine.coverage.clone(), engine.settings.ticks.calendar.clone(), job, &state, now);
         let pending = std::mem::take(&mut state.pending);
-        let queue = Queue::new(pending, &endpoints, provider.batch_size, engine.settings.call.max_attempts);
+        let size = |work: &Work| backfill::batch_size(job, work.window, &work.endpoint, provider.batch_size);
+        let queue = Queue::new(pending, &endpoints, size, engine.settings.call.max_attempts);
         let lane = |endpoint: &&'static str| {
             let failures = engine.breakers.failures(job.provider, endpoint);
             let diagnosis = Diagnosis::new(failures, engine.breakers.config());
@@ -161,6 +167,7 @@ impl<'a> Execution<'a> {
             turn: Turn::default(),
             coverage,
             limited_at: 0,
+            last_call: None,
             refused_token: None,
         }
     }
@@ -247,7 +254,7 @@ impl<'a> Execution<'a> {
             calling: is_calling.then(|| due::Calling {
                 soft_deadline: self.deadline.until_soft(now),
                 upkeep: self.steps.upkeep_wait(now),
-                pause_over: self.engine.breakers.paused(self.run.provider()),
+                pause_over: self.engine.breakers.paused(self.run.provider()).max(self.gives_way(now)),
                 retry: self.backlog.queue.wait(now, |_| true),
                 awaits_share: self.share().is_none_or(|share| share.calls == 0),
                 is_stepping: self.steps.is_under_way(),

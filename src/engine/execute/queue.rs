@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::base::ports::Instant;
 use crate::catalogue::Ticker;
-use crate::run::Work;
+use crate::run::{Window, Work};
 
 /// The tickers of one provider call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,8 @@ pub struct Batch {
     /// Path of the endpoint.
     pub endpoint: &'static str,
     pub tickers: Vec<Ticker>,
+    /// The days that are requested; none for what the endpoint sends by default.
+    pub window: Option<Window>,
     /// The requested parts of each ticker's data; empty means all.
     pub parts: Vec<String>,
     /// Calls made for it.
@@ -52,6 +54,7 @@ impl Batch {
         Self {
             endpoint,
             tickers,
+            window: None,
             parts: Vec::new(),
             attempt: 0,
             attempts_max,
@@ -73,6 +76,7 @@ impl Batch {
 
     fn without_tickers(&self) -> Self {
         Self {
+            window: self.window,
             parts: self.parts.clone(),
             attempt: self.attempt,
             answered_before: self.answered_before,
@@ -92,6 +96,7 @@ impl Batch {
         Work {
             endpoint: self.endpoint.to_owned(),
             tickers: self.tickers,
+            window: self.window,
             parts: self.parts,
             reason,
             // However this attempt ends, the next one knows that the batch failed and starts with smaller ones.
@@ -108,26 +113,44 @@ pub struct Queue {
 }
 
 impl Queue {
-    /// Cuts work into batches of `size` tickers. The endpoints take turns, so that a run that is cut short has finished
+    /// Cuts work into batches of as many tickers as `size` gives it. The endpoints take turns, so that a run that is cut short has finished
     /// whole tickers rather than one endpoint. Work that was deferred before comes in smaller batches each time, down
     /// to single tickers: if some tickers are the cause, the others must not wait forever. Work for endpoints that the
     /// job does not have is dropped: it has already failed ([`crate::run::RunState::fail_unknown`]).
-    pub fn new(pending: Vec<Work>, endpoints: &[&'static str], size: usize, attempts_max: u32) -> Self {
+    /// Windows come one after the other, because each touches other days of the coverage.
+    pub fn new(
+        pending: Vec<Work>,
+        endpoints: &[&'static str],
+        size: impl Fn(&Work) -> usize,
+        attempts_max: u32,
+    ) -> Self {
         let mut lanes: Vec<VecDeque<Batch>> = Vec::new();
+        let mut windowed: Vec<(&str, usize)> = Vec::new();
         for work in pending {
             let Some(endpoint) = endpoints.iter().find(|path| **path == work.endpoint) else { continue };
             let batch = |tickers: &[Ticker]| Batch {
                 deferrals: work.deferrals,
+                window: work.window,
                 parts: work.parts.clone(),
                 origin: if work.deferrals > 0 { Origin::Piece } else { Origin::Planned },
                 ..Batch::new(endpoint, tickers.to_vec(), attempts_max)
             };
-            let size = size.checked_shr(work.deferrals).unwrap_or_default().max(1);
-            lanes.push(if work.tickers.is_empty() {
+            let size = size(&work).checked_shr(work.deferrals).unwrap_or_default().max(1);
+            let batches = if work.tickers.is_empty() {
                 VecDeque::from([batch(&[])])
             } else {
                 work.tickers.chunks(size).map(batch).collect()
-            });
+            };
+            let lane = windowed.iter().find(|(path, _)| work.window.is_some() && path == endpoint);
+            match lane.and_then(|(_, place)| lanes.get_mut(*place)) {
+                Some(lane) => lane.extend(batches),
+                None => {
+                    if work.window.is_some() {
+                        windowed.push((endpoint, lanes.len()));
+                    }
+                    lanes.push(batches);
+                }
+            }
         }
         let mut ready = VecDeque::new();
         while lanes.iter().any(|lane| !lane.is_empty()) {

@@ -11,7 +11,7 @@ use super::queue::{Batch, Origin};
 use super::reply::{Fault, Reply};
 use super::steps::Step;
 use crate::calendar::new_york::to_new_york;
-use crate::catalogue::{Ticker, Trouble};
+use crate::catalogue::{Ticker, Trouble, WindowParameters};
 use crate::firestore::Write;
 use crate::firestore::bulk::DeliveryId;
 use crate::intake::answer::{Intake, Lacking, Partly};
@@ -28,6 +28,7 @@ const MANY: usize = 5;
 impl Execution<'_> {
     pub(super) fn on_reply(&mut self, reply: Reply) {
         self.calls.land(reply.number);
+        self.note_call(&reply);
         let read = reply.read(self.engine, &self.run);
         self.log_call(&reply, &read);
         self.count_call(&reply, &read);
@@ -131,8 +132,8 @@ impl Execution<'_> {
         self.ask_again(batch, complaints.transient.tickers, &complaints.transient.reason, true);
         self.ask_once_more(batch, complaints.unclear);
         self.on_nothing(reply, complaints.nothing);
-        let shortfalls = shortfalls(batch.endpoint, &mut intake, complaints.failed);
-        self.store(batch.endpoint, intake, shortfalls, work, raw_log, asks_again);
+        let shortfalls = shortfalls(batch, &mut intake, complaints.failed);
+        self.store(batch, intake, shortfalls, work, raw_log, asks_again);
     }
 
     /// Queues tickers again that a response did not mention; not forever if that `counts` as an attempt.
@@ -203,7 +204,7 @@ impl Execution<'_> {
             self.state.controls.entry(endpoint.to_owned()).or_insert(control);
         }
         for suspect in guilty {
-            self.fail(&suspect.batch.tickers, endpoint, &suspect.fault);
+            self.fail(&suspect.batch, &suspect.fault);
         }
         for suspect in open {
             let failed_alone = suspect.failed_alone();
@@ -222,14 +223,15 @@ impl Execution<'_> {
     /// Hands a response's documents to the writer.
     fn store(
         &mut self,
-        endpoint: &'static str,
-        intake: Intake,
+        batch: &Batch,
+        mut intake: Intake,
         shortfalls: Vec<Shortfall>,
         work: Option<Work>,
         raw_log: Vec<(Kind, Write)>,
         asks_again: bool,
     ) {
-        for remark in intake.remarks {
+        let endpoint = batch.endpoint;
+        for remark in std::mem::take(&mut intake.remarks) {
             self.state.remark(remark);
         }
         let mut writes = raw_log;
@@ -250,9 +252,8 @@ impl Execution<'_> {
             self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
         let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
         let rejected = (rejected > 0).then(|| (self.collection(intake.dataset), rejected));
-        let today = to_new_york(self.engine.world.clock.now()).date();
-        let cells =
-            Cells::of(intake.dataset, &intake.records, &intake.rejected, self.coverage.calendar(), today);
+        self.note_adjusted(&intake);
+        let cells = self.cells(batch, &intake);
         self.coverage.foresee(endpoint, &cells);
         if asks_again {
             self.backlog.deliveries.seen.add(&intake.records);
@@ -273,6 +274,18 @@ impl Execution<'_> {
             ..Delivery::default()
         });
         self.push(id, writes);
+    }
+
+    fn cells(&self, batch: &Batch, intake: &Intake) -> Cells {
+        let today = to_new_york(self.engine.world.clock.now()).date();
+        let calendar = self.coverage.calendar();
+        match self.run.window(batch.endpoint, batch.window) {
+            None => Cells::of(intake.dataset, &intake.records, &intake.rejected, calendar, today),
+            Some((window, WindowParameters { dated, .. })) => {
+                let days = self.coverage.days_of(batch.endpoint, window);
+                Cells::of_window(intake.dataset, &intake.records, &intake.rejected, window, &days, dated)
+            }
+        }
     }
 
     /// The origin noted in this run's rejected records.
@@ -299,15 +312,20 @@ impl Execution<'_> {
 }
 
 /// The tickers of an answer that are over without the data that was expected.
-fn shortfalls(endpoint: &str, intake: &mut Intake, failed: Vec<(Ticker, String)>) -> Vec<Shortfall> {
+fn shortfalls(batch: &Batch, intake: &mut Intake, failed: Vec<(Ticker, String)>) -> Vec<Shortfall> {
     let lacking = std::mem::take(&mut intake.lacking).into_iter();
-    let lacking = lacking.map(|Lacking { ticker, outcome, reason }| (ticker, outcome, reason));
-    let failed = failed.into_iter().map(|(ticker, reason)| (ticker, Outcome::Failed, reason));
-    let short = |(ticker, outcome, reason)| Shortfall {
+    let lacking = lacking.map(|Lacking { ticker, outcome, reason }| {
+        // A ticker whose window was ignored.
+        let class = (outcome == Outcome::Failed).then_some(Class::Malformed);
+        (ticker, outcome, class, reason)
+    });
+    let failed = failed.into_iter().map(|(ticker, reason)| (ticker, Outcome::Failed, None, reason));
+    let short = |(ticker, outcome, class, reason)| Shortfall {
         ticker: Some(ticker),
-        endpoint: endpoint.to_owned(),
+        endpoint: batch.endpoint.to_owned(),
+        window: batch.window,
         outcome,
-        class: None,
+        class,
         reason,
     };
     failed.chain(lacking).map(short).collect()

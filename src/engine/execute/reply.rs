@@ -120,6 +120,7 @@ impl Reply {
             now,
             calendar: &engine.settings.ticks.calendar,
             tick: run.tick,
+            window: run.window(self.batch.endpoint, self.batch.window),
         };
         // The catalogue has every endpoint of the run's job.
         let Some(dataset) = self.dataset(run) else {
@@ -167,6 +168,7 @@ impl Reply {
             api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.api_name),
             run_time: &run.run_time,
             asked: &self.batch.tickers,
+            window: run.window(self.batch.endpoint, self.batch.window),
             succeeded: &succeeded,
             failed: &failed,
             has_data: read.as_ref().is_ok_and(|intake| !intake.records.is_empty()),

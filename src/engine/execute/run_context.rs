@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::catalogue::{Job, Provider, Scope};
+use crate::catalogue::{Job, Provider, Scope, WindowParameters};
+use crate::run::Window;
 
 /// What stays the same for a whole run.
 #[derive(Clone, Debug)]
@@ -17,6 +18,16 @@ pub(super) struct RunContext {
 }
 
 impl RunContext {
+    /// The days of a batch, and how its endpoint takes them.
+    pub(super) fn window(
+        &self,
+        endpoint: &str,
+        window: Option<Window>,
+    ) -> Option<(Window, &'static WindowParameters)> {
+        let endpoint = self.job.endpoints.iter().find(|known| known.path == endpoint)?;
+        Some((window?, endpoint.window?))
+    }
+
     pub(super) fn provider(&self) -> Provider {
         self.job.provider
     }

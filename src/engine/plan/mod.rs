@@ -49,6 +49,7 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
     let work = |path: &str| Work {
         endpoint: path.to_owned(),
         tickers: tickers.to_vec(),
+        window: None,
         parts: Vec::new(),
         reason: None,
         deferrals: 0,

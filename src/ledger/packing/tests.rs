@@ -8,7 +8,8 @@ use crate::firestore::value::fields_stored_bytes;
 use crate::ledger::entry::Entry;
 use crate::resilience::class::Class;
 use crate::run::tests::{failure, state};
-use crate::run::{Done, Outcome, Shortfall, Status};
+use crate::run::window::tests::window;
+use crate::run::{Done, Outcome, Shortfall, Status, Window};
 
 /// What a document may have, less what Firestore adds.
 const DOCUMENT_BYTES_MAX: usize = 1_000_000;
@@ -42,7 +43,7 @@ fn entry(state: RunState) -> Entry {
 }
 
 /// Everything that is known of a run's work, by endpoint and ticker.
-fn left(state: &RunState) -> BTreeMap<(String, String), (Outcome, Option<Class>, u32)> {
+fn left(state: &RunState) -> BTreeMap<(String, Option<Window>, String), (Outcome, Option<Class>, u32)> {
     let pending = state.pending.iter().flat_map(|work| {
         let names: Vec<_> = match work.tickers.as_slice() {
             [] => vec![String::new()],
@@ -50,17 +51,22 @@ fn left(state: &RunState) -> BTreeMap<(String, String), (Outcome, Option<Class>,
         };
         names
             .into_iter()
-            .map(|name| ((work.endpoint.clone(), name), (Outcome::Pending, None, work.deferrals)))
+            .map(|name| (place(&work.endpoint, work.window, name), (Outcome::Pending, None, work.deferrals)))
     });
     let failed = state.shortfalls.iter().map(|failure| {
         let name = failure.ticker.as_ref().map(ToString::to_string).unwrap_or_default();
-        ((failure.endpoint.clone(), name), (failure.outcome, failure.class, 0))
+        (place(&failure.endpoint, failure.window, name), (failure.outcome, failure.class, 0))
     });
-    let done = state.outcomes().filter(|(_, _, outcome)| *outcome == Outcome::Stored);
-    let done = done.map(|(endpoint, ticker, outcome)| {
-        ((endpoint.to_owned(), ticker.map(ToString::to_string).unwrap_or_default()), (outcome, None, 0))
+    let done = state.units().filter(|unit| unit.outcome == Outcome::Stored);
+    let done = done.map(|unit| {
+        let name = unit.ticker.map(ToString::to_string).unwrap_or_default();
+        (place(unit.endpoint, unit.window, name), (unit.outcome, None, 0))
     });
     pending.chain(failed).chain(done).collect()
+}
+
+fn place(endpoint: &str, window: Option<Window>, ticker: String) -> (String, Option<Window>, String) {
+    (endpoint.to_owned(), window, ticker)
 }
 
 /// Stores a state and reads it again; checks that it fits, and that nothing is left out.
@@ -83,7 +89,14 @@ fn hostile_run(tickers: &[Ticker], words: usize, noise: &mut Noise) -> RunState 
             // Failures have a class; a ticker without one came short in any way.
             let outcome = if class.is_some() { Outcome::Failed } else { Outcome::SHORTFALLS[at % 4] };
             let ticker = Some(ticker.clone());
-            shortfalls.push(Shortfall { ticker, endpoint: endpoint.into(), outcome, class, reason });
+            shortfalls.push(Shortfall {
+                ticker,
+                endpoint: endpoint.into(),
+                window: None,
+                outcome,
+                class,
+                reason,
+            });
         }
     }
     let mut run = RunState { shortfalls, tickers_given: Some(tickers.to_vec()), ..state() };
@@ -153,6 +166,7 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
     let work = |(at, ticker): (usize, &Ticker)| Work {
         endpoint: "/fetch".into(),
         tickers: vec![ticker.clone()],
+        window: None,
         parts: Vec::new(),
         reason: Some(noise.text(HOSTILE, 300)),
         deferrals: u32::try_from(at % 5).unwrap(),
@@ -177,23 +191,26 @@ proptest! {
     /// Any mixture of fates, also of endpoints without tickers and of words that meet when they are cut.
     #[test]
     fn the_tight_form_loses_nobody(
-        fates in prop::collection::vec((0usize..3, 0usize..3, 0usize..40, any::<String>(), 0u32..12), 0..200),
+        fates in prop::collection::vec((0usize..3, 0usize..9, 0usize..40, any::<String>(), 0u32..12), 0..200),
         given in any::<bool>(),
     ) {
         let (mut run, mut seen) = (state(), std::collections::BTreeSet::new());
-        for (kind, endpoint, ticker, words, deferrals) in fates {
-            let endpoint = ["/a", "/b", "/c"][endpoint].to_owned();
-            if !seen.insert((endpoint.clone(), ticker)) {
+        for (kind, place, ticker, words, deferrals) in fates {
+            let endpoint = ["/a", "/b", "/c"][place % 3].to_owned();
+            let windows = [None, Some(window("2025-01-01", "2025-12-31")), Some(window("2026-11-25", "2026-11-25"))];
+            let window = windows[place / 3];
+            if !seen.insert((place, ticker)) {
                 continue;
             }
             let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
             if kind == 0 {
-                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), reason: Some(words), deferrals });
+                let (tickers, reason) = (Vec::from_iter(ticker), Some(words));
+                run.pending.push(Work { endpoint, tickers, window, parts: Vec::new(), reason, deferrals });
             } else if kind == 1 {
                 let (outcome, class) = (Outcome::Failed, Some(Class::Refused));
-                run.shortfalls.push(Shortfall { ticker, endpoint, outcome, class, reason: words });
+                run.shortfalls.push(Shortfall { ticker, endpoint, window, outcome, class, reason: words });
             } else {
-                run.done.push(Done { endpoint, outcome: Outcome::Stored, tickers: Vec::from_iter(ticker) });
+                run.done.push(Done { endpoint, window, outcome: Outcome::Stored, tickers: Vec::from_iter(ticker) });
             }
         }
         run.tickers_given = given.then(|| vec![Ticker::parse("T7").unwrap(), Ticker::parse("X").unwrap()]);

@@ -2,7 +2,8 @@
 //!
 //! One line of JSON, then a line for each ticker. Names are outside of the JSON, in which a quote takes two bytes, so
 //! that they take exactly the bytes that [`super::PLAN_BYTES_MAX`] limits. For each endpoint there is one number per
-//! ticker: the [`Group`] that it is in, or 0 if the endpoint has nothing to do with it. The input of the compression is
+//! ticker: the [`Group`] that it is in, or 0 if the endpoint has nothing to do with it. Windows are endpoints of their own:
+//! a backfill has at most 40,000 numbers, too. The input of the compression is
 //! at most
 //!
 //! | part | bytes |
@@ -24,7 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::text::clip;
 use crate::catalogue::Ticker;
 use crate::resilience::class::Class;
-use crate::run::{Outcome, RunState, Shortfall, Work};
+use crate::run::{Outcome, RunState, Shortfall, Window, Work};
 
 /// Maximum number of groups: a group's number has three digits.
 const GROUPS_MAX: usize = 999;
@@ -66,7 +67,7 @@ struct Head {
     /// How many of the tickers were given in the request, if any.
     given: Option<usize>,
     groups: Vec<Group>,
-    /// The number of its group for each ticker, by endpoint.
+    /// The number of its group for each ticker, by endpoint and window.
     marks: BTreeMap<String, Vec<usize>>,
 }
 
@@ -118,8 +119,8 @@ pub(super) fn encode(state: &RunState) -> String {
     tickers.add(state.done.iter().flat_map(|done| &done.tickers));
     let mut names = Names::of(state);
     let mut marks = BTreeMap::<String, Vec<usize>>::new();
-    let mut mark = |endpoint: &str, ticker: &Ticker, group: usize| {
-        let row = marks.entry(endpoint.to_owned()).or_insert_with(|| vec![0; tickers.lines.len()]);
+    let mut mark = |endpoint: &str, window: Option<Window>, ticker: &Ticker, group: usize| {
+        let row = marks.entry(row_of(endpoint, window)).or_insert_with(|| vec![0; tickers.lines.len()]);
         if let Some(mark) = tickers.places.get(ticker).and_then(|place| row.get_mut(*place)) {
             *mark = group;
         }
@@ -130,7 +131,7 @@ pub(super) fn encode(state: &RunState) -> String {
         if done.tickers.is_empty() {
             bare.done.push(done.clone());
         }
-        done.tickers.iter().for_each(|ticker| mark(&done.endpoint, ticker, number));
+        done.tickers.iter().for_each(|ticker| mark(&done.endpoint, done.window, ticker, number));
     }
     for work in &state.pending {
         let (group, number) = names.name(Group::of_work(work));
@@ -139,12 +140,12 @@ pub(super) fn encode(state: &RunState) -> String {
         {
             bare.pending.push(Work { reason, deferrals, ..work.clone() });
         }
-        work.tickers.iter().for_each(|ticker| mark(&work.endpoint, ticker, number));
+        work.tickers.iter().for_each(|ticker| mark(&work.endpoint, work.window, ticker, number));
     }
     for short in &state.shortfalls {
         let (group, number) = names.name(Group::of_shortfall(short));
         match (&short.ticker, group) {
-            (Some(ticker), _) => mark(&short.endpoint, ticker, number),
+            (Some(ticker), _) => mark(&short.endpoint, short.window, ticker, number),
             (None, Group::Short { reason, .. }) => {
                 bare.shortfalls.push(Shortfall { reason, ..short.clone() });
             }
@@ -157,6 +158,22 @@ pub(super) fn encode(state: &RunState) -> String {
     let head = Head { state: bare, given, groups: names.groups, marks };
     // Plain data with string keys always encodes.
     format!("{}\n{}", serde_json::to_string(&head).unwrap_or_default(), tickers.lines.join("\n"))
+}
+
+/// The name of a row of marks. No path contains a space.
+fn row_of(endpoint: &str, window: Option<Window>) -> String {
+    match window {
+        Some(Window { from, to }) => format!("{endpoint} {from} {to}"),
+        None => endpoint.to_owned(),
+    }
+}
+
+fn in_row(row: &str) -> Result<(&str, Option<Window>), String> {
+    let Some((endpoint, days)) = row.split_once(' ') else { return Ok((row, None)) };
+    let window = days
+        .split_once(' ')
+        .and_then(|(from, to)| Some(Window { from: from.parse().ok()?, to: to.parse().ok()? }));
+    window.map(|window| (endpoint, Some(window))).ok_or_else(|| format!("it has an invalid window: {days}"))
 }
 
 fn without_tickers(state: &RunState) -> RunState {
@@ -238,15 +255,19 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
         .collect::<Result<_, _>>()
         .map_err(|error| format!("one of its tickers is invalid: {error}"))?;
     state.tickers_given = given.map(|given| tickers.iter().take(given).cloned().collect());
-    for (endpoint, marks) in marks {
+    for (row, marks) in marks {
+        let (endpoint, window) = in_row(&row)?;
         let mut works: Vec<(usize, Work)> = Vec::new();
         for (ticker, number) in tickers.iter().zip(marks) {
             let Some(at) = number.checked_sub(1) else { continue };
             match groups.get(at).ok_or_else(|| format!("it has no group {number}"))? {
-                Group::Done { outcome } => state.settle(&endpoint, vec![ticker.clone()], *outcome),
+                Group::Done { outcome } => {
+                    state.settle(endpoint, window, vec![ticker.clone()], *outcome);
+                }
                 Group::Short { reason, class, outcome } => state.shortfalls.push(Shortfall {
                     ticker: Some(ticker.clone()),
-                    endpoint: endpoint.clone(),
+                    endpoint: endpoint.to_owned(),
+                    window,
                     outcome: *outcome,
                     class: *class,
                     reason: reason.clone(),
@@ -259,8 +280,9 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                             works.push((
                                 number,
                                 Work {
-                                    endpoint: endpoint.clone(),
+                                    endpoint: endpoint.to_owned(),
                                     tickers,
+                                    window,
                                     parts: Vec::new(),
                                     reason,
                                     deferrals: *deferrals,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::stored::{CALLS, FAILURES, RENEWED, SINCE};
+use super::stored::{BACKGROUND, CALLS, FAILURES, RENEWED, SINCE};
 use super::{Breakers, Cell};
 use crate::base::ports::{Instant, millis};
 use crate::catalogue::Provider;
@@ -15,9 +15,13 @@ use crate::resilience::slots::{Share, Slots};
 pub(super) struct Registered {
     owner: String,
     calls: usize,
+    background: bool,
     /// When its liveness was last written; the moment before the request.
     renewed: Instant,
 }
+
+/// Concurrent calls of all runs in the background together, beside those of the others.
+const BACKGROUND_CALLS: usize = 1;
 
 /// How the calls to one endpoint went in an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,26 +34,31 @@ pub struct Trend {
 }
 
 impl Breakers {
-    /// Puts `owner` at the end of the list; to be committed with the claim of its run.
-    pub fn registration(&self, provider: Provider, owner: &str, calls: usize) -> Write {
+    /// Puts `owner` at the end of the list; to be committed with the claim of its run. One in the `background` leaves the
+    /// provider to the others.
+    pub fn registration(&self, provider: Provider, owner: &str, calls: usize, background: bool) -> Write {
         let renewed = self.inner.world.clock.instant();
         self.with(provider, |cell| {
             // Attempts that never deregistered are forgotten.
             let is_alive = |registered: &Registered| renewed.since(registered.renewed) < self.inner.lease * 2;
             cell.registered.retain(|registered| registered.owner != owner && is_alive(registered));
-            cell.registered.push(Registered { owner: owner.to_owned(), calls, renewed });
+            cell.registered.push(Registered { owner: owner.to_owned(), calls, background, renewed });
         });
-        let mut write = self.entry(provider, owner, calls);
+        let mut write = self.entry(provider, owner, calls, background);
         write.times.push(format!("{SINCE}{owner}"));
         write
     }
 
     /// Writes that `owner` is alive; its place stays the same.
-    fn entry(&self, provider: Provider, owner: &str, calls: usize) -> Write {
-        let entry = Value::map([
+    fn entry(&self, provider: Provider, owner: &str, calls: usize, background: bool) -> Write {
+        let mut entry = fields([
             ("calls", Value::count(calls)),
             ("lease_ms", Value::Integer(millis(self.inner.lease).cast_signed())),
         ]);
+        if background {
+            entry.insert(BACKGROUND.to_owned(), Value::Boolean(true));
+        }
+        let entry = Value::Map { fields: entry };
         let name = format!("{CALLS}{owner}");
         let mut write = Write::merge(self.document(provider), fields([(name.as_str(), entry)]));
         write.times.push(format!("{RENEWED}{owner}"));
@@ -94,8 +103,17 @@ impl Breakers {
             if instant.since(own.renewed) >= lease {
                 return None;
             }
-            let share = slots(cell, owner, own.calls).share(owner, limit)?;
+            let limit = if own.background { BACKGROUND_CALLS } else { limit };
+            let share = slots(cell, owner, own).share(owner, limit)?;
             Some(Share { calls: share.calls.min(own.calls), ..share })
+        })
+    }
+
+    /// Whether a run that is not in the background is on the list.
+    pub fn has_foreground(&self, provider: Provider) -> bool {
+        self.with(provider, |cell| {
+            let others = cell.state.entries.iter().filter(|entry| !entry.background);
+            !Slots::new(others.cloned().collect(), cell.as_of).is_empty()
         })
     }
 
@@ -116,8 +134,10 @@ impl Breakers {
         calls: usize,
         at_the_end: bool,
     ) -> Result<(), FirestoreError> {
+        let background = self
+            .with(provider, |cell| cell.registered.iter().any(|own| own.owner == owner && own.background));
         let write = if at_the_end {
-            self.registration(provider, owner, calls)
+            self.registration(provider, owner, calls, background)
         } else {
             let renewed = self.inner.world.clock.instant();
             // Takes effect immediately for this run, for the others once it is written.
@@ -126,7 +146,7 @@ impl Breakers {
                     own.calls = calls;
                 }
             });
-            let write = self.entry(provider, owner, calls);
+            let write = self.entry(provider, owner, calls, background);
             self.inner.firestore.commit(&[write]).await?;
             self.with(provider, |cell| {
                 for own in cell.registered.iter_mut().filter(|own| own.owner == owner) {
@@ -143,10 +163,11 @@ impl Breakers {
 
 /// The instance's copy of the list, with what the run knows about itself. Runs that were alive when it was read count
 /// as alive until it is read again: an old copy cannot tell which have died since.
-fn slots(cell: &Cell, owner: &str, calls: usize) -> Slots {
-    let mut entries = cell.state.entries.clone();
+fn slots(cell: &Cell, owner: &str, own: &Registered) -> Slots {
+    let of_its_kind = cell.state.entries.iter().filter(|entry| entry.background == own.background);
+    let mut entries: Vec<_> = of_its_kind.cloned().collect();
     for entry in entries.iter_mut().filter(|entry| entry.owner == owner) {
-        entry.calls = entry.calls.min(calls);
+        entry.calls = entry.calls.min(own.calls);
         // Its own lease is judged by its own clock.
         entry.renewed = entry.renewed.max(cell.as_of);
     }

@@ -26,6 +26,8 @@ const TRANSITIONS: &str = "transitions/";
 pub(super) const FAILURES: &str = "failures";
 pub(super) const CALLS: &str = "calls/";
 pub(super) const SINCE: &str = "since/";
+/// The mark of a run that leaves the provider to others.
+pub(super) const BACKGROUND: &str = "background";
 pub(super) const RENEWED: &str = "renewed/";
 
 /// What all runs share about a provider.
@@ -129,6 +131,7 @@ fn entry(stored: &Fields, owner: &str, value: &Value) -> Option<Entry> {
         since: time(SINCE)?,
         renewed: time(RENEWED)?,
         lease: Duration::from_millis(number(value, "lease_ms").into()),
+        background: value.contains_key(BACKGROUND),
     })
 }
 

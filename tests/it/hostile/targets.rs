@@ -108,6 +108,7 @@ pub fn provider(body: &[u8]) {
             now: now(),
             calendar: &config.ticks.calendar,
             tick: now(),
+            window: None,
         };
         let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };
         for endpoint in job.endpoints {

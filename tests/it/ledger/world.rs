@@ -257,6 +257,7 @@ pub(super) fn reported(answer: Answer) -> (&'static str, Json, u16) {
         Answer::Ended { report, .. } => ("ended", report),
         Answer::Finished(report) => ("finished", report),
         Answer::Running { report, .. } => ("running", report),
+        Answer::TooLarge(reason) => panic!("too large: {reason}"),
         Answer::Different => panic!("another request"),
         Answer::Unavailable(error) => return ("unavailable", json!(error.to_string()), 503),
     };

@@ -72,8 +72,9 @@ fn fault(old: Option<&View>, new: &View, may_be_resumed: bool) -> Option<String>
         return Some(imbalance);
     }
     let mut seen = BTreeSet::new();
-    if let Some((endpoint, ticker, _)) = new.state.outcomes().find(|(at, of, _)| !seen.insert((*at, *of))) {
-        return Some(format!("the work on {ticker:?} at {endpoint} has two outcomes"));
+    let mut units = new.state.units();
+    if let Some(unit) = units.find(|unit| !seen.insert((unit.endpoint, unit.window, unit.ticker))) {
+        return Some(format!("the work on {:?} at {} has two outcomes", unit.ticker, unit.endpoint));
     }
     if new.owner == old.owner {
         let same =

@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orchestrator::base::ports::{InboundResponse, TransportError};
 use serde_json::{Value as Json, json};
-use sim::data::{Spec, entries, moment};
-use sim::endpoint::Endpoint;
+use sim::data::{Spec, entries, entries_of, moment};
+use sim::endpoint::{DayRange, Endpoint};
 
 use super::scenario::{Poison, Scenario, Thin};
 use super::stage::Stage;
@@ -21,6 +21,8 @@ pub(super) struct Fetch {
     pub(super) job: String,
     pub(super) tickers: Vec<String>,
     pub(super) run_time: String,
+    /// The days that are asked for.
+    pub(super) days: Option<DayRange>,
 }
 
 impl Fetch {
@@ -28,11 +30,14 @@ impl Fetch {
         let body: Json = serde_json::from_slice(body).expect("the component sends JSON");
         let text = |name: &str| body[name].as_str().expect("the contract's fields").to_owned();
         let tickers = body["tickers"].as_array().expect("a list of tickers").iter();
+        let run_time = text("run_time");
+        let days = endpoint.days(&body, moment(Some(&run_time))).expect("days");
         Self {
             endpoint,
+            days,
             job: text("job_id"),
             tickers: tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect(),
-            run_time: text("run_time"),
+            run_time,
         }
     }
 }
@@ -115,7 +120,10 @@ fn refusal(status: u16, detail: &str, asked: RetryAfter, now: DateTime<Utc>) -> 
 fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
     let (scenario, now, dice) = (&*stage.scenario, stage.now(), &stage.dice);
     let at = moment(Some(&fetch.run_time));
-    let mut entries = entries(&spec(scenario), fetch.endpoint, &fetch.tickers, at);
+    let mut entries = match fetch.days {
+        Some(days) => entries_of(&spec(scenario), fetch.endpoint, &fetch.tickers, days, at),
+        None => entries(&spec(scenario), fetch.endpoint, &fetch.tickers, at),
+    };
     let mut errors = Vec::new();
     entries.retain_mut(|entry| {
         let ticker = entry["ticker"].as_str().unwrap_or_default().to_owned();

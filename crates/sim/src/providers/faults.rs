@@ -47,6 +47,7 @@ pub(super) enum Effect {
     HugeRecords(usize),
     Redirect(String),
     Echo,
+    IgnoredDays,
 }
 
 impl Effect {
@@ -112,6 +113,11 @@ impl Fault {
     /// answer or of its last entry.
     pub fn echo() -> Self {
         Self::new(Effect::Echo)
+    }
+
+    /// The answer is the one to a request without days.
+    pub fn ignored_days() -> Self {
+        Self::new(Effect::IgnoredDays)
     }
 
     /// A 200 whose body is not JSON.

@@ -5,6 +5,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::data;
+use crate::endpoint::{DayRange, Endpoint};
 
 /// A valid fetch.
 #[derive(Debug, PartialEq)]
@@ -13,6 +14,8 @@ pub(super) struct Fetch {
     pub(super) at: DateTime<Utc>,
     /// The indicators that alphavantage must request, in this order.
     pub(super) indicators: Vec<String>,
+    /// The days that are asked for.
+    pub(super) days: Option<DayRange>,
 }
 
 /// `ScopeType` of `shared/models.py`: lowercase only.
@@ -20,7 +23,7 @@ const SCOPES: [&str; 4] = ["entire_watchlist", "active_symbols", "indices", "non
 
 impl Fetch {
     /// Checks a body, or returns the `detail` of the 422.
-    pub(super) fn parse(headers: &HeaderMap, body: &Value) -> Result<Self, Value> {
+    pub(super) fn parse(endpoint: Endpoint, headers: &HeaderMap, body: &Value) -> Result<Self, Value> {
         let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type
             .is_some_and(|value| value.trim().to_ascii_lowercase().starts_with("application/json"));
@@ -37,7 +40,12 @@ impl Fetch {
         text(body, "job_id", &[])?;
         let indicators = texts(body, "indicators")?.filter(|names| !names.is_empty());
         let indicators = indicators.unwrap_or_else(|| data::INDICATORS.map(str::to_owned).to_vec());
-        Ok(Self { tickers, at: run_time(body)?, indicators })
+        let at = run_time(body)?;
+        let not_a_day = |name| {
+            problem("date_from_datetime_parsing", &[name], "Input should be a valid date", &body[name])
+        };
+        let days = endpoint.days(body, at).map_err(not_a_day)?;
+        Ok(Self { tickers, at, indicators, days })
     }
 }
 
@@ -98,7 +106,7 @@ mod tests {
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static("application/json; charset=utf-8"),
         )]);
-        Fetch::parse(&headers, body)
+        Fetch::parse(Endpoint::TIINGO_PRICES, &headers, body)
     }
 
     #[test]
@@ -135,8 +143,24 @@ mod tests {
     }
 
     #[test]
+    fn days_are_read_as_the_service_reads_them() {
+        let days = |more: &str| {
+            let common =
+                r#""tickers": [], "scope": "none", "job_id": "j", "run_time": "2026-11-20T15:00:00Z""#;
+            let body = serde_json::from_str(&format!("{{{common}, {more}}}")).expect("JSON");
+            parse(&body).map(|fetch| fetch.days.map(|(from, to)| format!("{from} {to}")))
+        };
+        let both = days(r#""start_date": "2026-11-02", "end_date": "2026-11-06""#);
+        assert_eq!(both, Ok(Some("2026-11-02 2026-11-06".to_owned())));
+        assert_eq!(days(r#""start_date": "2026-11-02""#), Ok(Some("2026-11-02 2026-11-20".to_owned())));
+        assert_eq!(days(r#""from_date": "2026-11-02""#), Ok(None), "the field of another service");
+        let error = days(r#""start_date": "2026-11-02", "end_date": "soon""#).expect_err("not a day");
+        assert_eq!(error[0]["loc"], json!(["body", "end_date"]));
+    }
+
+    #[test]
     fn other_content_types_are_refused() {
         let body = json!({"tickers": [], "scope": "none", "job_id": "j"});
-        assert!(Fetch::parse(&HeaderMap::new(), &body).is_err());
+        assert!(Fetch::parse(Endpoint::TIINGO_PRICES, &HeaderMap::new(), &body).is_err());
     }
 }

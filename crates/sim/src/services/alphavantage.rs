@@ -42,6 +42,7 @@ static ENDPOINT: EndpointSpec = EndpointSpec {
     collection: "technical_indicators",
     form: Form::Indicators(&INDICATORS, one),
     records: all,
+    past: None,
     document_id: |record| {
         let text = |field: &str| record.get(field).and_then(Value::as_str);
         let date = record.pointer("/data/date").and_then(Value::as_str)?;

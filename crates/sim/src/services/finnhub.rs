@@ -6,9 +6,11 @@ use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
 use serde_json::{Value, json};
 
 use super::level::level;
-use super::news::{CATEGORIES, HEADLINES, first_id, summary, times};
+use super::news::{ARTICLES_A_DAY, CATEGORIES, HEADLINES, first_id, summary, times, times_of};
 use crate::dice::{Dice, round2};
-use crate::endpoint::{Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::endpoint::{
+    DayRange, Endpoint, EndpointSpec, Form, MINUTE, Past, Rhythm, Service, ServiceSpec, id_of,
+};
 use crate::exchange::last_traded;
 use crate::job::Job;
 use crate::spec::{Spec, ingested, stamp, trading_day, utc_second};
@@ -48,6 +50,7 @@ static QUOTES: EndpointSpec = EndpointSpec {
     collection: "prices_intraday",
     form: Form::One,
     records: |spec, ticker, at| vec![quote(spec, ticker, at)],
+    past: None,
     document_id: |record| {
         let seconds = record.get("timestamp").and_then(Value::as_i64)?;
         Some(format!("{}_{}", id_of(record, &[])?, utc_second(seconds)?))
@@ -64,6 +67,7 @@ static NEWS: EndpointSpec = EndpointSpec {
     collection: "news_articles",
     form: Form::List,
     records: news,
+    past: Some(Past { from: "from_date", to: Some("to_date"), records: news_of }),
     document_id: |record| id_of(record, &["article_id"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
     wrapped: |ticker, message| format!("Failed to fetch news for {ticker}: {message}"),
@@ -77,6 +81,7 @@ static FUNDAMENTALS: EndpointSpec = EndpointSpec {
     collection: "fundamentals",
     form: Form::One,
     records: |spec, ticker, at| vec![fundamentals(spec, ticker, at)],
+    past: None,
     document_id: |record| id_of(record, &["report_date"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
     wrapped: |ticker, message| format!("Failed to fetch fundamentals for {ticker}: {message}"),
@@ -90,6 +95,7 @@ static EARNINGS: EndpointSpec = EndpointSpec {
     collection: "earnings_calendar",
     form: Form::List,
     records: earnings,
+    past: None,
     document_id: |record| id_of(record, &["earnings_date"]),
     // One request returns the calendar of all companies.
     rhythm: Rhythm::Together,
@@ -166,24 +172,37 @@ fn quote(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Value {
 fn news(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     let mut dice = Dice::new(spec.seed, &["finnhub news", ticker, &stamp(at)]);
     let first = first_id(&mut dice);
-    let article = |(number, published): (u64, DateTime<Utc>)| {
-        let id = first + number;
-        json!({
-            "ticker": ticker,
-            "article_id": format!("finnhub_{id}"),
-            "headline": format!("{ticker} {}", dice.pick(&HEADLINES)),
-            "summary": summary(&mut dice),
-            "url": format!("https://news.example.com/{id}"),
-            "original_source": "Example Wire",
-            "category": dice.pick(&CATEGORIES),
-            "datetime": published.timestamp(),
-            "image": dice.chance(80).then_some(""),
-            "related": ticker,
-            "source": "finnhub",
-            "ingested_at": ingested(at),
+    times(spec.records_per_ticker, at)
+        .map(|(number, published)| article(&mut dice, ticker, first + number, published, at))
+        .collect()
+}
+
+/// The news of some days: the same on each day that it is asked for.
+fn news_of(spec: &Spec, ticker: &str, days: DayRange, at: DateTime<Utc>) -> Vec<Value> {
+    times_of(spec.records_per_ticker.min(ARTICLES_A_DAY), days, at)
+        .map(|(day, number, published)| {
+            let mut dice = Dice::new(spec.seed, &["finnhub news", ticker, &day.to_string()]);
+            let first = first_id(&mut dice);
+            article(&mut dice, ticker, first + number, published, at)
         })
-    };
-    times(spec.records_per_ticker, at).map(article).collect()
+        .collect()
+}
+
+fn article(dice: &mut Dice, ticker: &str, id: u64, published: DateTime<Utc>, at: DateTime<Utc>) -> Value {
+    json!({
+        "ticker": ticker,
+        "article_id": format!("finnhub_{id}"),
+        "headline": format!("{ticker} {}", dice.pick(&HEADLINES)),
+        "summary": summary(dice),
+        "url": format!("https://news.example.com/{id}"),
+        "original_source": "Example Wire",
+        "category": dice.pick(&CATEGORIES),
+        "datetime": published.timestamp(),
+        "image": dice.chance(80).then_some(""),
+        "related": ticker,
+        "source": "finnhub",
+        "ingested_at": ingested(at),
+    })
 }
 
 /// The figures of the quarter of `at`, which the service uses as the report's date. A few of them are null or whole

@@ -5,9 +5,11 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::news::{AUTHORS, HEADLINES, first_id, summary, times};
+use super::news::{ARTICLES_A_DAY, AUTHORS, HEADLINES, first_id, summary, times, times_of};
 use crate::dice::Dice;
-use crate::endpoint::{Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::endpoint::{
+    DayRange, Endpoint, EndpointSpec, Form, MINUTE, Past, Rhythm, Service, ServiceSpec, id_of,
+};
 use crate::job::Job;
 use crate::spec::{Spec, ingested, stamp};
 use crate::watchlist::Scope;
@@ -44,6 +46,7 @@ static NEWS: EndpointSpec = EndpointSpec {
     collection: "news_articles",
     form: Form::List,
     records: company,
+    past: Some(Past { from: "published_date", to: None, records: company_of }),
     document_id: |record| id_of(record, &["article_id"]),
     rhythm: Rhythm::OneByOne(Duration::from_secs(12)),
     wrapped: |ticker, message| format!("Failed to fetch news for {ticker}: {message}"),
@@ -57,6 +60,7 @@ static MARKET: EndpointSpec = EndpointSpec {
     collection: "news_articles",
     form: Form::Articles,
     records: |spec, _, at| market(spec, at),
+    past: None,
     document_id: |record| Some(format!("market_{}", record.get("article_id")?.as_str()?)),
     rhythm: Rhythm::Whole,
     wrapped: |_, message| format!("Polygon API error: Failed to fetch market news: {message}"),
@@ -96,6 +100,17 @@ fn company(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
     times(spec.records_per_ticker, at)
         .map(|(number, published)| {
             let id = format!("polygon_{}", first + number);
+            article(&mut dice, Some(ticker), &id, published, at)
+        })
+        .collect()
+}
+
+/// The news of some days: the same on each day that it is asked for.
+fn company_of(spec: &Spec, ticker: &str, days: DayRange, at: DateTime<Utc>) -> Vec<Value> {
+    times_of(spec.records_per_ticker.min(ARTICLES_A_DAY), days, at)
+        .map(|(day, number, published)| {
+            let mut dice = Dice::new(spec.seed, &["polygon news", ticker, &day.to_string()]);
+            let id = format!("polygon_{}", first_id(&mut dice) + number);
             article(&mut dice, Some(ticker), &id, published, at)
         })
         .collect()

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::level::level;
 use crate::dice::{Dice, round2};
-use crate::endpoint::{Endpoint, EndpointSpec, Form, HOUR, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::endpoint::{
+    DayRange, Endpoint, EndpointSpec, Form, HOUR, MINUTE, Past, Rhythm, Service, ServiceSpec, id_of,
+};
 use crate::exchange::closed_by;
 use crate::job::Job;
 use crate::spec::{Spec, ingested};
@@ -45,6 +47,7 @@ static PRICES: EndpointSpec = EndpointSpec {
     collection: "prices_daily",
     form: Form::List,
     records: daily,
+    past: Some(Past { from: "start_date", to: Some("end_date"), records: daily_of }),
     document_id: |record| id_of(record, &["date"]),
     rhythm: Rhythm::FiveAtOnce(Duration::from_millis(500)),
     wrapped: |ticker, message| format!("Failed to fetch daily prices for {ticker}: {message}"),
@@ -72,8 +75,39 @@ pub(super) const JOBS: &[Job] = &[
 
 /// The prices of the last `records_per_ticker` sessions that have closed, oldest first.
 fn daily(spec: &Spec, ticker: &str, at: DateTime<Utc>) -> Vec<Value> {
-    let sessions = closed_by(at).take(spec.records_per_ticker);
-    let mut prices: Vec<_> = sessions.map(|(date, _)| price(spec, ticker, date, at)).collect();
+    prices(spec, ticker, closed_by(at).map(|(date, _)| date).take(spec.records_per_ticker), at)
+}
+
+/// The prices of the sessions of some days that have closed, oldest first.
+fn daily_of(spec: &Spec, ticker: &str, (from, to): DayRange, at: DateTime<Utc>) -> Vec<Value> {
+    let sessions = closed_by(at).map(|(date, _)| date).take_while(|date| *date >= from);
+    let mut prices = prices(spec, ticker, sessions, at);
+    prices.retain(|price| price["date"].as_str().is_some_and(|date| *date <= *to.to_string()));
+    prices
+}
+
+/// The prices of these sessions, which come latest first, oldest first. Each split and each dividend changes the adjusted
+/// prices of all sessions before it.
+fn prices(
+    spec: &Spec,
+    ticker: &str,
+    sessions: impl Iterator<Item = NaiveDate>,
+    at: DateTime<Utc>,
+) -> Vec<Value> {
+    let mut factor = 1.0;
+    let mut prices: Vec<_> = sessions
+        .map(|date| {
+            let mut price = price(spec, ticker, date, at);
+            let raw = |name: &str| price[name].as_f64().unwrap_or_default();
+            let (split, dividend, close) = (raw("split_factor"), raw("div_cash"), raw("close"));
+            let adjusted = ["open", "high", "low", "close"].map(|name| (name, round2(raw(name) * factor)));
+            factor *= (1.0 - dividend / close) / split;
+            for (name, value) in adjusted {
+                price[format!("adj_{name}")] = json!(value);
+            }
+            price
+        })
+        .collect();
     prices.reverse();
     prices
 }

@@ -15,7 +15,7 @@ const ENDPOINTS: [&str; 2] = ["/a", "/b"];
 const NOW: Instant = Instant::from_origin(Duration::ZERO);
 
 fn backlog(pending: &[Work]) -> Backlog {
-    Backlog::new(Queue::new(pending.to_vec(), &ENDPOINTS, 3, 4), &ENDPOINTS)
+    Backlog::new(Queue::new(pending.to_vec(), &ENDPOINTS, |_| 3, 4), &ENDPOINTS)
 }
 
 fn next(backlog: &mut Backlog) -> Option<Batch> {

@@ -127,7 +127,7 @@ fn a_control_that_failed_is_not_asked_again_until_something_is_answered() {
 
 #[test]
 fn before_the_last_try_and_after_answers_without_data_the_control_is_asked() {
-    let queue = |deferrals| Queue::new(vec![Work { deferrals, ..work("/a", &["A"]) }], &["/a"], 1, 4);
+    let queue = |deferrals| Queue::new(vec![Work { deferrals, ..work("/a", &["A"]) }], &["/a"], |_| 1, 4);
     let wants = |deferrals, without_data| lane(Some("C")).wants_control(without_data, &queue(deferrals));
     assert_eq!([wants(0, 0), wants(DEFERRALS_MAX, 0), wants(0, NOTHING_IN_ROW)], [false, true, true]);
     let has_none = lane(None).wants_control(NOTHING_IN_ROW, &queue(DEFERRALS_MAX));

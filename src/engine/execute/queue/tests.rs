@@ -15,7 +15,7 @@ fn names(batch: &Batch) -> String {
 }
 
 fn queue(pending: &[Work], size: usize) -> Queue {
-    Queue::new(pending.to_vec(), &["/a", "/b"], size, 4)
+    Queue::new(pending.to_vec(), &["/a", "/b"], |_| size, 4)
 }
 
 /// All that is ready, in order.

@@ -3,6 +3,7 @@
 //! Every test has its own instance, its own providers and its own database in one shared emulator.
 
 mod api_docs;
+mod backfill;
 mod batches;
 mod breaker;
 mod container;

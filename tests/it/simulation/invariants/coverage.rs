@@ -7,8 +7,8 @@ use orchestrator::catalogue::{self, Dataset, Ticker};
 use orchestrator::firestore::Fields;
 use orchestrator::ledger::coverage::DayCells;
 use orchestrator::ledger::coverage::days::Follows;
-use orchestrator::run::RunState;
 use orchestrator::run::cell::{CellState, WHOLE_MARKET};
+use orchestrator::run::{RunState, Unit};
 
 use super::ended_run;
 use crate::simulation::scenario::Tick;
@@ -87,7 +87,7 @@ fn expected(
     let calendar = &stage.scenario.config().ticks.calendar;
     let Some(date) = Follows::of(dataset).day_at(calendar, time) else { return };
     let cells = days.get(&date);
-    for (endpoint, ticker, _) in run.outcomes() {
+    for Unit { endpoint, ticker, .. } in run.units() {
         if !tick.job.endpoints.iter().any(|known| known.path == endpoint && known.dataset == dataset) {
             continue;
         }

@@ -72,8 +72,9 @@ fn check_lacking(
 ) -> u64 {
     let scenario = &stage.scenario;
     let mut stale = Vec::new();
-    for (_, ticker, outcome) in run.outcomes().filter(|(at, ..)| *at == endpoint.path()) {
-        let Some(ticker) = ticker.map(Ticker::as_str) else { continue };
+    for unit in run.units().filter(|unit| unit.endpoint == endpoint.path()) {
+        let outcome = unit.outcome;
+        let Some(ticker) = unit.ticker.map(Ticker::as_str) else { continue };
         let lack = scenario.lack(endpoint, ticker, scenario.published_at);
         let (is_thin, is_bad) = (lack.is_some(), scenario.poison.contains_key(ticker));
         match outcome {

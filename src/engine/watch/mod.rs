@@ -1,0 +1,247 @@
+//! The watch over runs: it goes on with those that nobody takes up any more, and fills holes.
+
+mod due;
+pub(super) mod heal;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures::future::join_all;
+use serde::Serialize;
+
+use super::{Answer, Engine};
+use crate::base::context::{self, RequestContext};
+use crate::base::ports::Instant;
+use crate::catalogue::{self, Job, Provider};
+use crate::engine::backfill::NoPlan;
+use crate::firestore::FirestoreError;
+use crate::ledger::summary::RunSummary;
+use crate::ledger::{Claim, Filter};
+use crate::run::report::ReportStatus;
+use crate::run::stop::StopReason;
+use crate::run::{RunState, Status, Trigger};
+use due::{is_background, is_due};
+
+/// Latest runs of one status that are looked at.
+const RUNS_MAX: usize = 200;
+/// After this long, the watch begins with no further run: the next watch does.
+const BEGINS_FOR: Duration = Duration::from_secs(30);
+
+/// What the watch knows from before, so that it need not ask Firestore every minute.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    /// Runs that heal, and have been made or had nothing to do.
+    healed: Mutex<BTreeSet<String>>,
+}
+
+/// What the watch did for one run.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Resumed {
+    pub run_id: String,
+    pub job: String,
+    pub status: ReportStatus,
+    pub message: String,
+}
+
+/// What the watch did for all runs.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct WatchedRuns {
+    /// Unfinished runs that it went on with.
+    pub resumed: Vec<Resumed>,
+    /// Backfills that it started because records were missing.
+    pub healed: Vec<Resumed>,
+}
+
+/// Something to do.
+enum Task {
+    GoOn { run_id: String, job: &'static Job },
+    Heal(Box<Trigger>),
+}
+
+impl Engine {
+    /// Goes on with unfinished runs and fills holes, one run at a time for each provider.
+    pub async fn watch(&self) -> Result<WatchedRuns, FirestoreError> {
+        let began = self.world.clock.instant();
+        let mut tasks = self.unfinished().await?;
+        tasks.extend(self.holes_to_fill().map(|trigger| Task::Heal(Box::new(trigger))));
+        let of = Provider::all().map(|provider| {
+            let (own, others) =
+                std::mem::take(&mut tasks).into_iter().partition(|task| task.provider() == provider);
+            tasks = others;
+            self.watch_provider(own, began)
+        });
+        let mut done = WatchedRuns::default();
+        for part in join_all(of).await {
+            let part = part?;
+            done.resumed.extend(part.resumed);
+            done.healed.extend(part.healed);
+        }
+        Ok(done)
+    }
+
+    async fn watch_provider(&self, tasks: Vec<Task>, began: Instant) -> Result<WatchedRuns, FirestoreError> {
+        let mut done = WatchedRuns::default();
+        for task in tasks {
+            if self.world.clock.instant().since(began) >= BEGINS_FOR {
+                break;
+            }
+            match task {
+                Task::GoOn { run_id, job } => {
+                    done.resumed.extend(self.apart(self.go_on(&run_id, job)).await?);
+                }
+                Task::Heal(trigger) => done.healed.extend(self.apart(self.heal(*trigger)).await?),
+            }
+        }
+        Ok(done)
+    }
+
+    /// Does work in a context of its own: several runs at once have their own log fields and traffic.
+    async fn apart<T>(&self, work: impl Future<Output = T>) -> T {
+        match context::current() {
+            Some(outer) => {
+                let own = RequestContext::new(outer.request_id.clone(), outer.trace);
+                context::within(Arc::new(own), work).await
+            }
+            None => work.await,
+        }
+    }
+
+    /// Unfinished runs that are due: oldest first, backfills after the others.
+    async fn unfinished(&self) -> Result<Vec<Task>, FirestoreError> {
+        let now = self.world.clock.now();
+        let mut due: Vec<(&'static Job, RunSummary)> = Vec::new();
+        for status in [Status::Running, Status::Failed] {
+            let filter = Filter { status: Some(status), limit: RUNS_MAX, ..Filter::default() };
+            for run in self.ledger.list(&filter).await?.runs {
+                let job = catalogue::find(&run.job);
+                due.extend(
+                    job.map(|job| (job, run.summary))
+                        .filter(|(job, run)| is_due(job, run, &self.settings.ticks, now)),
+                );
+            }
+        }
+        due.sort_by_key(|(_, run)| (is_background(run), run.created_at));
+        let task = |(job, run): (_, RunSummary)| Task::GoOn { run_id: run.run_id, job };
+        Ok(due.into_iter().map(task).collect())
+    }
+
+    /// Works on a run as far as its next attempt gets; none if somebody else does, or nothing is left.
+    async fn go_on(&self, run_id: &str, job: &'static Job) -> Result<Option<Resumed>, FirestoreError> {
+        let start = self.world.clock.instant();
+        let claim = self.ledger.go_on(run_id, &|state, owner| self.beside(state, owner)).await?;
+        match claim {
+            Some(claim @ Claim::Owned(_)) => Ok(self.attempt(claim, job, start).await),
+            _ => Ok(None),
+        }
+    }
+
+    async fn attempt(&self, claim: Claim, job: &'static Job, start: Instant) -> Option<Resumed> {
+        let Claim::Owned(owned) = &claim else { return None };
+        let deadline = self.deadline_of(job, owned.state.identity.trigger);
+        let work = Box::pin(self.answer(claim, start, true));
+        let answer = self.by_deadline(deadline, work).await.unwrap_or_else(|late| late);
+        match answer {
+            Answer::Ended { report, .. } | Answer::Running { report, .. } | Answer::Finished(report) => {
+                Some(Resumed {
+                    run_id: report.data.identity.run_id.clone(),
+                    job: report.job.clone(),
+                    status: report.status,
+                    message: report.message.clone(),
+                })
+            }
+            Answer::Different | Answer::TooLarge(_) => None,
+            Answer::Unavailable(error) => {
+                tracing::warn!(%error, "the watch could not finish an attempt");
+                None
+            }
+        }
+    }
+
+    /// The backfills of the last sessions that are not known to be made.
+    fn holes_to_fill(&self) -> impl Iterator<Item = Trigger> {
+        let now = self.world.clock.now();
+        let patience = TimeDelta::from_std(self.settings.run.publish.patience).unwrap_or_default();
+        let healing = move |job| {
+            heal::healing(job, &self.settings.ticks, patience, self.settings.run.heal_sessions, now)
+        };
+        catalogue::jobs().filter_map(healing).filter(|trigger| !self.remembered().contains(&trigger.run_id))
+    }
+
+    /// Starts a backfill, unless it was made before or nothing is missing.
+    async fn heal(&self, trigger: Trigger) -> Result<Option<Resumed>, FirestoreError> {
+        let (run_id, job) = (trigger.run_id.clone(), trigger.job);
+        if self.ledger.get(&run_id).await?.is_some() {
+            self.remembered().insert(run_id);
+            return Ok(None);
+        }
+        let Some(backfill) = trigger.backfill else { return Ok(None) };
+        let start = self.world.clock.instant();
+        let state = match self.run_of_backfill(trigger, backfill).await {
+            Ok(state) => state,
+            Err(NoPlan::Firestore(error)) => return Err(error),
+            Err(NoPlan::TooLarge(reason)) => {
+                tracing::error!(run.id = run_id, reason, "missing records cannot be filled by one run");
+                self.remembered().insert(run_id);
+                return Ok(None);
+            }
+        };
+        if state.pending.is_empty() {
+            self.remembered().insert(run_id);
+            return Ok(None);
+        }
+        let claim = self.ledger.claim(state, &|state, owner| self.beside(state, owner)).await?;
+        self.remembered().insert(run_id);
+        Ok(self.attempt(claim, job, start).await)
+    }
+
+    fn remembered(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
+        self.watch.healed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Plans the runs that request the histories again that this one has found changed; the watch works on them. Why it
+    /// cannot, if Firestore does not answer.
+    pub(super) async fn plan_refetches(&self, state: &mut RunState) -> Option<StopReason> {
+        let sessions = self.settings.run.refetch_sessions;
+        let job = catalogue::find(&state.job).filter(|_| sessions > 0 && !state.has_pending())?;
+        let now = self.world.clock.now();
+        for trigger in heal::refetches(state, job, &self.settings.ticks.calendar, sessions, now) {
+            let (run_id, backfill) = (trigger.run_id.clone(), trigger.backfill?);
+            let count = trigger.tickers.as_ref().map_or(0, Vec::len);
+            let planned = match self.run_of_backfill(trigger, backfill).await {
+                Ok(new) => self.ledger.leave(new).await,
+                Err(NoPlan::TooLarge(reason)) => {
+                    state.remark(format!(
+                        "the histories of {count} tickers cannot be requested again: {reason}"
+                    ));
+                    continue;
+                }
+                Err(NoPlan::Firestore(error)) => Err(error),
+            };
+            match planned {
+                Ok(true) => state.remark(format!(
+                    "{count} tickers had a split or dividend: their history is requested again by {run_id}"
+                )),
+                Ok(false) => {}
+                Err(error) => {
+                    return Some(StopReason::Storage {
+                        reason: format!("{run_id} could not be planned: {error}"),
+                    });
+                }
+            }
+        }
+        None
+    }
+}
+
+impl Task {
+    fn provider(&self) -> Provider {
+        match self {
+            Self::GoOn { job, .. } => job.provider,
+            Self::Heal(trigger) => trigger.job.provider,
+        }
+    }
+}
