@@ -118,8 +118,8 @@ impl Notifier {
         let firestore = firestore.with_timeout(FIRESTORE_MAX);
         let sender =
             Sender { database: firestore.database().to_owned(), dashboard: config.dashboard.clone() };
-        // A sixth of the deadline is left for the answer and for the heartbeat.
-        let length = LENGTH_MAX.min(deadline * 5 / 6);
+        // A quarter of a short deadline is left for the heartbeat and the answer.
+        let length = LENGTH_MAX.min(deadline * 3 / 4);
         Self { config, world, firestore, collection, sender, length }
     }
 

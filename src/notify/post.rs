@@ -19,8 +19,8 @@ use crate::config::Secret;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Receivers answer a few words.
 const ANSWER_BYTES_MAX: usize = 64 << 10;
-/// Part of the longest request within which a heartbeat must be answered.
-const HEARTBEAT_PART: u32 = 8;
+/// Part of a watch within which a heartbeat must be answered.
+const HEARTBEAT_PART: u32 = 10;
 
 /// What became of the heartbeat.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
