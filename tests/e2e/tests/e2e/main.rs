@@ -18,6 +18,7 @@ mod jobs;
 mod ledger;
 mod limits;
 mod logging;
+mod notify;
 mod outbound;
 mod payloads;
 mod poison;
