@@ -2,9 +2,7 @@
 //!
 //! Pure: decides what becomes of it when it holds, or no longer holds.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound as _, TimeDelta, Utc};
 
 use super::target::Target;
 use crate::ops::alerts::{Alert, Severity};
@@ -63,7 +61,14 @@ pub struct Change {
     pub message: String,
     pub since: Option<DateTime<Utc>>,
     /// The targets that have not taken it, each with its latest error.
-    pub pending: BTreeMap<Target, Option<String>>,
+    pub pending: Vec<(Target, Option<String>)>,
+}
+
+impl Change {
+    /// Whether a target has not taken it.
+    pub fn is_pending(&self, target: Target) -> bool {
+        self.pending.iter().any(|(pending, _)| *pending == target)
+    }
 }
 
 /// What is stored about an alert.
@@ -184,18 +189,19 @@ impl Known {
     fn fire(&mut self, alert: &Alert, look: &Look<'_>) {
         self.severity = alert.severity;
         self.message.clone_from(&alert.message);
-        self.since = alert.since;
+        self.since = alert.since.map(stored);
         self.quiet_since = None;
         self.change(State::Firing, look);
     }
 
     fn change(&mut self, state: State, look: &Look<'_>) {
         self.state = state;
-        self.changed_at = Some(look.now);
+        let at = stored(look.now);
+        self.changed_at = Some(at);
         let change = Change {
             id: look.id.to_owned(),
             state,
-            at: look.now,
+            at,
             severity: self.severity,
             message: self.message.clone(),
             since: self.since,
@@ -207,7 +213,7 @@ impl Known {
     /// Drops what will not be told any more.
     fn forget(&mut self, look: &Look<'_>) {
         for change in &mut self.changes {
-            change.pending.retain(|target, _| look.targets.contains(target));
+            change.pending.retain(|(target, _)| look.targets.contains(target));
         }
         self.changes.retain(|change| !change.pending.is_empty() && look.now - change.at < TOO_OLD);
         let too_many = self.changes.len().saturating_sub(CHANGES_MAX);
@@ -219,12 +225,15 @@ impl Known {
     pub fn told(&self, results: &[Told], watch: &str) -> Self {
         let mut next = self.clone();
         for Told { change, target, error } in results {
-            let change = next.changes.iter_mut().find(|known| known.id == *change);
-            let Some(pending) = change.map(|change| &mut change.pending) else { continue };
-            match (error, pending.get_mut(target)) {
-                (None, _) => drop(pending.remove(target)),
-                (Some(error), Some(latest)) => *latest = Some(error.clone()),
-                (Some(_), None) => {}
+            let Some(change) = next.changes.iter_mut().find(|known| known.id == *change) else { continue };
+            match error {
+                None => change.pending.retain(|(pending, _)| pending != target),
+                Some(error) => {
+                    let pending = change.pending.iter_mut().find(|(pending, _)| pending == target);
+                    if let Some((_, latest)) = pending {
+                        *latest = Some(error.clone());
+                    }
+                }
             }
         }
         next.changes.retain(|change| !change.pending.is_empty());
@@ -233,6 +242,11 @@ impl Known {
         }
         next
     }
+}
+
+/// A time as Firestore keeps it: a message must not change when it is repeated by what was stored.
+fn stored(time: DateTime<Utc>) -> DateTime<Utc> {
+    time.trunc_subsecs(6)
 }
 
 /// What became of one message.

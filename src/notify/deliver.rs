@@ -33,8 +33,8 @@ impl Notifier {
     /// Tells one target the alert's changes in their order, until it does not take one.
     async fn tell_target(&self, target: Target, held: &Held, watch: &Watch) -> Vec<Told> {
         let mut results = Vec::new();
-        for change in held.known.changes.iter().filter(|change| change.pending.contains_key(&target)) {
-            if self.world.clock.instant() >= watch.last_message || watch.down().contains(&target) {
+        for change in held.known.changes.iter().filter(|change| change.is_pending(target)) {
+            if self.world.clock.instant() >= watch.last_message || watch.is_down(target) {
                 break;
             }
             let news = News { key: &held.key, subject: &held.known.subject, change };
@@ -45,7 +45,7 @@ impl Notifier {
             let is_told = error.is_none();
             results.push(Told { change: change.id.clone(), target, error });
             if matches!(sent, Sent::Down { .. }) {
-                watch.down().insert(target);
+                watch.give_up(target);
             }
             if !is_told {
                 break;

@@ -1,7 +1,5 @@
 //! An alert's document.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 
 use super::alert::{Change, Known, Moment, State, Subject};
@@ -75,7 +73,7 @@ pub fn read(fields: &Fields) -> Known {
 
 fn of_change(change: &Change) -> Value {
     let pending =
-        |(target, error): (&Target, &Option<String>)| (target.name().to_owned(), text(error.as_ref()));
+        |(target, error): &(Target, Option<String>)| (target.name().to_owned(), text(error.as_ref()));
     Value::map([
         ("id", Value::string(&change.id)),
         ("state", Value::string(change.state.name())),
@@ -89,10 +87,10 @@ fn of_change(change: &Change) -> Value {
 
 fn to_change(fields: &Fields) -> Option<Change> {
     let at = |name: &str| fields.get(name).and_then(Value::as_timestamp);
-    let mut pending = BTreeMap::new();
+    let mut pending = Vec::new();
     for (name, error) in fields.get("pending").and_then(Value::as_map)? {
         if let Some(target) = Target::parse(name) {
-            pending.insert(target, error.as_str().map(ToOwned::to_owned));
+            pending.push((target, error.as_str().map(ToOwned::to_owned)));
         }
     }
     Some(Change {
@@ -166,7 +164,7 @@ mod tests {
                 severity: Severity::Warning,
                 message: "m".into(),
                 since: None,
-                pending: BTreeMap::from([(Target::Slack, None), (Target::Webhook, Some("503".into()))]),
+                pending: vec![(Target::Slack, None), (Target::Webhook, Some("503".into()))],
             }],
             claim: at(5).map(|at| ("w".into(), Moment::At(at))),
         }

@@ -13,7 +13,7 @@ pub mod post;
 pub mod settings;
 pub mod target;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -70,14 +70,15 @@ pub struct Notified {
     pub told: usize,
     /// Messages that targets have not taken; later watches repeat them.
     pub failed: usize,
-    /// By target, if it was sent anything.
-    pub targets: BTreeMap<&'static str, Sum>,
+    /// Those that were sent anything.
+    pub targets: Vec<Sum>,
 }
 
 /// What has happened to the messages for one target.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 pub struct Sum {
+    pub target: Target,
     pub told: usize,
     pub failed: usize,
     /// The latest failure.
@@ -94,7 +95,7 @@ struct Watch {
     message: Duration,
     done: Mutex<Notified>,
     /// Targets that have stopped taking messages.
-    down: Mutex<BTreeSet<Target>>,
+    down: [AtomicBool; Target::ALL.len()],
 }
 
 /// A document, and what becomes of it.
@@ -131,7 +132,7 @@ impl Notifier {
             last_message: start + self.length * 2 / 3,
             message: MESSAGE_MAX.min(self.length / 5),
             done: Mutex::default(),
-            down: Mutex::default(),
+            down: Default::default(),
         };
         let work = std::pin::pin!(self.work(ops, &watch));
         match select(work, self.world.clock.sleep(self.length)).await {
@@ -164,9 +165,9 @@ impl Notifier {
         failure.map_or(Ok(()), Err)
     }
 
-    /// All documents by key, and the time at which they were read.
-    async fn read(&self) -> Result<(BTreeMap<String, Held>, DateTime<Utc>), FirestoreError> {
-        let mut held = BTreeMap::new();
+    /// All documents, and the time at which they were read.
+    async fn read(&self) -> Result<(Vec<Held>, DateTime<Utc>), FirestoreError> {
+        let mut held = Vec::new();
         let (mut after, mut read_at): (Option<String>, _) = (None, DateTime::UNIX_EPOCH);
         loop {
             let page = self.firestore.list(&self.collection, &[], after.as_deref()).await?;
@@ -175,8 +176,7 @@ impl Notifier {
                 read_at = document.read_time;
                 if document.id != NOTIFICATIONS {
                     let known = document::read(&document.fields);
-                    let key = document.id;
-                    held.insert(key.clone(), Held { key, known, update_time: document.update_time });
+                    held.push(Held { key: document.id, known, update_time: document.update_time });
                 }
             }
             if after.is_none() {
@@ -188,22 +188,24 @@ impl Notifier {
     /// What has to be written.
     fn changes(
         &self,
-        stored: &BTreeMap<String, Held>,
+        stored: &[Held],
         alerts: &[Alert],
         knows_jobs: bool,
         watch: &Watch,
         now: DateTime<Utc>,
         read_at: DateTime<Utc>,
     ) -> Vec<Change> {
-        let holds: BTreeMap<_, _> = alerts.iter().map(|alert| (alert.key(), alert)).collect();
+        let holds: Vec<_> = alerts.iter().map(|alert| (alert.key(), alert)).collect();
         let targets = self.config.targets();
-        let keys: BTreeSet<_> = stored.keys().chain(holds.keys()).collect();
+        let is_new = |key: &&String| !stored.iter().any(|held| held.key == **key);
+        let known = stored.iter().map(|held| &held.key);
+        let keys = known.chain(holds.iter().map(|(key, _)| key).filter(is_new));
         let mut changes = Vec::new();
         for key in keys {
-            let held = stored.get(key);
+            let held = stored.iter().find(|held| held.key == *key);
             let is_of_job = held.is_some_and(|held| held.known.subject.job.is_some());
-            let found = match holds.get(key) {
-                Some(alert) => Found::Holds(alert),
+            let found = match holds.iter().find(|(held, _)| held == key) {
+                Some((_, alert)) => Found::Holds(alert),
                 None if is_of_job && !knows_jobs => Found::Unknown,
                 None => Found::Gone,
             };
@@ -274,8 +276,15 @@ impl Watch {
         self.done.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn down(&self) -> MutexGuard<'_, BTreeSet<Target>> {
-        self.down.lock().unwrap_or_else(PoisonError::into_inner)
+    fn is_down(&self, target: Target) -> bool {
+        let down = Target::ALL.iter().zip(&self.down).find(|(known, _)| **known == target);
+        down.is_some_and(|(_, down)| down.load(Ordering::Relaxed))
+    }
+
+    fn give_up(&self, target: Target) {
+        for (_, down) in Target::ALL.iter().zip(&self.down).filter(|(known, _)| **known == target) {
+            down.store(true, Ordering::Relaxed);
+        }
     }
 
     fn count_change(&self, state: State) {
@@ -288,17 +297,18 @@ impl Watch {
 
     fn count(&self, target: Target, error: Option<&str>) {
         let mut done = self.done();
-        let sum = done.targets.entry(target.name()).or_default();
-        match error {
-            None => sum.told += 1,
-            Some(error) => {
-                sum.failed += 1;
-                sum.error = Some(error.to_owned());
-            }
+        let (told, failed) = if error.is_none() { (1, 0) } else { (0, 1) };
+        done.told += told;
+        done.failed += failed;
+        if !done.targets.iter().any(|sum| sum.target == target) {
+            done.targets.push(Sum { target, told: 0, failed: 0, error: None });
         }
-        match error {
-            None => done.told += 1,
-            Some(_) => done.failed += 1,
+        for sum in done.targets.iter_mut().filter(|sum| sum.target == target) {
+            sum.told += told;
+            sum.failed += failed;
+            if error.is_some() {
+                sum.error = error.map(ToOwned::to_owned);
+            }
         }
     }
 }

@@ -50,7 +50,7 @@ impl Document {
     /// Tells all that is pending; the target takes it unless there is an error.
     fn tell(&mut self, target: Target, error: Option<&str>) -> Vec<String> {
         let known = self.0.clone().unwrap();
-        let pending = known.changes.iter().filter(|change| change.pending.contains_key(&target));
+        let pending = known.changes.iter().filter(|change| change.is_pending(target));
         let ids: Vec<_> = pending.map(|change| change.id.clone()).collect();
         let error = error.map(ToOwned::to_owned);
         let told = |id: &String| Told { change: id.clone(), target, error: error.clone() };
@@ -115,7 +115,7 @@ fn a_target_that_failed_is_told_again_and_the_others_are_not() {
     document.tell(Target::Webhook, None);
     document.tell(Target::Slack, Some("it answered 503"));
     let pending = &document.0.as_ref().unwrap().changes[0].pending;
-    assert_eq!(*pending, BTreeMap::from([(Target::Slack, Some("it answered 503".to_owned()))]));
+    assert_eq!(*pending, [(Target::Slack, Some("it answered 503".to_owned()))]);
     assert!(document.look(60, TARGETS, Found::Holds(&alert)), "it is claimed again");
     assert!(document.tell(Target::Webhook, None).is_empty());
     assert_eq!(document.tell(Target::Slack, None), ["change-0"]);
@@ -150,7 +150,7 @@ fn another_watchs_claim_holds_for_a_minute() {
     let told = Told { change: "c".to_owned(), target: Target::Slack, error: None };
     let both = taken.told(&[told], "a");
     assert_eq!(both.claim, taken.claim);
-    assert!(!both.changes[0].pending.contains_key(&Target::Slack));
+    assert!(!both.changes[0].is_pending(Target::Slack));
 }
 
 #[test]

@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use super::*;
 
 const KEY: &str = "JobFailing_tiingo-daily-prices";
@@ -25,7 +23,7 @@ fn told<T>(state: State, message: &str, tell: impl FnOnce(&Sender, &News<'_>) ->
         severity: Severity::Critical,
         message: message.to_owned(),
         since: Some("2026-11-26T17:30:00.5Z".parse().unwrap()),
-        pending: BTreeMap::new(),
+        pending: Vec::new(),
     };
     tell(&sender(), &News { key: KEY, subject: &subject, change: &change })
 }

@@ -5,10 +5,10 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use e2e::runtime::builder;
 use e2e::stored::{ALERTS, list};
-use e2e::system::{PATIENCE, another, get, post, start_with};
+use e2e::system::{PATIENCE, another, get, now, post, start_with};
 use serde_json::{Value, json};
 use sim::orchestrator::Orchestrator;
 use sim::receivers::{Kind, Message, ROUTING_KEY, Receivers, SECRET};
@@ -26,8 +26,16 @@ async fn start(settings: &[(&str, &str)]) -> (Receivers, Stack) {
     (receivers, stack)
 }
 
+/// Another instance that tells the same receivers.
+async fn another_told(stack: &Stack, receivers: &Receivers, settings: &[(&str, &str)]) -> Orchestrator {
+    let mut all = receivers.variables();
+    all.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+    let all: Vec<_> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    another(stack, &all).await
+}
+
 async fn watch(orchestrator: &Orchestrator) -> Reply {
-    let tick = Tick::of_watch(Utc::now()).deadline(PATIENCE);
+    let tick = Tick::of_watch(now()).deadline(PATIENCE);
     tick.send(orchestrator.url()).await.expect("an answer")
 }
 
@@ -43,7 +51,7 @@ fn ids(messages: &[Message]) -> BTreeSet<String> {
 
 /// Makes alerts that no longer hold count as gone for long.
 async fn let_time_pass(stack: &Stack) {
-    let before = (Utc::now() - TimeDelta::minutes(6)).to_rfc3339();
+    let before = (now() - TimeDelta::minutes(6)).to_rfc3339();
     for doc in list(&stack.db, ALERTS).await {
         if !doc.raw["quiet_since"].is_null() {
             let path = format!("{ALERTS}/{}", doc.id);
@@ -55,7 +63,7 @@ async fn let_time_pass(stack: &Stack) {
 #[tokio::test]
 async fn each_change_of_an_alert_is_told_once_to_every_target() {
     let (receivers, stack) = start(&[]).await;
-    let other = another(&stack, &[]).await;
+    let other = another_told(&stack, &receivers, &[]).await;
     let first = told(&stack.orchestrator).await;
     let jobs = JOBS.len();
     assert_eq!(
@@ -81,7 +89,7 @@ async fn each_change_of_an_alert_is_told_once_to_every_target() {
 
     // A job that runs is no longer overdue.
     let job = sim::scheduler::Job::find("polygon-news-market").expect("a job");
-    let reply = Tick::new(job, Utc::now()).send(stack.orchestrator.url()).await.expect("an answer");
+    let reply = Tick::new(job, now()).send(stack.orchestrator.url()).await.expect("an answer");
     assert_eq!(reply.status, 200, "{:#}", reply.body);
     let quiet = told(&stack.orchestrator).await;
     assert_eq!(
@@ -141,10 +149,9 @@ async fn a_broken_target_is_told_later_and_the_others_only_once() {
     for _ in 0..2 {
         let reply = told(&stack.orchestrator).await;
         // The first failure of a watch is the last message that it sends there.
-        assert_eq!(
-            reply["alerts"]["targets"]["slack"],
-            json!({"told": 0, "failed": 1, "error": "it answered 503"})
-        );
+        let targets = reply["alerts"]["targets"].as_array().expect("targets");
+        let slack = json!({"target": "slack", "told": 0, "failed": 1, "error": "it answered 503"});
+        assert!(targets.contains(&slack), "{targets:?}");
     }
     let stored = list(&stack.db, ALERTS).await;
     let waiting = stored.iter().filter(|doc| doc.fields["changes"][0]["pending"].get("slack").is_some());
@@ -159,7 +166,7 @@ async fn a_broken_target_is_told_later_and_the_others_only_once() {
 async fn without_firestore_the_watch_fails_and_the_heartbeat_stops() {
     let (receivers, stack) = start(&[]).await;
     let nowhere = format!("127.0.0.1:{}", sim_port());
-    let cut_off = another(&stack, &[("firestore_emulator_host", &nowhere)]).await;
+    let cut_off = another_told(&stack, &receivers, &[("firestore_emulator_host", &nowhere)]).await;
     let reply = watch(&cut_off).await;
     assert_eq!(reply.status, 503, "{:#}", reply.body);
     assert_eq!(receivers.of(Kind::Heartbeat).taken(), []);
@@ -217,7 +224,7 @@ async fn no_secret_of_a_receiver_is_shown_stored_or_logged() {
     }
     // Once more with an instance whose settings are wrong, which must name them without their values.
     let origin = ("notify_slack_origin", "https://hooks.slack.com");
-    let wrong = another(&stack, &[origin]).await;
+    let wrong = another_told(&stack, &receivers, &[origin]).await;
     let health = get(&wrong, "/health").await;
     assert_eq!(health.status, 503);
     assert!(
