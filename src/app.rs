@@ -12,6 +12,7 @@ use crate::firestore::ramp::Ramp;
 use crate::google::Google;
 use crate::ledger::Ledger;
 use crate::ledger::coverage::Coverage;
+use crate::notify::Notifier;
 use crate::ops::{self, Ops};
 use crate::provider::activity::ConnectionBook;
 use crate::provider::breakers::Breakers;
@@ -22,6 +23,7 @@ pub struct App {
     pub config: Config,
     pub engine: Engine,
     pub ops: Ops,
+    pub notifier: Notifier,
     pub auth: Authenticator,
 }
 
@@ -71,9 +73,16 @@ impl App {
             project: config.firestore.project.clone(),
             database: config.firestore.database.clone(),
         };
+        let notifier = Notifier::new(
+            config.notify.clone(),
+            world.clone(),
+            &firestore,
+            config.collections.alerts.clone(),
+            config.run.deadline,
+        );
         let auth = Authenticator::new(world.clone(), config.auth.clone());
         let ops =
             Ops::new(settings, world, instance, firestore, ledger, coverage, breakers, google, activity);
-        Self { config, engine, ops, auth }
+        Self { config, engine, ops, notifier, auth }
     }
 }

@@ -8,6 +8,7 @@
 //!   Cloud Scheduler ──POST──▶ spin         (wasm only) Spin's entry point and its adapters
 //!                              api         route, authenticate, parse; answer
 //!                              app         an instance, put together from its settings
+//!                           notify         tells people about alerts
 //!   ── conduct and judge ────────────────────────────────────────────────────────────────
 //!                       engine   ops       one run from claim to close │ facts, alerts, views
 //!   ── remember, read, call ─────────────────────────────────────────────────────────────
@@ -43,6 +44,7 @@ pub mod firestore;
 pub mod google;
 pub mod intake;
 pub mod ledger;
+pub mod notify;
 pub mod ops;
 pub mod provider;
 pub mod resilience;

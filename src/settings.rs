@@ -13,10 +13,11 @@ use crate::config::{Collections, calendar, collections};
 use crate::firestore::settings::FirestoreConfig;
 use crate::google::settings::{Credentials, GoogleConfig};
 use crate::ledger::settings::RunConfig;
+use crate::notify::settings::NotifyConfig;
 use crate::ops::settings::AlertConfig;
 use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::resilience::breaker::BreakerConfig;
-use crate::{auth, firestore, google, ledger, ops, provider};
+use crate::{auth, firestore, google, ledger, notify, ops, provider};
 
 /// Everything that can be set.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub struct Config {
     pub probe_interval: Duration,
     pub run: RunConfig,
     pub alerts: AlertConfig,
+    pub notify: NotifyConfig,
     pub ticks: Ticks,
 }
 
@@ -88,6 +90,7 @@ impl Config {
         let probe_interval = r.seconds("probe_interval_seconds");
         let run = ledger::settings::read(r);
         let alerts = ops::settings::read(r);
+        let notify = notify::settings::read(r);
         let ticks = calendar::read(r);
         Some(Self {
             log_level: log_level?,
@@ -102,6 +105,7 @@ impl Config {
             probe_interval: probe_interval?,
             run: run?,
             alerts: alerts?,
+            notify: notify?,
             ticks: ticks?,
         })
     }

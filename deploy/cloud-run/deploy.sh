@@ -28,6 +28,10 @@ Settings, from the environment:
   INBOUND_AUTH           who authenticates callers: platform (Cloud Run IAM) or oidc (the component; anybody can
                          reach the service) [platform]
   OPERATOR_TOKEN_VERSION version of the secret with the operator token [latest]
+  NOTIFY_WEBHOOK_ORIGIN, HEARTBEAT_ORIGIN
+                         origins (scheme://host[:port]) of the addresses in the secrets orchestrator-notify-webhook and
+                         orchestrator-heartbeat-url [none]
+  DASHBOARD_URL          address at which people open the dashboard, for links in notifications [none]
 TEXT
 }
 
@@ -48,6 +52,7 @@ for name in PROJECT IMAGE "${service_urls[@]}"; do
 done
 : "${REGION:=us-east1}" "${DATABASE:=(default)}" "${LOG_LEVEL:=info}" "${PROVIDER_AUTH:=id_token}"
 : "${PROVIDER_SERVICES:=}" "${INBOUND_AUTH:=platform}" "${OPERATOR_TOKEN_VERSION:=latest}"
+: "${NOTIFY_WEBHOOK_ORIGIN:=}" "${HEARTBEAT_ORIGIN:=}" "${DASHBOARD_URL:=}"
 case "$INBOUND_AUTH" in
   platform | oidc) ;;
   *) echo "error: INBOUND_AUTH is '$INBOUND_AUTH'; it must be platform or oidc" >&2; exit 2 ;;
@@ -100,6 +105,21 @@ fi
 change gcloud secrets add-iam-policy-binding "$secret" --member="serviceAccount:$runtime" \
   --role=roles/secretmanager.secretAccessor
 
+step "who is told about alerts: secrets, blank until somebody adds a version"
+for name in notify-webhook notify-slack notify-pagerduty heartbeat-url; do
+  name="orchestrator-$name"
+  exists secrets describe "$name" || change gcloud secrets create "$name" --replication-policy=automatic
+  if ! exists secrets versions describe latest --secret="$name"; then
+    if [[ -n "$dry_run" ]]; then
+      echo "   (a blank line becomes the first version of $name)"
+    else
+      echo | gcloud secrets versions add "$name" --data-file=- >/dev/null
+    fi
+  fi
+  change gcloud secrets add-iam-policy-binding "$name" --member="serviceAccount:$runtime" \
+    --role=roles/secretmanager.secretAccessor
+done
+
 step "the service may call the providers"
 for service in $PROVIDER_SERVICES; do
   change gcloud run services add-iam-policy-binding "$service" --region="$REGION" \
@@ -111,7 +131,7 @@ rendered=$(mktemp)
 trap 'rm -f "$rendered"' EXIT
 text=$(<"$here/service.yaml")
 for name in PROJECT IMAGE DATABASE "${service_urls[@]}" LOG_LEVEL INBOUND_AUTH AUDIENCE OPERATOR_TOKEN_VERSION \
-  PROVIDER_AUTH; do
+  PROVIDER_AUTH NOTIFY_WEBHOOK_ORIGIN HEARTBEAT_ORIGIN DASHBOARD_URL; do
   # All values are inside quotes. None may change the document around it.
   if [[ ! "${!name}" =~ ^[A-Za-z0-9()._~:/@%,+=-]*$ ]]; then
     echo "error: $name contains characters that are not allowed: ${!name}" >&2

@@ -45,6 +45,22 @@ resource "google_secret_manager_secret_iam_member" "operator_token" {
   member    = google_service_account.run.member
 }
 
+resource "google_secret_manager_secret" "notification" {
+  for_each  = local.notifications
+  secret_id = each.value
+  replication {
+    auto {}
+  }
+  depends_on = [google_project_service.needed]
+}
+
+resource "google_secret_manager_secret_iam_member" "notification" {
+  for_each  = google_secret_manager_secret.notification
+  secret_id = each.value.id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.run.member
+}
+
 resource "google_cloud_run_v2_service_iam_member" "providers" {
   for_each = var.provider_services
   name     = each.key

@@ -37,7 +37,23 @@ locals {
     SPIN_VARIABLE_JOB_DEADLINE_SECONDS    = tostring(local.limits.job_deadline_seconds)
     SPIN_VARIABLE_SERVICE_TIMEOUT_SECONDS = tostring(local.limits.service_timeout_seconds)
     SPIN_VARIABLE_LEASE_SECONDS           = tostring(local.limits.lease_seconds)
+    # The origins of the addresses in the secrets below, and the dashboard's address for links.
+    SPIN_VARIABLE_NOTIFY_WEBHOOK_ORIGIN = var.notify_webhook_origin
+    SPIN_VARIABLE_HEARTBEAT_ORIGIN      = var.heartbeat_origin
+    SPIN_VARIABLE_DASHBOARD_URL         = var.dashboard_url
     # Shorter than the time after which Cloud Run kills the instance.
     DRAIN_SECONDS = tostring(local.limits.stop_grace_seconds - 2)
+  }
+
+  # Who is told about alerts: secrets, by variable. Those in var.notifications are created and read.
+  notification_secrets = {
+    SPIN_VARIABLE_NOTIFY_WEBHOOK   = "orchestrator-notify-webhook"
+    SPIN_VARIABLE_NOTIFY_SLACK     = "orchestrator-notify-slack"
+    SPIN_VARIABLE_NOTIFY_PAGERDUTY = "orchestrator-notify-pagerduty"
+    SPIN_VARIABLE_HEARTBEAT_URL    = "orchestrator-heartbeat-url"
+  }
+  notifications = {
+    for variable, secret in local.notification_secrets : variable => secret
+    if contains(var.notifications, lower(trimprefix(variable, "SPIN_VARIABLE_")))
   }
 }

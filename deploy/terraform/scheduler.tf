@@ -29,3 +29,30 @@ resource "google_cloud_scheduler_job" "job" {
 
   depends_on = [google_project_service.needed]
 }
+
+# The watch: every minute, without retries, because the next one comes soon.
+resource "google_cloud_scheduler_job" "watch" {
+  name             = local.scheduler.watch.name
+  description      = local.scheduler.watch.description
+  region           = var.region
+  schedule         = local.scheduler.watch.schedule
+  time_zone        = local.scheduler.time_zone
+  attempt_deadline = "${local.limits.attempt_deadline_seconds}s"
+
+  http_target {
+    http_method = "POST"
+    uri         = "${google_cloud_run_v2_service.orchestrator.uri}${local.scheduler.watch.route}"
+    headers     = { "Content-Type" = "application/json" }
+    body        = base64encode("{}")
+    oidc_token {
+      service_account_email = google_service_account.scheduler.email
+      audience              = google_cloud_run_v2_service.orchestrator.uri
+    }
+  }
+
+  retry_config {
+    retry_count = 0
+  }
+
+  depends_on = [google_project_service.needed]
+}

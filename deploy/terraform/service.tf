@@ -68,12 +68,26 @@ resource "google_cloud_run_v2_service" "orchestrator" {
           }
         }
       }
+
+      dynamic "env" {
+        for_each = google_secret_manager_secret.notification
+        content {
+          name = env.key
+          value_source {
+            secret_key_ref {
+              secret  = env.value.secret_id
+              version = "latest"
+            }
+          }
+        }
+      }
     }
   }
 
   depends_on = [
     google_project_service.needed,
     google_secret_manager_secret_iam_member.operator_token,
+    google_secret_manager_secret_iam_member.notification,
   ]
 }
 

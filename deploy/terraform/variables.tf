@@ -48,6 +48,36 @@ variable "provider_services" {
   default     = []
 }
 
+variable "notifications" {
+  type        = set(string)
+  description = "Which of notify_webhook, notify_slack, notify_pagerduty and heartbeat_url are set; Terraform never sees their values"
+  default     = []
+  validation {
+    condition = length(setsubtract(var.notifications, [
+      "notify_webhook", "notify_slack", "notify_pagerduty", "heartbeat_url"
+    ])) == 0
+    error_message = "notifications may contain notify_webhook, notify_slack, notify_pagerduty and heartbeat_url."
+  }
+}
+
+variable "notify_webhook_origin" {
+  type        = string
+  description = "Origin of notify_webhook, scheme://host[:port]"
+  default     = ""
+}
+
+variable "heartbeat_origin" {
+  type        = string
+  description = "Origin of heartbeat_url, scheme://host[:port]"
+  default     = ""
+}
+
+variable "dashboard_url" {
+  type        = string
+  description = "Address at which people open the dashboard, for links in notifications"
+  default     = ""
+}
+
 variable "log_level" {
   type        = string
   description = "error, warn, info or debug"

@@ -14,6 +14,7 @@ pub mod problem;
 mod refusal;
 pub mod request;
 mod runs;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -54,11 +55,13 @@ pub fn router(app: Arc<App>) -> Router {
         ("/metrics", get(ops::metrics)),
         ("/status", get(ops::status)),
         ("/manual/trigger-job", post(manual)),
+        ("/notify/test", post(watch::test)),
         ("/runs", get(runs::list)),
         ("/runs/{run_id}", get(runs::show)),
         ("/runs/{run_id}/calls", get(runs::calls)),
         ("/runs/{run_id}/resume", post(runs::resume)),
         ("/providers/{provider}/probe", post(ops::probe)),
+        ("/watch", post(watch::watch)),
         ("/breakers", get(runs::breakers)),
         ("/breakers/{provider}/reset", post(runs::reset_breaker)),
     ];

@@ -9,7 +9,7 @@ use utoipa::OpenApi as _;
 
 use crate::api::problem::Problem;
 use crate::api::request::Body;
-use crate::api::{answer, calendar, coverage as api_coverage, jobs, runs};
+use crate::api::{answer, calendar, coverage as api_coverage, jobs, runs, watch};
 use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
@@ -33,7 +33,9 @@ use crate::run::report::RunReport;
     runs::BreakerList,
     runs::BreakerView,
     runs::RunList,
-    StatusReport
+    StatusReport,
+    watch::TestReport,
+    watch::WatchReport
 )))]
 struct Types;
 
@@ -109,6 +111,10 @@ fn paths() -> Json {
     for job in catalogue::jobs() {
         add(job.route, "post", triggered(job.name, job.summary, trigger::of_job(job)));
     }
+    let told = "Evaluates the alerts and tells what has changed; called every minute by the scheduler";
+    add("/watch", "post", read("watch", told, "WatchReport", &[]));
+    let tested = "Sends a test message to every target of notifications that is set";
+    add("/notify/test", "post", read("testNotifications", tested, "TestReport", &[]));
     add("/openapi.json", "get", document_of_this());
     Json::Object(paths)
 }

@@ -16,6 +16,7 @@ pub struct Collections {
     pub breakers: String,
     pub statistics: String,
     pub coverage: String,
+    pub alerts: String,
     /// The collections of datasets, by their keys in the catalogue.
     pub(super) records: BTreeMap<&'static str, String>,
 }
@@ -40,6 +41,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
     let records: Vec<_> = catalogue::collections().iter().map(|known| (known.key, name(known.key))).collect();
     let (raw_logs, rejected, runs) = (name("raw_logs"), name("rejected"), name("runs"));
     let (breakers, statistics, coverage) = (name("breakers"), name("statistics"), name("coverage"));
+    let alerts = name("alerts");
     Some(Collections {
         universe: universe?,
         active: active?,
@@ -49,6 +51,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
         breakers: breakers?,
         statistics: statistics?,
         coverage: coverage?,
+        alerts: alerts?,
         records: records.into_iter().map(|(key, name)| Some((key, name?))).collect::<Option<_>>()?,
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::address::{self, shown};
-use super::{PerJob, keys};
+use super::{PerJob, Secret, keys};
 use crate::catalogue;
 
 /// Reads settings and collects what is wrong with them.
@@ -161,6 +161,46 @@ impl<'a> Reader<'a> {
             Ok(url) => Some(url),
             Err(error) => self.error(name, &error),
         }
+    }
+
+    /// An origin that may be called; none if it is empty.
+    #[inline(never)]
+    pub fn origin(&mut self, name: &str) -> Option<Option<String>> {
+        let text = self.text(name);
+        if !text.is_empty() {
+            return self.base_url(name).map(Some);
+        }
+        if (self.lookup)(name).is_some_and(|given| !given.is_empty()) {
+            // Spin skips an empty address, but not one that is only whitespace.
+            return self.error(name, "is only whitespace: leave it empty");
+        }
+        Some(None)
+    }
+
+    /// An address that is a secret, so no error repeats any of it; `origin` is the setting that allows calls to it.
+    #[inline(never)]
+    pub fn secret_url(&mut self, name: &str, origin: &str) -> Option<Option<Secret>> {
+        let allowed = self.origin(origin)?;
+        let text = self.text(name);
+        if text.is_empty() {
+            return Some(None);
+        }
+        let Some(allowed) = allowed else {
+            let message =
+                format!("requires {origin}, its scheme://host[:port]: the runtime allows no other calls");
+            return self.error(name, &message);
+        };
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let Some(mut url) = url else { return self.error(name, "is not an http or https URL") };
+        if !url.username().is_empty() || url.password().is_some() {
+            return self.error(name, "must have no user name or password in front of its host");
+        }
+        if Url::parse(&allowed).is_ok_and(|allowed| allowed.origin() != url.origin()) {
+            let message = format!("does not have the origin that {origin} allows, `{allowed}`");
+            return self.error(name, &message);
+        }
+        url.set_fragment(None);
+        Some(Some(Secret::new(url.into())))
     }
 
     /// A comma-separated list of origins; `*` is not an origin.

@@ -53,8 +53,16 @@ pub struct Rules<'a> {
 
 impl Alert {
     fn new(alert: &'static str, severity: Severity, message: String) -> Self {
-        let runbook = format!("docs/operations.md#{}", alert.to_ascii_lowercase());
+        let runbook = runbook(alert);
         Self { alert, severity, job: None, provider: None, dataset: None, message, since: None, runbook }
+    }
+
+    /// What it is about. It stays the same while its message and severity change.
+    pub fn key(&self) -> String {
+        match self.job.or(self.dataset).or(self.provider) {
+            Some(of) => format!("{}_{of}", self.alert),
+            None => self.alert.to_owned(),
+        }
     }
 
     /// Firestore does not respond: nothing can run, and nothing else is known.
@@ -70,6 +78,11 @@ impl Alert {
     pub fn firestore_index(error: &str) -> Self {
         Self { severity: Severity::Warning, message: error.to_owned(), ..Self::firestore_unreachable("") }
     }
+}
+
+/// The runbook section that explains an alert.
+pub fn runbook(alert: &str) -> String {
+    format!("docs/operations.md#{}", alert.to_ascii_lowercase())
 }
 
 /// Since when a job has been overdue; none if it is on time. `covered_until`: the creation time of its newest run that

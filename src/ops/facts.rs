@@ -1,5 +1,6 @@
 //! The state of all jobs and breakers in Firestore, in one read.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -11,7 +12,8 @@ use super::probe::{self, StoredProbe};
 use crate::base::cached::Lifetime;
 use crate::base::ports::TransportError;
 use crate::catalogue::{self, Job, PerProvider, Provider};
-use crate::firestore::FirestoreError;
+use crate::firestore::document::Document;
+use crate::firestore::{DocumentPath, FirestoreError, Value};
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
 use crate::provider::breakers::StoredBreaker;
@@ -22,6 +24,9 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Longest wait for Firestore: an operator must learn quickly that it does not respond.
 const TIMEOUT: Duration = Duration::from_secs(8);
 
+/// The document that counts notifications, next to those of the alerts.
+pub const NOTIFICATIONS: &str = "notifications";
+
 /// The statistics of all jobs, in the catalogue's order, and all breakers.
 #[derive(Clone, Debug)]
 pub struct Facts {
@@ -31,6 +36,8 @@ pub struct Facts {
     pub probes: PerProvider<StoredProbe>,
     /// The coverage of each dataset's last final day.
     pub coverage: Vec<DatasetCoverage>,
+    /// Notifications by outcome and target, such as `told_slack`.
+    pub notifications: BTreeMap<String, u64>,
     /// How long Firestore took to answer.
     pub latency: Duration,
 }
@@ -49,15 +56,17 @@ pub struct JobFacts {
 impl Facts {
     /// Facts that are at most a few seconds old.
     pub async fn of(ops: &Ops) -> Result<std::sync::Arc<Self>, FirestoreError> {
-        let fetch = || async {
-            match select(std::pin::pin!(Self::fetch(ops)), ops.world.clock.sleep(TIMEOUT)).await {
-                Either::Left((fetched, _)) => {
-                    fetched.map(|facts| (facts, Lifetime { fresh: FRESH, usable: FRESH }))
-                }
-                Either::Right(_) => Err(TransportError::Timeout(TIMEOUT).into()),
-            }
-        };
+        let fetch =
+            || async { Self::now(ops).await.map(|facts| (facts, Lifetime { fresh: FRESH, usable: FRESH })) };
         ops.facts.get(&ops.world, fetch).await
+    }
+
+    /// The facts as they are now.
+    pub async fn now(ops: &Ops) -> Result<Self, FirestoreError> {
+        match select(std::pin::pin!(Self::fetch(ops)), ops.world.clock.sleep(TIMEOUT)).await {
+            Either::Left((fetched, _)) => fetched,
+            Either::Right(_) => Err(TransportError::Timeout(TIMEOUT).into()),
+        }
     }
 
     async fn fetch(ops: &Ops) -> Result<Self, FirestoreError> {
@@ -65,7 +74,8 @@ impl Facts {
         let jobs = catalogue::jobs().map(|job| ops.ledger.statistics(job.name));
         let breakers = Provider::all().into_iter().map(|provider| ops.breakers.document(provider));
         let probes = Provider::all().into_iter().map(|provider| probe::document(ops, provider));
-        let paths: Vec<_> = jobs.chain(breakers).chain(probes).collect();
+        let notified = DocumentPath::new(&ops.settings.collections.alerts, NOTIFICATIONS);
+        let paths: Vec<_> = jobs.chain(breakers).chain(probes).chain([notified]).collect();
         let coverage = coverage::of_all(ops, ops.world.clock.now());
         let (documents, coverage) = try_join(ops.firestore.get_all(&paths), coverage).await?;
         // No job has the name of a provider.
@@ -81,6 +91,7 @@ impl Facts {
             breakers: PerProvider::from_fn(breaker),
             probes: PerProvider::from_fn(probe),
             coverage,
+            notifications: find(NOTIFICATIONS).map(counts).unwrap_or_default(),
             latency: ops.world.clock.instant().since(start),
         })
     }
@@ -91,4 +102,10 @@ impl Facts {
         let calls = jobs.fold(LastCalls::default(), |known, (_, totals)| known.and(&totals.last_calls));
         (self.breakers.get(provider).clone(), self.probes.get(provider).clone(), calls)
     }
+}
+
+/// The whole numbers of a document.
+fn counts(document: &Document) -> BTreeMap<String, u64> {
+    let count = |(name, value): (&String, &Value)| Some((name.clone(), value.as_i64()?.try_into().ok()?));
+    document.fields.iter().filter_map(count).collect()
 }

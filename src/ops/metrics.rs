@@ -26,6 +26,7 @@ pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: 
     breakers(&mut text, facts);
     times(&mut text, &jobs, rules, now);
     coverage(&mut text, facts);
+    notifications(&mut text, facts);
     thresholds(&mut text, rules);
     text.finish()
 }
@@ -214,6 +215,18 @@ fn coverage(text: &mut Exposition, facts: &Facts) {
     for known in &facts.coverage {
         if let Some(ratio) = known.ratio() {
             text.sample(&[("dataset", known.dataset.name)], ratio);
+        }
+    }
+}
+
+/// Counted where the alerts are stored, because every watch may be another instance's.
+fn notifications(text: &mut Exposition, facts: &Facts) {
+    let help = "Notifications about alerts, by target: told, or failed and tried again by a later watch.";
+    text.metric("orchestrator_notifications_total", Kind::Counter, help);
+    for target in ["webhook", "slack", "pagerduty"] {
+        for outcome in ["told", "failed"] {
+            let count = facts.notifications.get(&format!("{outcome}_{target}")).copied().unwrap_or_default();
+            text.count(&[("target", target), ("outcome", outcome)], count);
         }
     }
 }

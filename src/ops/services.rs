@@ -36,12 +36,18 @@ pub struct ServiceStatus {
 
 /// All services.
 pub fn services(ops: &Ops, facts: Option<&Facts>) -> Vec<ServiceStatus> {
-    Provider::all().into_iter().map(|provider| service(ops, facts, provider)).collect()
+    let service = |provider| service(ops, facts, provider, ops.activity.of(provider));
+    Provider::all().into_iter().map(service).collect()
 }
 
-fn service(ops: &Ops, facts: Option<&Facts>, provider: Provider) -> ServiceStatus {
+/// All services as every instance sees them: without the calls that only this one knows about.
+pub fn shared(ops: &Ops, facts: &Facts) -> Vec<ServiceStatus> {
+    let service = |provider| service(ops, Some(facts), provider, Connections::default());
+    Provider::all().into_iter().map(service).collect()
+}
+
+fn service(ops: &Ops, facts: Option<&Facts>, provider: Provider, own: Connections) -> ServiceStatus {
     let config = ops.settings.provider(provider);
-    let own = ops.activity.of(provider);
     let (breaker, probe, known) = match facts {
         Some(facts) => facts.of_provider(provider),
         // Without Firestore, what this instance last knew.

@@ -15,7 +15,7 @@ use super::Ops;
 use super::alerts::{self, Alert, Rules, Severity};
 use super::coverage::DatasetCoverage;
 use super::facts::{Facts, JobFacts};
-use super::services::{ServiceStatus, services};
+use super::services::{self, ServiceStatus, services};
 use crate::base::cached::Lifetime;
 use crate::base::ports::{TransportError, millis};
 use crate::catalogue::job::SCHEDULE_TIME_ZONE;
@@ -159,6 +159,36 @@ impl StatusReport {
             jobs,
             alerts,
         }
+    }
+}
+
+/// The alerts as all instances see them, from what Firestore says now.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    pub alerts: Vec<Alert>,
+    /// False if the lists of runs are not available: then nothing is known about alerts of jobs.
+    pub knows_jobs: bool,
+}
+
+impl Judgement {
+    /// An error if Firestore does not answer.
+    pub async fn now(ops: &Ops) -> Result<Self, FirestoreError> {
+        let (facts, recent) = join(Facts::now(ops), recent_runs(ops)).await;
+        let facts = facts?;
+        let now = ops.world.clock.now();
+        let rules = Rules { config: &ops.settings.alerts, ticks: &ops.settings.ticks };
+        let firestore = firestore(Ok(&facts), recent.as_ref().err());
+        if let (false, Err(error)) = (firestore.reachable, &recent) {
+            return Err(error.clone());
+        }
+        let knows_jobs = recent.is_ok();
+        let jobs = match recent {
+            Ok(recent) => jobs(&facts.jobs, recent, true, &rules, now),
+            Err(_) => Vec::new(),
+        };
+        let alerts =
+            all_alerts(&firestore, &services::shared(ops, &facts), &jobs, &facts.coverage, &rules, now);
+        Ok(Self { alerts, knows_jobs })
     }
 }
 

@@ -88,6 +88,12 @@ impl Wire {
             let reply = store.handle(civil(self.handle.now()), &request.method, path, &request.body);
             return Ok((reply.status, reply.body.to_string()));
         }
+        if request.url == "http://webhook.test/hook" {
+            return Ok((StatusCode::OK, String::new()));
+        }
+        if request.url.starts_with("https://hooks.slack.com") {
+            return Ok((StatusCode::SERVICE_UNAVAILABLE, String::new()));
+        }
         if self.weather.providers.load(Ordering::Relaxed) == DOWN {
             return Ok((StatusCode::SERVICE_UNAVAILABLE, json!({"detail": "in maintenance"}).to_string()));
         }
@@ -124,6 +130,9 @@ fn config() -> Config {
             "operator_token" => OPERATOR_TOKEN,
             "breaker_min_calls" => "3",
             "breaker_open_seconds" => "5",
+            "notify_webhook" | "heartbeat_url" => "http://webhook.test/hook",
+            "notify_webhook_origin" | "heartbeat_origin" => "http://webhook.test",
+            "notify_slack" => "https://hooks.slack.com/services/down",
             _ => return None,
         };
         Some(value.to_owned())
@@ -133,6 +142,11 @@ fn config() -> Config {
 
 fn get(path: &str, authorization: &str) -> Request<Body> {
     Request::get(path).header(AUTHORIZATION, authorization).body(Body::empty()).expect("a request")
+}
+
+fn post(path: &str) -> Request<Body> {
+    let request = Request::post(path).header(AUTHORIZATION, format!("Bearer {OPERATOR_TOKEN}"));
+    request.body(Body::empty()).expect("a request")
 }
 
 fn run(key: &str) -> Request<Body> {
@@ -165,6 +179,8 @@ async fn story(service: Router, handle: Handle, weather: Arc<Weather>) {
     weather.providers.store(WELL, Ordering::Relaxed);
     handle.sleep(Duration::from_secs(60)).await;
     assert_eq!(send(run("good")).await, 200);
+    assert_eq!(send(post("/watch")).await, 200);
+    assert_eq!(send(post("/notify/test")).await, 200);
     weather.firestore.store(DOWN, Ordering::Relaxed);
     assert_eq!(send(run("lost")).await, 503);
     assert_eq!(send(get("/runs", &operator)).await, 503);

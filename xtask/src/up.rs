@@ -2,12 +2,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
 use sim::firestore::Emulator;
 use sim::orchestrator::Orchestrator;
 use sim::providers::Ports;
+use sim::scheduler::{Tick, WATCH_INTERVAL};
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,7 +29,7 @@ const PROJECT: &str = "local";
 const WATCHLIST: (usize, usize) = (500, 50);
 
 /// Interval at which to check that the component is still running.
-const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The component finishes its requests for up to 30 s.
 const END_LIMIT: Duration = Duration::from_secs(35);
@@ -92,18 +93,35 @@ fn show(stack: &Stack) {
     );
 }
 
-/// Returns when this process is told to stop; fails if the component exits on its own.
+/// Returns when this process is told to stop; fails if the component exits on its own. Until then it calls the watch
+/// every minute, as Cloud Scheduler does. The jobs' ticks are left to whoever tries the system out.
 async fn wait_for_the_end(orchestrator: &Orchestrator) -> Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut looks = tokio::time::interval(WATCH_INTERVAL);
+    let mut looks = tokio::time::interval(LOOK_INTERVAL);
+    let watches = watches(orchestrator.url());
+    tokio::pin!(watches);
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
+            () = &mut watches => {}
             _ = looks.tick() => if let Some(status) = orchestrator.exited() {
                 bail!("the component exited on its own: {status}");
             },
+        }
+    }
+}
+
+/// Calls the watch every minute, for ever.
+async fn watches(url: &str) {
+    let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        match Tick::of_watch(SystemTime::now().into()).send(url).await {
+            Ok(reply) if reply.is_success() => {}
+            Ok(reply) => progress::note(&format!("the watch answers {}: {}", reply.status, reply.body)),
+            Err(error) => progress::note(&format!("the watch: {error:#}")),
         }
     }
 }

@@ -58,15 +58,19 @@ fn scheduler(mode: &'static str) -> Vec<&'static str> {
 }
 
 #[test]
-fn a_dry_run_shows_eleven_jobs_and_changes_nothing() {
+fn a_dry_run_shows_eleven_jobs_and_the_watch_and_changes_nothing() {
     let gcloud = Gcloud::new("scheduler-dry", "");
     let output = gcloud.xtask(&scheduler("--dry-run"));
     assert!(output.status.success(), "{output:?}");
     let shown = String::from_utf8(output.stdout).unwrap();
     assert_eq!(
         shown.lines().filter(|line| line.starts_with("gcloud scheduler jobs create http ")).count(),
-        11
+        12
     );
+    let watch = shown.lines().find(|line| line.contains(" orchestrator-watch ")).expect("the watch");
+    for part in ["'--schedule=* * * * *'", "/watch", "--max-retry-attempts=0", "--message-body={}"] {
+        assert!(watch.contains(part), "{part} in {watch}");
+    }
     assert!(shown.contains(r#"'--message-body={"job":"polygon-news-market","scope":"none"}'"#), "{shown}");
     assert_eq!(gcloud.calls(), Vec::<Vec<String>>::new());
 }
@@ -80,9 +84,9 @@ fn applying_updates_the_jobs_that_exist_and_creates_the_others() {
     let output = gcloud.xtask(&scheduler("--apply"));
     assert!(output.status.success(), "{output:?}");
     let calls = gcloud.calls();
-    assert_eq!(calls.len(), 11);
+    assert_eq!(calls.len(), 12);
     let (updates, creations): (Vec<_>, Vec<_>) = calls.iter().partition(|call| call[2] == "update");
-    assert_eq!((updates.len(), creations.len()), (1, 10));
+    assert_eq!((updates.len(), creations.len()), (1, 11));
     assert_eq!(
         updates[0],
         &[

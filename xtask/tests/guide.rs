@@ -52,11 +52,11 @@ fn carry_out(heading: &str) -> BTreeMap<&'static str, Vec<String>> {
     programs.map(|program| (program, noted(program).lines().map(ToOwned::to_owned).collect())).into()
 }
 
-/// The value of an option, which must be the same for all Cloud Scheduler jobs.
+/// The value of an option, which must be the same for all Cloud Scheduler jobs and the watch.
 fn of_all_jobs(gcloud: &[String], option: &str) -> String {
     let start = format!("--{option}=");
     let mut values: Vec<_> = gcloud.iter().filter_map(|word| word.strip_prefix(&start)).collect();
-    assert_eq!(values.len(), orchestrator::catalogue::jobs().count(), "{gcloud:?}");
+    assert_eq!(values.len(), orchestrator::catalogue::jobs().count() + 1, "{gcloud:?}");
     values.dedup();
     let [value] = values[..] else { panic!("{values:?}") };
     value.to_owned()

@@ -15,6 +15,7 @@
 //! - [`google`] issues and checks tokens: published keys, token endpoint, metadata server.
 //! - [`gate`] makes parties require such tokens of their callers.
 //! - [`watchlist`] is the configuration that the orchestrator reads its tickers from.
+//! - [`receivers`] take notifications, as Slack, PagerDuty and others do.
 //! - [`relay`] sits in front of a server and counts the packets of requests.
 //! - [`stack`] puts all of them together.
 //!
@@ -37,6 +38,7 @@ pub mod orchestrator;
 mod ports;
 mod process;
 pub mod providers;
+pub mod receivers;
 pub mod relay;
 pub mod scheduler;
 mod server;

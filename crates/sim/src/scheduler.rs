@@ -14,6 +14,13 @@ pub use crate::services::JOBS;
 /// Cloud Scheduler's default attempt deadline.
 const ATTEMPT_DEADLINE: Duration = Duration::from_mins(3);
 
+/// The name of the watch in Cloud Scheduler, beside the jobs.
+pub const WATCH: &str = "orchestrator-watch";
+/// Its route.
+pub const WATCH_ROUTE: &str = "/watch";
+/// How often it ticks.
+pub const WATCH_INTERVAL: Duration = Duration::from_mins(1);
+
 /// One tick of one job. Sending it again is a retry: the schedule time stays the same.
 #[derive(Debug, Clone)]
 pub struct Tick {
@@ -58,6 +65,20 @@ impl Tick {
             extra: serde_json::Map::new(),
             headers: BTreeMap::new(),
             body: None,
+            deadline: ATTEMPT_DEADLINE,
+        }
+    }
+
+    /// The tick of the watch, which is no job: it has an empty body.
+    pub fn of_watch(schedule_time: DateTime<Utc>) -> Self {
+        Self {
+            job: WATCH.to_owned(),
+            route: WATCH_ROUTE.to_owned(),
+            scope: String::new(),
+            schedule_time,
+            extra: serde_json::Map::new(),
+            headers: BTreeMap::new(),
+            body: Some(Vec::new()),
             deadline: ATTEMPT_DEADLINE,
         }
     }

@@ -24,6 +24,8 @@ pub const RUNS: &str = "ingestion_runs";
 pub const BREAKERS: &str = "ingestion_breakers";
 /// Collection of the coverage.
 pub const COVERAGE: &str = "ingestion_coverage";
+/// Collection of the alerts that were told.
+pub const ALERTS: &str = "ingestion_alerts";
 /// Collection of the statistics.
 pub const STATISTICS: &str = "ingestion_statistics";
 

@@ -19,13 +19,16 @@ case "$*" in
     case "$*" in *status.url*) echo https://orchestrator.run.example.com ;; esac ;;
   *)
     for word in "$@"; do [ -f "$word" ] && cp "$word" "$here/service.yaml"; done
-    [ "$2 $3" = "versions add" ] && cat > "$here/token"
+    [ "$2 $3" = "versions add" ] && cat > "$here/$4"
     [ "$1 $2" = "run services" ] && touch "$here/exists"
     echo "$*" >> "$here/changes" ;;
 esac
 "#;
 
 const CARGO: &str = "#!/bin/sh\necho \"cargo $*\" >> \"$(dirname \"$0\")/changes\"\n";
+
+/// The secret with the operator token; the fake keeps each in a file of its name.
+const TOKEN: &str = "orchestrator-operator-token";
 
 struct Machine(PathBuf);
 
@@ -87,7 +90,7 @@ fn a_dry_run_shows_everything_and_changes_nothing() {
     ] {
         assert!(shown.contains(part), "{part} in {shown}");
     }
-    assert!(!machine.0.join("token").exists());
+    assert!(!machine.0.join(TOKEN).exists());
 }
 
 #[test]
@@ -96,7 +99,11 @@ fn deploying_again_creates_nothing_again() {
     succeed(&machine.deploy(&[], &[]));
     let first = machine.changes();
     assert_eq!(first.iter().filter(|change| change.contains("iam service-accounts create")).count(), 2);
-    assert!(fs::read(machine.0.join("token")).expect("a token").len() >= 32, "a random first token");
+    assert!(fs::read(machine.0.join(TOKEN)).expect("a token").len() >= 32, "a random first token");
+    for secret in ["notify-webhook", "notify-slack", "notify-pagerduty", "heartbeat-url"] {
+        let first = fs::read_to_string(machine.0.join(format!("orchestrator-{secret}")));
+        assert_eq!(first.expect("a secret"), "\n", "a blank secret means that nobody is told");
+    }
     let again = succeed(&machine.deploy(&[], &[]));
     let second = machine.changes();
     assert!(

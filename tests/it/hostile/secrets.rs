@@ -3,17 +3,20 @@
 use std::io::Read as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::body::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
-use http::StatusCode;
+use http::{Request, StatusCode};
 use orchestrator::base::log::{JsonLog, Origin};
+use orchestrator::settings::Config;
 use serde_json::{Map, Value as Json, json};
 use tracing::Level;
 
-use super::service::{Played, ROUTES, play, trigger};
+use super::service::{Played, ROUTES, play, play_as, post, trigger};
 use super::{deaf, samples};
 use crate::firestore::Store;
+use crate::world::executor::Handle;
 use crate::world::listening::listen;
 
 /// The key of an upstream. It has no characters that JSON or a URL would escape.
@@ -173,6 +176,44 @@ fn no_key_in_an_invalid_body_is_stored_reported_or_logged() {
         &[b"{\"data\":[{\"ticker\":\"AAPL\",\"data\":[\"\xff\",", keys_of_json().as_bytes(), b"]}]}"]
             .concat(),
     );
+}
+
+/// Settings whose addresses and key contain the mark.
+fn notified() -> Config {
+    let setting = |name: &str| match name {
+        "notify_webhook" | "heartbeat_url" => Some(format!("http://hook.test/{MARK}?token={MARK}")),
+        "notify_webhook_origin" | "heartbeat_origin" => Some("http://hook.test".to_owned()),
+        "notify_slack" => Some(format!("https://hooks.slack.com/services/{MARK}")),
+        "notify_pagerduty" => Some(MARK.to_owned()),
+        _ => deaf::setting(name),
+    };
+    Config::parse(setting).expect("the settings are valid")
+}
+
+#[test]
+fn no_address_or_key_of_a_receiver_is_stored_reported_or_logged() {
+    assert!(!format!("{:?}", notified()).contains(MARK));
+    // A receiver repeats what it was sent, as proxies do.
+    let body = format!("not found: /{MARK}?token={MARK} {MARK}");
+    for status in [StatusCode::OK, StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::BAD_GATEWAY] {
+        for route in ["/watch", "/notify/test", "/status"] {
+            let log = Arc::new(Mutex::new(String::new()));
+            let request = |_: &Handle| match route {
+                "/status" => Request::get(route).body(Body::empty()).expect("a request"),
+                _ => post(route, Body::empty()),
+            };
+            let played = logged(&log, || play_as(notified(), (status, body.as_bytes()), request));
+            assert_eq!(played.status, StatusCode::OK, "{:#}", played.body);
+            assert!(!played.body.to_string().contains(MARK), "{route} reports it: {:#}", played.body);
+            let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            assert!(!log.contains(MARK), "{route} logs it: {log}");
+            assert!(route == "/status" || log.contains("notification "), "nobody was told: {log}");
+            let store = played.store.lock().unwrap_or_else(PoisonError::into_inner);
+            stored(route, &store);
+            let told = store.documents().keys().filter(|name| name.contains("/ingestion_alerts/")).count();
+            assert_eq!(told > 0, route == "/watch", "{route}");
+        }
+    }
 }
 
 fn keys_of_json() -> String {

@@ -68,7 +68,13 @@ fn answer(provider: &[u8], request: impl FnOnce(&Handle) -> Request<Body>) -> (S
 }
 
 /// Sends a request to a new service whose providers always give the same response.
-pub(crate) fn play(
+pub(crate) fn play(answer: (StatusCode, &[u8]), request: impl FnOnce(&Handle) -> Request<Body>) -> Played {
+    play_as(deaf::config(), answer, request)
+}
+
+/// The same with other settings.
+pub(crate) fn play_as(
+    config: orchestrator::settings::Config,
     (status, provider): (StatusCode, &[u8]),
     request: impl FnOnce(&Handle) -> Request<Body>,
 ) -> Played {
@@ -84,7 +90,7 @@ pub(crate) fn play(
         entropy: Arc::new(dice),
         machine: Arc::new(()),
     };
-    let service = router(Arc::new(App::new(deaf::config(), world.clone(), Instance::new(&world))));
+    let service = router(Arc::new(App::new(config, world.clone(), Instance::new(&world))));
     let request = request(&handle);
     let answered = executor.run(async move {
         let response = service.oneshot(request).await.unwrap_or_else(|never| match never {});

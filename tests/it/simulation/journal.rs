@@ -17,6 +17,7 @@ pub(super) struct Journal {
     pub(super) violations: Vec<String>,
     owners: Owner,
     pub(super) calls: Vec<Call>,
+    pub(super) alarms: super::alarms::Record,
     pub(super) requests: BTreeMap<TaskId, Handled>,
     /// The owner of each ledger entry, by path.
     pub(super) ledger: BTreeMap<String, super::ledger_watch::View>,

@@ -5,6 +5,7 @@
 //! checked all the time, the others when the world has come to rest. A seed that breaks one prints its history and the
 //! command that replays it.
 
+mod alarms;
 mod breaker_watch;
 mod each_job;
 mod instance;

@@ -12,13 +12,14 @@ use http::StatusCode;
 use orchestrator::base::ports::{BoxFuture, InboundResponse, OutboundRequest, Transport, TransportError};
 use serde_json::Value as Json;
 use sim::endpoint::{Endpoint, Service};
+use sim::receivers::Kind;
 
 use super::instance::Identity;
 use super::provider::{self, Fetch};
 use super::scenario::Poison;
 use super::stage::Stage;
 use super::storm::{Break, Fault, Target};
-use super::{breaker_watch, ledger_watch, stream};
+use super::{alarms, breaker_watch, ledger_watch, stream};
 use crate::firestore::{Refusal, Reply};
 use crate::world::executor::WORLD;
 
@@ -37,6 +38,7 @@ pub(super) struct Wire {
 enum Route {
     Firestore,
     Provider(Fetch),
+    Receiver(Kind),
 }
 
 impl Transport for Wire {
@@ -50,6 +52,12 @@ impl Transport for Wire {
                     stage
                         .handle
                         .spawn(WORLD, to_firestore(stage.clone(), from.clone(), request.clone(), sender));
+                    None
+                }
+                Route::Receiver(kind) => {
+                    let path = split(&request.url).1.to_owned();
+                    let told = alarms::to_receiver(stage.clone(), kind, path, request.clone(), sender);
+                    stage.handle.spawn(WORLD, told);
                     None
                 }
                 Route::Provider(fetch) => {
@@ -105,7 +113,7 @@ fn route(request: &OutboundRequest) -> Route {
             let endpoint = Endpoint::find(service, path).expect("the component calls endpoints that exist");
             Route::Provider(Fetch::parse(endpoint, &request.body))
         }
-        None => Route::Firestore,
+        None => alarms::receiver(host).map_or(Route::Firestore, Route::Receiver),
     }
 }
 
@@ -204,6 +212,7 @@ fn carry_out(
     };
     let written = stage.store().take_written();
     ledger_watch::check_written(stage, from, &written);
+    alarms::check_written(stage, &written);
     reply
 }
 

@@ -11,6 +11,8 @@ const LAYERS: &[&[&str]] = &[
     &["api"],
     &["app"],
     &["settings"],
+    // Tell.
+    &["notify"],
     // Conduct and judge.
     &["engine", "ops"],
     // Remember, read, call.

@@ -107,6 +107,10 @@ fn the_component_may_call_the_parties_of_the_contract_and_no_other_host() {
         "{{ google_certs_url }}",
         "{{ google_oauth_url }}",
         "{{ google_metadata_url }}",
+        "{{ notify_webhook_origin }}",
+        "{{ notify_slack_origin }}",
+        "{{ notify_pagerduty_origin }}",
+        "{{ heartbeat_origin }}",
     ];
     let expected: Vec<_> = services.iter().map(String::as_str).chain(others).collect();
     assert_eq!(hosts, expected);

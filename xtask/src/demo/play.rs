@@ -1,12 +1,12 @@
 //! Simulates Cloud Scheduler, with a progress bar for the provider calls.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use chrono::{DateTime, SecondsFormat, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use sim::scheduler::{Reply, Tick};
+use sim::scheduler::{Reply, Tick, WATCH_INTERVAL};
 use sim::stack::Stack;
 
 use super::plan::JobPlan;
@@ -15,8 +15,37 @@ use crate::progress;
 /// Interval at which the providers' journals are polled.
 const BAR_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Posts the tick of each job, one after the other, and returns the responses in that order.
+/// Posts the tick of each job, one after the other, and returns the responses in that order. The watch is called every
+/// minute meanwhile, and once more at the end.
 pub async fn all(stack: &Stack, plans: &[JobPlan], run_time: DateTime<Utc>) -> Result<Vec<Reply>> {
+    let (jobs, watches) = (jobs(stack, plans, run_time), watches(stack));
+    tokio::pin!(jobs, watches);
+    let replies = tokio::select! {
+        replies = &mut jobs => replies?,
+        failed = &mut watches => return Err(failed),
+    };
+    watch(stack).await?;
+    Ok(replies)
+}
+
+/// Calls the watch every minute; ends only with an error.
+async fn watches(stack: &Stack) -> anyhow::Error {
+    let mut ticks = tokio::time::interval(WATCH_INTERVAL);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = watch(stack).await {
+            return error;
+        }
+    }
+}
+
+async fn watch(stack: &Stack) -> Result<()> {
+    let reply = Tick::of_watch(SystemTime::now().into()).send(stack.orchestrator.url()).await?;
+    ensure!(reply.is_success(), "the watch answers {}: {}", reply.status, reply.body);
+    Ok(())
+}
+
+async fn jobs(stack: &Stack, plans: &[JobPlan], run_time: DateTime<Utc>) -> Result<Vec<Reply>> {
     let mut replies = Vec::new();
     for (number, plan) in plans.iter().enumerate() {
         let bar = bar(number + 1, plans.len(), plan);

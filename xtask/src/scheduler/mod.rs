@@ -1,4 +1,4 @@
-//! `cargo xtask scheduler`: the catalogue's jobs in Cloud Scheduler.
+//! `cargo xtask scheduler`: the catalogue's jobs in Cloud Scheduler, and beside them the watch.
 
 mod schedule;
 
@@ -14,19 +14,37 @@ use crate::gcloud::{Call, Mode};
 use crate::limits::Limits;
 use crate::progress;
 
+/// The watch as Cloud Scheduler calls it: every minute of every day, without retries, because the next one comes soon.
+const WATCH: Entry = Entry {
+    name: "orchestrator-watch",
+    summary: "The watch: alerts and notifications",
+    route: "/watch",
+    schedule: "* * * * *",
+};
+
+/// What Cloud Scheduler calls, and when.
+struct Entry {
+    name: &'static str,
+    summary: &'static str,
+    route: &'static str,
+    schedule: &'static str,
+}
+
 /// Creates the missing jobs and updates the others. Jobs with other names are not changed.
 pub fn run(args: &SchedulerArgs) -> Result<()> {
     let mode = args.mode.chosen();
     let limits = Limits::read(args.platform)?;
     let present = present(args, mode)?;
+    let verb = |name: &str| if present.contains(name) { "update" } else { "create" };
     for job in jobs() {
-        let verb = if present.contains(job.name) { "update" } else { "create" };
-        call(job, verb, &limits, args)?.perform(mode)?;
+        call(job, verb(job.name), &limits, args)?.perform(mode)?;
     }
+    watch(verb(WATCH.name), &limits, args).perform(mode)?;
+    let names: Vec<_> = jobs().map(|job| job.name).chain([WATCH.name]).collect();
     progress::step(&format!(
-        "{} jobs, {} of them new{}",
-        jobs().count(),
-        jobs().filter(|job| !present.contains(job.name)).count(),
+        "{} jobs and the watch, {} of them new{}",
+        names.len() - 1,
+        names.iter().filter(|name| !present.contains(**name)).count(),
         if mode == Mode::DryRun { "; nothing was changed" } else { "" }
     ));
     Ok(())
@@ -45,28 +63,39 @@ fn present(args: &SchedulerArgs, mode: Mode) -> Result<BTreeSet<String>> {
 
 /// The command that makes one job match the catalogue.
 fn call(job: &Job, verb: &str, limits: &Limits, args: &SchedulerArgs) -> Result<Call> {
-    let base = args.url.trim_end_matches('/');
     let window = schedule::retry_window(job.schedule)?;
-    // Cloud Scheduler's default, application/octet-stream, would be accepted too.
-    let headers = if verb == "create" { "headers" } else { "update-headers" };
-    Ok(Call::new(["scheduler", "jobs", verb, "http", job.name])
-        .with("project", &args.project)
-        .with("location", &args.location)
-        .with("description", job.summary)
-        .with("schedule", job.schedule)
-        .with("time-zone", SCHEDULE_TIME_ZONE)
-        .with("uri", format_args!("{base}{}", job.route))
-        .with("http-method", "post")
-        .with(headers, "Content-Type=application/json")
-        .with("message-body", body(job))
-        .with("oidc-service-account-email", &args.service_account)
-        .with("oidc-token-audience", args.audience.as_deref().unwrap_or(base))
-        .with("attempt-deadline", format_args!("{}s", limits.attempt_deadline))
+    let entry = Entry { name: job.name, summary: job.summary, route: job.route, schedule: job.schedule };
+    Ok(target(&entry, &body(job), verb, limits, args)
         .with("max-retry-attempts", schedule::retries(window, limits))
         .with("max-retry-duration", format_args!("{}s", window.as_secs()))
         .with("min-backoff", format_args!("{}s", limits.min_backoff))
         .with("max-backoff", format_args!("{}s", limits.max_backoff))
         .with("max-doublings", limits.max_doublings))
+}
+
+/// The command for the watch.
+fn watch(verb: &str, limits: &Limits, args: &SchedulerArgs) -> Call {
+    target(&WATCH, &json!({}), verb, limits, args).with("max-retry-attempts", 0)
+}
+
+/// What is called when, and as whom.
+fn target(entry: &Entry, body: &Value, verb: &str, limits: &Limits, args: &SchedulerArgs) -> Call {
+    let base = args.url.trim_end_matches('/');
+    // Cloud Scheduler's default, application/octet-stream, would be accepted too.
+    let headers = if verb == "create" { "headers" } else { "update-headers" };
+    Call::new(["scheduler", "jobs", verb, "http", entry.name])
+        .with("project", &args.project)
+        .with("location", &args.location)
+        .with("description", entry.summary)
+        .with("schedule", entry.schedule)
+        .with("time-zone", SCHEDULE_TIME_ZONE)
+        .with("uri", format_args!("{base}{}", entry.route))
+        .with("http-method", "post")
+        .with(headers, "Content-Type=application/json")
+        .with("message-body", body)
+        .with("oidc-service-account-email", &args.service_account)
+        .with("oidc-token-audience", args.audience.as_deref().unwrap_or(base))
+        .with("attempt-deadline", format_args!("{}s", limits.attempt_deadline))
 }
 
 fn body(job: &Job) -> Value {
@@ -90,13 +119,25 @@ fn data() -> Result<Value> {
         }))
     });
     let jobs: Vec<_> = jobs.collect::<Result<_>>()?;
-    Ok(json!({"time_zone": SCHEDULE_TIME_ZONE, "jobs": jobs}))
+    let watch = json!({
+        "name": WATCH.name,
+        "description": WATCH.summary,
+        "route": WATCH.route,
+        "schedule": WATCH.schedule,
+    });
+    Ok(json!({"time_zone": SCHEDULE_TIME_ZONE, "jobs": jobs, "watch": watch}))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::workspace;
+
+    #[test]
+    fn the_simulated_scheduler_calls_the_same_watch() {
+        assert_eq!((WATCH.name, WATCH.route), (sim::scheduler::WATCH, sim::scheduler::WATCH_ROUTE));
+        assert_eq!(schedule::shortest_gap(WATCH.schedule).unwrap(), sim::scheduler::WATCH_INTERVAL);
+    }
 
     #[test]
     fn terraforms_jobs_match_the_catalogue() {

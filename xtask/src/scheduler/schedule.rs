@@ -41,7 +41,7 @@ pub fn retries(window: Duration, limits: &Limits) -> u64 {
 }
 
 /// The shortest time between two ticks in a week.
-fn shortest_gap(schedule: &str) -> Result<Duration> {
+pub fn shortest_gap(schedule: &str) -> Result<Duration> {
     let schedule = Schedule::parse(schedule).with_context(|| format!("not a schedule: `{schedule}`"))?;
     let tick_after = |tick: &DateTime<Utc>| schedule.next_after(*tick);
     // A week without a daylight saving change.

@@ -150,6 +150,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         new: "self.settle(delivery);",
     },
     Mutant {
+        name: "a watch tells what another one is telling",
+        file: "src/notify/alert.rs",
+        old: "        if next.is_claimed(look) {\n",
+        new: "        if next.is_claimed(look) && look.watch.is_empty() {\n",
+    },
+    Mutant {
+        name: "a message that was not taken counts as told",
+        file: "src/notify/alert.rs",
+        old: "                        *latest = Some(error.clone());",
+        new: "                        drop((latest, error));\n                        change.pending.retain(|(pending, _)| pending != target);",
+    },
+    Mutant {
+        name: "whoever changes an alert last wins",
+        file: "src/notify/document.rs",
+        old: "Write { times, ..Write::overwrite(path, stored).only_if(precondition) }",
+        new: "drop(precondition);\n    Write { times, ..Write::overwrite(path, stored) }",
+    },
+    Mutant {
         name: "whoever writes the coverage last wins",
         file: "src/ledger/coverage/save.rs",
         old: "Write::overwrite(self.document(*day), fields).only_if(precondition);",

@@ -138,6 +138,15 @@ impl Db {
         Ok(())
     }
 
+    /// Sets one field of a document to a time; the others stay.
+    pub async fn set_time(&self, path: &str, field: &str, time: &str) -> Result<()> {
+        let update =
+            json!({"name": format!("{}/{path}", self.root), "fields": {field: {"timestampValue": time}}});
+        let write = json!({"update": update, "updateMask": {"fieldPaths": [field]}});
+        let answer = self.post(&format!("{}:commit", self.root), &json!({"writes": [write]})).await?;
+        answer.get("commitTime").map(drop).with_context(|| format!("not written: {answer}"))
+    }
+
     /// Deletes one document; it need not exist.
     pub async fn delete(&self, path: &str) -> Result<()> {
         let url = self.url(&format!("{}/{path}", self.root))?;

@@ -19,6 +19,7 @@ mod jobs;
 mod ledger;
 mod limits;
 mod logging;
+mod notify;
 mod outbound;
 mod payloads;
 mod poison;

@@ -3,6 +3,7 @@
 mod again;
 mod calls;
 mod coverage;
+mod notifications;
 mod raw_logs;
 mod records;
 mod statistics;
@@ -28,6 +29,7 @@ const ROUNDS_MAX: usize = 1_000;
 pub(super) async fn check(stage: &Stage, slots: &Slots) {
     come_to_rest(stage).await;
     stage.tell("everything has come to rest");
+    notifications::check(stage, slots).await;
     for tick in &stage.scenario.ticks {
         match ended_run(stage, tick) {
             Some(run) if is_skipped(stage, tick, &run) => {}
