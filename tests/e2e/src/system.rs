@@ -17,7 +17,14 @@ use crate::runtime::builder;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Settings that make tests quick; they would prove no more with the delays of production.
-const QUICK: [(&str, &str); 3] = [("retry_base_ms", "1"), ("retry_max_ms", "20"), ("log_level", "debug")];
+const QUICK: [(&str, &str); 5] = [
+    ("retry_base_ms", "1"),
+    ("retry_max_ms", "20"),
+    ("log_level", "debug"),
+    // Runs that the service makes by itself: tests of them turn them on.
+    ("heal_sessions", "0"),
+    ("refetch_history_sessions", "0"),
+];
 
 /// Starts a system with these tickers; the settings override the quick ones.
 pub async fn start(watchlist: Watchlist, settings: &[(&str, &str)]) -> Stack {
