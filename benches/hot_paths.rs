@@ -67,6 +67,7 @@ fn records(body: &Bytes) -> Vec<Write> {
         now: NOW,
         calendar: &CONFIG.ticks.calendar,
         tick: NOW,
+        is_enlarged: false,
     };
     let envelope = Envelope::parse(body).expect("an envelope");
     let dataset = find_dataset("daily_prices").expect("the dataset is in the catalogue");

@@ -73,8 +73,19 @@ pub enum Quality {
     Unchecked,
     /// As bars: `open`, `high`, `low`, `close` and `volume` of consecutive days, with `div_cash` and `split_factor`.
     Bars,
-    /// An answer with this many records may have been cut at the provider's limit.
-    Limited { records: usize },
+    /// The provider sends at most so many records of a ticker: an answer with that many may be cut. It is requested
+    /// once more with this parameter, which names a larger number.
+    Limited { records: usize, parameter: &'static str, larger: u16 },
+}
+
+impl Quality {
+    /// The parameter of a request that asks for more records than usual, if the provider takes one.
+    pub fn larger(self) -> Option<(&'static str, u16)> {
+        match self {
+            Self::Limited { parameter, larger, .. } => Some((parameter, larger)),
+            Self::Unchecked | Self::Bars => None,
+        }
+    }
 }
 
 impl PartialEq for Dataset {

@@ -32,7 +32,7 @@ pub struct Intake {
     pub stale_flagged: u64,
     /// Number of rejected records of those that are stale.
     pub stale_rejected: u64,
-    /// Tickers that have as many records as the provider sends at most.
+    /// Tickers that have as many records as were asked for: more may exist.
     pub cut: Vec<Ticker>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
@@ -102,6 +102,9 @@ pub fn take_in(
     }
     judge(envelope, asked, &expectation, &mut tickers, &mut intake);
     intake.settle();
+    if context.is_enlarged {
+        intake.remark_cut();
+    }
     Ok(intake)
 }
 
@@ -169,12 +172,32 @@ impl Intake {
         if times > 0 {
             self.remarks.push(format!("duplicate rejected records, each kept once: {times}"));
         }
-        if let Some(first) = self.cut.first() {
-            let count = self.cut.len();
-            self.remarks.push(format!(
-                "{count} tickers have as many records as the provider sends at most, for example {first}: more may exist"
-            ));
-        }
+    }
+
+    /// Says which tickers were cut although more records were asked for than usual.
+    fn remark_cut(&mut self) {
+        let Some(first) = self.cut.first() else { return };
+        let limit = self.dataset.quality.larger().map_or(0, |(_, larger)| larger);
+        let have = if self.cut.len() == 1 { "ticker has" } else { "tickers have" };
+        self.remarks.push(format!(
+            "{} {have} as many records as were asked for, {limit}, for example {first}: more may exist",
+            self.cut.len()
+        ));
+    }
+
+    /// Takes out the tickers that were cut at the usual number of records, with the records of the answer: they are
+    /// requested once more, with a larger number. None of them is settled.
+    pub fn take_cut(&mut self) -> (Vec<Ticker>, Vec<Write>) {
+        let cut: Vec<_> = self.cut.iter().filter(|ticker| self.succeeded.contains(ticker)).cloned().collect();
+        self.succeeded.retain(|ticker| !cut.contains(ticker));
+        let names: HashSet<&str> = cut.iter().map(Ticker::as_str).collect();
+        let is_cut = |record: &mut Write| {
+            record.fields.get("ticker").and_then(Value::as_str).is_some_and(|ticker| names.contains(ticker))
+        };
+        let records = self.records.extract_if(.., is_cut).collect();
+        // They come again, too.
+        self.rejected.retain(|one| !one.ticker.as_deref().is_some_and(|ticker| names.contains(ticker)));
+        (cut, records)
     }
 }
 
@@ -255,7 +278,11 @@ fn take_entry(
             }
             so_far.note(&found.records, expectation);
             quality::flag(dataset.quality, &mut found.records);
-            if quality::is_cut(dataset.quality, &found.records) {
+            let sent = found.records.len() + found.rejected.len();
+            if quality::is_cut(dataset.quality, sent, context.is_enlarged) {
+                if context.is_enlarged {
+                    quality::flag_cut(&mut found.records);
+                }
                 intake.cut.push(ticker.clone());
             }
             so_far.reject(std::mem::take(&mut found.rejected), intake);

@@ -24,6 +24,8 @@ pub struct RawLog<'a> {
     /// What the call is for, as the log names it.
     pub api_name: &'static str,
     pub run_time: &'a str,
+    /// The parameter that asked for more records than usual, and their number.
+    pub larger: Option<(&'static str, u16)>,
     pub asked: &'a [Ticker],
     pub succeeded: &'a [Ticker],
     pub failed: &'a [Ticker],
@@ -68,17 +70,17 @@ impl RawLog<'_> {
     }
 
     fn request(&self) -> Value {
+        let mut params = fields([
+            ("tickers", tickers(self.asked)),
+            ("scope", Value::string(self.scope.name())),
+            ("job_id", Value::string(self.job.name)),
+            ("run_time", Value::string(self.run_time)),
+        ]);
+        let larger = self.larger.map(|(name, number)| (name.to_owned(), Value::Integer(number.into())));
+        params.extend(larger);
         Value::map([
             ("url", Value::string(self.url)),
-            (
-                "params",
-                Value::map([
-                    ("tickers", tickers(self.asked)),
-                    ("scope", Value::string(self.scope.name())),
-                    ("job_id", Value::string(self.job.name)),
-                    ("run_time", Value::string(self.run_time)),
-                ]),
-            ),
+            ("params", Value::Map { fields: params }),
             ("scope", Value::string(self.scope.name())),
             ("timestamp", time(self.requested_at)),
         ])

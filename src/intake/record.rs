@@ -40,6 +40,8 @@ pub struct Context<'a> {
     pub calendar: &'a Calendar,
     /// The run's scheduled time, or the time it was requested for.
     pub tick: DateTime<Utc>,
+    /// Whether more records were asked for than usual.
+    pub is_enlarged: bool,
 }
 
 /// The contents of an entry.

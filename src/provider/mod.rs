@@ -28,6 +28,8 @@ pub struct Call<'a> {
     pub parts: &'a [String],
     /// RFC 3339.
     pub run_time: &'a str,
+    /// The parameter that asks for more records than usual, and their number.
+    pub larger: Option<(&'static str, u16)>,
 }
 
 #[derive(Serialize)]
@@ -50,12 +52,17 @@ impl Call<'_> {
             run_time: self.run_time,
             indicators: self.parts,
         };
+        // Texts cannot fail to encode.
+        let mut bytes = serde_json::to_vec(&body).unwrap_or_default();
+        if let Some((parameter, number)) = self.larger {
+            bytes.pop();
+            bytes.extend_from_slice(format!(",\"{parameter}\":{number}}}").as_bytes());
+        }
         OutboundRequest {
             method: Method::POST,
             url: format!("{}{}", service.base_url, self.endpoint),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
-            // Texts cannot fail to encode.
-            body: Bytes::from(serde_json::to_vec(&body).unwrap_or_default()),
+            body: Bytes::from(bytes),
             connect_timeout: call.connect_timeout,
             timeout: call.timeout,
             body_bytes_max: ANSWER_BYTES_MAX,

@@ -87,6 +87,7 @@ impl RunState {
                 tickers: Vec::from_iter(short.ticker),
                 parts: Vec::new(),
                 deferrals: 0,
+                enlarged: false,
             });
         }
         self.pending = merged(std::mem::take(&mut self.pending));

@@ -19,6 +19,13 @@ pub struct Work {
     /// Number of attempts of the run that deferred it because the provider failed.
     #[serde(default, rename = "tries", skip_serializing_if = "is_zero")]
     pub deferrals: u32,
+    /// Whether more records are asked for than usual, because an answer with the usual number may have been cut.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub enlarged: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -30,8 +37,8 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, &into.parts, &into.reason, into.deferrals)
-                == (&work.endpoint, &work.parts, &work.reason, work.deferrals)
+            (&into.endpoint, &into.parts, &into.reason, into.deferrals, into.enlarged)
+                == (&work.endpoint, &work.parts, &work.reason, work.deferrals, work.enlarged)
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

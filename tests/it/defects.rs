@@ -217,7 +217,7 @@ const SEEDED: &[Seeded] = &[
         POLYGON,
         |e| {
             let article = newest(e).clone();
-            while data(e).len() < 10 {
+            while data(e).len() < 100 {
                 let number = data(e).len();
                 data(e).push(article.clone());
                 set(e, "article_id", json!(format!("polygon_more_{number}")));
@@ -249,6 +249,7 @@ impl Reader {
             now: tick + TimeDelta::seconds(30),
             calendar: &self.calendar,
             tick,
+            is_enlarged: true,
         };
         let ticker = |ticker: &str| Ticker::parse(ticker).expect("a ticker");
         let asked = if job.scope == Scope::None { vec![] } else { vec![ticker(BAD), ticker(GOOD)] };

@@ -59,7 +59,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     id: &[IdPart::Field("ticker"), IdPart::Field("article_id")],
     expects: Expects::Nothing,
     checks: &[],
-    quality: Quality::Limited { records: 10 },
+    quality: Quality::Limited { records: 10, parameter: "limit", larger: 100 },
 };
 
 static MARKET_NEWS: Dataset = Dataset {

@@ -28,6 +28,7 @@ pub(super) fn send(
         tickers: &batch.tickers,
         parts: &batch.parts,
         run_time: &run.run_time,
+        larger: run.larger(&batch),
     };
     let mut request = call.request(engine.settings.provider(run.provider()), &engine.settings.call);
     request.timeout =

@@ -28,6 +28,8 @@ pub struct Batch {
     /// How many calls for its one ticker have failed in this attempt.
     pub failed_alone: u32,
     pub origin: Origin,
+    /// Whether more records are asked for than usual.
+    pub enlarged: bool,
 }
 
 /// How a batch came about.
@@ -60,6 +62,7 @@ impl Batch {
             has_failed: false,
             failed_alone: 0,
             origin: Origin::Planned,
+            enlarged: false,
         }
     }
 
@@ -79,6 +82,7 @@ impl Batch {
             deferrals: self.deferrals,
             has_failed: self.has_failed,
             origin: self.origin,
+            enlarged: self.enlarged,
             ..Self::new(self.endpoint, Vec::new(), self.attempts_max)
         }
     }
@@ -96,6 +100,7 @@ impl Batch {
             reason,
             // However this attempt ends, the next one knows that the batch failed and starts with smaller ones.
             deferrals: self.deferrals + u32::from(self.has_failed),
+            enlarged: self.enlarged,
         }
     }
 }
@@ -119,6 +124,7 @@ impl Queue {
             let batch = |tickers: &[Ticker]| Batch {
                 deferrals: work.deferrals,
                 parts: work.parts.clone(),
+                enlarged: work.enlarged,
                 origin: if work.deferrals > 0 { Origin::Piece } else { Origin::Planned },
                 ..Batch::new(endpoint, tickers.to_vec(), attempts_max)
             };

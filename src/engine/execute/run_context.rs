@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::catalogue::{Job, Provider, Scope};
+use super::queue::Batch;
+use crate::catalogue::{Dataset, Job, Provider, Scope};
 
 /// What stays the same for a whole run.
 #[derive(Clone, Debug)]
@@ -19,5 +20,15 @@ pub(super) struct RunContext {
 impl RunContext {
     pub(super) fn provider(&self) -> Provider {
         self.job.provider
+    }
+
+    /// What an endpoint of its job returns.
+    pub(super) fn dataset(&self, endpoint: &str) -> Option<&'static Dataset> {
+        self.job.endpoints.iter().find(|known| known.path == endpoint).map(|endpoint| endpoint.dataset)
+    }
+
+    /// The parameter with which a batch asks for more records than usual, and their number.
+    pub(super) fn larger(&self, batch: &Batch) -> Option<(&'static str, u16)> {
+        self.dataset(batch.endpoint).filter(|_| batch.enlarged)?.quality.larger()
     }
 }

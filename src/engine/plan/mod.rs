@@ -52,6 +52,7 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
         parts: Vec::new(),
         reason: None,
         deferrals: 0,
+        enlarged: false,
     };
     job.endpoints.iter().map(|endpoint| work(endpoint.path)).collect()
 }

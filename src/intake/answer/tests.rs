@@ -16,6 +16,7 @@ fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Intake {
         now: "2023-11-14T22:20:00Z".parse().unwrap(),
         calendar: &config.ticks.calendar,
         tick: "2023-11-14T22:20:00Z".parse().unwrap(),
+        is_enlarged: false,
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
     let dataset = find_dataset(dataset).unwrap();
@@ -268,6 +269,7 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         now: "2023-11-14T22:20:00Z".parse().unwrap(),
         calendar: &config.ticks.calendar,
         tick: "2023-11-14T22:20:00Z".parse().unwrap(),
+        is_enlarged: false,
     };
     let asked = [Ticker::parse("A").unwrap()];
     let list = |records: usize| json!({"ticker": "A", "data": vec![0; records]});

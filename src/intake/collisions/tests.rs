@@ -15,6 +15,7 @@ fn settled(dataset: &str, records: Json, field: &str) -> (Vec<(String, Json)>, V
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
         calendar: &config.ticks.calendar,
         tick: "2026-11-23T10:00:00Z".parse().unwrap(),
+        is_enlarged: false,
     };
     let dataset = find_dataset(dataset).unwrap();
     let found = extract(dataset, Some(&Ticker::parse("A").unwrap()), records, &context);

@@ -264,6 +264,7 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                                     parts: Vec::new(),
                                     reason,
                                     deferrals: *deferrals,
+                                    enlarged: false,
                                 },
                             ));
                         }

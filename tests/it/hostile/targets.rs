@@ -108,6 +108,7 @@ pub fn provider(body: &[u8]) {
             now: now(),
             calendar: &config.ticks.calendar,
             tick: now(),
+            is_enlarged: body.len().is_multiple_of(2),
         };
         let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };
         for endpoint in job.endpoints {

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orchestrator::base::ports::{InboundResponse, TransportError};
 use serde_json::{Value as Json, json};
-use sim::data::{Spec, entries, moment};
+use sim::data::{Spec, entries, entries_within, moment};
 use sim::endpoint::Endpoint;
 
 use super::scenario::{Poison, Scenario, Thin};
@@ -21,6 +21,8 @@ pub(super) struct Fetch {
     pub(super) job: String,
     pub(super) tickers: Vec<String>,
     pub(super) run_time: String,
+    /// How many records of a ticker it wants at most.
+    pub(super) limit: Option<usize>,
 }
 
 impl Fetch {
@@ -33,6 +35,7 @@ impl Fetch {
             job: text("job_id"),
             tickers: tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect(),
             run_time: text("run_time"),
+            limit: body["limit"].as_u64().map(|limit| usize::try_from(limit).expect("small")),
         }
     }
 }
@@ -48,8 +51,10 @@ impl Fetch {
 }
 
 /// The data of the services.
-pub(super) fn spec(scenario: &Scenario) -> Spec {
-    Spec { seed: 1, records_per_ticker: scenario.records_per_ticker, market_articles: 3 }
+pub(super) fn spec(scenario: &Scenario, endpoint: Endpoint) -> Spec {
+    let busy = scenario.articles_per_ticker.filter(|_| endpoint == Endpoint::POLYGON_NEWS);
+    let records_per_ticker = busy.unwrap_or(scenario.records_per_ticker);
+    Spec { seed: 1, records_per_ticker, market_articles: 3 }
 }
 
 /// The response to a request that has arrived.
@@ -115,7 +120,8 @@ fn refusal(status: u16, detail: &str, asked: RetryAfter, now: DateTime<Utc>) -> 
 fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
     let (scenario, now, dice) = (&*stage.scenario, stage.now(), &stage.dice);
     let at = moment(Some(&fetch.run_time));
-    let mut entries = entries(&spec(scenario), fetch.endpoint, &fetch.tickers, at);
+    let spec = spec(scenario, fetch.endpoint);
+    let mut entries = entries_within(&spec, fetch.endpoint, &fetch.tickers, fetch.limit, at);
     let mut errors = Vec::new();
     entries.retain_mut(|entry| {
         let ticker = entry["ticker"].as_str().unwrap_or_default().to_owned();
@@ -155,7 +161,9 @@ pub(super) const STALE: TimeDelta = TimeDelta::days(7);
 
 /// The entry of a ticker without current data.
 fn lacking(scenario: &Scenario, fetch: &Fetch, ticker: &String, thin: Thin, at: DateTime<Utc>) -> Json {
-    let old = entries(&spec(scenario), fetch.endpoint, std::slice::from_ref(ticker), at - STALE).remove(0);
+    let old =
+        entries(&spec(scenario, fetch.endpoint), fetch.endpoint, std::slice::from_ref(ticker), at - STALE)
+            .remove(0);
     match (thin, &old["data"]) {
         (Thin::Stale, _) => old,
         (Thin::Empty, Json::Array(_)) => json!({"ticker": ticker, "data": []}),

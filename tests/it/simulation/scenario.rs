@@ -42,6 +42,8 @@ pub(super) struct Scenario {
     /// How far a wall clock may be off, in milliseconds; by more than [`Self::BEHIND_MS_MAX`] only ahead.
     pub(super) skew_ms: u64,
     pub(super) records_per_ticker: usize,
+    /// Articles of polygon's company news per ticker, if there are more than other records.
+    pub(super) articles_per_ticker: Option<usize>,
     /// How the services keep to their own limits.
     pub(super) pacing: Option<Pacing>,
     /// Whether every request gets a new instance, as on a platform that drops idle ones at once.
@@ -223,6 +225,7 @@ impl Scenario {
             mortality: dice.pick(&[0, 0, 30, 60, 90]),
             skew_ms: dice.pick(&[0, 100, 5_000, 20_000, 3_600_000]),
             records_per_ticker: usize::try_from(dice.between(1, 3)).expect("small"),
+            articles_per_ticker: None,
             pacing: is_paced.then(|| pacing(dice)),
             is_forgetful: dice.chance(20),
         };
@@ -248,7 +251,15 @@ impl Scenario {
             plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
         });
         scenario.choose_day(&dice.split());
+        scenario.choose_news(&dice.split(), is_big);
         scenario
+    }
+
+    /// In some worlds, companies have more news than the service sends without being asked for more, or than it is asked
+    /// for.
+    fn choose_news(&mut self, dice: &Dice, is_big: bool) {
+        let articles = dice.pick(&[9, 10, 11, 40, 99, 100, 101, 130]);
+        self.articles_per_ticker = (!is_big && dice.chance(30)).then_some(articles);
     }
 
     /// Moves some worlds to a day on which something is different.

@@ -67,7 +67,7 @@ impl Answer {
         if let Some(inner) = &refused.call {
             return Self::refusal(StatusCode::BAD_GATEWAY, &json!(words::wrapped(endpoint, "", inner)));
         }
-        let mut entries = data::asked(spec, endpoint, &fetch.tickers, &fetch.indicators, fetch.at);
+        let mut entries = data::asked(spec, endpoint, fetch);
         refused.apply(endpoint, &mut entries);
         Self::json(StatusCode::OK, &envelope(spec, endpoint, entries, effects, start))
     }

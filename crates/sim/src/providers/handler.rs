@@ -107,7 +107,7 @@ async fn route(
     }
     let service = shared.service;
     match (Endpoint::find(service, head.uri.path()), &head.method) {
-        (Some(endpoint), &Method::POST) => match Fetch::parse(&head.headers, body) {
+        (Some(endpoint), &Method::POST) => match Fetch::parse(endpoint, &head.headers, body) {
             Ok(fetch) => {
                 let walk = walk::through(
                     shared.meter.walk(),

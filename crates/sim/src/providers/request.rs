@@ -5,14 +5,17 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::data;
+use crate::endpoint::Endpoint;
 
 /// A valid fetch.
 #[derive(Debug, PartialEq)]
-pub(super) struct Fetch {
-    pub(super) tickers: Vec<String>,
-    pub(super) at: DateTime<Utc>,
+pub(crate) struct Fetch {
+    pub(crate) tickers: Vec<String>,
+    pub(crate) at: DateTime<Utc>,
     /// The indicators that alphavantage must request, in this order.
-    pub(super) indicators: Vec<String>,
+    pub(crate) indicators: Vec<String>,
+    /// How many records of a ticker the caller wants at most, where the endpoint takes a limit.
+    pub(crate) limit: Option<usize>,
 }
 
 /// `ScopeType` of `shared/models.py`: lowercase only.
@@ -20,7 +23,7 @@ const SCOPES: [&str; 4] = ["entire_watchlist", "active_symbols", "indices", "non
 
 impl Fetch {
     /// Checks a body, or returns the `detail` of the 422.
-    pub(super) fn parse(headers: &HeaderMap, body: &Value) -> Result<Self, Value> {
+    pub(super) fn parse(endpoint: Endpoint, headers: &HeaderMap, body: &Value) -> Result<Self, Value> {
         let content_type = headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_json = content_type
             .is_some_and(|value| value.trim().to_ascii_lowercase().starts_with("application/json"));
@@ -37,7 +40,8 @@ impl Fetch {
         text(body, "job_id", &[])?;
         let indicators = texts(body, "indicators")?.filter(|names| !names.is_empty());
         let indicators = indicators.unwrap_or_else(|| data::INDICATORS.map(str::to_owned).to_vec());
-        Ok(Self { tickers, at: run_time(body)?, indicators })
+        let limit = endpoint.spec().limit.map(|limit| within(body, limit.most)).transpose()?.flatten();
+        Ok(Self { tickers, at: run_time(body)?, indicators, limit })
     }
 }
 
@@ -65,6 +69,16 @@ fn texts(body: &Value, name: &str) -> Result<Option<Vec<String>>, Value> {
             .ok_or_else(|| problem("string_type", &[name], "Input should be a valid string", item))
     };
     list.iter().map(item).collect::<Result<_, _>>().map(Some)
+}
+
+/// The parameter `limit`: up to `most`.
+fn within(body: &Value, most: usize) -> Result<Option<usize>, Value> {
+    let Some(value) = body.get("limit").filter(|value| !value.is_null()) else { return Ok(None) };
+    let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+    match number.filter(|number| (1..=most).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(problem("int_type", &["limit"], &format!("Input should be from 1 to {most}"), value)),
+    }
 }
 
 fn run_time(body: &Value) -> Result<DateTime<Utc>, Value> {
@@ -98,7 +112,7 @@ mod tests {
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static("application/json; charset=utf-8"),
         )]);
-        Fetch::parse(&headers, body)
+        Fetch::parse(Endpoint::POLYGON_NEWS, &headers, body)
     }
 
     #[test]
@@ -107,7 +121,9 @@ mod tests {
         let fetch = parse(&body).expect("valid");
         assert_eq!(fetch.tickers, ["AAPL"]);
         assert_eq!(fetch.at, data::moment(Some("2026-11-20T15:00:00Z")));
-        assert_eq!(fetch.indicators, data::INDICATORS);
+        assert_eq!((fetch.indicators, fetch.limit), (data::INDICATORS.map(str::to_owned).to_vec(), None));
+        let body = json!({"tickers": [], "scope": "none", "job_id": "j", "run_time": "2026-11-20T15:00:00Z", "limit": 50});
+        assert_eq!(parse(&body).expect("valid").limit, Some(50));
     }
 
     #[test]
@@ -130,6 +146,10 @@ mod tests {
             place(json!({"tickers": [""], "scope": "none", "job_id": "j"})),
             json!(["body", "run_time"])
         );
+        for limit in [json!(0), json!(1_001), json!("50")] {
+            let body = json!({"tickers": [], "scope": "none", "job_id": "j", "run_time": "2026-11-20T15:00:00Z", "limit": limit});
+            assert_eq!(place(body), json!(["body", "limit"]));
+        }
         let wrong_time = json!({"tickers": [], "scope": "none", "job_id": "j", "run_time": "yesterday"});
         assert_eq!(place(wrong_time), json!(["body", "run_time"]));
     }
@@ -137,6 +157,6 @@ mod tests {
     #[test]
     fn other_content_types_are_refused() {
         let body = json!({"tickers": [], "scope": "none", "job_id": "j"});
-        assert!(Fetch::parse(&HeaderMap::new(), &body).is_err());
+        assert!(Fetch::parse(Endpoint::POLYGON_NEWS, &HeaderMap::new(), &body).is_err());
     }
 }

@@ -41,6 +41,7 @@ static ENDPOINT: EndpointSpec = EndpointSpec {
     path: "/fetch",
     collection: "technical_indicators",
     form: Form::Indicators(&INDICATORS, one),
+    limit: None,
     records: all,
     document_id: |record| {
         let text = |field: &str| record.get(field).and_then(Value::as_str);

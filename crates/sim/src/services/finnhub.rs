@@ -47,6 +47,7 @@ static QUOTES: EndpointSpec = EndpointSpec {
     path: "/fetch",
     collection: "prices_intraday",
     form: Form::One,
+    limit: None,
     records: |spec, ticker, at| vec![quote(spec, ticker, at)],
     document_id: |record| {
         let seconds = record.get("timestamp").and_then(Value::as_i64)?;
@@ -63,6 +64,7 @@ static NEWS: EndpointSpec = EndpointSpec {
     path: "/fetch/news",
     collection: "news_articles",
     form: Form::List,
+    limit: None,
     records: news,
     document_id: |record| id_of(record, &["article_id"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
@@ -76,6 +78,7 @@ static FUNDAMENTALS: EndpointSpec = EndpointSpec {
     path: "/fetch/fundamentals",
     collection: "fundamentals",
     form: Form::One,
+    limit: None,
     records: |spec, ticker, at| vec![fundamentals(spec, ticker, at)],
     document_id: |record| id_of(record, &["report_date"]),
     rhythm: Rhythm::OneByOne(Duration::from_millis(500)),
@@ -89,6 +92,7 @@ static EARNINGS: EndpointSpec = EndpointSpec {
     path: "/fetch/earnings",
     collection: "earnings_calendar",
     form: Form::List,
+    limit: None,
     records: earnings,
     document_id: |record| id_of(record, &["earnings_date"]),
     // One request returns the calendar of all companies.

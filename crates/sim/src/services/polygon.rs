@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::news::{AUTHORS, HEADLINES, first_id, summary, times};
 use crate::dice::Dice;
-use crate::endpoint::{Endpoint, EndpointSpec, Form, MINUTE, Rhythm, Service, ServiceSpec, id_of};
+use crate::endpoint::{Endpoint, EndpointSpec, Form, Limit, MINUTE, Rhythm, Service, ServiceSpec, id_of};
 use crate::job::Job;
 use crate::spec::{Spec, ingested, stamp};
 use crate::watchlist::Scope;
@@ -43,6 +43,7 @@ static NEWS: EndpointSpec = EndpointSpec {
     path: "/fetch",
     collection: "news_articles",
     form: Form::List,
+    limit: Some(Limit { usual: 10, most: 1_000, wanted: 100 }),
     records: company,
     document_id: |record| id_of(record, &["article_id"]),
     rhythm: Rhythm::OneByOne(Duration::from_secs(12)),
@@ -56,6 +57,7 @@ static MARKET: EndpointSpec = EndpointSpec {
     path: "/fetch/market",
     collection: "news_articles",
     form: Form::Articles,
+    limit: None,
     records: |spec, _, at| market(spec, at),
     document_id: |record| Some(format!("market_{}", record.get("article_id")?.as_str()?)),
     rhythm: Rhythm::Whole,

@@ -44,6 +44,7 @@ static PRICES: EndpointSpec = EndpointSpec {
     path: "/fetch",
     collection: "prices_daily",
     form: Form::List,
+    limit: None,
     records: daily,
     document_id: |record| id_of(record, &["date"]),
     rhythm: Rhythm::FiveAtOnce(Duration::from_millis(500)),
