@@ -239,12 +239,6 @@ impl Scenario {
             // forever.
             scenario.ticks.iter_mut().for_each(|tick| tick.patience = Duration::from_secs(1_800));
         }
-        let hangs = scenario.poison.values().any(|poison| *poison == Poison::Hang);
-        if is_paced && hangs {
-            // Known: where an attempt is too short for a check of the provider and for the second call of a ticker on
-            // which the service hangs, the run does not end.
-            scenario.settings.insert("job_deadline_seconds".to_owned(), "840".to_owned());
-        }
         // A provider that fails for every ticker of a run looks the same as one that is down.
         scenario.poison_stays &= scenario.ticks.iter().all(|tick| {
             let plan = scenario.plan(tick);
