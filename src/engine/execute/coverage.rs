@@ -15,7 +15,7 @@ use super::deliveries::Delivery;
 use super::found::Cells;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::calendar::Calendar;
-use crate::catalogue::{Job, Ticker};
+use crate::catalogue::{Job, Ticker, Ticks};
 use crate::firestore::FirestoreError;
 use crate::ledger::coverage::days::Follows;
 use crate::ledger::coverage::{Changes, Coverage, Held, Saved};
@@ -133,23 +133,17 @@ impl Execution<'_> {
 }
 
 impl Covering {
-    pub(super) fn new(
-        store: Coverage,
-        calendar: Calendar,
-        job: &Job,
-        state: &RunState,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(store: Coverage, ticks: &Ticks, job: &Job, state: &RunState, now: Instant) -> Self {
         let tick = state.tick().unwrap_or(state.identity.created_at);
         let about = |endpoint: &crate::catalogue::Endpoint| {
             let follows = Follows::of(endpoint.dataset);
-            let date = follows.day_at(&calendar, tick)?;
+            let date = follows.day_at(&ticks.calendar, tick)?;
             Some((endpoint.path, follows, Day { dataset: endpoint.dataset.name, date }))
         };
         let about = job.endpoints.iter().filter_map(about).collect();
         let mut covering = Self {
             store,
-            calendar,
+            calendar: ticks.calendar.clone(),
             run_id: Arc::from(state.identity.run_id.as_str()),
             about,
             changes: Changes::new(),
@@ -164,15 +158,18 @@ impl Covering {
             is_broken: false,
         };
         if state.identity.trigger == Source::Scheduler {
-            covering.plan(state);
+            for (endpoint, follows, day) in covering.about.clone() {
+                for date in follows.days_of_tick(ticks, job, tick) {
+                    covering.plan(state, endpoint, Day { date, ..day });
+                }
+            }
         }
         covering
     }
 
-    /// The tickers of a scheduled run are those that its day should have.
-    fn plan(&mut self, state: &RunState) {
-        for (endpoint, ticker, _) in state.outcomes() {
-            let Some((_, _, day)) = self.about(endpoint) else { continue };
+    /// The tickers of a scheduled run are those that its days should have.
+    fn plan(&mut self, state: &RunState, of: &str, day: Day) {
+        for (_, ticker, _) in state.outcomes().filter(|(endpoint, ..)| *endpoint == of) {
             let expected = &mut self.changes.entry(day).or_default().expected;
             self.cells += usize::from(expected.insert(name(ticker)));
         }

@@ -128,8 +128,7 @@ impl<'a> Execution<'a> {
         let provider = engine.settings.provider(job.provider);
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         let now = engine.world.clock.instant();
-        let coverage =
-            Covering::new(engine.coverage.clone(), engine.settings.ticks.calendar.clone(), job, &state, now);
+        let coverage = Covering::new(engine.coverage.clone(), &engine.settings.ticks, job, &state, now);
         let pending = std::mem::take(&mut state.pending);
         let queue = Queue::new(pending, &endpoints, provider.batch_size, engine.settings.call.max_attempts);
         let lane = |endpoint: &&'static str| {

@@ -110,13 +110,16 @@ pub(super) enum Thin {
 }
 
 /// Beginnings of worlds, beside an ordinary Monday noon. Ticks come within the first quarter of an hour.
-const SPECIAL_DAYS: [&str; 9] = [
+const SPECIAL_DAYS: [&str; 11] = [
     // Thanksgiving Day: its noon, and the minutes before its end in New York.
     "2026-11-26T17:00:00Z",
     "2026-11-27T04:55:00Z",
     // Half an hour after an early close, on the day after it and on Christmas Eve.
     "2026-11-27T18:22:00Z",
     "2026-12-24T18:28:00Z",
+    // The afternoons after two early closes: the indicators' runs of the days before were about earlier sessions.
+    "2026-11-27T21:50:00Z",
+    "2026-12-24T21:50:00Z",
     // A Sunday, and its end in New York.
     "2026-11-29T15:00:00Z",
     "2026-11-30T04:52:00Z",
