@@ -133,8 +133,9 @@ pub enum Shape {
     List,
     /// `data` is one record.
     One,
-    /// `data` maps an indicator's name to its record, whose date and value may be in a nested `data`.
-    Indicators,
+    /// `data` maps an indicator's name to its record, whose date and value may be in a nested `data`. The service has
+    /// these if a request names none.
+    Indicators(&'static [&'static str]),
     /// The entry is the record.
     Bare,
 }

@@ -1,5 +1,7 @@
 //! From a provider's response to the outcome of every requested ticker.
 
+mod so_far;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value as Json;
@@ -12,9 +14,10 @@ use crate::firestore::{Value, Write};
 use crate::intake::collisions;
 use crate::intake::expectation::Expectation;
 use crate::intake::quality;
-use crate::intake::record::{self, Context, Part, error_message};
+use crate::intake::record::{self, Asked, Context, Part, error_message};
 use crate::intake::rejected::Rejected;
 use crate::run::Outcome;
+use so_far::TickerSoFar;
 
 /// The contents of a response. Every requested ticker is in exactly one of the four lists.
 #[derive(Debug)]
@@ -56,22 +59,10 @@ pub struct Partly {
     pub ticker: Ticker,
     /// The names of the missing parts.
     pub parts: Vec<String>,
+    /// The others that have no current record, as the reason names them.
+    pub outdated: Vec<String>,
     /// The provider's message about the first of them.
     pub message: String,
-}
-
-/// What is known about one ticker while the entries are read.
-#[derive(Default)]
-struct TickerSoFar {
-    records: usize,
-    /// The place in time of the newest record.
-    newest: Option<i64>,
-    rejected: usize,
-    /// Why the first rejected record was rejected.
-    why: Option<String>,
-    errors: Vec<String>,
-    /// Parts that failed for no reason of their own, while others were answered.
-    again: Vec<Part>,
 }
 
 /// Reads all entries of a response; fails if there are too many records to process at once.
@@ -100,9 +91,9 @@ pub fn take_in(
             }
         }
     }
-    judge(envelope, asked, &expectation, &mut tickers, &mut intake);
+    judge(envelope, asked, &expectation, &context.asked, &mut tickers, &mut intake);
     intake.settle();
-    if context.is_enlarged {
+    if context.asked.is_enlarged {
         intake.remark_cut();
     }
     Ok(intake)
@@ -209,7 +200,7 @@ fn count_of<'a>(records: impl Iterator<Item = &'a Write>) -> u64 {
 fn count(entry: &Entry<'_>, shape: Shape) -> usize {
     let readable = match (shape, entry.json.get("data")) {
         (Shape::List, Some(Json::Array(records))) => records.len(),
-        (Shape::Indicators, Some(Json::Object(indicators))) => indicators.len(),
+        (Shape::Indicators(_), Some(Json::Object(indicators))) => indicators.len(),
         _ => 0,
     };
     readable.saturating_add(entry.odd.len()).max(1)
@@ -251,6 +242,7 @@ fn take_entry(
         return;
     }
     let is_odd = !odd.is_empty();
+    so_far.is_odd |= is_odd;
     let raw = |odd: entries::Odd<'_>| Rejected::raw(dataset, Some(&ticker), odd.reason, odd.raw);
     so_far.reject(odd.into_iter().map(raw).collect(), intake);
     match entry.get_mut("data").map(Json::take) {
@@ -261,6 +253,9 @@ fn take_entry(
             so_far.errors.push("the provider's entry has no data and no error".to_owned());
         }
         Some(data) => {
+            if let (Shape::Indicators(_), Json::Object(indicators)) = (dataset.shape, &data) {
+                so_far.indicators.extend(indicators.keys().map(|name| (name.clone(), None)));
+            }
             let mut found = record::extract(dataset, Some(&ticker), data, context);
             so_far.errors.append(&mut found.errors);
             let parts = std::mem::take(&mut found.parts);
@@ -279,8 +274,8 @@ fn take_entry(
             so_far.note(&found.records, expectation);
             quality::flag(dataset.quality, &mut found.records);
             let sent = found.records.len() + found.rejected.len();
-            if quality::is_cut(dataset.quality, sent, context.is_enlarged) {
-                if context.is_enlarged {
+            if quality::is_cut(dataset.quality, sent, context.asked.is_enlarged) {
+                if context.asked.is_enlarged {
                     quality::flag_cut(&mut found.records);
                 }
                 intake.cut.push(ticker.clone());
@@ -288,22 +283,6 @@ fn take_entry(
             so_far.reject(std::mem::take(&mut found.rejected), intake);
             absorb(found, intake);
         }
-    }
-}
-
-impl TickerSoFar {
-    fn note(&mut self, records: &[Write], expectation: &Expectation) {
-        self.records += records.len();
-        self.newest =
-            records.iter().filter_map(|record| expectation.place(&record.fields)).max().max(self.newest);
-    }
-
-    fn reject(&mut self, rejected: Vec<Rejected>, intake: &mut Intake) {
-        self.rejected += rejected.len();
-        if let Some(first) = rejected.first() {
-            self.why.get_or_insert_with(|| first.reasons.join(", "));
-        }
-        intake.rejected.extend(rejected);
     }
 }
 
@@ -317,6 +296,7 @@ fn judge(
     envelope: &Envelope<'_>,
     asked: &[Ticker],
     expectation: &Expectation,
+    of: &Asked<'_>,
     tickers: &mut BTreeMap<Ticker, TickerSoFar>,
     intake: &mut Intake,
 ) {
@@ -326,7 +306,7 @@ fn judge(
         let named = remarks.iter().enumerate().filter(|(_, remark)| names(remark, ticker));
         let mut reasons: Vec<String> = Vec::new();
         let mut again = Vec::new();
-        let mut lacking = None;
+        let (mut lacking, mut outdated) = (None, Vec::new());
         match tickers.get_mut(ticker) {
             Some(so_far) => {
                 reasons.append(&mut so_far.errors);
@@ -336,7 +316,10 @@ fn judge(
                     reasons.push(format!("all {} records were rejected: {why}", so_far.rejected));
                 }
                 used.extend(named.map(|(at, _)| at));
-                lacking = expectation.lacking(so_far.records, so_far.newest);
+                outdated = so_far.outdated(intake.dataset.shape, expectation, of);
+                let is_partial = !of.parts.is_empty() && !outdated.is_empty();
+                lacking = expectation.lacking(so_far.records, so_far.newest).filter(|_| !is_partial);
+                lacking = lacking.or_else(|| expectation.partly_lacking(&outdated));
             }
             None => {
                 for (at, remark) in named {
@@ -351,7 +334,7 @@ fn judge(
         if let (true, Some(first)) = (reasons.is_empty(), again.first()) {
             let message = shorten(&first.message);
             let parts = again.iter().map(|part| part.name.clone()).collect();
-            intake.partly.push(Partly { ticker: ticker.clone(), parts, message });
+            intake.partly.push(Partly { ticker: ticker.clone(), parts, outdated, message });
         } else if let (true, Some((outcome, reason))) = (reasons.is_empty(), lacking) {
             intake.lacking.push(Lacking { ticker: ticker.clone(), outcome, reason });
         } else if reasons.is_empty() {

@@ -86,6 +86,7 @@ impl RunState {
                 endpoint: short.endpoint,
                 tickers: Vec::from_iter(short.ticker),
                 parts: Vec::new(),
+                outdated: Vec::new(),
                 deferrals: 0,
                 enlarged: false,
             });

@@ -22,6 +22,7 @@ pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
         endpoint: endpoint.into(),
         tickers,
         parts: Vec::new(),
+        outdated: Vec::new(),
         reason: None,
         deferrals: 0,
         enlarged: false,

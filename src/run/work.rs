@@ -13,6 +13,9 @@ pub struct Work {
     /// The parts of each ticker's data that are still missing; empty means all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
+    /// Parts that an answer before had no current record of: they make the tickers stale.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outdated: Vec<String>,
     /// Why it was deferred, if it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -37,8 +40,8 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, &into.parts, &into.reason, into.deferrals, into.enlarged)
-                == (&work.endpoint, &work.parts, &work.reason, work.deferrals, work.enlarged)
+            (&into.endpoint, &into.parts, &into.outdated, &into.reason, into.deferrals, into.enlarged)
+                == (&work.endpoint, &work.parts, &work.outdated, &work.reason, work.deferrals, work.enlarged)
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

@@ -11,7 +11,7 @@ use orchestrator::config::Collections;
 use orchestrator::intake::answer::{Intake, take_in};
 use orchestrator::intake::envelope::Envelope;
 use orchestrator::intake::quality::QUALITY_FIELD;
-use orchestrator::intake::record::Context;
+use orchestrator::intake::record::{Asked, Context};
 use orchestrator::run::Outcome;
 use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
@@ -249,7 +249,7 @@ impl Reader {
             now: tick + TimeDelta::seconds(30),
             calendar: &self.calendar,
             tick,
-            is_enlarged: true,
+            asked: Asked { is_enlarged: true, ..Asked::default() },
         };
         let ticker = |ticker: &str| Ticker::parse(ticker).expect("a ticker");
         let asked = if job.scope == Scope::None { vec![] } else { vec![ticker(BAD), ticker(GOOD)] };

@@ -15,6 +15,8 @@ pub struct Batch {
     pub tickers: Vec<Ticker>,
     /// The requested parts of each ticker's data; empty means all.
     pub parts: Vec<String>,
+    /// Parts that an answer before had no current record of.
+    pub outdated: Vec<String>,
     /// Calls made for it.
     pub attempt: u32,
     /// Maximum calls for it.
@@ -55,6 +57,7 @@ impl Batch {
             endpoint,
             tickers,
             parts: Vec::new(),
+            outdated: Vec::new(),
             attempt: 0,
             attempts_max,
             answered_before: None,
@@ -77,6 +80,7 @@ impl Batch {
     fn without_tickers(&self) -> Self {
         Self {
             parts: self.parts.clone(),
+            outdated: self.outdated.clone(),
             attempt: self.attempt,
             answered_before: self.answered_before,
             deferrals: self.deferrals,
@@ -97,6 +101,7 @@ impl Batch {
             endpoint: self.endpoint.to_owned(),
             tickers: self.tickers,
             parts: self.parts,
+            outdated: self.outdated,
             reason,
             // However this attempt ends, the next one knows that the batch failed and starts with smaller ones.
             deferrals: self.deferrals + u32::from(self.has_failed),
@@ -124,6 +129,7 @@ impl Queue {
             let batch = |tickers: &[Ticker]| Batch {
                 deferrals: work.deferrals,
                 parts: work.parts.clone(),
+                outdated: work.outdated.clone(),
                 enlarged: work.enlarged,
                 origin: if work.deferrals > 0 { Origin::Piece } else { Origin::Planned },
                 ..Batch::new(endpoint, tickers.to_vec(), attempts_max)

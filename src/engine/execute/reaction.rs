@@ -108,8 +108,8 @@ impl Execution<'_> {
             let stale = || intake.lacking.iter().find(has_data).map(|lacking| &lacking.ticker);
             self.on_answered(reply, intake.succeeded.first().or(cut.as_ref()).or_else(stale).cloned());
         }
-        for Partly { ticker, parts, message } in std::mem::take(&mut intake.partly) {
-            let rest = Batch { parts, ..batch.of(vec![ticker]) };
+        for Partly { ticker, parts, outdated, message } in std::mem::take(&mut intake.partly) {
+            let rest = Batch { parts, outdated, ..batch.of(vec![ticker]) };
             match provider.trouble_of_part(&message) {
                 Trouble::Limited(window) => {
                     self.on_limited(reply.number, Some(self.limit_pause(window)), &message);

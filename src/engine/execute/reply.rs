@@ -20,7 +20,7 @@ use crate::intake::call_log::log_id;
 use crate::intake::envelope::{Envelope, check_values, failure_message};
 use crate::intake::kind::Kind;
 use crate::intake::raw_log::RawLog;
-use crate::intake::record::Context;
+use crate::intake::record::{Asked, Context};
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
@@ -120,7 +120,11 @@ impl Reply {
             now,
             calendar: &engine.settings.ticks.calendar,
             tick: run.tick,
-            is_enlarged: self.batch.enlarged,
+            asked: Asked {
+                is_enlarged: self.batch.enlarged,
+                parts: &self.batch.parts,
+                outdated: &self.batch.outdated,
+            },
         };
         // The catalogue has every endpoint of the run's job.
         let Some(dataset) = run.dataset(self.batch.endpoint) else {

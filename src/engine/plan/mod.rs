@@ -50,6 +50,7 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
         endpoint: path.to_owned(),
         tickers: tickers.to_vec(),
         parts: Vec::new(),
+        outdated: Vec::new(),
         reason: None,
         deferrals: 0,
         enlarged: false,

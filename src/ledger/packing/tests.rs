@@ -154,6 +154,7 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
         endpoint: "/fetch".into(),
         tickers: vec![ticker.clone()],
         parts: Vec::new(),
+        outdated: Vec::new(),
         reason: Some(noise.text(HOSTILE, 300)),
         deferrals: u32::try_from(at % 5).unwrap(),
         enlarged: false,
@@ -189,7 +190,7 @@ proptest! {
             }
             let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
             if kind == 0 {
-                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), reason: Some(words), deferrals, enlarged: false });
+                run.pending.push(Work { endpoint, tickers: Vec::from_iter(ticker), parts: Vec::new(), outdated: Vec::new(), reason: Some(words), deferrals, enlarged: false });
             } else if kind == 1 {
                 let (outcome, class) = (Outcome::Failed, Some(Class::Refused));
                 run.shortfalls.push(Shortfall { ticker, endpoint, outcome, class, reason: words });

@@ -262,6 +262,7 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                                     endpoint: endpoint.clone(),
                                     tickers,
                                     parts: Vec::new(),
+                                    outdated: Vec::new(),
                                     reason,
                                     deferrals: *deferrals,
                                     enlarged: false,

@@ -27,6 +27,7 @@ fn work_at_an_endpoint_that_no_longer_exists_fails() {
                 endpoint: "/prices".into(),
                 tickers,
                 parts: Vec::new(),
+                outdated: Vec::new(),
                 reason: None,
                 deferrals: 0,
                 enlarged: false,

@@ -139,8 +139,10 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
             }
             return true;
         }
-        if let Some(thin) = scenario.lack(fetch.endpoint, &ticker, now) {
-            *entry = lacking(scenario, fetch, &ticker, thin, at);
+        match scenario.lack(fetch.endpoint, &ticker, now) {
+            Some(Thin::PartlyStale) if has_indicators => age_one(entry, scenario, fetch, &ticker, at),
+            Some(thin) => *entry = lacking(scenario, fetch, &ticker, thin, at),
+            None => {}
         }
         match fault {
             Some(Fault::MissingEntries) if hit => return false,
@@ -165,11 +167,21 @@ fn lacking(scenario: &Scenario, fetch: &Fetch, ticker: &String, thin: Thin, at: 
         entries(&spec(scenario, fetch.endpoint), fetch.endpoint, std::slice::from_ref(ticker), at - STALE)
             .remove(0);
     match (thin, &old["data"]) {
-        (Thin::Stale, _) => old,
+        (Thin::Stale | Thin::PartlyStale, _) => old,
         (Thin::Empty, Json::Array(_)) => json!({"ticker": ticker, "data": []}),
         (Thin::Empty, _) if fetch.endpoint.has_indicators() => json!({"ticker": ticker, "data": {}}),
         (Thin::Empty, _) => json!({"ticker": ticker, "data": null}),
     }
+}
+
+/// Makes one indicator old and removes another, if it has any of them: a request may name others.
+fn age_one(entry: &mut Json, scenario: &Scenario, fetch: &Fetch, ticker: &String, at: DateTime<Utc>) {
+    let old = lacking(scenario, fetch, ticker, Thin::Stale, at);
+    let indicators = entry["data"].as_object_mut().expect("indicators");
+    if let Some(indicator) = indicators.get_mut("RSI") {
+        *indicator = old["data"]["RSI"].clone();
+    }
+    indicators.remove("ADX");
 }
 
 fn fail(entry: &mut Json, errors: &mut Vec<String>) {

@@ -107,6 +107,8 @@ pub(super) enum Thin {
     Empty,
     /// Only data of a week before.
     Stale,
+    /// The same of a single indicator, and nothing of another one. Of other data: only that of a week before.
+    PartlyStale,
 }
 
 /// Beginnings of worlds, beside an ordinary Monday noon. Ticks come within the first quarter of an hour.
@@ -249,7 +251,14 @@ impl Scenario {
         });
         scenario.choose_day(&dice.split());
         scenario.choose_news(&dice.split(), is_big);
+        scenario.choose_indicators(&dice.split());
         scenario
+    }
+
+    /// Some tickers with old data have only one old indicator.
+    fn choose_indicators(&mut self, dice: &Dice) {
+        let stale = self.thin.values_mut().filter(|thin| **thin == Thin::Stale);
+        stale.filter(|_| dice.chance(50)).for_each(|thin| *thin = Thin::PartlyStale);
     }
 
     /// In some worlds, companies have more news than the service sends without being asked for more, or than it is asked
