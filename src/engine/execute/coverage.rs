@@ -119,6 +119,9 @@ impl Execution<'_> {
         let now = self.engine.world.clock.instant();
         let (backoff, jitter) = (self.engine.settings.call.backoff, self.engine.world.entropy.next_u64());
         let result = self.coverage.on_landed(landed, now, &backoff, jitter);
+        for remark in self.coverage.held.as_mut().map(Held::take_remade).unwrap_or_default() {
+            self.state.remark(remark);
+        }
         for delivery in self.backlog.deliveries.covered(result.is_ok()) {
             self.settle(delivery);
         }

@@ -250,22 +250,17 @@ impl Scenario {
             plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
         });
         scenario.choose_day(&dice.split());
-        scenario.choose_news(&dice.split(), is_big);
-        scenario.choose_indicators(&dice.split());
+        scenario.choose_data(&dice.split(), is_big);
         scenario
     }
 
-    /// Some tickers with old data have only one old indicator.
-    fn choose_indicators(&mut self, dice: &Dice) {
-        let stale = self.thin.values_mut().filter(|thin| **thin == Thin::Stale);
-        stale.filter(|_| dice.chance(50)).for_each(|thin| *thin = Thin::PartlyStale);
-    }
-
-    /// In some worlds, companies have more news than the service sends without being asked for more, or than it is asked
-    /// for.
-    fn choose_news(&mut self, dice: &Dice, is_big: bool) {
+    /// In some worlds, companies have more news than the service sends unless it is asked for more, or than it is asked
+    /// for. Some tickers with old data have only one old indicator.
+    fn choose_data(&mut self, dice: &Dice, is_big: bool) {
         let articles = dice.pick(&[9, 10, 11, 40, 99, 100, 101, 130]);
         self.articles_per_ticker = (!is_big && dice.chance(30)).then_some(articles);
+        let stale = self.thin.values_mut().filter(|thin| **thin == Thin::Stale);
+        stale.filter(|_| dice.chance(50)).for_each(|thin| *thin = Thin::PartlyStale);
     }
 
     /// Moves some worlds to a day on which something is different.
