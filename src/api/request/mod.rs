@@ -2,7 +2,7 @@
 
 mod body;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use http::HeaderMap;
 
 use crate::api::problem::{FieldError, Problem};
@@ -22,8 +22,8 @@ const TICK_AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// A run may be for a time this far ahead: clocks and time zones differ, but no provider has data of the future.
 const RUN_TIME_AHEAD_MAX: TimeDelta = TimeDelta::days(1);
-/// The day on which the calendar of sessions begins.
-const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(2010, 1, 1).unwrap();
+/// The year in which the calendar of sessions begins.
+const FIRST_YEAR: i32 = 2010;
 
 /// Reads a request to a job's own route.
 pub fn parse_job(
@@ -115,12 +115,12 @@ fn trigger(
 fn check_run_time(run_time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Problem> {
     let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
     let latest = now + RUN_TIME_AHEAD_MAX;
-    let is_early = run_time.naive_utc().date() < FIRST_DAY;
+    let is_early = run_time.year() < FIRST_YEAR;
     if !is_early && run_time <= latest {
         return Ok(());
     }
     let message = if is_early {
-        format!("must not be before {FIRST_DAY}, where the calendar of sessions begins")
+        format!("must not be before {FIRST_YEAR}-01-01, where the calendar of sessions begins")
     } else {
         format!("must not be more than a day ahead: {} at the latest", text(latest))
     };
