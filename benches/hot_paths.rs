@@ -19,7 +19,7 @@ use orchestrator::firestore::value::Fields;
 use orchestrator::firestore::{Value, Write};
 use orchestrator::intake::answer::take_in;
 use orchestrator::intake::envelope::{Envelope, check_values};
-use orchestrator::intake::record::Context;
+use orchestrator::intake::record::{Asked, Context};
 use orchestrator::settings::Config;
 use sim::data::Spec;
 use sim::endpoint::Endpoint;
@@ -67,7 +67,7 @@ fn records(body: &Bytes) -> Vec<Write> {
         now: NOW,
         calendar: &CONFIG.ticks.calendar,
         tick: NOW,
-        window: None,
+        asked: Asked::default(),
     };
     let envelope = Envelope::parse(body).expect("an envelope");
     let dataset = find_dataset("daily_prices").expect("the dataset is in the catalogue");

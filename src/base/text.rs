@@ -3,6 +3,12 @@
 /// What replaces the end of a text that is too long.
 const CUT: char = '…';
 
+/// A number with its noun: `1 ticker`, `2 tickers`.
+pub fn count(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
 /// Bytes of a character in a JSON string.
 fn json_bytes_of(character: char) -> usize {
     match character {

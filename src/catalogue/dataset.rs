@@ -75,8 +75,20 @@ pub enum Quality {
     Unchecked,
     /// As bars: `open`, `high`, `low`, `close` and `volume` of consecutive days, with `div_cash` and `split_factor`.
     Bars,
-    /// An answer with this many records may have been cut at the provider's limit.
-    Limited { records: usize },
+    /// The provider sends at most so many records of a ticker: an answer with that many may be cut. It is requested
+    /// once more with this parameter, which names a larger number, unless it reaches back to what was requested before;
+    /// the field `dated` of a record says when it is from.
+    Limited { records: usize, parameter: &'static str, larger: u16, dated: &'static str },
+}
+
+impl Quality {
+    /// The parameter of a request that asks for more records than usual, if the provider takes one.
+    pub fn larger(self) -> Option<(&'static str, u16)> {
+        match self {
+            Self::Limited { parameter, larger, .. } => Some((parameter, larger)),
+            Self::Unchecked | Self::Bars => None,
+        }
+    }
 }
 
 impl PartialEq for Dataset {
@@ -124,8 +136,9 @@ pub enum Shape {
     List,
     /// `data` is one record.
     One,
-    /// `data` maps an indicator's name to its record, whose date and value may be in a nested `data`.
-    Indicators,
+    /// `data` maps an indicator's name to its record, whose date and value may be in a nested `data`. The service has
+    /// these if a request names none.
+    Indicators(&'static [&'static str]),
     /// The entry is the record.
     Bare,
 }

@@ -274,8 +274,10 @@ impl Piece {
             tickers: lacking.map(|(ticker, _)| ticker.clone()).collect(),
             window: Some(self.days?),
             parts: Vec::new(),
+            outdated: Vec::new(),
             reason: None,
             deferrals: 0,
+            enlarged: false,
         })
     }
 }

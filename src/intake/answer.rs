@@ -1,5 +1,7 @@
 //! From a provider's response to the outcome of every requested ticker.
 
+mod so_far;
+
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use serde_json::Value as Json;
@@ -10,11 +12,12 @@ use crate::catalogue::dataset::{Expects, Shape};
 use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
 use crate::firestore::{Value, Write};
 use crate::intake::collisions;
-use crate::intake::expectation::{Expectation, Nearness};
+use crate::intake::expectation::Expectation;
 use crate::intake::quality;
-use crate::intake::record::{self, Context, Part, error_message};
+use crate::intake::record::{self, Asked, Context, Part, error_message};
 use crate::intake::rejected::Rejected;
 use crate::run::Outcome;
+use so_far::TickerSoFar;
 
 /// The contents of a response. Every requested ticker is in exactly one of the four lists.
 #[derive(Debug)]
@@ -32,7 +35,7 @@ pub struct Intake {
     pub stale_flagged: u64,
     /// Number of rejected records of those that are stale or failed.
     pub stale_rejected: u64,
-    /// Tickers that have as many records as the provider sends at most.
+    /// Tickers that have as many records as were asked for: more may exist.
     pub cut: Vec<Ticker>,
     pub records: Vec<Write>,
     pub rejected: Vec<Rejected>,
@@ -56,25 +59,10 @@ pub struct Partly {
     pub ticker: Ticker,
     /// The names of the missing parts.
     pub parts: Vec<String>,
+    /// The others that have no current record, as the reason names them.
+    pub outdated: Vec<String>,
     /// The provider's message about the first of them.
     pub message: String,
-}
-
-/// What is known about one ticker while the entries are read.
-#[derive(Default)]
-struct TickerSoFar {
-    records: usize,
-    /// The place in time of the newest record.
-    newest: Option<i64>,
-    /// Records of the days that were requested, and of days far away from them.
-    inside: usize,
-    outside: usize,
-    rejected: usize,
-    /// Why the first rejected record was rejected.
-    why: Option<String>,
-    errors: Vec<String>,
-    /// Parts that failed for no reason of their own, while others were answered.
-    again: Vec<Part>,
 }
 
 /// Reads all entries of a response; fails if there are too many records to process at once.
@@ -87,7 +75,7 @@ pub fn take_in(
     let mut intake = Intake::new(dataset);
     let mut tickers = BTreeMap::<Ticker, TickerSoFar>::new();
     let (calendar, tick) = (context.calendar, context.tick);
-    let expectation = match context.window {
+    let expectation = match context.asked.window {
         None => Expectation::new(dataset, calendar, tick),
         Some(window) => Expectation::of_window(dataset, calendar, tick, window),
     };
@@ -107,8 +95,11 @@ pub fn take_in(
             }
         }
     }
-    judge(envelope, asked, &expectation, &mut tickers, &mut intake);
+    judge(envelope, asked, &expectation, &context.asked, &mut tickers, &mut intake);
     intake.settle();
+    if context.asked.is_enlarged {
+        intake.remark_cut();
+    }
     Ok(intake)
 }
 
@@ -176,12 +167,32 @@ impl Intake {
         if times > 0 {
             self.remarks.push(format!("duplicate rejected records, each kept once: {times}"));
         }
-        if let Some(first) = self.cut.first() {
-            let count = self.cut.len();
-            self.remarks.push(format!(
-                "{count} tickers have as many records as the provider sends at most, for example {first}: more may exist"
-            ));
-        }
+    }
+
+    /// Says which tickers were cut although more records were asked for than usual.
+    fn remark_cut(&mut self) {
+        let Some(first) = self.cut.first() else { return };
+        let limit = self.dataset.quality.larger().map_or(0, |(_, larger)| larger);
+        let have = if self.cut.len() == 1 { "ticker has" } else { "tickers have" };
+        self.remarks.push(format!(
+            "{} {have} as many records as were asked for, {limit}, for example {first}: more may exist",
+            self.cut.len()
+        ));
+    }
+
+    /// Takes out the tickers that were cut at the usual number of records, with the records of the answer: they are
+    /// requested once more, with a larger number. None of them is settled.
+    pub fn take_cut(&mut self) -> (Vec<Ticker>, Vec<Write>) {
+        let cut: Vec<_> = self.cut.iter().filter(|ticker| self.succeeded.contains(ticker)).cloned().collect();
+        self.succeeded.retain(|ticker| !cut.contains(ticker));
+        let names: HashSet<&str> = cut.iter().map(Ticker::as_str).collect();
+        let is_cut = |record: &mut Write| {
+            record.fields.get("ticker").and_then(Value::as_str).is_some_and(|ticker| names.contains(ticker))
+        };
+        let records = self.records.extract_if(.., is_cut).collect();
+        // They come again, too.
+        self.rejected.retain(|one| !one.ticker.as_deref().is_some_and(|ticker| names.contains(ticker)));
+        (cut, records)
     }
 }
 
@@ -193,7 +204,7 @@ fn count_of<'a>(records: impl Iterator<Item = &'a Write>) -> u64 {
 fn count(entry: &Entry<'_>, shape: Shape) -> usize {
     let readable = match (shape, entry.json.get("data")) {
         (Shape::List, Some(Json::Array(records))) => records.len(),
-        (Shape::Indicators, Some(Json::Object(indicators))) => indicators.len(),
+        (Shape::Indicators(_), Some(Json::Object(indicators))) => indicators.len(),
         _ => 0,
     };
     readable.saturating_add(entry.odd.len()).max(1)
@@ -235,6 +246,7 @@ fn take_entry(
         return;
     }
     let is_odd = !odd.is_empty();
+    so_far.is_odd |= is_odd;
     let raw = |odd: entries::Odd<'_>| Rejected::raw(dataset, Some(&ticker), odd.reason, odd.raw);
     so_far.reject(odd.into_iter().map(raw).collect(), intake);
     match entry.get_mut("data").map(Json::take) {
@@ -245,6 +257,9 @@ fn take_entry(
             so_far.errors.push("the provider's entry has no data and no error".to_owned());
         }
         Some(data) => {
+            if let (Shape::Indicators(_), Json::Object(indicators)) = (dataset.shape, &data) {
+                so_far.indicators.extend(indicators.keys().map(|name| (name.clone(), None)));
+            }
             let mut found = record::extract(dataset, Some(&ticker), data, context);
             so_far.errors.append(&mut found.errors);
             let parts = std::mem::take(&mut found.parts);
@@ -262,35 +277,17 @@ fn take_entry(
             }
             so_far.note(&found.records, expectation);
             quality::flag(dataset.quality, &mut found.records);
-            if quality::is_cut(dataset.quality, &found.records) {
+            let sent = found.records.len() + found.rejected.len();
+            let reaches_back = quality::reaches_back(dataset.quality, &found.records, context.asked.since);
+            if quality::is_cut(dataset.quality, sent, context.asked.is_enlarged) && !reaches_back {
+                if context.asked.is_enlarged {
+                    quality::flag_cut(&mut found.records);
+                }
                 intake.cut.push(ticker.clone());
             }
             so_far.reject(std::mem::take(&mut found.rejected), intake);
             absorb(found, intake);
         }
-    }
-}
-
-impl TickerSoFar {
-    fn note(&mut self, records: &[Write], expectation: &Expectation) {
-        self.records += records.len();
-        self.newest =
-            records.iter().filter_map(|record| expectation.place(&record.fields)).max().max(self.newest);
-        for nearness in records.iter().filter_map(|record| expectation.nearness(&record.fields)) {
-            match nearness {
-                Nearness::Inside => self.inside += 1,
-                Nearness::Near => {}
-                Nearness::Far => self.outside += 1,
-            }
-        }
-    }
-
-    fn reject(&mut self, rejected: Vec<Rejected>, intake: &mut Intake) {
-        self.rejected += rejected.len();
-        if let Some(first) = rejected.first() {
-            self.why.get_or_insert_with(|| first.reasons.join(", "));
-        }
-        intake.rejected.extend(rejected);
     }
 }
 
@@ -304,6 +301,7 @@ fn judge(
     envelope: &Envelope<'_>,
     asked: &[Ticker],
     expectation: &Expectation,
+    of: &Asked<'_>,
     tickers: &mut BTreeMap<Ticker, TickerSoFar>,
     intake: &mut Intake,
 ) {
@@ -313,7 +311,7 @@ fn judge(
         let named = remarks.iter().enumerate().filter(|(_, remark)| names(remark, ticker));
         let mut reasons: Vec<String> = Vec::new();
         let mut again = Vec::new();
-        let mut lacking = None;
+        let (mut lacking, mut outdated) = (None, Vec::new());
         match tickers.get_mut(ticker) {
             Some(so_far) => {
                 reasons.append(&mut so_far.errors);
@@ -323,9 +321,12 @@ fn judge(
                     reasons.push(format!("all {} records were rejected: {why}", so_far.rejected));
                 }
                 used.extend(named.map(|(at, _)| at));
-                lacking = expectation
-                    .lacking(so_far.records, so_far.newest)
-                    .or_else(|| expectation.ignored(so_far.inside, so_far.outside));
+                outdated = so_far.outdated(intake.dataset.shape, expectation, of);
+                let is_partial = !of.parts.is_empty() && !outdated.is_empty();
+                lacking = expectation.lacking(so_far.records, so_far.newest).filter(|_| !is_partial);
+                lacking = lacking
+                    .or_else(|| expectation.ignored(so_far.inside, so_far.outside))
+                    .or_else(|| expectation.partly_lacking(&outdated));
             }
             None => {
                 for (at, remark) in named {
@@ -340,7 +341,7 @@ fn judge(
         if let (true, Some(first)) = (reasons.is_empty(), again.first()) {
             let message = shorten(&first.message);
             let parts = again.iter().map(|part| part.name.clone()).collect();
-            intake.partly.push(Partly { ticker: ticker.clone(), parts, message });
+            intake.partly.push(Partly { ticker: ticker.clone(), parts, outdated, message });
         } else if let (true, Some((outcome, reason))) = (reasons.is_empty(), lacking) {
             intake.lacking.push(Lacking { ticker: ticker.clone(), outcome, reason });
         } else if reasons.is_empty() {

@@ -67,7 +67,7 @@ fn records<'a>(data: &'a [u8], shape: Shape, odd: &mut Vec<Odd<'a>>) -> Option<J
         (Shape::List, Some(records), _) => {
             Some(records.into_iter().take(RECORDS_MAX + 1).filter_map(|record| read(record, "")).collect())
         }
-        (Shape::Indicators, _, Some(indicators)) => {
+        (Shape::Indicators(_), _, Some(indicators)) => {
             let named = indicators.into_iter().take(RECORDS_MAX + 1).filter_map(|(name, record)| {
                 let name: String = serde_json::from_slice(name).ok()?;
                 read(record, &format!("{name}: ")).map(|record| (name, record))
@@ -136,7 +136,7 @@ mod tests {
             check(&list, Shape::List, &json!({"ticker": "A", "data": [1, {"b": 2}]}), &[&reason]);
             let map = [b"{\"ticker\":\"A\",\"data\":{\"SMA\":1,\"RSI\":", odd, b"}}"].concat();
             let named = format!("RSI: {reason}");
-            check(&map, Shape::Indicators, &json!({"ticker": "A", "data": {"SMA": 1}}), &[&named]);
+            check(&map, Shape::Indicators(&[]), &json!({"ticker": "A", "data": {"SMA": 1}}), &[&named]);
             let one = [b"{\"data\":", odd, b",\"ticker\":\"A\"}"].concat();
             check(&one, Shape::One, &json!({"ticker": "A"}), &[&reason]);
             assert_eq!(read(odd, Shape::Bare).unwrap_err(), reason);

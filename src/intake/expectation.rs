@@ -133,6 +133,22 @@ impl Expectation {
     }
 }
 
+impl Expectation {
+    /// The day of a record at this place, if a later one is expected.
+    pub(super) fn outdated(&self, place: i64) -> Option<NaiveDate> {
+        let Self::Day(_, expected) = *self else { return None };
+        let day = i32::try_from(place).ok().and_then(NaiveDate::from_num_days_from_ce_opt)?;
+        (day < expected).then_some(day)
+    }
+
+    /// What is lacking if these parts have no current record.
+    pub(super) fn partly_lacking(&self, outdated: &[String]) -> Option<(Outcome, String)> {
+        let Self::Day(_, expected) = *self else { return None };
+        let reason = || format!("no record of {expected} for {}", outdated.join(", "));
+        (!outdated.is_empty()).then(|| (Outcome::Stale, reason()))
+    }
+}
+
 /// The session whose records are expected at an instant.
 pub fn expected_session(calendar: &Calendar, tick: DateTime<Utc>) -> Option<NaiveDate> {
     calendar.latest_published_by(tick).map(|session| session.date)

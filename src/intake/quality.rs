@@ -1,6 +1,6 @@
 //! Doubtful records: stored, but marked. The mark is the field `quality`, a list of codes.
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::expectation::day_of;
 use super::record::as_number;
@@ -20,7 +20,7 @@ const PRICE_JUMP: &str = "price_jump";
 const SPLIT_WITHOUT_FACTOR: &str = "split_without_factor";
 /// Close and volume are those of the previous day.
 const REPEATED_DAY: &str = "repeated_day";
-/// The answer has as many records as the provider sends at most: more may exist. It says nothing against the records
+/// The answer has as many records as were asked for, even the larger number: more may exist. It says nothing against the records
 /// in it, so it is not among [`DOUBTFUL`].
 const CUT_AT_LIMIT: &str = "cut_at_limit";
 
@@ -60,20 +60,40 @@ pub fn changes_history(dataset: &Dataset, record: &Write) -> bool {
     })
 }
 
-/// Whether a ticker's answer has as many records as its provider sends at most.
-pub fn is_cut(quality: Quality, records: &[Write]) -> bool {
-    matches!(quality, Quality::Limited { records: limit } if records.len() >= limit)
+/// Whether a ticker's answer, in which the provider sent this many records, has as many as were asked for:
+/// `is_enlarged` if that was the larger number.
+pub fn is_cut(quality: Quality, sent: usize, is_enlarged: bool) -> bool {
+    match quality {
+        Quality::Limited { larger, .. } if is_enlarged => sent >= usize::from(larger),
+        Quality::Limited { records, .. } => sent >= records,
+        Quality::Unchecked | Quality::Bars => false,
+    }
+}
+
+/// Whether an answer reaches back to a time up to which everything was requested before: then nothing is missing in it,
+/// however many records it has. Without this, a provider that sends its latest ten articles of any age would be asked twice
+/// for every ticker.
+pub fn reaches_back(quality: Quality, records: &[Write], since: Option<DateTime<Utc>>) -> bool {
+    let (Quality::Limited { dated, .. }, Some(since)) = (quality, since) else { return false };
+    let time = |record: &Write| {
+        let text = record.fields.get(dated)?.as_str()?;
+        Some(DateTime::parse_from_rfc3339(text).ok()?.to_utc())
+    };
+    records.iter().filter_map(time).any(|time| time <= since)
 }
 
 /// Marks the doubtful ones among the records of one ticker's answer.
 pub fn flag(quality: Quality, records: &mut [Write]) {
     match quality {
-        Quality::Unchecked => {}
+        Quality::Unchecked | Quality::Limited { .. } => {}
         Quality::Bars => flag_bars(records),
-        Quality::Limited { .. } => {
-            let is_cut = is_cut(quality, records);
-            records.iter_mut().filter(|_| is_cut).for_each(|record| mark(record, CUT_AT_LIMIT));
-        }
+    }
+}
+
+/// Marks the records of an answer that was cut although the larger number was asked for.
+pub fn flag_cut(records: &mut [Write]) {
+    for record in records {
+        mark(record, CUT_AT_LIMIT);
     }
 }
 
@@ -254,12 +274,29 @@ mod tests {
     #[test]
     fn an_answer_at_the_providers_limit_may_be_cut() {
         let mut records = bars(&[("2026-11-23", 1.0, 5, 1.0, 0.0), ("2026-11-24", 1.0, 5, 1.0, 0.0)]);
-        let (three, two) = (Quality::Limited { records: 3 }, Quality::Limited { records: 2 });
-        flag(three, &mut records);
-        assert_eq!((is_cut(three, &records), codes(&records[1])), (false, vec![]));
-        flag(two, &mut records);
-        assert_eq!((is_cut(two, &records), codes(&records[1])), (true, vec![CUT_AT_LIMIT]));
+        let limited = Quality::Limited { records: 2, parameter: "limit", larger: 5, dated: "at" };
+        let cut = |is_enlarged| [1, 2, 4, 5].map(|sent| is_cut(limited, sent, is_enlarged));
+        assert_eq!(cut(false), [false, true, true, true]);
+        assert_eq!(cut(true), [false, false, false, true]);
+        assert!(!is_cut(Quality::Bars, 1_000, false), "the others have no limit");
+        flag_cut(&mut records);
+        assert_eq!(codes(&records[1]), [CUT_AT_LIMIT]);
         assert!(!records.iter().any(is_flagged), "that says nothing against the records");
+    }
+
+    #[test]
+    fn an_answer_that_reaches_back_to_what_is_known_is_not_cut() {
+        let limited = Quality::Limited { records: 2, parameter: "limit", larger: 5, dated: "at" };
+        let article = |time: &str| {
+            let fields = fields([("at", Value::string(time))]);
+            Write::overwrite(DocumentPath::new("news", time), fields)
+        };
+        let records = [article("2026-11-25T15:00:00Z"), article("soon"), article("2026-11-25T12:00:00Z")];
+        let since = |text: &str| Some(text.parse::<DateTime<Utc>>().unwrap());
+        assert!(reaches_back(limited, &records, since("2026-11-25T12:00:00Z")));
+        assert!(!reaches_back(limited, &records, since("2026-11-25T11:59:59Z")));
+        assert!(!reaches_back(limited, &records, None), "of past days, nothing is known before");
+        assert!(!reaches_back(Quality::Bars, &records, since("2026-11-26T00:00:00Z")));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub struct RawLog<'a> {
     /// What the call is for, as the log names it.
     pub api_name: &'static str,
     pub run_time: &'a str,
+    /// The parameter that asked for more records than usual, and their number.
+    pub larger: Option<(&'static str, u16)>,
     pub asked: &'a [Ticker],
     /// The days that were requested, and how the endpoint takes them.
     pub window: Option<(Window, &'static WindowParameters)>,
@@ -81,6 +83,8 @@ impl RawLog<'_> {
             let days = parameters.parameters(window.from, window.to);
             params.extend(days.map(|(name, day)| (name.to_owned(), Value::String(day))));
         }
+        let larger = self.larger.map(|(name, number)| (name.to_owned(), Value::Integer(number.into())));
+        params.extend(larger);
         Value::map([
             ("url", Value::string(self.url)),
             ("params", Value::Map { fields: params }),

@@ -41,6 +41,20 @@ pub struct Context<'a> {
     pub calendar: &'a Calendar,
     /// The run's scheduled time, or the time it was requested for.
     pub tick: DateTime<Utc>,
+    pub asked: Asked<'a>,
+}
+
+/// What a request asked for, beside its tickers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// Everything up to this time was requested before; none if that is not known.
+    pub since: Option<DateTime<Utc>>,
+    /// Whether more records were asked for than usual.
+    pub is_enlarged: bool,
+    /// The parts of each ticker's data; empty means all.
+    pub parts: &'a [String],
+    /// Parts that an answer before had no current record of, as the reason names them.
+    pub outdated: &'a [String],
     /// The days that were requested, and how the endpoint takes them.
     pub window: Option<(Window, &'static WindowParameters)>,
 }
@@ -114,7 +128,7 @@ fn split(
     match (dataset.shape, data) {
         (Shape::List, Json::Array(records)) => records.into_iter().map(|record| (None, record)).collect(),
         (Shape::Bare, record) => vec![(None, record)],
-        (Shape::Indicators, Json::Object(indicators)) => {
+        (Shape::Indicators(_), Json::Object(indicators)) => {
             let mut records = Vec::new();
             for (name, record) in indicators {
                 match notice(dataset, record.get("data").unwrap_or(&record))
@@ -132,7 +146,7 @@ fn split(
                 Vec::new()
             }
             (None, Shape::List) => reject(data, "data is not a list"),
-            (None, Shape::Indicators) => reject(data, "data is not an object of indicators"),
+            (None, Shape::Indicators(_)) => reject(data, "data is not an object of indicators"),
             (None, _) => vec![(None, data)],
         },
     }

@@ -103,7 +103,8 @@ pub fn overdue_since(
 /// The alerts of one job.
 pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Vec<Alert> {
     let job = facts.job;
-    let alerts = [failing(facts, rules, now), slow(facts, rules), overdue(facts), flagged(facts, rules, now)];
+    let alerts =
+        [failing(facts, rules, now), slow(facts, rules), overdue(facts, now), flagged(facts, rules, now)];
     let of_job = |alert| Alert { job: Some(job.name), provider: Some(job.provider.name()), ..alert };
     alerts.into_iter().flatten().map(of_job).collect()
 }
@@ -151,7 +152,7 @@ fn slow(facts: &JobFacts, rules: &Rules<'_>) -> Option<Alert> {
     Some(Alert { since: latest.ended_at, ..Alert::new("JobSlow", Severity::Warning, message) })
 }
 
-fn overdue(facts: &JobFacts) -> Option<Alert> {
+fn overdue(facts: &JobFacts, now: DateTime<Utc>) -> Option<Alert> {
     let due = facts.overdue_since?;
     // A job that has never run may be waiting for its first deployment of the scheduler.
     let (severity, message) = match (facts.statistics.last_success_time, facts.recent_runs.first()) {
@@ -164,6 +165,18 @@ fn overdue(facts: &JobFacts) -> Option<Alert> {
                 facts.job.name, run.run_id
             );
             (Severity::Critical, message)
+        }
+        // It knows why there is no data, and comes back by itself: until then there is nothing to do.
+        (_, Some(run))
+            if run.created_at.is_some_and(|created| created >= due)
+                && run.waits_until.is_some_and(|until| until > now) =>
+        {
+            let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());
+            let message = format!(
+                "{} waits for its data since it was due; run {}: {reason}",
+                facts.job.name, run.run_id
+            );
+            (Severity::Warning, message)
         }
         (_, Some(run)) if run.created_at.is_some_and(|created| created >= due) => {
             let reason = run.stopped.as_deref().unwrap_or(run.run_status.name());

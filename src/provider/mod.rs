@@ -31,6 +31,8 @@ pub struct Call<'a> {
     pub run_time: &'a str,
     /// The days that are requested, and how the endpoint takes them.
     pub window: Option<(Window, &'static WindowParameters)>,
+    /// The parameter that asks for more records than usual, and their number.
+    pub larger: Option<(&'static str, u16)>,
 }
 
 impl Call<'_> {
@@ -48,11 +50,14 @@ impl Call<'_> {
         if let Some((window, parameters)) = self.window {
             parameters.parameters(window.from, window.to).for_each(|(name, day)| set(name, day.into()));
         }
+        if let Some((parameter, number)) = self.larger {
+            set(parameter, number.into());
+        }
         OutboundRequest {
             method: Method::POST,
             url: format!("{}{}", service.base_url, self.endpoint),
             headers: HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]),
-            // Texts cannot fail to encode.
+            // Strings and numbers cannot fail to encode.
             body: Bytes::from(serde_json::to_vec(&body).unwrap_or_default()),
             connect_timeout: call.connect_timeout,
             timeout: call.timeout,

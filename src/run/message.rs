@@ -1,15 +1,16 @@
 //! A run in one sentence, for people.
 
 use super::{Outcome, RunState, Status};
+use crate::base::text;
 
 impl RunState {
     /// Its status, in one sentence.
     pub fn message(&self) -> String {
         let done = format!(
-            "{} of {} tickers processed, {} records stored",
+            "{} of {} processed, {} stored",
             self.tickers_processed(),
-            self.tickers_requested,
-            self.counts.records_stored()
+            tickers(self.tickers_requested),
+            text::count(self.counts.records_stored(), "record")
         );
         let stopped = self.stopped.as_deref().unwrap_or("calls failed");
         let left_out = match self.watchlist_problems.count {
@@ -45,9 +46,10 @@ impl RunState {
             }
             Status::Partial => {
                 let failed = self.tickers_failed();
-                let rejected = self.counts.records_rejected();
+                let (failed, rejected) =
+                    (tickers(failed), text::count(self.counts.records_rejected(), "record"));
                 let others = self.others_short();
-                format!("{done}; {failed} tickers failed, {others}{rejected} records rejected{left_out}")
+                format!("{done}; {failed} failed, {others}{rejected} rejected{left_out}")
             }
             Status::Succeeded => done,
         }
@@ -65,4 +67,8 @@ impl RunState {
         }
         told
     }
+}
+
+fn tickers(number: usize) -> String {
+    text::count(u64::try_from(number).unwrap_or(u64::MAX), "ticker")
 }

@@ -91,7 +91,9 @@ impl RunState {
                 window: short.window,
                 tickers: Vec::from_iter(short.ticker),
                 parts: Vec::new(),
+                outdated: Vec::new(),
                 deferrals: 0,
+                enlarged: false,
             });
         }
         self.pending = merged(std::mem::take(&mut self.pending));

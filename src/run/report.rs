@@ -202,7 +202,7 @@ mod tests {
             RunState { shortfalls: vec![failure("/a", "A")], counts: counts(), ..state() },
             ReportStatus::Partial,
             200,
-            "2 of 3 tickers processed, 0 records stored; 1 tickers failed, 0 records rejected",
+            "2 of 3 tickers processed, 0 records stored; 1 ticker failed, 0 records rejected",
         );
         check(
             RunState { shortfalls: ["A", "B", "C"].map(|t| failure("/a", t)).to_vec(), ..state() },

@@ -17,12 +17,22 @@ pub struct Work {
     /// The parts of each ticker's data that are still missing; empty means all of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<String>,
+    /// Parts that an answer before had no current record of: they make the tickers stale.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outdated: Vec<String>,
     /// Why it was deferred, if it was tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Number of attempts of the run that deferred it because the provider failed.
     #[serde(default, rename = "tries", skip_serializing_if = "is_zero")]
     pub deferrals: u32,
+    /// Whether more records are asked for than usual, because an answer with the usual number may have been cut.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub enlarged: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -34,8 +44,23 @@ pub fn merged(works: Vec<Work>) -> Vec<Work> {
     let mut merged: Vec<Work> = Vec::new();
     for work in works {
         let same = |into: &&mut Work| {
-            (&into.endpoint, into.window, &into.parts, &into.reason, into.deferrals)
-                == (&work.endpoint, work.window, &work.parts, &work.reason, work.deferrals)
+            (
+                &into.endpoint,
+                into.window,
+                &into.parts,
+                &into.outdated,
+                &into.reason,
+                into.deferrals,
+                into.enlarged,
+            ) == (
+                &work.endpoint,
+                work.window,
+                &work.parts,
+                &work.outdated,
+                &work.reason,
+                work.deferrals,
+                work.enlarged,
+            )
         };
         match merged.iter_mut().find(same) {
             Some(into) => into.tickers.extend(work.tickers),

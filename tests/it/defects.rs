@@ -11,7 +11,7 @@ use orchestrator::config::Collections;
 use orchestrator::intake::answer::{Intake, take_in};
 use orchestrator::intake::envelope::Envelope;
 use orchestrator::intake::quality::QUALITY_FIELD;
-use orchestrator::intake::record::Context;
+use orchestrator::intake::record::{Asked, Context};
 use orchestrator::run::Outcome;
 use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
@@ -217,7 +217,7 @@ const SEEDED: &[Seeded] = &[
         POLYGON,
         |e| {
             let article = newest(e).clone();
-            while data(e).len() < 10 {
+            while data(e).len() < 100 {
                 let number = data(e).len();
                 data(e).push(article.clone());
                 set(e, "article_id", json!(format!("polygon_more_{number}")));
@@ -249,7 +249,7 @@ impl Reader {
             now: tick + TimeDelta::seconds(30),
             calendar: &self.calendar,
             tick,
-            window: None,
+            asked: Asked { is_enlarged: true, ..Asked::default() },
         };
         let ticker = |ticker: &str| Ticker::parse(ticker).expect("a ticker");
         let asked = if job.scope == Scope::None { vec![] } else { vec![ticker(BAD), ticker(GOOD)] };

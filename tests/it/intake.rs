@@ -142,3 +142,45 @@ fn a_raw_log_describes_the_call_and_whether_any_ticker_succeeded() {
         assert_eq!(log["request"]["timestamp"], "2026-11-23T18:00:00.002000Z");
     }
 }
+
+fn news(articles: usize) -> Json {
+    let article = |number| json!({"article_id": format!("polygon_{number}"), "url": format!("https://news.test/{number}")});
+    json!((0..articles).map(article).collect::<Vec<_>>())
+}
+
+#[test]
+fn news_that_may_be_cut_is_requested_once_more_with_a_larger_number() {
+    for (articles, calls, is_cut) in [(9, 1, false), (10, 2, false), (99, 2, false), (100, 2, true)] {
+        let entries =
+            json!([{"ticker": "AAPL", "data": news(articles)}, {"ticker": "T001", "data": news(3)}]);
+        let played = answered("/polygon/news-portfolio", &body(&entries));
+        assert_eq!(played.body["status"], "ok", "{:#}", played.body);
+        assert_counted(&played);
+        let logs = documents(&played, "api_usage_logs");
+        let limits: Vec<_> = logs.values().map(|log| log["request"]["params"]["limit"].clone()).collect();
+        assert_eq!(limits.len(), calls, "{articles}: {limits:?}");
+        assert_eq!(limits.iter().filter(|limit| **limit == 100).count(), calls - 1, "{limits:?}");
+        let larger = logs.values().find(|log| log["request"]["params"]["limit"] == 100);
+        if let Some(larger) = larger {
+            assert_eq!(larger["request"]["params"]["tickers"], json!(["AAPL"]), "the other was not cut");
+        }
+        let stored = documents(&played, "news_articles");
+        let marked = stored.values().filter(|article| article["quality"] == json!(["cut_at_limit"])).count();
+        assert_eq!(marked, if is_cut { articles } else { 0 });
+        let remarks = played.body["data"]["remarks"].to_string();
+        let told = remarks.contains("1 ticker has as many records as were asked for, 100, for example AAPL");
+        assert_eq!(told, is_cut, "{remarks}");
+        assert_eq!(played.body["data"]["records_flagged"], 0);
+    }
+}
+
+#[test]
+fn a_rejected_article_does_not_hide_that_an_answer_is_cut() {
+    let mut articles = news(10);
+    articles[4] = json!(7);
+    let entries = json!([{"ticker": "AAPL", "data": articles}, {"ticker": "T001", "data": []}]);
+    let played = answered("/polygon/news-portfolio", &body(&entries));
+    assert_counted(&played);
+    assert_eq!(documents(&played, "api_usage_logs").len(), 2, "{:#}", played.body);
+    assert_eq!(played.body["data"]["records_rejected"], 1);
+}

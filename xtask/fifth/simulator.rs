@@ -33,6 +33,7 @@ static DIVIDENDS: EndpointSpec = EndpointSpec {
     path: "/fetch/dividends",
     collection: "dividends",
     form: Form::List,
+    limit: None,
     records: dividends,
     past: None,
     document_id: |record| id_of(record, &["ex_date"]),

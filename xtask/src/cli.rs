@@ -159,6 +159,9 @@ pub struct SimulateArgs {
     /// Break the component in many ways, one at a time, and check that the simulation catches each
     #[arg(long, conflicts_with = "from")]
     pub mutants: bool,
+    /// Of these, only those whose name contains this text
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["from", "seed"])]
+    pub mutant: Option<String>,
 }
 
 #[derive(Debug, Args)]

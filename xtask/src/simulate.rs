@@ -17,8 +17,9 @@ const SEEDS: u64 = 2_000;
 const TEST: &str = "simulation::invariants_hold_for_every_seed";
 
 pub fn run(args: &SimulateArgs) -> Result<()> {
-    if args.mutants {
-        return mutants::run(args.seeds.unwrap_or(SEEDS_OF_A_MUTANT));
+    if args.mutants || args.mutant.is_some() {
+        let named = args.mutant.as_deref().unwrap_or_default();
+        return mutants::run(args.seeds.unwrap_or(SEEDS_OF_A_MUTANT), named);
     }
     let mut command = test(build::cargo("test"));
     match args.seed {

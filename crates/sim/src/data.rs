@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
 use crate::endpoint::{DayRange, Endpoint, Form};
+use crate::providers::Fetch;
 pub use crate::services::INDICATORS;
 pub use crate::spec::{Spec, moment};
 
@@ -37,31 +38,44 @@ pub fn entries_of(
     endpoint: Endpoint,
     tickers: &[String],
     days: DayRange,
+    limit: Option<usize>,
     at: DateTime<Utc>,
 ) -> Vec<Value> {
-    let entry = |ticker: &String| form(endpoint, ticker, records_of(spec, endpoint, ticker, days, at));
+    let most = endpoint.spec().limit.map_or(usize::MAX, |known| limit.unwrap_or(known.usual));
+    let entry = |ticker: &String| form(endpoint, ticker, most, records_of(spec, endpoint, ticker, days, at));
     tickers.iter().map(entry).collect()
 }
 
 /// The entries of `data` in the answer to a request for `tickers`.
 pub fn entries(spec: &Spec, endpoint: Endpoint, tickers: &[String], at: DateTime<Utc>) -> Vec<Value> {
-    if endpoint.has_articles() {
-        return records(spec, endpoint, "", at);
-    }
-    tickers.iter().map(|ticker| entry(spec, endpoint, ticker, at)).collect()
+    entries_within(spec, endpoint, tickers, None, at)
 }
 
-/// As [`entries`], but with only these indicators, in this order. An unknown indicator gets a value too.
-pub(crate) fn asked(
+/// As [`entries`], for a request with this `limit`, if the endpoint takes one.
+pub fn entries_within(
     spec: &Spec,
     endpoint: Endpoint,
     tickers: &[String],
-    indicators: &[String],
+    limit: Option<usize>,
     at: DateTime<Utc>,
 ) -> Vec<Value> {
-    let mut entries = entries(spec, endpoint, tickers, at);
+    if endpoint.has_articles() {
+        return records(spec, endpoint, "", at);
+    }
+    let most = endpoint.spec().limit.map_or(usize::MAX, |known| limit.unwrap_or(known.usual));
+    tickers.iter().map(|ticker| entry(spec, endpoint, ticker, most, at)).collect()
+}
+
+/// As [`entries_within`], but with only these indicators, in this order. An unknown indicator gets a value too.
+pub(crate) fn asked(spec: &Spec, endpoint: Endpoint, fetch: &Fetch) -> Vec<Value> {
+    let Fetch { tickers, indicators, limit, days, at } = fetch;
+    let at = *at;
+    if let Some(days) = days {
+        return entries_of(spec, endpoint, tickers, *days, *limit, at);
+    }
+    let mut entries = entries_within(spec, endpoint, tickers, *limit, at);
     if let Form::Indicators(names, one) = endpoint.spec().form
-        && indicators != names
+        && *indicators != names
     {
         for (entry, ticker) in entries.iter_mut().zip(tickers) {
             let chosen = indicators.iter().map(|name| (name.clone(), one(spec, ticker, name, at)));
@@ -72,7 +86,8 @@ pub(crate) fn asked(
     entries
 }
 
-/// The documents that a run over `tickers` must leave behind, by collection and document id.
+/// The documents that a run over `tickers` must leave behind, by collection and document id. Where an answer may be cut,
+/// these are the records that the larger answer has.
 ///
 /// The value is the provider's record; the orchestrator adds its own fields.
 pub fn documents(
@@ -83,18 +98,20 @@ pub fn documents(
 ) -> BTreeMap<(&'static str, String), Value> {
     let one = [String::new()];
     let tickers = if endpoint.has_articles() { &one } else { tickers };
+    let most = endpoint.spec().limit.map_or(usize::MAX, |limit| limit.wanted);
     tickers
         .iter()
-        .flat_map(|ticker| records(spec, endpoint, ticker, at))
+        .flat_map(|ticker| records(spec, endpoint, ticker, at).into_iter().take(most))
         .filter_map(|record| Some(((endpoint.collection(), endpoint.document_id(&record)?), record)))
         .collect()
 }
 
-fn entry(spec: &Spec, endpoint: Endpoint, ticker: &str, at: DateTime<Utc>) -> Value {
-    form(endpoint, ticker, records(spec, endpoint, ticker, at))
+fn entry(spec: &Spec, endpoint: Endpoint, ticker: &str, most: usize, at: DateTime<Utc>) -> Value {
+    form(endpoint, ticker, most, records(spec, endpoint, ticker, at))
 }
 
-fn form(endpoint: Endpoint, ticker: &str, mut records: Vec<Value>) -> Value {
+fn form(endpoint: Endpoint, ticker: &str, most: usize, mut records: Vec<Value>) -> Value {
+    records.truncate(most);
     let count = records.len();
     match endpoint.spec().form {
         Form::One => {
@@ -146,6 +163,22 @@ mod tests {
             };
             assert_eq!(documents(&spec, endpoint, &tickers(), at).len(), expected, "{endpoint:?}");
         }
+    }
+
+    #[test]
+    fn an_answer_is_cut_at_its_limit_and_the_newest_articles_stay() {
+        let (spec, at) = (Spec { records_per_ticker: 120, ..Spec::default() }, moment(None));
+        let asked = |limit| {
+            let entry = entries_within(&spec, Endpoint::POLYGON_NEWS, &tickers()[..1], limit, at).remove(0);
+            (entry["count"].clone(), entry["data"][0]["article_id"].clone())
+        };
+        let newest = records(&spec, Endpoint::POLYGON_NEWS, "AAPL", at)[0]["article_id"].clone();
+        assert_eq!(asked(None), (json!(10), newest.clone()));
+        assert_eq!(asked(Some(50)), (json!(50), newest));
+        assert_eq!(asked(Some(1_000)).0, 120);
+        assert_eq!(documents(&spec, Endpoint::POLYGON_NEWS, &tickers()[..1], at).len(), 100);
+        let prices = entries_within(&spec, Endpoint::TIINGO_PRICES, &tickers()[..1], Some(7), at);
+        assert_eq!(prices[0]["count"], 120, "it takes no limit");
     }
 
     #[test]

@@ -42,6 +42,8 @@ pub(crate) struct EndpointSpec {
     /// The Firestore collection that its records belong in.
     pub(crate) collection: &'static str,
     pub(crate) form: Form,
+    /// How many records of a ticker an answer has at most; the newest.
+    pub(crate) limit: Option<Limit>,
     /// Its records for a ticker; those of articles are the same for every ticker.
     pub(crate) records: fn(&Spec, &str, DateTime<Utc>) -> Vec<Value>,
     /// How it is asked for past days; none if it cannot be.
@@ -70,6 +72,17 @@ pub(crate) struct Past {
     pub(crate) to: Option<&'static str>,
     /// The records of a ticker for these days.
     pub(crate) records: fn(&Spec, &str, DayRange, DateTime<Utc>) -> Vec<Value>,
+}
+
+/// How many records of a ticker an answer has at most.
+#[derive(Clone, Copy)]
+pub(crate) struct Limit {
+    /// Without the request's parameter `limit`.
+    pub(crate) usual: usize,
+    /// The highest number that upstream takes.
+    pub(crate) most: usize,
+    /// What the orchestrator must ask for where the usual number is not enough.
+    pub(crate) wanted: usize,
 }
 
 /// How an entry of an answer holds its records.

@@ -38,6 +38,8 @@ mod request;
 mod script;
 mod shared;
 mod walk;
+
+pub(crate) use request::Fetch;
 pub mod words;
 
 use std::sync::atomic::Ordering;

@@ -22,6 +22,7 @@ pub struct Body {
     pub job: Option<String>,
     #[cfg_attr(not(target_family = "wasm"), schema(value_type = Option<String>))]
     pub scope: Option<Scope>,
+    /// The time the providers are asked for: from 2010-01-01 on, and at most one day ahead.
     pub run_time: Option<DateTime<Utc>>,
     pub tickers: Option<Vec<Ticker>>,
     #[cfg_attr(not(target_family = "wasm"), schema(ignore))]

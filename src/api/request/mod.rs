@@ -4,7 +4,7 @@ mod body;
 mod fields;
 mod past;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use http::HeaderMap;
 
 use crate::api::problem::{FieldError, Problem};
@@ -22,6 +22,11 @@ pub const BODY_BYTES_MAX: usize = 1 << 20;
 const KEY_BYTES_MAX: usize = 255;
 /// A schedule time this far ahead of our clock still counts as a current tick.
 const TICK_AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
+
+/// A run may be for a time this far ahead: clocks and time zones differ, but no provider has data of the future.
+const RUN_TIME_AHEAD_MAX: TimeDelta = TimeDelta::days(1);
+/// The year in which the calendar of sessions begins.
+const FIRST_YEAR: i32 = 2010;
 
 /// Reads a request to a job's own route.
 pub fn parse_job(
@@ -91,6 +96,9 @@ fn trigger(
         return Err(Problem::invalid(vec![FieldError::new("tickers", "", message)]));
     }
     let now = world.clock.now();
+    if let Some(run_time) = body.run_time {
+        check_run_time(run_time, now)?;
+    }
     let backfill = past_days(job, &body.past, now)?;
     let given = digest(job, scope, tickers.as_deref(), body.run_time, backfill);
     let tick = schedule_time(headers, now);
@@ -113,6 +121,22 @@ fn trigger(
     let tick = tick.filter(|_| backfill.is_none());
     let dry_run = body.past.dry_run;
     Ok(Trigger { job, scope, tickers, run_time, backfill, dry_run, run_id, source, tick, digest })
+}
+
+/// The providers have no data of a time that is far away, and the calendar of sessions no days before it begins.
+fn check_run_time(run_time: DateTime<Utc>, now: DateTime<Utc>) -> Result<(), Problem> {
+    let text = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let latest = now + RUN_TIME_AHEAD_MAX;
+    let is_early = run_time.year() < FIRST_YEAR;
+    if !is_early && run_time <= latest {
+        return Ok(());
+    }
+    let message = if is_early {
+        format!("must not be before {FIRST_YEAR}-01-01, where the calendar of sessions begins")
+    } else {
+        format!("must not be more than a day ahead: {} at the latest", text(latest))
+    };
+    Err(Problem::invalid(vec![FieldError::new("run_time", text(run_time), message)]))
 }
 
 /// The tick's time, the same on every retry. A manually forced run may carry the time of the

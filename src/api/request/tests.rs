@@ -128,6 +128,31 @@ fn a_time_that_lies_ahead_is_no_tick_on_either_route() {
 }
 
 #[test]
+fn a_run_time_far_away_is_refused_with_its_limit() {
+    let parse = |time: &str| {
+        let job = catalogue::find("tiingo-daily-prices").unwrap();
+        let body = format!(r#"{{"run_time": "{time}"}}"#);
+        parse_job(job, &HeaderMap::new(), body.as_bytes(), &world())
+    };
+    for fits in ["2010-01-01T00:00:00Z", "2026-11-24T23:00:10Z", "2026-11-23T23:00:00Z"] {
+        assert!(parse(fits).is_ok(), "{fits}");
+    }
+    for (time, limit) in [
+        ("2009-12-31T23:59:59Z", "must not be before 2010-01-01, where the calendar of sessions begins"),
+        ("2026-11-24T23:00:11Z", "must not be more than a day ahead: 2026-11-24T23:00:10Z at the latest"),
+        ("9999-12-31T23:59:59Z", "must not be more than a day ahead: 2026-11-24T23:00:10Z at the latest"),
+    ] {
+        let problem = serde_json::to_value(parse(time).unwrap_err()).unwrap();
+        let error = &problem["errors"][0];
+        assert_eq!(
+            (&error["field"], &error["value"], &error["message"]),
+            (&"run_time".into(), &time.into(), &limit.into()),
+            "{problem:#}"
+        );
+    }
+}
+
+#[test]
 fn a_run_time_without_a_zone_is_utc() {
     for text in
         ["2026-01-31T18:00:00", "2026-01-31 18:00:00.000", "2026-01-31T18:00", "2026-01-31T13:00:00-05:00"]

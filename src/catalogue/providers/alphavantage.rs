@@ -43,7 +43,7 @@ static TECHNICAL_INDICATORS: Dataset = Dataset {
     },
     api_name: "technical-indicators",
     mode: Mode::Merge,
-    shape: Shape::Indicators,
+    shape: Shape::Indicators(&["SMA", "EMA", "RSI", "MACD", "BBANDS", "STOCH", "ADX"]),
     fields: &[
         required("indicator", Kind::Text),
         required("date", Kind::Moment),

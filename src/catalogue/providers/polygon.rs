@@ -67,7 +67,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     id: &[IdPart::Field("ticker"), IdPart::Field("article_id")],
     expects: Expects::Nothing,
     checks: &[],
-    quality: Quality::Limited { records: 10 },
+    quality: Quality::Limited { records: 10, parameter: "limit", larger: 100, dated: "published_utc" },
     adjusts: &[],
 };
 

@@ -29,6 +29,7 @@ pub(super) fn send(
         parts: &batch.parts,
         run_time: &run.run_time,
         window: run.window(batch.endpoint, batch.window),
+        larger: run.larger(&batch),
     };
     let mut request = call.request(engine.settings.provider(run.provider()), &engine.settings.call);
     request.timeout =

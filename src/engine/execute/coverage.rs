@@ -19,7 +19,7 @@ use super::found::Cells;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::calendar::Calendar;
 use crate::calendar::new_york::to_new_york;
-use crate::catalogue::{Job, Ticker};
+use crate::catalogue::{Job, Ticker, Ticks};
 use crate::firestore::FirestoreError;
 use crate::ledger::coverage::days::Follows;
 use crate::ledger::coverage::{Changes, Coverage, Held, Saved};
@@ -127,6 +127,9 @@ impl Execution<'_> {
         let now = self.engine.world.clock.instant();
         let (backoff, jitter) = (self.engine.settings.call.backoff, self.engine.world.entropy.next_u64());
         let result = self.coverage.on_landed(landed, now, &backoff, jitter);
+        for remark in self.coverage.held.as_mut().map(Held::take_remade).unwrap_or_default() {
+            self.state.remark(remark);
+        }
         for delivery in self.backlog.deliveries.covered(result.is_ok()) {
             self.settle(delivery);
         }
@@ -141,25 +144,19 @@ impl Execution<'_> {
 }
 
 impl Covering {
-    pub(super) fn new(
-        store: Coverage,
-        calendar: Calendar,
-        job: &Job,
-        state: &RunState,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(store: Coverage, ticks: &Ticks, job: &Job, state: &RunState, now: Instant) -> Self {
         let tick = state.tick().unwrap_or(state.identity.created_at);
         let about = |endpoint: &crate::catalogue::Endpoint| {
             let follows = Follows::of(endpoint.dataset);
-            let date = follows.day_at(&calendar, tick)?;
+            let date = follows.day_at(&ticks.calendar, tick)?;
             Some((endpoint.path, follows, Day { dataset: endpoint.dataset.name, date }))
         };
         let about = job.endpoints.iter().filter_map(about).collect();
         let until =
-            (calendar.latest_published_by(tick).map(|session| session.date), to_new_york(tick).date());
+            (ticks.calendar.latest_published_by(tick).map(|session| session.date), to_new_york(tick).date());
         let mut covering = Self {
             store,
-            calendar,
+            calendar: ticks.calendar.clone(),
             run_id: Arc::from(state.identity.run_id.as_str()),
             about,
             until,
@@ -176,15 +173,18 @@ impl Covering {
             is_broken: false,
         };
         if state.identity.trigger == Source::Scheduler {
-            covering.plan(state);
+            for (endpoint, follows, day) in covering.about.clone() {
+                for date in follows.days_of_tick(ticks, job, tick) {
+                    covering.plan(state, endpoint, Day { date, ..day });
+                }
+            }
         }
         covering
     }
 
-    /// The tickers of a scheduled run are those that its day should have.
-    fn plan(&mut self, state: &RunState) {
-        for unit in state.units() {
-            let Some((_, _, day)) = self.about(unit.endpoint) else { continue };
+    /// The tickers of a scheduled run are those that its days should have.
+    fn plan(&mut self, state: &RunState, of: &str, day: Day) {
+        for unit in state.units().filter(|unit| unit.endpoint == of) {
             let expected = &mut self.changes.entry(day).or_default().expected;
             self.cells += usize::from(expected.insert(name(unit.ticker)));
         }

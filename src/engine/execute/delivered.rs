@@ -111,6 +111,9 @@ impl Execution<'_> {
 
     /// The documents of a delivery and its coverage are stored.
     pub(super) fn settle(&mut self, delivery: Delivery) {
+        if delivery.is_preliminary {
+            return;
+        }
         let counts = &mut self.state.counts;
         for (collection, count) in delivery.written {
             let repeated = delivery.repeated.get(&collection).copied().unwrap_or_default();

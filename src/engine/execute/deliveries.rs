@@ -28,6 +28,8 @@ pub(super) struct Delivery {
     /// Of the records stored, those that an earlier response had already stored, by collection: they are not additional
     /// documents.
     pub repeated: BTreeMap<String, u64>,
+    /// Whether all of its records are requested once more, and count only then.
+    pub is_preliminary: bool,
 }
 
 /// The documents of responses after which some tickers were requested again, so that repeated documents are not counted

@@ -38,18 +38,20 @@ impl Execution<'_> {
             batch.has_failed = true;
             batch.failed_alone += u32::from(batch.tickers.len() == 1);
         }
-        if self.stop.is_some() || self.is_held(batch.endpoint) {
-            return self.backlog.defer(batch, Some(fault.message));
-        }
+        let is_held = self.is_held(batch.endpoint);
         let answered = self.lane(batch.endpoint).map_or(0, |lane| lane.answered);
-        // An attempt may be too short to wait for a second timeout.
+        // An attempt may be too short to wait for a second timeout, or even to do anything after the first one: so this
+        // comes before the question whether the attempt goes on.
         let enough = batch.failed_alone >= 2
             || (batch.failed_alone == 1
                 && fault.class == Class::Timeout
                 && batch.deferrals >= 2 * DEFERRALS_MAX);
-        if enough && batch.deferrals >= DEFERRALS_MAX && answered > 0 {
+        if enough && batch.deferrals >= DEFERRALS_MAX && answered > 0 && !is_held {
             // It has failed in several attempts in which others were answered.
             return self.fail(&batch, &fault);
+        }
+        if self.stop.is_some() || is_held {
+            return self.backlog.defer(batch, Some(fault.message));
         }
         let failure = Failed {
             class: fault.class,

@@ -133,8 +133,7 @@ impl<'a> Execution<'a> {
         let provider = engine.settings.provider(job.provider);
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         let now = engine.world.clock.instant();
-        let coverage =
-            Covering::new(engine.coverage.clone(), engine.settings.ticks.calendar.clone(), job, &state, now);
+        let coverage = Covering::new(engine.coverage.clone(), &engine.settings.ticks, job, &state, now);
         let pending = std::mem::take(&mut state.pending);
         let size = |work: &Work| backfill::batch_size(job, work.window, &work.endpoint, provider.batch_size);
         let queue = Queue::new(pending, &endpoints, size, engine.settings.call.max_attempts);
@@ -144,6 +143,7 @@ impl<'a> Execution<'a> {
             Lane::new(endpoint, diagnosis, provider.max_concurrency, state.controls.get(*endpoint).cloned())
         };
         let lanes = endpoints.iter().map(lane).collect();
+        let tick = state.tick().unwrap_or_else(|| engine.world.clock.now());
         let deadline = Deadline::new(start, engine.deadline_of(job, state.identity.trigger));
         Self {
             engine,
@@ -153,7 +153,8 @@ impl<'a> Execution<'a> {
                 run_id: state.identity.run_id.clone(),
                 run_attempt: state.attempt.number,
                 run_time: state.identity.run_time.clone(),
-                tick: state.tick().unwrap_or_else(|| engine.world.clock.now()),
+                tick,
+                since: RunContext::since(&engine.settings.ticks, job, tick),
             },
             state,
             lease: Lease::new(fence, engine.settings.run.lease, now),

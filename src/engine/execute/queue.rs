@@ -17,6 +17,8 @@ pub struct Batch {
     pub window: Option<Window>,
     /// The requested parts of each ticker's data; empty means all.
     pub parts: Vec<String>,
+    /// Parts that an answer before had no current record of.
+    pub outdated: Vec<String>,
     /// Calls made for it.
     pub attempt: u32,
     /// Maximum calls for it.
@@ -30,6 +32,8 @@ pub struct Batch {
     /// How many calls for its one ticker have failed in this attempt.
     pub failed_alone: u32,
     pub origin: Origin,
+    /// Whether more records are asked for than usual.
+    pub enlarged: bool,
 }
 
 /// How a batch came about.
@@ -56,6 +60,7 @@ impl Batch {
             tickers,
             window: None,
             parts: Vec::new(),
+            outdated: Vec::new(),
             attempt: 0,
             attempts_max,
             answered_before: None,
@@ -63,6 +68,7 @@ impl Batch {
             has_failed: false,
             failed_alone: 0,
             origin: Origin::Planned,
+            enlarged: false,
         }
     }
 
@@ -78,11 +84,13 @@ impl Batch {
         Self {
             window: self.window,
             parts: self.parts.clone(),
+            outdated: self.outdated.clone(),
             attempt: self.attempt,
             answered_before: self.answered_before,
             deferrals: self.deferrals,
             has_failed: self.has_failed,
             origin: self.origin,
+            enlarged: self.enlarged,
             ..Self::new(self.endpoint, Vec::new(), self.attempts_max)
         }
     }
@@ -98,9 +106,11 @@ impl Batch {
             tickers: self.tickers,
             window: self.window,
             parts: self.parts,
+            outdated: self.outdated,
             reason,
             // However this attempt ends, the next one knows that the batch failed and starts with smaller ones.
             deferrals: self.deferrals + u32::from(self.has_failed),
+            enlarged: self.enlarged,
         }
     }
 }
@@ -132,6 +142,8 @@ impl Queue {
                 deferrals: work.deferrals,
                 window: work.window,
                 parts: work.parts.clone(),
+                outdated: work.outdated.clone(),
+                enlarged: work.enlarged,
                 origin: if work.deferrals > 0 { Origin::Piece } else { Origin::Planned },
                 ..Batch::new(endpoint, tickers.to_vec(), attempts_max)
             };

@@ -94,21 +94,23 @@ impl Execution<'_> {
     fn on_intake(&mut self, reply: &Reply, mut intake: Intake, raw_log: Vec<(Kind, Write)>) {
         let batch = &reply.batch;
         let provider = self.run.provider();
+        let cut = self.enlarge(batch, &mut intake);
         let failed = std::mem::take(&mut intake.failed);
         let complaints = Complaints::sort(provider, failed, batch);
         let mut settled: Vec<Ticker> = intake.answered().cloned().collect();
         settled.extend(complaints.failed.iter().map(|(ticker, _)| ticker.clone()));
         let is_answer = batch.tickers.is_empty()
+            || cut.is_some()
             || !settled.is_empty()
             || !intake.partly.is_empty()
             || !complaints.unclear.is_empty();
         if is_answer {
             let has_data = |lacking: &&Lacking| lacking.outcome == Outcome::Stale;
             let stale = || intake.lacking.iter().find(has_data).map(|lacking| &lacking.ticker);
-            self.on_answered(reply, intake.succeeded.first().or_else(stale).cloned());
+            self.on_answered(reply, intake.succeeded.first().or(cut.as_ref()).or_else(stale).cloned());
         }
-        for Partly { ticker, parts, message } in std::mem::take(&mut intake.partly) {
-            let rest = Batch { parts, ..batch.of(vec![ticker]) };
+        for Partly { ticker, parts, outdated, message } in std::mem::take(&mut intake.partly) {
+            let rest = Batch { parts, outdated, ..batch.of(vec![ticker]) };
             match provider.trouble_of_part(&message) {
                 Trouble::Limited(window) => {
                     self.on_limited(reply.number, Some(self.limit_pause(window)), &message);
@@ -134,6 +136,28 @@ impl Execution<'_> {
         self.on_nothing(reply, complaints.nothing);
         let shortfalls = shortfalls(batch, &mut intake, complaints.failed);
         self.store(batch, intake, shortfalls, work, raw_log, asks_again);
+    }
+
+    /// Requests once more, with a larger number, the tickers that have as many records as the provider usually sends.
+    /// What came of them is stored all the same, in case the larger answer does not come. Returns one of them, if there
+    /// are any.
+    fn enlarge(&mut self, batch: &Batch, intake: &mut Intake) -> Option<Ticker> {
+        if batch.enlarged || intake.cut.is_empty() {
+            return None;
+        }
+        let (cut, records) = intake.take_cut();
+        let first = cut.first().cloned()?;
+        let attempts_max = self.engine.settings.call.max_attempts;
+        let again = Batch::new(batch.endpoint, cut, attempts_max);
+        let again = Batch { enlarged: true, window: batch.window, deferrals: batch.deferrals, ..again };
+        if self.is_held(batch.endpoint) || self.stop.is_some() {
+            self.backlog.defer(again, None);
+        } else {
+            self.backlog.queue.push(again);
+        }
+        let id = self.backlog.deliveries.open(Delivery { is_preliminary: true, ..Delivery::default() });
+        self.push(id, Kind::Record(intake.dataset).of(records).collect());
+        Some(first)
     }
 
     /// Queues tickers again that a response did not mention; not forever if that `counts` as an attempt.

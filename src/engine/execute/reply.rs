@@ -10,7 +10,7 @@ use http::StatusCode;
 use super::queue::Batch;
 use super::run_context::RunContext;
 use crate::base::ports::{InboundResponse, TransportError, millis};
-use crate::catalogue::{Dataset, Provider, Ticker, Trouble};
+use crate::catalogue::{Provider, Ticker, Trouble};
 use crate::engine::Engine;
 use crate::firestore::Write;
 use crate::google::{Token, TokenError};
@@ -20,7 +20,7 @@ use crate::intake::call_log::log_id;
 use crate::intake::envelope::{Envelope, check_values, failure_message};
 use crate::intake::kind::Kind;
 use crate::intake::raw_log::RawLog;
-use crate::intake::record::Context;
+use crate::intake::record::{Asked, Context};
 use crate::resilience::class::Class;
 use crate::resilience::retry_after;
 
@@ -120,10 +120,16 @@ impl Reply {
             now,
             calendar: &engine.settings.ticks.calendar,
             tick: run.tick,
-            window: run.window(self.batch.endpoint, self.batch.window),
+            asked: Asked {
+                since: run.since.filter(|_| self.batch.window.is_none()),
+                is_enlarged: self.batch.enlarged,
+                parts: &self.batch.parts,
+                outdated: &self.batch.outdated,
+                window: run.window(self.batch.endpoint, self.batch.window),
+            },
         };
         // The catalogue has every endpoint of the run's job.
-        let Some(dataset) = self.dataset(run) else {
+        let Some(dataset) = run.dataset(self.batch.endpoint) else {
             return Err(malformed("endpoint does not belong to the job".to_owned()));
         };
         let intake = take_in(&envelope, dataset, &self.batch.tickers, &context).map_err(too_much)?;
@@ -136,11 +142,6 @@ impl Reply {
             }
             _ => Ok(intake),
         }
-    }
-
-    fn dataset(&self, run: &RunContext) -> Option<&'static Dataset> {
-        let endpoint = run.job.endpoints.iter().find(|endpoint| endpoint.path == self.batch.endpoint);
-        endpoint.map(|endpoint| endpoint.dataset)
     }
 
     /// The documents of the call's raw log.
@@ -165,8 +166,11 @@ impl Reply {
             scope: run.scope,
             url: &format!("{}{}", engine.settings.provider(run.provider()).base_url, self.batch.endpoint),
             endpoint: self.batch.endpoint,
-            api_name: self.dataset(run).map_or(self.batch.endpoint, |dataset| dataset.api_name),
+            api_name: run
+                .dataset(self.batch.endpoint)
+                .map_or(self.batch.endpoint, |dataset| dataset.api_name),
             run_time: &run.run_time,
+            larger: run.larger(&self.batch),
             asked: &self.batch.tickers,
             window: run.window(self.batch.endpoint, self.batch.window),
             succeeded: &succeeded,

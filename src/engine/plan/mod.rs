@@ -51,8 +51,10 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
         tickers: tickers.to_vec(),
         window: None,
         parts: Vec::new(),
+        outdated: Vec::new(),
         reason: None,
         deferrals: 0,
+        enlarged: false,
     };
     job.endpoints.iter().map(|endpoint| work(endpoint.path)).collect()
 }

@@ -8,15 +8,19 @@ fn read(dataset: &str, asked: &[&str], body: &Json) -> Intake {
 }
 
 fn read_text(dataset: &str, asked: &[&str], body: &[u8]) -> Intake {
+    read_asked(dataset, asked, body, "s", Asked::default())
+}
+
+fn read_asked(dataset: &str, asked: &[&str], body: &[u8], source: &'static str, of: Asked<'_>) -> Intake {
     let config = crate::settings::tests::parse(&[]).unwrap();
     let context = Context {
         collections: &config.collections,
-        source: "s",
+        source,
         run_id: "r",
         now: "2023-11-14T22:20:00Z".parse().unwrap(),
         calendar: &config.ticks.calendar,
         tick: "2023-11-14T22:20:00Z".parse().unwrap(),
-        window: None,
+        asked: of,
     };
     let asked: Vec<_> = asked.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
     let dataset = find_dataset(dataset).unwrap();
@@ -123,16 +127,18 @@ fn one_broken_record_costs_itself_and_all_broken_the_ticker() {
 
 #[test]
 fn an_indicator_that_fails_costs_no_ticker_unless_all_do() {
-    let good = json!({"data": {"date": "2023-11-13", "value": 1.5}});
+    let mut good = indicators(&[]);
     let premium = json!({"Information": "This is a premium endpoint."});
+    good["data"]["SMA"] = json!({"error": "limit reached"});
+    good["data"]["MACD"] = json!({"data": premium});
     let body = json!({"status": "ok", "data": [
-        {"ticker": "A", "data": {"RSI": good, "SMA": {"error": "limit reached"}, "MACD": {"data": premium}}},
+        good,
         {"ticker": "B", "data": {"RSI": {"error": "limit reached"}, "SMA": {"error": "limit reached"}}},
     ]});
     let intake = read("technical_indicators", &["A", "B"], &body);
     assert_eq!(succeeded(&intake), ["A"]);
     assert_eq!(failed(&intake), [("B", "RSI: limit reached; SMA: limit reached")]);
-    assert_eq!(intake.records.len(), 1);
+    assert_eq!(intake.records.len(), 5);
     let reasons: Vec<_> = intake.rejected.iter().flat_map(|rejected| &rejected.reasons).collect();
     assert_eq!(reasons, ["MACD: Information: This is a premium endpoint.", "SMA: limit reached"]);
     assert_eq!(intake.rejected[1].record, r#"{"SMA":{"error":"limit reached"}}"#);
@@ -269,7 +275,7 @@ fn an_answer_of_too_many_records_is_not_taken_in() {
         now: "2023-11-14T22:20:00Z".parse().unwrap(),
         calendar: &config.ticks.calendar,
         tick: "2023-11-14T22:20:00Z".parse().unwrap(),
-        window: None,
+        asked: Asked::default(),
     };
     let asked = [Ticker::parse("A").unwrap()];
     let list = |records: usize| json!({"ticker": "A", "data": vec![0; records]});
@@ -298,4 +304,71 @@ fn a_reason_of_a_megabyte_is_told_in_its_beginning() {
     let body = json!({"status": "ok", "data": [{"ticker": "A", "error": "x".repeat(1 << 20)}]});
     let intake = read("quotes", &["A"], &body);
     assert!(intake.failed[0].1.chars().count() < 400);
+}
+
+/// All indicators of a ticker, of the expected session but for these.
+fn indicators(other: &[(&str, Option<&str>)]) -> Json {
+    let names = ["SMA", "EMA", "RSI", "MACD", "BBANDS", "STOCH", "ADX"];
+    let mut data = serde_json::Map::new();
+    for name in names {
+        let date =
+            other.iter().find(|(known, _)| *known == name).map_or(Some("2023-11-13"), |(_, date)| *date);
+        if let Some(date) = date {
+            data.insert(name.to_owned(), json!({"data": {"date": date, "value": 1}}));
+        }
+    }
+    json!({"ticker": "A", "data": data})
+}
+
+fn lacking(intake: &Intake) -> Vec<(Outcome, &str)> {
+    intake.lacking.iter().map(|lacking| (lacking.outcome, lacking.reason.as_str())).collect()
+}
+
+#[test]
+fn one_indicator_that_is_outdated_or_missing_makes_its_ticker_stale() {
+    let of = |entry: Json| read("technical_indicators", &["A"], &json!({"status": "ok", "data": [entry]}));
+    assert_eq!(succeeded(&of(indicators(&[]))), ["A"]);
+    let old = of(indicators(&[("RSI", Some("2023-11-10"))]));
+    assert_eq!(lacking(&old), [(Outcome::Stale, "no record of 2023-11-13 for RSI (2023-11-10)")]);
+    assert_eq!((old.records.len(), old.stale_records), (7, 7), "all are stored");
+    let both = of(indicators(&[("ADX", None), ("EMA", Some("2023-11-09 16:00:00"))]));
+    let reason = "no record of 2023-11-13 for EMA (2023-11-09), ADX (no record)";
+    assert_eq!(lacking(&both), [(Outcome::Stale, reason)]);
+    let newer = of(indicators(&[("SMA", Some("2023-11-14"))]));
+    assert_eq!(succeeded(&newer), ["A"]);
+    // What was rejected, or has failed, is told in another way.
+    let mut rejected = indicators(&[]);
+    rejected["data"]["SMA"] = json!({"data": {"date": "never", "value": 1}});
+    rejected["data"]["EMA"] = json!({"error": "no such function"});
+    let rejected = of(rejected);
+    assert_eq!((succeeded(&rejected), rejected.rejected.len()), (vec!["A"], 2));
+    assert_eq!(lacking(&of(json!({"ticker": "A", "data": {}})))[0].0, Outcome::Empty);
+}
+
+#[test]
+fn what_an_answer_before_lacked_is_not_forgotten_when_the_other_parts_come() {
+    let read = |entry: Json, asked: Asked<'_>| {
+        let body = json!({"status": "ok", "data": [entry]}).to_string();
+        read_asked("technical_indicators", &["A"], body.as_bytes(), "alphavantage", asked)
+    };
+    let mut first = indicators(&[("RSI", Some("2023-11-10"))]);
+    first["data"]["ADX"] = json!({"error": "Per-minute rate limit (5) exceeded"});
+    let first = read(first, Asked::default());
+    let partly = &first.partly[0];
+    assert_eq!(
+        (partly.parts.join(","), partly.outdated.join(",")),
+        ("ADX".into(), "RSI (2023-11-10)".into())
+    );
+    let rest = Asked { parts: &partly.parts, outdated: &partly.outdated, ..Asked::default() };
+    let adx = |date: &str| json!({"ticker": "A", "data": {"ADX": {"data": {"date": date, "value": 1}}}});
+    assert_eq!(
+        lacking(&read(adx("2023-11-13"), rest)),
+        [(Outcome::Stale, "no record of 2023-11-13 for RSI (2023-11-10)")]
+    );
+    let only = Asked { outdated: &[], ..rest };
+    assert_eq!(succeeded(&read(adx("2023-11-13"), only)), ["A"], "the other parts were answered before");
+    assert_eq!(
+        lacking(&read(json!({"ticker": "A", "data": {}}), only)),
+        [(Outcome::Stale, "no record of 2023-11-13 for ADX (no record)")]
+    );
 }

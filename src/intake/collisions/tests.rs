@@ -3,7 +3,7 @@ use serde_json::json;
 
 use super::*;
 use crate::catalogue::find_dataset;
-use crate::intake::record::{Context, extract};
+use crate::intake::record::{Asked, Context, extract};
 
 /// What a list of records of one ticker becomes: documents with a field, rejected records' reasons, repetitions.
 fn settled(dataset: &str, records: Json, field: &str) -> (Vec<(String, Json)>, Vec<String>, usize) {
@@ -15,7 +15,7 @@ fn settled(dataset: &str, records: Json, field: &str) -> (Vec<(String, Json)>, V
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
         calendar: &config.ticks.calendar,
         tick: "2026-11-23T10:00:00Z".parse().unwrap(),
-        window: None,
+        asked: Asked::default(),
     };
     let dataset = find_dataset(dataset).unwrap();
     let found = extract(dataset, Some(&Ticker::parse("A").unwrap()), records, &context);

@@ -14,7 +14,7 @@ fn build_one(dataset: &str, ticker: Option<&str>, data: Json) -> Result<(String,
         now: "2026-11-23T10:00:00Z".parse().unwrap(),
         calendar: &config.ticks.calendar,
         tick: "2026-11-23T10:00:00Z".parse().unwrap(),
-        window: None,
+        asked: Asked::default(),
     };
     let ticker = ticker.map(|ticker| Ticker::parse(ticker).unwrap());
     let mut found = extract(find_dataset(dataset).unwrap(), ticker.as_ref(), data, &context);

@@ -8,8 +8,8 @@ use serde_json::Value as Json;
 use super::verify::Records;
 use crate::calendar::Calendar;
 use crate::calendar::new_york::{from_new_york, to_new_york};
-use crate::catalogue::Dataset;
 use crate::catalogue::dataset::{Expects, Shape};
+use crate::catalogue::{Dataset, Job, Ticks};
 use crate::config::Collections;
 use crate::firestore::{Fields, Value};
 
@@ -47,6 +47,30 @@ impl Follows {
                 open.or_else(last).map(|session| session.date)
             }
             Self::Nothing => Some(to_new_york(tick).date()),
+        }
+    }
+
+    /// The days that a job's scheduled run at `tick` is responsible for: those that the job's runs are about since its
+    /// tick before. Usually it is one. A run one hour after the usual close is about the session before, and after an
+    /// early close it is about the same day: so it has both.
+    pub fn days_of_tick(self, ticks: &Ticks, job: &Job, tick: DateTime<Utc>) -> Vec<NaiveDate> {
+        let Some(day) = self.day_at(&ticks.calendar, tick) else { return Vec::new() };
+        let before = ticks.last(job, tick - TimeDelta::seconds(1));
+        let before = before.and_then(|before| self.day_at(&ticks.calendar, before));
+        self.days_since(&ticks.calendar, before, day)
+    }
+
+    /// The days after `before` until `day`; only `day` without sessions.
+    pub fn days_since(
+        self,
+        calendar: &Calendar,
+        before: Option<NaiveDate>,
+        day: NaiveDate,
+    ) -> Vec<NaiveDate> {
+        let before = before.filter(|before| self.has_sessions() && *before < day);
+        match before.and_then(|before| before.succ_opt()) {
+            Some(first) => calendar.sessions(first..=day).map(|session| session.date).collect(),
+            None => vec![day],
         }
     }
 
@@ -130,7 +154,7 @@ fn day_at_second(seconds: i64) -> Option<NaiveDate> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalogue::find_dataset;
+    use crate::catalogue::{find, find_dataset};
     use crate::firestore::value::fields;
 
     fn day(text: &str) -> NaiveDate {
@@ -158,6 +182,30 @@ mod tests {
         ] {
             assert_eq!(about(dataset, tick), expect, "{dataset} at {tick}");
         }
+    }
+
+    #[test]
+    fn a_run_is_responsible_for_every_session_since_the_tick_before() {
+        let days = |dataset: &str, job: &str, tick: &str| {
+            let ticks = Ticks { calendar: Calendar::default(), skip: true };
+            let follows = Follows::of(find_dataset(dataset).unwrap());
+            let days = follows.days_of_tick(&ticks, find(job).unwrap(), tick.parse().unwrap());
+            days.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        let indicators = |tick| days("technical_indicators", "alpha-vantage-technical-indicators", tick);
+        // 17:00 in New York; Thanksgiving 2026 is on 26 November, and the day after it closes at 13:00.
+        assert_eq!(indicators("2026-11-24T22:00:00Z"), ["2026-11-23"]);
+        assert_eq!(indicators("2026-11-25T22:00:00Z"), ["2026-11-24"]);
+        assert_eq!(indicators("2026-11-27T22:00:00Z"), ["2026-11-25", "2026-11-27"]);
+        // The next day's run is about the session after the early close only once that is over.
+        assert_eq!(indicators("2026-11-30T22:00:00Z"), ["2026-11-27"]);
+        assert_eq!(indicators("2026-12-01T22:00:00Z"), ["2026-11-30"]);
+        let prices = |tick| days("daily_prices", "tiingo-daily-prices", tick);
+        assert_eq!(prices("2026-11-25T23:00:00Z"), ["2026-11-25"]);
+        assert_eq!(prices("2026-11-27T23:00:00Z"), ["2026-11-27"]);
+        assert_eq!(days("quotes", "finnhub-quote-portfolio", "2026-11-30T14:00:00Z"), ["2026-11-27"]);
+        assert_eq!(days("quotes", "finnhub-quote-portfolio", "2026-11-30T14:30:00Z"), ["2026-11-30"]);
+        assert_eq!(days("polygon_news", "polygon-news-portfolio", "2026-11-30T13:00:00Z"), ["2026-11-30"]);
     }
 
     #[test]

@@ -32,7 +32,6 @@ pub struct DaySummary {
 pub struct WholeDay {
     pub summary: DaySummary,
     pub cells: DayCells,
-    pub(super) update_time: DateTime<Utc>,
 }
 
 impl Coverage {
@@ -74,7 +73,7 @@ impl Coverage {
         let Some(document) = self.firestore.get(&path).await? else { return Ok(None) };
         let cells = DayCells::from_fields(&document.fields).map_err(|error| unreadable(&path, &error))?;
         let summary = DaySummary::read(day.date, &document);
-        Ok(Some(WholeDay { summary, cells, update_time: document.update_time }))
+        Ok(Some(WholeDay { summary, cells }))
     }
 
     /// The days of a range that have a document, with their cells, oldest first; `take` is handed one after the other,

@@ -27,6 +27,8 @@ const KEPT_TICKERS_MAX: usize = 200_000;
 #[derive(Debug, Default)]
 pub struct Held {
     days: BTreeMap<Day, Version>,
+    /// Documents that could not be read and have been made anew, each in a sentence.
+    remade: Vec<String>,
 }
 
 /// One of them.
@@ -35,6 +37,8 @@ struct Version {
     cells: DayCells,
     /// None if there is no document.
     update_time: Option<DateTime<Utc>>,
+    /// Why the document could not be read, if that is so.
+    unreadable: Option<String>,
 }
 
 /// What became of changes.
@@ -50,6 +54,11 @@ impl Held {
     /// Those of these days whose documents are not known.
     pub fn unknown<'a>(&self, days: impl IntoIterator<Item = &'a Day>) -> Vec<Day> {
         days.into_iter().filter(|day| !self.days.contains_key(day)).copied().collect()
+    }
+
+    /// Takes what is to be said about documents that have been made anew.
+    pub fn take_remade(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.remade)
     }
 
     /// Forgets the oldest days until the others take little enough memory.
@@ -91,6 +100,8 @@ impl Coverage {
                         left.remove(day);
                         if let Some(version) = held.days.get_mut(day) {
                             version.update_time = Some(time);
+                            let reason = version.unreadable.take();
+                            held.remade.extend(reason.map(|reason| remade(*day, &reason)));
                         }
                     }
                 }
@@ -163,9 +174,15 @@ impl Coverage {
                 let version = match documents.iter().find(|document| document.id == path.id()) {
                     None => Version::default(),
                     Some(document) => {
-                        let cells = DayCells::from_fields(&document.fields)
-                            .map_err(|error| unreadable(path, &error))?;
-                        Version { cells, update_time: Some(document.update_time) }
+                        let update_time = Some(document.update_time);
+                        match DayCells::from_fields(&document.fields) {
+                            Ok(cells) => Version { cells, update_time, unreadable: None },
+                            // Runs would wait for it forever. What they know is worth more than what nobody can read.
+                            Err(error) => {
+                                tracing::error!(document = %path, %error, "coverage document cannot be read");
+                                Version { update_time, unreadable: Some(error), ..Version::default() }
+                            }
+                        }
                     }
                 };
                 held.days.insert(*day, version);
@@ -176,9 +193,18 @@ impl Coverage {
     }
 }
 
-/// A document that cannot be read says which one it is: whoever changed it by hand can delete it.
+/// A document that cannot be read says which one it is, and how to make it anew.
 pub(super) fn unreadable(path: &crate::firestore::DocumentPath, error: &str) -> FirestoreError {
-    FirestoreError::Protocol(format!("the coverage document {path} cannot be read, delete it: {error}"))
+    FirestoreError::Protocol(format!(
+        "the coverage document {path} cannot be read: {error}; verify that day, or delete the document"
+    ))
+}
+
+fn remade(Day { dataset, date }: Day, error: &str) -> String {
+    format!(
+        "the coverage of {dataset} on {date} could not be read and was made anew from what this run knows; \
+         POST /coverage/{dataset}/{date}/verify counts what else is stored: {error}"
+    )
 }
 
 /// Whether somebody else has changed a document since it was read.

@@ -45,13 +45,18 @@ impl Coverage {
     /// the records are counted and written only if nobody has changed it since, so that no run's work is lost.
     pub async fn verify(&self, day: Day, records: &Records<'_>) -> Result<Verified, FirestoreError> {
         for _ in 0..CONFLICTS_MAX {
-            let (mut cells, precondition) = match self.day(day).await? {
-                Some(whole) => (whole.cells, Precondition::UnchangedSince(whole.update_time)),
-                None => (DayCells::default(), Precondition::Missing),
-            };
+            let (mut cells, is_unreadable, precondition) =
+                match self.firestore.get(&self.document(day)).await? {
+                    Some(document) => {
+                        let cells = DayCells::from_fields(&document.fields);
+                        let precondition = Precondition::UnchangedSince(document.update_time);
+                        (cells.clone().unwrap_or_default(), cells.is_err(), precondition)
+                    }
+                    None => (DayCells::default(), false, Precondition::Missing),
+                };
             let (documents, counted) = self.count(records).await?;
             let before = cells.counts();
-            let changed = cells.correct(&counted);
+            let changed = cells.correct(&counted) || is_unreadable;
             let verified = Verified { documents, changed, before, after: cells.counts() };
             if !changed {
                 return Ok(verified);

@@ -168,8 +168,10 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
         tickers: vec![ticker.clone()],
         window: None,
         parts: Vec::new(),
+        outdated: Vec::new(),
         reason: Some(noise.text(HOSTILE, 300)),
         deferrals: u32::try_from(at % 5).unwrap(),
+        enlarged: false,
     };
     let pending = tickers.iter().enumerate().map(work).collect();
     let run = RunState { pending, shortfalls: vec![failure("/fetch", "ALONE")], ..state() };
@@ -205,7 +207,8 @@ proptest! {
             let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
             if kind == 0 {
                 let (tickers, reason) = (Vec::from_iter(ticker), Some(words));
-                run.pending.push(Work { endpoint, tickers, window, parts: Vec::new(), reason, deferrals });
+                let (parts, outdated) = (Vec::new(), Vec::new());
+                run.pending.push(Work { endpoint, tickers, window, parts, outdated, reason, deferrals, enlarged: false });
             } else if kind == 1 {
                 let (outcome, class) = (Outcome::Failed, Some(Class::Refused));
                 run.shortfalls.push(Shortfall { ticker, endpoint, window, outcome, class, reason: words });

@@ -284,8 +284,10 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                                     tickers,
                                     window,
                                     parts: Vec::new(),
+                                    outdated: Vec::new(),
                                     reason,
                                     deferrals: *deferrals,
+                                    enlarged: false,
                                 },
                             ));
                         }

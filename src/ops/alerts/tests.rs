@@ -148,6 +148,17 @@ fn runs_that_wait_for_their_data_have_not_failed() {
 }
 
 #[test]
+fn a_job_that_waits_for_its_data_is_overdue_but_only_a_warning_until_the_wait_is_over() {
+    let failed = || run(Status::Failed, "2026-11-23T23:50:00Z", 1);
+    let until = |text| RunSummary { waits_until: Some(time(text)), ..failed() };
+    let before = Some("2026-11-20T23:04:00Z");
+    let alerts = check(before, vec![until("2026-11-24T01:00:01Z")], &[("JobOverdue", Severity::Warning)]);
+    assert!(alerts[0].message.contains("waits for its data since it was due; run run-2026"), "{alerts:#?}");
+    check(before, vec![until("2026-11-24T01:00:00Z")], &[("JobOverdue", Severity::Critical)]);
+    check(before, vec![failed()], &[("JobOverdue", Severity::Critical)]);
+}
+
+#[test]
 fn doubtful_records_above_the_share_raise_an_alert() {
     let success = Some("2026-11-23T23:50:00Z");
     let doubtful = |ended_at, records_flagged| RunSummary {

@@ -25,7 +25,7 @@ use orchestrator::google::jwt::unverified_expiry;
 use orchestrator::google::settings::Credentials;
 use orchestrator::intake::answer::take_in;
 use orchestrator::intake::envelope::{Envelope, check_values, failure_message};
-use orchestrator::intake::record::Context;
+use orchestrator::intake::record::{Asked, Context};
 use orchestrator::intake::rejected::{self, Origin};
 use orchestrator::ledger::entry::Entry;
 use orchestrator::ledger::statistics::JobTotals;
@@ -108,7 +108,7 @@ pub fn provider(body: &[u8]) {
             now: now(),
             calendar: &config.ticks.calendar,
             tick: now(),
-            window: None,
+            asked: Asked { is_enlarged: body.len().is_multiple_of(2), ..Asked::default() },
         };
         let origin = Origin { collection: "rejected_records", job, run_id: "r", now: now() };
         for endpoint in job.endpoints {

@@ -28,8 +28,10 @@ fn work_at_an_endpoint_that_no_longer_exists_fails() {
                 tickers,
                 window: None,
                 parts: Vec::new(),
+                outdated: Vec::new(),
                 reason: None,
                 deferrals: 0,
+                enlarged: false,
             }],
             10,
         );

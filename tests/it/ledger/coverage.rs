@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures::future::join;
 use orchestrator::app::App;
-use orchestrator::firestore::DocumentPath;
+use orchestrator::firestore::value::fields;
+use orchestrator::firestore::{DocumentPath, Value, Write};
 use orchestrator::ledger::coverage::{Change, Changes, DayCells, Held};
 use orchestrator::run::cell::{Cell, Day};
 
@@ -45,6 +46,32 @@ fn two_who_write_at_once_lose_nothing() {
         assert!(first.result.is_ok() && second.result.is_ok(), "{first:?} {second:?}");
         assert!(first.left.is_empty() && second.left.is_empty());
         assert_eq!(names(&cells(&one).await), BTreeSet::from(["A", "B", "C"]));
+    });
+}
+
+/// A document that nobody can read would keep every run of its dataset pending.
+#[test]
+fn a_document_that_cannot_be_read_is_made_anew_and_that_is_told() {
+    play(usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        let (coverage, path) = (&app.engine.coverage, app.engine.coverage.document(day()));
+        let broken = fields([("counts", Value::string("none")), ("cells", Value::Integer(7))]);
+        app.engine.firestore.commit(&[Write::overwrite(path, broken)]).await.expect("written");
+        assert!(
+            coverage.day(day()).await.expect_err("it cannot be read").to_string().contains("verify that day")
+        );
+        let mut saved = coverage.save("run", Held::default(), stored(&["A"])).await;
+        assert!(saved.result.is_ok() && saved.left.is_empty(), "{saved:?}");
+        assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
+        let told = saved.held.take_remade();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with(
+                "the coverage of daily_prices on 2026-11-20 could not be read and was made anew"
+            )
+        );
+        let mut again = coverage.save("run", saved.held, stored(&["B"])).await;
+        assert_eq!(again.held.take_remade(), Vec::<String>::new(), "once");
     });
 }
 
@@ -128,7 +155,7 @@ fn a_grid_of_ninety_days_is_one_request_without_the_tickers() {
             let day = Day { date, ..day() };
             let fields = cells.to_fields(day, "run", "2026-11-23T23:00:00Z".parse().expect("a time"));
             let path: DocumentPath = app.engine.coverage.document(day);
-            world.store(&app, &orchestrator::firestore::Write::overwrite(path, fields));
+            world.store(&app, &Write::overwrite(path, fields));
         }
         let began = std::time::Instant::now();
         let found =

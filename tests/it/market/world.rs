@@ -256,7 +256,7 @@ impl Market {
         let endpoint = Endpoint::TIINGO_PRICES;
         let days = endpoint.days(&body, at).expect("days");
         let mut entries = match days.filter(|_| !self.plan.is(Kind::Ignorant, now)) {
-            Some(days) => entries_of(&Self::spec(), endpoint, &tickers, days, at),
+            Some(days) => entries_of(&Self::spec(), endpoint, &tickers, days, None, at),
             None => entries(&Self::spec(), endpoint, &tickers, at),
         };
         for entry in &mut entries {

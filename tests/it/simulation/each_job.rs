@@ -52,6 +52,7 @@ fn calm_world(job: &'static Job) -> Scenario {
         mortality: 0,
         skew_ms: 0,
         records_per_ticker: 2,
+        articles_per_ticker: None,
         pacing: None,
         is_forgetful: false,
         alarms: Alarms::default(),
@@ -70,5 +71,26 @@ fn every_job_stores_its_records_in_the_collections_of_its_datasets() {
             let stored = store.documents().keys().filter(|name| name.starts_with(&folder)).count();
             assert!(stored > 0, "{}: nothing is stored in {folder}", job.name);
         }
+    }
+}
+
+#[test]
+fn news_beyond_the_usual_number_is_requested_once_more_and_stored() {
+    let job = jobs().find(|job| job.name == "polygon-news-universe").expect("known");
+    for (articles, calls, flagged) in [(9, 1, false), (10, 2, false), (99, 2, false), (130, 2, true)] {
+        let world = |_: &_| Scenario { articles_per_ticker: Some(articles), ..calm_world(job) };
+        let (outcome, stage) = whole(1, world);
+        assert_eq!(outcome.violations, Vec::<String>::new(), "{articles}: {:#?}", outcome.story);
+        let store = stage.store();
+        let of = |collection: &str| {
+            let folder = format!("{}/documents/{collection}/", stage.database);
+            let documents = store.documents().iter().filter(move |(name, _)| name.starts_with(&folder));
+            documents.map(|(_, stored)| format!("{:?}", stored.fields)).collect::<Vec<_>>()
+        };
+        let (stored, logs) = (of("news_articles"), of("api_usage_logs"));
+        // Every world does its work twice.
+        assert_eq!((stored.len(), logs.len()), (3 * articles.min(100), 2 * calls), "{articles}");
+        let marked = stored.iter().filter(|record| record.contains("cut_at_limit")).count();
+        assert_eq!(marked, if flagged { stored.len() } else { 0 }, "{articles}");
     }
 }

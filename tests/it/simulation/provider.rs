@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use orchestrator::base::ports::{InboundResponse, TransportError};
 use serde_json::{Value as Json, json};
-use sim::data::{Spec, entries, entries_of, moment};
+use sim::data::{Spec, entries, entries_of, entries_within, moment};
 use sim::endpoint::{DayRange, Endpoint};
 
 use super::scenario::{Poison, Scenario, Thin};
@@ -23,6 +23,8 @@ pub(super) struct Fetch {
     pub(super) run_time: String,
     /// The days that are asked for.
     pub(super) days: Option<DayRange>,
+    /// How many records of a ticker it wants at most.
+    pub(super) limit: Option<usize>,
 }
 
 impl Fetch {
@@ -38,6 +40,7 @@ impl Fetch {
             job: text("job_id"),
             tickers: tickers.map(|ticker| ticker.as_str().expect("a string").to_owned()).collect(),
             run_time,
+            limit: body["limit"].as_u64().map(|limit| usize::try_from(limit).expect("small")),
         }
     }
 }
@@ -53,8 +56,10 @@ impl Fetch {
 }
 
 /// The data of the services.
-pub(super) fn spec(scenario: &Scenario) -> Spec {
-    Spec { seed: 1, records_per_ticker: scenario.records_per_ticker, market_articles: 3 }
+pub(super) fn spec(scenario: &Scenario, endpoint: Endpoint) -> Spec {
+    let busy = scenario.articles_per_ticker.filter(|_| endpoint == Endpoint::POLYGON_NEWS);
+    let records_per_ticker = busy.unwrap_or(scenario.records_per_ticker);
+    Spec { seed: 1, records_per_ticker, market_articles: 3 }
 }
 
 /// The response to a request that has arrived.
@@ -120,9 +125,10 @@ fn refusal(status: u16, detail: &str, asked: RetryAfter, now: DateTime<Utc>) -> 
 fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
     let (scenario, now, dice) = (&*stage.scenario, stage.now(), &stage.dice);
     let at = moment(Some(&fetch.run_time));
+    let spec = spec(scenario, fetch.endpoint);
     let mut entries = match fetch.days {
-        Some(days) => entries_of(&spec(scenario), fetch.endpoint, &fetch.tickers, days, at),
-        None => entries(&spec(scenario), fetch.endpoint, &fetch.tickers, at),
+        Some(days) => entries_of(&spec, fetch.endpoint, &fetch.tickers, days, fetch.limit, at),
+        None => entries_within(&spec, fetch.endpoint, &fetch.tickers, fetch.limit, at),
     };
     let mut errors = Vec::new();
     entries.retain_mut(|entry| {
@@ -141,8 +147,10 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
             }
             return true;
         }
-        if let Some(thin) = scenario.lack(fetch.endpoint, &ticker, now) {
-            *entry = lacking(scenario, fetch, &ticker, thin, at);
+        match scenario.lack(fetch.endpoint, &ticker, now) {
+            Some(Thin::PartlyStale) if has_indicators => age_one(entry, scenario, fetch, &ticker, at),
+            Some(thin) => *entry = lacking(scenario, fetch, &ticker, thin, at),
+            None => {}
         }
         match fault {
             Some(Fault::MissingEntries) if hit => return false,
@@ -163,13 +171,25 @@ pub(super) const STALE: TimeDelta = TimeDelta::days(7);
 
 /// The entry of a ticker without current data.
 fn lacking(scenario: &Scenario, fetch: &Fetch, ticker: &String, thin: Thin, at: DateTime<Utc>) -> Json {
-    let old = entries(&spec(scenario), fetch.endpoint, std::slice::from_ref(ticker), at - STALE).remove(0);
+    let old =
+        entries(&spec(scenario, fetch.endpoint), fetch.endpoint, std::slice::from_ref(ticker), at - STALE)
+            .remove(0);
     match (thin, &old["data"]) {
-        (Thin::Stale, _) => old,
+        (Thin::Stale | Thin::PartlyStale, _) => old,
         (Thin::Empty, Json::Array(_)) => json!({"ticker": ticker, "data": []}),
         (Thin::Empty, _) if fetch.endpoint.has_indicators() => json!({"ticker": ticker, "data": {}}),
         (Thin::Empty, _) => json!({"ticker": ticker, "data": null}),
     }
+}
+
+/// Makes one indicator old and removes another, if it has any of them: a request may name others.
+fn age_one(entry: &mut Json, scenario: &Scenario, fetch: &Fetch, ticker: &String, at: DateTime<Utc>) {
+    let old = lacking(scenario, fetch, ticker, Thin::Stale, at);
+    let indicators = entry["data"].as_object_mut().expect("indicators");
+    if let Some(indicator) = indicators.get_mut("RSI") {
+        *indicator = old["data"]["RSI"].clone();
+    }
+    indicators.remove("ADX");
 }
 
 fn fail(entry: &mut Json, errors: &mut Vec<String>) {

@@ -43,6 +43,8 @@ pub(super) struct Scenario {
     /// How far a wall clock may be off, in milliseconds; by more than [`Self::BEHIND_MS_MAX`] only ahead.
     pub(super) skew_ms: u64,
     pub(super) records_per_ticker: usize,
+    /// Articles of polygon's company news per ticker, if there are more than other records.
+    pub(super) articles_per_ticker: Option<usize>,
     /// How the services keep to their own limits.
     pub(super) pacing: Option<Pacing>,
     /// Whether every request gets a new instance, as on a platform that drops idle ones at once.
@@ -108,16 +110,21 @@ pub(super) enum Thin {
     Empty,
     /// Only data of a week before.
     Stale,
+    /// The same of a single indicator, and nothing of another one. Of other data: only that of a week before.
+    PartlyStale,
 }
 
 /// Beginnings of worlds, beside an ordinary Monday noon. Ticks come within the first quarter of an hour.
-const SPECIAL_DAYS: [&str; 9] = [
+const SPECIAL_DAYS: [&str; 11] = [
     // Thanksgiving Day: its noon, and the minutes before its end in New York.
     "2026-11-26T17:00:00Z",
     "2026-11-27T04:55:00Z",
     // Half an hour after an early close, on the day after it and on Christmas Eve.
     "2026-11-27T18:22:00Z",
     "2026-12-24T18:28:00Z",
+    // The afternoons after two early closes: the indicators' runs of the days before were about earlier sessions.
+    "2026-11-27T21:50:00Z",
+    "2026-12-24T21:50:00Z",
     // A Sunday, and its end in New York.
     "2026-11-29T15:00:00Z",
     "2026-11-30T04:52:00Z",
@@ -226,6 +233,7 @@ impl Scenario {
             mortality: dice.pick(&[0, 0, 30, 60, 90]),
             skew_ms: dice.pick(&[0, 100, 5_000, 20_000, 3_600_000]),
             records_per_ticker: usize::try_from(dice.between(1, 3)).expect("small"),
+            articles_per_ticker: None,
             pacing: is_paced.then(|| pacing(dice)),
             is_forgetful: dice.chance(20),
             alarms: Alarms::default(),
@@ -240,20 +248,24 @@ impl Scenario {
             // forever.
             scenario.ticks.iter_mut().for_each(|tick| tick.patience = Duration::from_secs(1_800));
         }
-        let hangs = scenario.poison.values().any(|poison| *poison == Poison::Hang);
-        if is_paced && hangs {
-            // Known: where an attempt is too short for a check of the provider and for the second call of a ticker on
-            // which the service hangs, the run does not end.
-            scenario.settings.insert("job_deadline_seconds".to_owned(), "840".to_owned());
-        }
         // A provider that fails for every ticker of a run looks the same as one that is down.
         scenario.poison_stays &= scenario.ticks.iter().all(|tick| {
             let plan = scenario.plan(tick);
             plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
         });
         scenario.choose_day(&dice.split());
+        scenario.choose_data(&dice.split(), is_big);
         scenario.alarms = Alarms::draw(&dice.split(), calm_at, &mut scenario.settings);
         scenario
+    }
+
+    /// In some worlds, companies have more news than the service sends unless it is asked for more, or than it is asked
+    /// for. Some tickers with old data have only one old indicator.
+    fn choose_data(&mut self, dice: &Dice, is_big: bool) {
+        let articles = dice.pick(&[9, 10, 11, 40, 99, 100, 101, 130]);
+        self.articles_per_ticker = (!is_big && dice.chance(30)).then_some(articles);
+        let stale = self.thin.values_mut().filter(|thin| **thin == Thin::Stale);
+        stale.filter(|_| dice.chance(50)).for_each(|thin| *thin = Thin::PartlyStale);
     }
 
     /// Moves some worlds to a day on which something is different.

@@ -32,6 +32,9 @@ pub(super) fn settings(dice: &Dice, is_big: bool, is_paced: bool) -> BTreeMap<St
     let timeouts: &[u64] = if is_paced { &[300] } else { &[5, 30, 300] };
     set("service_timeout_seconds", dice.pick(timeouts).to_string());
     set("firestore_timeout_seconds", dice.pick(&[2, 10, 60]).to_string());
+    // What the service makes by itself is in the worlds of the market (`tests/it/market`).
+    set("heal_sessions", "0".into());
+    set("refetch_history_sessions", "0".into());
     set("publish_patience_minutes", dice.pick(&[0, 30, 240]).to_string());
     set("publish_retry_seconds", dice.pick(&[60, 900]).to_string());
     set("retry_max_attempts", dice.between(1, 5).to_string());

@@ -19,13 +19,18 @@ enum Fate {
     Survived,
 }
 
-/// Runs every mutant on `seeds` seeds and prints a table; fails if one survives.
-pub(super) fn run(seeds: u64) -> Result<()> {
+/// Runs every mutant whose name contains `named` on `seeds` seeds and prints a table; fails if one survives.
+pub(super) fn run(seeds: u64, named: &str) -> Result<()> {
+    let chosen: Vec<_> = MUTANTS.iter().filter(|mutant| mutant.name.contains(named)).collect();
+    ensure!(
+        !chosen.is_empty(),
+        "no mutant's name contains `{named}`; they are in xtask/src/simulate/patch.rs"
+    );
     let tree = workspace::target_dir().join("mutants");
     copy::sources(&tree, &copy::Changes::new())?;
     let mut table = progress::table(["mutant", "file", "caught by seed", "as"]);
     let mut survivors = Vec::new();
-    for mutant in MUTANTS {
+    for mutant in chosen {
         progress::step(mutant.name);
         match judge(mutant, &tree, seeds)? {
             Fate::Caught { seed, violation } => {

@@ -67,11 +67,11 @@ impl Answer {
         if let Some(inner) = &refused.call {
             return Self::refusal(StatusCode::BAD_GATEWAY, &json!(words::wrapped(endpoint, "", inner)));
         }
-        let days = fetch.days.filter(|_| !effects.contains(&Effect::IgnoredDays));
-        let mut entries = match days {
-            Some(days) => data::entries_of(spec, endpoint, &fetch.tickers, days, fetch.at),
-            None => data::asked(spec, endpoint, &fetch.tickers, &fetch.indicators, fetch.at),
+        let fetch = &Fetch {
+            days: fetch.days.filter(|_| !effects.contains(&Effect::IgnoredDays)),
+            ..Fetch::clone(fetch)
         };
+        let mut entries = data::asked(spec, endpoint, fetch);
         refused.apply(endpoint, &mut entries);
         Self::json(StatusCode::OK, &envelope(spec, endpoint, entries, effects, start))
     }

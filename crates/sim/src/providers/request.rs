@@ -8,14 +8,16 @@ use crate::data;
 use crate::endpoint::{DayRange, Endpoint};
 
 /// A valid fetch.
-#[derive(Debug, PartialEq)]
-pub(super) struct Fetch {
-    pub(super) tickers: Vec<String>,
-    pub(super) at: DateTime<Utc>,
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Fetch {
+    pub(crate) tickers: Vec<String>,
+    pub(crate) at: DateTime<Utc>,
     /// The indicators that alphavantage must request, in this order.
-    pub(super) indicators: Vec<String>,
+    pub(crate) indicators: Vec<String>,
+    /// How many records of a ticker the caller wants at most, where the endpoint takes a limit.
+    pub(crate) limit: Option<usize>,
     /// The days that are asked for.
-    pub(super) days: Option<DayRange>,
+    pub(crate) days: Option<DayRange>,
 }
 
 /// `ScopeType` of `shared/models.py`: lowercase only.
@@ -45,7 +47,8 @@ impl Fetch {
             problem("date_from_datetime_parsing", &[name], "Input should be a valid date", &body[name])
         };
         let days = endpoint.days(body, at).map_err(not_a_day)?;
-        Ok(Self { tickers, at, indicators, days })
+        let limit = endpoint.spec().limit.map(|limit| within(body, limit.most)).transpose()?.flatten();
+        Ok(Self { tickers, at, indicators, limit, days })
     }
 }
 
@@ -73,6 +76,16 @@ fn texts(body: &Value, name: &str) -> Result<Option<Vec<String>>, Value> {
             .ok_or_else(|| problem("string_type", &[name], "Input should be a valid string", item))
     };
     list.iter().map(item).collect::<Result<_, _>>().map(Some)
+}
+
+/// The parameter `limit`: up to `most`.
+fn within(body: &Value, most: usize) -> Result<Option<usize>, Value> {
+    let Some(value) = body.get("limit").filter(|value| !value.is_null()) else { return Ok(None) };
+    let number = value.as_u64().and_then(|number| usize::try_from(number).ok());
+    match number.filter(|number| (1..=most).contains(number)) {
+        Some(number) => Ok(Some(number)),
+        None => Err(problem("int_type", &["limit"], &format!("Input should be from 1 to {most}"), value)),
+    }
 }
 
 fn run_time(body: &Value) -> Result<DateTime<Utc>, Value> {
@@ -106,7 +119,7 @@ mod tests {
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static("application/json; charset=utf-8"),
         )]);
-        Fetch::parse(Endpoint::TIINGO_PRICES, &headers, body)
+        Fetch::parse(Endpoint::POLYGON_NEWS, &headers, body)
     }
 
     #[test]
@@ -115,7 +128,9 @@ mod tests {
         let fetch = parse(&body).expect("valid");
         assert_eq!(fetch.tickers, ["AAPL"]);
         assert_eq!(fetch.at, data::moment(Some("2026-11-20T15:00:00Z")));
-        assert_eq!(fetch.indicators, data::INDICATORS);
+        assert_eq!((fetch.indicators, fetch.limit), (data::INDICATORS.map(str::to_owned).to_vec(), None));
+        let body = json!({"tickers": [], "scope": "none", "job_id": "j", "run_time": "2026-11-20T15:00:00Z", "limit": 50});
+        assert_eq!(parse(&body).expect("valid").limit, Some(50));
     }
 
     #[test]
@@ -138,6 +153,10 @@ mod tests {
             place(json!({"tickers": [""], "scope": "none", "job_id": "j"})),
             json!(["body", "run_time"])
         );
+        for limit in [json!(0), json!(1_001), json!("50")] {
+            let body = json!({"tickers": [], "scope": "none", "job_id": "j", "run_time": "2026-11-20T15:00:00Z", "limit": limit});
+            assert_eq!(place(body), json!(["body", "limit"]));
+        }
         let wrong_time = json!({"tickers": [], "scope": "none", "job_id": "j", "run_time": "yesterday"});
         assert_eq!(place(wrong_time), json!(["body", "run_time"]));
     }
@@ -161,6 +180,6 @@ mod tests {
     #[test]
     fn other_content_types_are_refused() {
         let body = json!({"tickers": [], "scope": "none", "job_id": "j"});
-        assert!(Fetch::parse(Endpoint::TIINGO_PRICES, &HeaderMap::new(), &body).is_err());
+        assert!(Fetch::parse(Endpoint::POLYGON_NEWS, &HeaderMap::new(), &body).is_err());
     }
 }

@@ -41,6 +41,7 @@ static ENDPOINT: EndpointSpec = EndpointSpec {
     path: "/fetch",
     collection: "technical_indicators",
     form: Form::Indicators(&INDICATORS, one),
+    limit: None,
     records: all,
     past: None,
     document_id: |record| {

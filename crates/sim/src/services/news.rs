@@ -26,9 +26,9 @@ pub(super) fn first_id(dice: &mut Dice) -> u64 {
     u64::from(dice.between(1_000, 999_999)) * 1_000
 }
 
-/// The articles' numbers and publication times: one every 17 minutes, newest first.
+/// The articles' numbers and publication times, newest first: one a minute, so that ten are newer than any tick before.
 pub(super) fn times(count: usize, at: DateTime<Utc>) -> impl Iterator<Item = (u64, DateTime<Utc>)> {
-    std::iter::successors(Some(at), |time| time.checked_sub_signed(TimeDelta::minutes(17)))
+    std::iter::successors(Some(at), |time| time.checked_sub_signed(TimeDelta::minutes(1)))
         .zip(0..)
         .take(count)
         .map(|(time, number)| (number, time))

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::news::{ARTICLES_A_DAY, AUTHORS, HEADLINES, first_id, summary, times, times_of};
 use crate::dice::Dice;
 use crate::endpoint::{
-    DayRange, Endpoint, EndpointSpec, Form, MINUTE, Past, Rhythm, Service, ServiceSpec, id_of,
+    DayRange, Endpoint, EndpointSpec, Form, Limit, MINUTE, Past, Rhythm, Service, ServiceSpec, id_of,
 };
 use crate::job::Job;
 use crate::spec::{Spec, ingested, stamp};
@@ -45,6 +45,7 @@ static NEWS: EndpointSpec = EndpointSpec {
     path: "/fetch",
     collection: "news_articles",
     form: Form::List,
+    limit: Some(Limit { usual: 10, most: 1_000, wanted: 100 }),
     records: company,
     past: Some(Past { from: "published_date", to: None, records: company_of }),
     document_id: |record| id_of(record, &["article_id"]),
@@ -59,6 +60,7 @@ static MARKET: EndpointSpec = EndpointSpec {
     path: "/fetch/market",
     collection: "news_articles",
     form: Form::Articles,
+    limit: None,
     records: |spec, _, at| market(spec, at),
     past: None,
     document_id: |record| Some(format!("market_{}", record.get("article_id")?.as_str()?)),

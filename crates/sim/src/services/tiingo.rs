@@ -46,6 +46,7 @@ static PRICES: EndpointSpec = EndpointSpec {
     path: "/fetch",
     collection: "prices_daily",
     form: Form::List,
+    limit: None,
     records: daily,
     past: Some(Past { from: "start_date", to: Some("end_date"), records: daily_of }),
     document_id: |record| id_of(record, &["date"]),

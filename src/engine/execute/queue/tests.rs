@@ -84,6 +84,21 @@ fn work_that_was_deferred_comes_in_smaller_batches() {
 }
 
 #[test]
+fn work_that_asks_for_more_records_still_does_so_in_pieces_and_in_the_next_attempt() {
+    let larger = Work { enlarged: true, ..work("/a", &["A", "B", "C"]) };
+    let mut queue = queue(&[work("/a", &["D"]), larger.clone()], 4);
+    let enlarged =
+        |batch: &Batch| batch.tickers.iter().all(|ticker| ticker.as_str() != "D") == batch.enlarged;
+    assert!(queue.iter().all(enlarged));
+    let batch = queue.iter().find(|batch| batch.enlarged).cloned().unwrap();
+    queue.split(&batch, &[], 4);
+    assert!(queue.iter().all(enlarged));
+    assert_eq!(batch.of(larger.tickers.clone()).into_work(None), larger);
+    let both = vec![larger.clone(), work("/a", &["D"])];
+    assert_eq!(crate::run::merged(both.clone()), both, "they are not asked for together");
+}
+
+#[test]
 fn one_ticker_is_taken_out_of_any_batch_and_the_others_stay() {
     let mut queue = queue(&[work("/a", &["A", "B", "C"]), work("/b", &["X"])], 2);
     let not_b = |ticker: &Ticker| ticker.as_str() != "B";

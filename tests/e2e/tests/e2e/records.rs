@@ -207,3 +207,27 @@ async fn a_raw_log() {
     assert_eq!(metadata["tickers_successful"], tickers);
     assert_eq!(metadata["tickers_failed"], serde_json::json!([]));
 }
+
+/// The service sends ten articles of a ticker unless it is asked for more.
+#[tokio::test]
+async fn news_of_a_busy_day_is_stored_beyond_the_usual_number_and_marked_only_beyond_the_larger_one() {
+    let name = "polygon-news-portfolio";
+    for (articles, calls, is_cut) in [(9, 1, false), (40, 2, false), (130, 2, true)] {
+        let stack = start(Watchlist::new(3, 3), &[]).await;
+        let spec = sim::data::Spec { records_per_ticker: articles, ..sim::data::Spec::default() };
+        stack.providers.set_spec(spec);
+        let reply = expect(&stack.orchestrator, &tick(name), 200).await;
+        let expected = stack.expected(job(name), at(0));
+        assert_eq!(expected.len(), 3 * articles.min(100), "{articles}");
+        assert_eq!(reply.body["data"]["records_stored"], expected.len(), "{:#}", reply.body);
+        let stored = list(&stack.db, "news_articles").await;
+        let ids: std::collections::BTreeSet<_> = stored.iter().map(|doc| doc.id.clone()).collect();
+        assert_eq!(ids, expected.into_keys().map(|(_, id)| id).collect(), "{articles}");
+        let is_marked = |doc: &&Doc| doc.fields["quality"] == serde_json::json!(["cut_at_limit"]);
+        assert_eq!(stored.iter().filter(is_marked).count(), if is_cut { stored.len() } else { 0 });
+        let asked = stack.providers.polygon().journal().calls();
+        let limits: Vec<_> = asked.iter().map(|call| call.body["limit"].clone()).collect();
+        assert_eq!(limits, [Value::Null, 100.into()][..calls], "{articles}");
+        assert_eq!(list(&stack.db, RAW_LOGS).await.len(), calls, "each call has its raw log");
+    }
+}

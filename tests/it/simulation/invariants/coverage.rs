@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use orchestrator::calendar::schedule::Schedule;
 use orchestrator::catalogue::{self, Dataset, Ticker};
 use orchestrator::firestore::Fields;
 use orchestrator::ledger::coverage::DayCells;
@@ -96,6 +97,12 @@ fn expected(
         if tick.key.is_none() && !known.is_some_and(|known| known.expected) {
             stage.accuse(format!("{name} of {dataset:?} was planned for {date}, and is not expected"));
         }
+        for before in nobodys_days(stage, dataset, tick, date).filter(|_| tick.key.is_none()) {
+            let known = days.get(&before).and_then(|cells| cells.get(name));
+            if !known.is_some_and(|known| known.expected) {
+                stage.accuse(format!("no run expects {name} of {dataset:?} for {before}"));
+            }
+        }
     }
     // A ticker that failed when its call was cut off is recorded at the attempt's end, if Firestore answers then.
     if !stage.scenario.storms.iter().all(Storm::hits_provider) {
@@ -109,6 +116,27 @@ fn expected(
             stage.accuse(format!("{name} of {dataset:?} has failed, and its cell of {date} is missing"));
         }
     }
+}
+
+/// The sessions before `date`, the day that a tick is about, that no tick of its job is about.
+fn nobodys_days<'a>(
+    stage: &'a Stage,
+    dataset: &Dataset,
+    tick: &'a Tick,
+    date: NaiveDate,
+) -> impl Iterator<Item = NaiveDate> + use<'a> {
+    let ticks = stage.scenario.config().ticks;
+    let follows = Follows::of(dataset);
+    let schedule = Schedule::parse(tick.job.schedule).expect("a schedule");
+    let due: BTreeSet<_> = schedule
+        .until(tick.run_time - TimeDelta::seconds(1))
+        .take(600)
+        .filter(|time| ticks.skipped(tick.job, *time).is_none())
+        .filter_map(|time| follows.day_at(&ticks.calendar, time))
+        .collect();
+    let from = due.last().copied().filter(|before| follows.has_sessions() && *before < date);
+    let days = from.map(|from| follows.days(&ticks.calendar, from..=date)).unwrap_or_default();
+    days.into_iter().filter(move |day| *day < date && !due.contains(day))
 }
 
 /// The coverage of a dataset.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use orchestrator::firestore::payload::TEXT_BYTES_MAX;
 use serde_json::Value as Json;
 use sim::firestore::to_plain;
 
@@ -48,7 +49,11 @@ fn key_of_call(stage: &Stage, call: &Call) -> Option<Key> {
     let run = stage.scenario.run_of(&call.fetch)?;
     // A body cut off inside a character is not UTF-8, and is kept in parts.
     let stored = orchestrator::base::redact::credentials(end.body.clone());
-    let body = std::str::from_utf8(&stored).unwrap_or_default().to_owned();
+    let body = if stored.len() > TEXT_BYTES_MAX {
+        in_parts(stored.len())
+    } else {
+        std::str::from_utf8(&stored).unwrap_or_default().to_owned()
+    };
     let endpoint = call.fetch.endpoint.path().to_owned();
     Some((run.run_id(), endpoint, call.fetch.tickers.join(","), end.status.map(i64::from), body))
 }
@@ -62,13 +67,20 @@ fn key_of_log(fields: &Fields) -> Key {
     let tickers = plain(&metadata("tickers_requested"));
     let tickers: Vec<_> = tickers.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
     let status = plain(&response("status_code")).as_i64();
+    let bytes = plain(&response("data_bytes")).as_u64().and_then(|bytes| usize::try_from(bytes).ok());
+    let large = bytes.filter(|bytes| *bytes > TEXT_BYTES_MAX).map(in_parts);
     (
         text(&metadata("run_id")),
         text(&metadata("endpoint")),
         tickers.join(","),
         status,
-        text(&response("data")),
+        large.unwrap_or_else(|| text(&response("data"))),
     )
+}
+
+/// What stands for a body that is kept in parts.
+fn in_parts(bytes: usize) -> String {
+    format!("{bytes} bytes")
 }
 
 /// Not if the instance died, or if its response said that it could not store everything or had no time to.

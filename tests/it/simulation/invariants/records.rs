@@ -97,7 +97,7 @@ fn check_lacking(
         }
     }
     let at = moment(Some(&tick.time())) - STALE;
-    u64::try_from(documents(&spec(scenario), endpoint, &stale, at).len()).expect("fits")
+    u64::try_from(documents(&spec(scenario, endpoint), endpoint, &stale, at).len()).expect("fits")
 }
 
 /// Whether a run may end with data that was published later: nobody waited, or not all of it came late.
@@ -135,7 +135,7 @@ fn check_endpoint(
     if endpoint.has_articles() && !run.shortfalls.is_empty() {
         return 0;
     }
-    let expected = documents(&spec(&stage.scenario), endpoint, &done, moment(Some(&tick.time())));
+    let expected = documents(&spec(&stage.scenario, endpoint), endpoint, &done, moment(Some(&tick.time())));
     let store = stage.store();
     for ((collection, id), record) in &expected {
         let path = DocumentPath::new(collection, id);
