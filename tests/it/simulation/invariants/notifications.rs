@@ -162,7 +162,9 @@ fn told_everyone(stage: &Stage) {
         }
     }
     drop(journal);
-    faults.iter().for_each(|fault| stage.accuse(fault));
+    for fault in &faults {
+        stage.accuse(fault);
+    }
 }
 
 /// For every target, an alert's changes alternate, and all repetitions of one are the same.
@@ -199,5 +201,7 @@ fn told_in_order(stage: &Stage) {
         }
     }
     drop(journal);
-    faults.iter().for_each(|fault| stage.accuse(fault));
+    for fault in &faults {
+        stage.accuse(fault);
+    }
 }
