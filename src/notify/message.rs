@@ -160,10 +160,10 @@ impl Sender {
             "class": subject.alert,
             "custom_details": details,
         });
-        self.incident(change.state, &format!("{}/{key}", self.database), payload, routing_key)
+        self.incident(change.state, &format!("{}/{key}", self.database), &payload, routing_key)
     }
 
-    fn incident(&self, state: State, dedup_key: &str, payload: Json, routing_key: &str) -> Json {
+    fn incident(&self, state: State, dedup_key: &str, payload: &Json, routing_key: &str) -> Json {
         let action = match state {
             State::Firing => "trigger",
             State::Resolved => "resolve",
@@ -196,7 +196,7 @@ impl Sender {
     /// An incident of the lowest severity, or its end.
     pub fn test_incident(&self, id: &str, state: State, routing_key: &str) -> Json {
         let payload = json!({"summary": TEST, "source": self.database, "severity": "info"});
-        self.incident(state, &format!("{}/test/{id}", self.database), payload, routing_key)
+        self.incident(state, &format!("{}/test/{id}", self.database), &payload, routing_key)
     }
 }
 

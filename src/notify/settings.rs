@@ -52,6 +52,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<NotifyConfig> {
     })
 }
 
+#[expect(clippy::option_option, reason = "as the reader's: none is an error, none inside it is off")]
 fn pagerduty(r: &mut Reader<'_>) -> Option<Option<PagerDuty>> {
     let origin = r.origin("notify_pagerduty_origin")?;
     let key = r.text("notify_pagerduty");
@@ -67,6 +68,7 @@ fn pagerduty(r: &mut Reader<'_>) -> Option<Option<PagerDuty>> {
     Some(Some(PagerDuty { url: format!("{origin}/v2/enqueue"), routing_key: Secret::new(key) }))
 }
 
+#[expect(clippy::option_option, reason = "likewise")]
 fn dashboard(r: &mut Reader<'_>) -> Option<Option<String>> {
     let text = r.text("dashboard_url");
     if text.is_empty() {

@@ -42,8 +42,12 @@ impl Document {
                 *moment = Moment::At(at(second));
             }
         };
-        next.quiet_since.as_mut().map(set);
-        next.claim.as_mut().map(|(_, moment)| set(moment));
+        if let Some(moment) = &mut next.quiet_since {
+            set(moment);
+        }
+        if let Some((_, moment)) = &mut next.claim {
+            set(moment);
+        }
         self.0 = Some(next);
     }
 

@@ -16,15 +16,13 @@ use sim::receivers::shape;
 use sim::receivers::{Kind, Message};
 
 use super::instance::{Answered, Slots};
-use super::scenario::Scenario;
 use super::stage::Stage;
-use super::storm::Target;
 use crate::world::dice::Dice;
 
 /// How often the scheduler calls the watch.
 pub(super) const INTERVAL: Duration = Duration::from_secs(60);
 /// How long watches go on after the last storm, beside the ticks that may still be at work.
-const AFTER_STORMS: Duration = Duration::from_secs(600);
+const AFTER_STORMS: Duration = Duration::from_secs(300);
 /// A watch reads its facts at most this long before its writes arrive.
 const OLD_FACTS: TimeDelta = TimeDelta::seconds(120);
 
@@ -83,6 +81,8 @@ pub(super) struct StoredChange {
 #[derive(Default)]
 pub(super) struct Record {
     pub(super) taken: Vec<Taken>,
+    /// Whether a watch may not have heard that a message was taken, or may not have stored it.
+    pub(super) is_lossy: bool,
     /// By id.
     pub(super) changes: BTreeMap<String, StoredChange>,
 }
@@ -90,7 +90,7 @@ pub(super) struct Record {
 impl Alarms {
     /// Draws them; adds the settings of the receivers.
     pub(super) fn draw(dice: &Dice, calm_at: Duration, settings: &mut BTreeMap<String, String>) -> Self {
-        if !dice.chance(40) {
+        if !dice.chance(30) {
             return Self::default();
         }
         let receivers: Vec<_> = Kind::ALL.into_iter().filter(|_| dice.chance(80)).collect();
@@ -106,16 +106,6 @@ impl Alarms {
             twice: dice.chance(60),
             patience: Duration::from_secs(dice.pick(&[30, 1_800, 1_800])),
         }
-    }
-
-    /// Whether nothing can keep a watch from hearing that a message was taken, and from storing it.
-    pub(super) fn is_lossless(&self, scenario: &Scenario) -> bool {
-        let loses = |outage: &Outage| !matches!(outage.failure, Failure::Refused | Failure::Status(_));
-        // A short deadline cuts a watch off in the middle.
-        let is_long = scenario.config().run.deadline >= Duration::from_secs(120);
-        let storms = &scenario.storms;
-        let steady = scenario.mortality == 0 && storms.iter().all(|storm| storm.target != Target::Firestore);
-        steady && is_long && self.patience > Duration::from_secs(60) && !self.outages.iter().any(loses)
     }
 
     fn failure(&self, dice: &Dice, kind: Kind, now: Duration) -> Option<Failure> {
@@ -188,7 +178,10 @@ pub(super) async fn to_receiver(
             let (status, body) = kind.answer(&message);
             stage.tell(format!("{kind:?} takes {} {} {}", message.id, message.key, message.state));
             let at = stage.now();
-            stage.journal().alarms.taken.push(Taken { at, message });
+            let mut journal = stage.journal();
+            journal.alarms.is_lossy |= failure.is_some();
+            journal.alarms.taken.push(Taken { at, message });
+            drop(journal);
             response(status, &body)
         }
         Err(refused) => {
@@ -230,6 +223,9 @@ pub(super) async fn call(stage: &Stage, slots: &Slots) -> Option<Answered> {
     let request = Request::post("/watch").body(Body::empty()).expect("a request");
     let alarms = &stage.scenario.alarms;
     let answered = slots.deliver(stage, request, alarms.patience, alarms.patience > INTERVAL).await;
+    if answered.as_ref().is_none_or(|answered| answered.status != StatusCode::OK) {
+        stage.journal().alarms.is_lossy = true;
+    }
     let words = answered.as_ref().map_or(Json::Null, |answered| answered.body.clone());
     stage.tell(format!("a watch ends: {words}"));
     answered

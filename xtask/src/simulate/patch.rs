@@ -150,12 +150,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         new: "self.settle(delivery);",
     },
     Mutant {
-        name: "a watch tells what another one is telling",
-        file: "src/notify/alert.rs",
-        old: "        if next.is_claimed(look) {\n",
-        new: "        if next.is_claimed(look) && look.watch.is_empty() {\n",
-    },
-    Mutant {
         name: "a message that was not taken counts as told",
         file: "src/notify/alert.rs",
         old: "                        *latest = Some(error.clone());",

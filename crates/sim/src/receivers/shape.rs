@@ -20,6 +20,9 @@ pub struct Refused {
     pub body: String,
 }
 
+/// Reads a message: the id of its change, what tells alerts apart, the state. The error says what is wrong.
+type Read = fn(&Map<String, Value>) -> Result<[String; 3], String>;
+
 /// Reads a request as a receiver of this kind does.
 pub fn read(
     kind: Kind,
@@ -45,7 +48,7 @@ pub fn read(
     let content_type = content_type.split(';').next().unwrap_or_default().trim();
     let body: Value = serde_json::from_slice(body).map_err(|_| refused(400, "invalid_payload"))?;
     let Value::Object(members) = &body else { return Err(refused(400, "invalid_payload")) };
-    let (expected, read): (_, fn(&Map<String, Value>) -> Result<[String; 3], String>) = match kind {
+    let (expected, read): (_, Read) = match kind {
         Kind::Webhook => ("application/cloudevents+json", cloud_event),
         Kind::Slack => ("application/json", slack),
         Kind::PagerDuty | Kind::Heartbeat => ("application/json", pagerduty),

@@ -126,19 +126,19 @@ async fn heartbeat(stage: &Stage, slots: &Slots) {
         let journal = stage.journal();
         journal.alarms.taken.iter().filter(|taken| taken.message.kind == Kind::Heartbeat).count()
     };
+    // One that a dead instance has sent may still be on its way, so there may be more than one.
     let before = beats();
     let Some(answered) = alarms::call(stage, slots).await else { return };
     let is_set = stage.scenario.alarms.receivers.contains(&Kind::Heartbeat);
     let expected = if is_set { "called" } else { "off" };
     let outcome = &answered.body["heartbeat"]["outcome"];
-    if answered.status != StatusCode::OK || outcome != expected || beats() != before + usize::from(is_set) {
+    if answered.status != StatusCode::OK || outcome != expected || (beats() > before) != is_set {
         stage.accuse(format!("a watch ends with {}, its heartbeat is to be {expected}", answered.body));
     }
 }
 
 /// Each change that was ever stored has reached each of its targets.
 fn told_everyone(stage: &Stage) {
-    let is_lossless = stage.scenario.alarms.is_lossless(&stage.scenario);
     let journal = stage.journal();
     let mut faults = Vec::new();
     let mut told = BTreeMap::<(Kind, &str), usize>::new();
@@ -155,14 +155,16 @@ fn told_everyone(stage: &Stage) {
     for (id, change) in &journal.alarms.changes {
         for kind in &change.targets {
             let count = told.get(&(*kind, id.as_str())).copied().unwrap_or_default();
-            if count == 0 || count > 1 && is_lossless {
+            if count == 0 || count > 1 && !journal.alarms.is_lossy {
                 faults
                     .push(format!("{kind:?} is told {count} times that {} is {}", change.key, change.state));
             }
         }
     }
     drop(journal);
-    faults.iter().for_each(|fault| stage.accuse(fault));
+    for fault in &faults {
+        stage.accuse(fault);
+    }
 }
 
 /// For every target, an alert's changes alternate, and all repetitions of one are the same.
@@ -199,5 +201,7 @@ fn told_in_order(stage: &Stage) {
         }
     }
     drop(journal);
-    faults.iter().for_each(|fault| stage.accuse(fault));
+    for fault in &faults {
+        stage.accuse(fault);
+    }
 }
