@@ -8,6 +8,7 @@ mod jobs;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
 mod ops;
+mod orders;
 mod pages;
 pub mod problem;
 mod refusal;
@@ -49,16 +50,21 @@ pub fn router(app: Arc<App>) -> Router {
         ("/flags", get(coverage::flags)),
         ("/tickers/{ticker}", get(coverage::ticker::show)),
         ("/jobs", get(jobs::list)),
+        ("/jobs/{job}/pause", post(orders::pause)),
+        ("/jobs/{job}/unpause", post(orders::unpause)),
+        ("/orders", get(orders::list)),
         ("/metrics", get(ops::metrics)),
         ("/status", get(ops::status)),
         ("/manual/trigger-job", post(manual)),
         ("/runs", get(runs::list)),
         ("/runs/{run_id}", get(runs::show)),
         ("/runs/{run_id}/calls", get(runs::calls)),
-        ("/runs/{run_id}/resume", post(runs::resume)),
+        ("/runs/{run_id}/cancel", post(orders::cancel)),
+        ("/runs/{run_id}/resume", post(orders::resume)),
+        ("/runs/resume", post(orders::resume_runs)),
         ("/providers/{provider}/probe", post(ops::probe)),
         ("/breakers", get(runs::breakers)),
-        ("/breakers/{provider}/reset", post(runs::reset_breaker)),
+        ("/breakers/{provider}/reset", post(orders::reset_breaker)),
     ];
     for (path, route) in operators {
         protected = at(protected, path, route);
@@ -104,9 +110,12 @@ fn at(router: Router<Arc<App>>, path: &str, route: MethodRouter<Arc<App>>) -> Ro
 }
 
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     match app.auth.authenticate(&head).await {
-        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Ok(caller) => {
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
+        }
         Err(refusal) => refusal::tell(&refusal, head.uri.path()).into_response(),
     }
 }

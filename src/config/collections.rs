@@ -16,6 +16,8 @@ pub struct Collections {
     pub breakers: String,
     pub statistics: String,
     pub coverage: String,
+    pub orders: String,
+    pub pauses: String,
     /// The collections of datasets, by their keys in the catalogue.
     pub(super) records: BTreeMap<&'static str, String>,
 }
@@ -40,6 +42,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
     let records: Vec<_> = catalogue::collections().iter().map(|known| (known.key, name(known.key))).collect();
     let (raw_logs, rejected, runs) = (name("raw_logs"), name("rejected"), name("runs"));
     let (breakers, statistics, coverage) = (name("breakers"), name("statistics"), name("coverage"));
+    let (orders, pauses) = (name("orders"), name("pauses"));
     Some(Collections {
         universe: universe?,
         active: active?,
@@ -49,6 +52,8 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
         breakers: breakers?,
         statistics: statistics?,
         coverage: coverage?,
+        orders: orders?,
+        pauses: pauses?,
         records: records.into_iter().map(|(key, name)| Some((key, name?))).collect::<Option<_>>()?,
     })
 }

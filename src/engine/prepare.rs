@@ -12,8 +12,8 @@ use crate::firestore::FirestoreError;
 use crate::ledger::{Kept, Owned, packing};
 use crate::resilience::breaker::Admission;
 use crate::resilience::deadline::Deadline;
-use crate::run::WatchlistProblems;
 use crate::run::stop::StopReason;
+use crate::run::{Source, WatchlistProblems};
 
 /// Why a run ends if its lease expires during preparation.
 const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
@@ -27,10 +27,18 @@ impl Engine {
         scope: Scope,
         owned: &mut Owned,
         start: Instant,
+        is_tick: bool,
     ) -> Result<(), StopReason> {
         let began = self.world.clock.instant();
+        // A run that was begun before the pause is finished: an operator who does not want that cancels it.
+        let is_new_tick = is_tick && !owned.state.planned && owned.state.identity.trigger == Source::Scheduler;
         let given = owned.state.tickers_given.clone();
-        let plan = pin!(self.plan(job, scope, given, owned.state.planned));
+        let plan = self.plan(job, scope, given, owned.state.planned);
+        // Read meanwhile: a tick that is not paused takes no longer for it.
+        let plan = pin!(async {
+            let (paused, planned) = join(self.pause_of(job, is_new_tick), plan).await;
+            paused.and(planned)
+        });
         let length = self.deadline_of(job, owned.state.identity.trigger);
         let until_soft = Deadline::new(start, length).until_soft(began);
         let in_time = select(plan, self.world.clock.sleep(until_soft));
@@ -41,6 +49,7 @@ impl Engine {
                 return Err(StopReason::Ledger { reason });
             }
             Kept::Lost => return Err(StopReason::Lost),
+            Kept::Cancelled => return Err(StopReason::Cancelled),
             Kept::Expired => return Err(StopReason::Ledger { reason: LEASE_EXPIRED.to_owned() }),
         };
         if let Some((tickers, problems)) = planned {
@@ -50,7 +59,19 @@ impl Engine {
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         owned.state.fail_unknown(&endpoints);
         owned.state.attempt.resources.steps_ms.plan = self.millis_since(began);
-        Ok(())
+        if owned.fence.cancelled().is_some() { Err(StopReason::Cancelled) } else { Ok(()) }
+    }
+
+    /// Stops a new tick of a job that is paused.
+    async fn pause_of(&self, job: &Job, is_new_tick: bool) -> Result<(), StopReason> {
+        if !is_new_tick {
+            return Ok(());
+        }
+        match self.ledger.paused(job.name).await {
+            Ok(None) => Ok(()),
+            Ok(Some(pause)) => Err(StopReason::JobPaused { reason: pause.words() }),
+            Err(error) => Err(StopReason::Storage { reason: error.to_string() }),
+        }
     }
 
     /// The tickers of a run that has no plan yet, and the watchlist documents that cannot be read; none if it already

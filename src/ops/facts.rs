@@ -1,9 +1,10 @@
 //! The state of all jobs and breakers in Firestore, in one read.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::future::{Either, select, try_join};
+use futures::future::{Either, select, try_join3};
 
 use super::Ops;
 use super::coverage::{self, DatasetCoverage};
@@ -12,6 +13,7 @@ use crate::base::cached::Lifetime;
 use crate::base::ports::TransportError;
 use crate::catalogue::{self, Job, PerProvider, Provider};
 use crate::firestore::FirestoreError;
+use crate::ledger::pauses::Pause;
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
 use crate::provider::breakers::StoredBreaker;
@@ -26,6 +28,8 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub jobs: Vec<JobTotals>,
+    /// The latest pause of each job that has had one.
+    pub pauses: BTreeMap<String, Pause>,
     pub breakers: PerProvider<StoredBreaker>,
     /// The latest probes.
     pub probes: PerProvider<StoredProbe>,
@@ -42,6 +46,8 @@ pub struct JobFacts {
     pub statistics: JobStatistics,
     /// Since when it has been overdue.
     pub overdue_since: Option<DateTime<Utc>>,
+    /// The latest pause.
+    pub pause: Option<Pause>,
     /// Newest first.
     pub recent_runs: Vec<RunSummary>,
 }
@@ -67,7 +73,8 @@ impl Facts {
         let probes = Provider::all().into_iter().map(|provider| probe::document(ops, provider));
         let paths: Vec<_> = jobs.chain(breakers).chain(probes).collect();
         let coverage = coverage::of_all(ops, ops.world.clock.now());
-        let (documents, coverage) = try_join(ops.firestore.get_all(&paths), coverage).await?;
+        let (documents, coverage, pauses) =
+            try_join3(ops.firestore.get_all(&paths), coverage, ops.ledger.pauses()).await?;
         // No job has the name of a provider.
         let find = |id: &str| documents.iter().find(|document| document.id == id);
         let totals = |name| find(name).map(JobTotals::from_document).unwrap_or_default();
@@ -78,6 +85,7 @@ impl Facts {
         };
         Ok(Self {
             jobs: catalogue::jobs().map(|job| totals(job.name)).collect(),
+            pauses,
             breakers: PerProvider::from_fn(breaker),
             probes: PerProvider::from_fn(probe),
             coverage,

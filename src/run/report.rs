@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 use crate::run::counts::Reported;
 use crate::run::watchlist::WatchlistProblem;
-use crate::run::{Attempt, Identity, RunState, Status, Work};
+use crate::run::{Attempt, Cancelled, Identity, RunState, Status, Work};
 use bounds::Shortfalls;
 
 /// The response's `status`.
@@ -24,6 +24,7 @@ pub enum ReportStatus {
     Ok,
     Partial,
     Error,
+    Cancelled,
 }
 
 impl From<Status> for ReportStatus {
@@ -32,6 +33,7 @@ impl From<Status> for ReportStatus {
             Status::Succeeded | Status::Skipped => Self::Ok,
             Status::Partial => Self::Partial,
             Status::Running | Status::Failed => Self::Error,
+            Status::Cancelled => Self::Cancelled,
         }
     }
 }
@@ -60,9 +62,12 @@ pub struct RunData {
     #[serde(flatten)]
     pub attempt: Attempt,
     pub run_status: Status,
-    /// Why there was nothing to do; only if the run was skipped.
+    /// Why there was nothing to do; only if the run was skipped: the market was closed, or the job paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// The order to stop it; only if it was cancelled, or is about to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Cancelled>,
     /// Why the latest attempt ended with work left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
@@ -108,6 +113,7 @@ impl RunReport {
                 attempt: state.attempt.clone(),
                 run_status: state.status,
                 skipped: state.skipped.clone(),
+                cancelled: state.cancelled.clone(),
                 stopped: state.stopped.clone(),
                 waits_until: state.waits_until(),
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
@@ -138,7 +144,7 @@ impl RunReport {
     /// if nothing is left to do.
     pub fn http_status(&self) -> StatusCode {
         match self.status {
-            ReportStatus::Ok | ReportStatus::Partial => StatusCode::OK,
+            ReportStatus::Ok | ReportStatus::Partial | ReportStatus::Cancelled => StatusCode::OK,
             ReportStatus::Error
                 if self.data.tickers_pending == 0
                     && self.data.pending.is_empty()

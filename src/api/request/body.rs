@@ -28,28 +28,35 @@ pub struct Body {
 impl Body {
     /// Reads a body of any content type; an empty one sets nothing.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
-        if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Self::default());
-        }
-        let json: Json = serde_json::from_slice(body).map_err(|error| {
-            Problem::invalid(vec![FieldError::new("body", "", format!("is not valid JSON: {error}"))])
-        })?;
-        let Json::Object(members) = json else {
-            return Err(Problem::invalid(vec![FieldError::new(
-                "body",
-                excerpt(&json.to_string()),
-                "must be a JSON object",
-            )]));
-        };
+        let members = members(body)?;
         let mut errors = Vec::new();
         let body = Self {
             job: text(&members, "job", &mut errors).map(ToOwned::to_owned),
             scope: text(&members, "scope", &mut errors).and_then(|text| scope(text, &mut errors)),
-            run_time: text(&members, "run_time", &mut errors).and_then(|text| time(text, &mut errors)),
+            run_time: text(&members, "run_time", &mut errors)
+                .and_then(|text| time("run_time", text, &mut errors)),
             tickers: tickers(&members, &mut errors),
         };
         Problem::check(errors)?;
         Ok(body)
+    }
+}
+
+/// The members of a body of any content type; an empty one has none.
+pub(super) fn members(body: &[u8]) -> Result<Map<String, Json>, Problem> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    let json: Json = serde_json::from_slice(body).map_err(|error| {
+        Problem::invalid(vec![FieldError::new("body", "", format!("is not valid JSON: {error}"))])
+    })?;
+    match json {
+        Json::Object(members) => Ok(members),
+        other => Err(Problem::invalid(vec![FieldError::new(
+            "body",
+            excerpt(&other.to_string()),
+            "must be a JSON object",
+        )])),
     }
 }
 
@@ -59,7 +66,7 @@ pub(super) fn excerpt(text: &str) -> String {
 }
 
 /// A string field; null counts as missing.
-fn text<'a>(
+pub(super) fn text<'a>(
     members: &'a Map<String, Json>,
     name: &'static str,
     errors: &mut Vec<FieldError>,
@@ -89,13 +96,17 @@ fn zoneless(text: &str) -> Option<DateTime<Utc>> {
     ["Z", ":00Z"].iter().find_map(with).map(|time| time.to_utc())
 }
 
-fn time(text: &str, errors: &mut Vec<FieldError>) -> Option<DateTime<Utc>> {
+pub(super) fn time(
+    name: &'static str,
+    text: &str,
+    errors: &mut Vec<FieldError>,
+) -> Option<DateTime<Utc>> {
     let text = text.trim();
     match DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()) {
         Ok(time) => Some(time),
         Err(error) => zoneless(text).or_else(|| {
             let message = format!("must be an RFC 3339 time such as 2026-01-31T18:00:00Z: {error}");
-            errors.push(FieldError::new("run_time", excerpt(text), message));
+            errors.push(FieldError::new(name, excerpt(text), message));
             None
         }),
     }

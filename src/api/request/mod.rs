@@ -1,6 +1,7 @@
 //! From headers and body to a typed trigger.
 
 mod body;
+pub mod order;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderMap;
