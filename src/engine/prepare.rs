@@ -13,7 +13,7 @@ use crate::ledger::{Kept, Owned, packing};
 use crate::resilience::breaker::Admission;
 use crate::resilience::deadline::Deadline;
 use crate::run::stop::StopReason;
-use crate::run::{Source, WatchlistProblems};
+use crate::run::{RunState, Source, Status, WatchlistProblems};
 
 /// Why a run ends if its lease expires during preparation.
 const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
@@ -30,13 +30,12 @@ impl Engine {
         is_tick: bool,
     ) -> Result<(), StopReason> {
         let began = self.world.clock.instant();
-        // A run that was begun before the pause is finished: an operator who does not want that cancels it.
-        let is_new_tick = is_tick && !owned.state.planned && owned.state.identity.trigger == Source::Scheduler;
+        let pause = self.pause_of(job, &owned.state, is_tick);
         let given = owned.state.tickers_given.clone();
         let plan = self.plan(job, scope, given, owned.state.planned);
         // Read meanwhile: a tick that is not paused takes no longer for it.
         let plan = pin!(async {
-            let (paused, planned) = join(self.pause_of(job, is_new_tick), plan).await;
+            let (paused, planned) = join(pause, plan).await;
             paused.and(planned)
         });
         let length = self.deadline_of(job, owned.state.identity.trigger);
@@ -62,15 +61,29 @@ impl Engine {
         if owned.fence.cancelled().is_some() { Err(StopReason::Cancelled) } else { Ok(()) }
     }
 
-    /// Stops a new tick of a job that is paused.
-    async fn pause_of(&self, job: &Job, is_new_tick: bool) -> Result<(), StopReason> {
-        if !is_new_tick {
-            return Ok(());
-        }
-        match self.ledger.paused(job.name).await {
-            Ok(None) => Ok(()),
-            Ok(Some(pause)) => Err(StopReason::JobPaused { reason: pause.words() }),
-            Err(error) => Err(StopReason::Storage { reason: error.to_string() }),
+    /// Skips a tick of a job that is paused. A run that was begun before the pause is finished: an operator who does not
+    /// want that cancels it. So is one that was skipped before: somebody has resumed it since.
+    fn pause_of(
+        &self,
+        job: &'static Job,
+        state: &RunState,
+        is_tick: bool,
+    ) -> impl Future<Output = Result<(), StopReason>> + use<> {
+        let was_skipped = state.counted.as_ref().is_some_and(|counted| counted.status == Status::Skipped);
+        let is_new = is_tick && state.identity.trigger == Source::Scheduler && !state.planned && !was_skipped;
+        let (is_first, created_at) = (state.attempt.number == 1, state.identity.created_at);
+        let ledger = self.ledger.clone();
+        async move {
+            if !is_new {
+                return Ok(());
+            }
+            match ledger.paused(job.name).await {
+                Ok(Some(pause)) if is_first || pause.window.since <= created_at => {
+                    Err(StopReason::JobPaused { reason: pause.words() })
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(StopReason::Storage { reason: error.to_string() }),
+            }
         }
     }
 

@@ -3,9 +3,11 @@
 mod accounts;
 mod closed_days;
 mod coverage;
+mod cancel;
 mod leases;
 mod lists;
 mod lost_answers;
+mod pauses;
 mod planning;
 mod publication;
 mod streams;

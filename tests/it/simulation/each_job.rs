@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use orchestrator::catalogue::{Job, Provider, jobs};
 
+use super::operators::Orders;
 use super::run::whole;
 use super::scenario::{Scenario, Tick};
 use crate::world::clock::EPOCH;
@@ -53,6 +54,7 @@ fn calm_world(job: &'static Job) -> Scenario {
         records_per_ticker: 2,
         pacing: None,
         is_forgetful: false,
+        orders: Orders::default(),
     }
 }
 

@@ -1,13 +1,13 @@
 //! Runs one seed, from its start to the last check.
 
-use futures::future::join_all;
+use futures::future::{join, join_all};
 use serde_json::json;
 use sim::firestore::to_typed;
 
 use super::instance::Slots;
 use super::scenario::Scenario;
 use super::stage::Stage;
-use super::{invariants, scheduler};
+use super::{invariants, operators, scheduler};
 use crate::world::dice::Dice;
 use crate::world::executor::Executor;
 
@@ -44,7 +44,7 @@ async fn play(stage: Stage) {
     let slots = Slots::start(&stage);
     let ticks = stage.scenario.ticks.clone();
     let plays = ticks.into_iter().map(|tick| scheduler::play(stage.clone(), slots.clone(), tick));
-    join_all(plays).await;
+    join(join_all(plays), operators::play(stage.clone(), slots.clone())).await;
     invariants::check(&stage, &slots).await;
 }
 

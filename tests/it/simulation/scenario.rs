@@ -10,6 +10,7 @@ use orchestrator::run::trigger::tick_id;
 use orchestrator::settings::Config;
 use sim::endpoint::Endpoint;
 
+use super::operators::Orders;
 use super::provider::Fetch;
 use super::settings::settings;
 use super::storm::Storm;
@@ -46,6 +47,7 @@ pub(super) struct Scenario {
     pub(super) pacing: Option<Pacing>,
     /// Whether every request gets a new instance, as on a platform that drops idle ones at once.
     pub(super) is_forgetful: bool,
+    pub(super) orders: Orders,
 }
 
 /// How a deployed service keeps to its limit: it answers 200 and reports the limit as the tickers' error.
@@ -225,6 +227,7 @@ impl Scenario {
             records_per_ticker: usize::try_from(dice.between(1, 3)).expect("small"),
             pacing: is_paced.then(|| pacing(dice)),
             is_forgetful: dice.chance(20),
+            orders: Orders::default(),
         };
         if scenario.pacing.is_some_and(|pacing| pacing.is_mute) {
             // What may be a daily limit pauses for an hour, but here it is one per minute.
@@ -248,6 +251,7 @@ impl Scenario {
             plan.is_empty() || plan.iter().any(|ticker| !scenario.poison.contains_key(ticker))
         });
         scenario.choose_day(&dice.split());
+        scenario.orders = Orders::draw(&dice.split(), &scenario.ticks);
         scenario
     }
 

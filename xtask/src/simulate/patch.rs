@@ -38,8 +38,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "statistics change outside the closing commit",
         file: "src/ledger/mod.rs",
-        old: "let others = std::iter::once(statistics).chain(beside).collect();",
-        new: "self.commit(&[statistics]).await?;\n        let others = beside.into_iter().collect();",
+        old: "let others = std::iter::once(statistics).chain(beside.clone()).collect();",
+        new: "self.commit(&[statistics]).await?;\n            let others = beside.clone().into_iter().collect();",
     },
     Mutant {
         name: "a request waits for Firestore beyond its deadline",
@@ -148,6 +148,30 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/engine/execute/delivered.rs",
         old: "self.backlog.deliveries.cover(delivery);",
         new: "self.settle(delivery);",
+    },
+    Mutant {
+        name: "the owner of a run ignores an order to stop it",
+        file: "src/engine/execute/upkeep.rs",
+        old: "if stops || !self.lease.is_cancelled() {",
+        new: "if stops || self.calls.len() < 1_000 || !self.lease.is_cancelled() {",
+    },
+    Mutant {
+        name: "an order to stop is only found by a checkpoint",
+        file: "src/engine/execute/upkeep.rs",
+        old: "if self.watch.is_due(now) {",
+        new: "if self.watch.is_due(now) && self.lease.is_cancelled() {",
+    },
+    Mutant {
+        name: "a cancelled run is taken up for its tick",
+        file: "src/ledger/verdict.rs",
+        old: "Status::Skipped | Status::Cancelled if digest.is_none() => Verdict::Free,",
+        new: "Status::Skipped if digest.is_none() => Verdict::Free,\n        Status::Cancelled => Verdict::Free,",
+    },
+    Mutant {
+        name: "ticks of a paused job are run",
+        file: "src/engine/prepare.rs",
+        old: "Ok(Some(pause)) if is_first || pause.window.since <= created_at => {",
+        new: "Ok(Some(pause)) if !is_first && pause.window.since <= created_at => {",
     },
     Mutant {
         name: "whoever writes the coverage last wins",
