@@ -99,7 +99,7 @@ function service(provider, index) {
 /** A service in which all is well. */
 export function healthy() {
   const jobs = JOBS.map(([job, route, provider, scope, schedule, summary], index) => ({
-    job, route, provider, scope, summary, schedule, next_run_time: "2026-11-24T23:00:00.000Z", last_due_time: at(-3000), overdue: false,
+    job, route, provider, scope, summary, schedule, next_run_time: "2026-11-24T23:00:00.000Z", last_due_time: at(-3000), overdue: false, paused: null,
     statistics: { jobs_processed: 40, jobs_successful: 40, jobs_partial: 0, jobs_failed: 0, last_job_time: at(-3600) },
     last_success_time: at(-3600), success_percent: 100, recent_runs: history(job, index),
   }));
