@@ -87,7 +87,7 @@ impl IntoResponse for Refused {
 /// `GET /orders`
 pub(super) async fn list(State(app): State<Arc<App>>, uri: Uri) -> Carried {
     let limit = limit(uri.query().unwrap_or_default())?;
-    let orders = app.engine.ledger.orders(limit).await?;
+    let orders = app.engine.in_time(app.engine.ledger.orders(limit)).await?;
     Ok(json(StatusCode::OK, &OrderList { orders }))
 }
 
@@ -116,8 +116,8 @@ pub(super) async fn pause(
     let order = order(Action::Pause, job.name, &who, Some(&wanted.reason), details);
     let window = Window { since: now, until: wanted.until };
     let pause = Pause { window, by: who, reason: wanted.reason, earlier: Vec::new() };
-    let ledger = &app.engine.ledger;
-    let paused = ledger.pause(job.name, &pause, &ledger.order(&order)).await?;
+    let order = app.engine.ledger.order(&order);
+    let paused = app.engine.in_time(app.engine.ledger.pause(job.name, &pause, &order)).await?;
     app.ops.forget();
     Ok(json(StatusCode::OK, &JobPause { job: job.name, paused: Some(paused.view()) }))
 }
@@ -132,8 +132,9 @@ pub(super) async fn unpause(
     let job = find(&name)?;
     let reason = parse_reason(&read(&app, body).await?)?;
     let order = order(Action::Unpause, job.name, &who, Some(&reason), None);
-    let (ledger, now) = (&app.engine.ledger, app.engine.world.clock.now().trunc_subsecs(6));
-    if ledger.unpause(job.name, now, &ledger.order(&order)).await?.is_none() {
+    let order = app.engine.ledger.order(&order);
+    let now = app.engine.world.clock.now().trunc_subsecs(6);
+    if app.engine.in_time(app.engine.ledger.unpause(job.name, now, &order)).await?.is_none() {
         return Err(Problem::conflict(format!("{} is not paused", job.name)).into());
     }
     app.ops.forget();
@@ -149,7 +150,7 @@ pub(super) async fn cancel(
 ) -> Carried {
     let reason = parse_reason(&read(&app, body).await?)?;
     let order = order(Action::Cancel, &run_id, &who, Some(&reason), None);
-    Ok(match app.engine.cancel(&run_id, &order).await? {
+    Ok(match app.engine.in_time(app.engine.cancel(&run_id, &order)).await? {
         None => no_run(&run_id),
         Some(Stopped::Cancelled(report)) => json(StatusCode::OK, &report),
         Some(Stopped::Asked(report)) => json(StatusCode::ACCEPTED, &report),
@@ -185,7 +186,8 @@ pub(super) async fn resume_runs(
     let ResumeOrder { reason, job, status, from, to, limit, dry_run } =
         parse_resume(&read(&app, body).await?)?;
     let selection = Selection { job, status, from, until: to, limit };
-    let Some((matched, runs)) = app.engine.resumable(&selection).await? else {
+    let found = app.engine.in_time(app.engine.resumable(&selection)).await?;
+    let Some((matched, runs)) = found else {
         let message = "more than 1000 runs match: name a job, or a shorter time with `from` and `to`";
         return Err(Problem::invalid(vec![FieldError::new("from", "", message)]).into());
     };
@@ -195,7 +197,7 @@ pub(super) async fn resume_runs(
     let ids: Vec<_> = runs.iter().map(|run| run.run_id.as_str()).collect();
     let details = Some(ids.join(", "));
     let order = order(Action::ResumeRuns, &selection.words(), &who, reason.as_deref(), details);
-    app.engine.ledger.record(&order).await?;
+    app.engine.in_time(app.engine.ledger.record(&order)).await?;
     let runs = app.engine.resume_all(runs, start).await;
     Ok(json(StatusCode::OK, &ResumedRuns { dry_run, matched, runs }))
 }
@@ -210,8 +212,8 @@ pub(super) async fn reset_breaker(
     let Some(provider) = Provider::parse(&name) else { return Ok(no_provider(&name)) };
     let reason = parse_optional_reason(&read(&app, body).await?)?;
     let order = order(Action::ResetBreaker, provider.name(), &who, reason.as_deref(), None);
-    app.engine.ledger.record(&order).await?;
-    app.engine.breakers.reset(provider).await?;
+    app.engine.in_time(app.engine.ledger.record(&order)).await?;
+    app.engine.in_time(app.engine.breakers.reset(provider)).await?;
     app.ops.forget();
     Ok(json(StatusCode::OK, &breaker(&app, provider)))
 }

@@ -1,13 +1,15 @@
 //! Orders about runs: cancel one, resume one, resume many.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::future::{Either, select};
 use serde::Serialize;
 
 use super::{Answer, Engine};
 use crate::base::context;
-use crate::base::ports::Instant;
+use crate::base::ports::{Instant, TransportError};
 use crate::firestore::{FirestoreError, Write};
 use crate::ledger::orders::Order;
 use crate::ledger::summary::ListedRun;
@@ -17,9 +19,11 @@ use crate::run::report::RunReport;
 use crate::run::{Cancelled, RunState, Status};
 
 /// Longest wait for a run's owner to stop: it does within 2 s, and then stores what it has received.
-const STOP_WAIT: Duration = Duration::from_secs(10);
+const STOP_WAIT: Duration = Duration::from_secs(5);
 /// Time between two looks whether it has.
 const STOP_POLL: Duration = Duration::from_millis(250);
+/// Longest time for an order that needs Firestore only.
+const ORDER_TIME: Duration = Duration::from_secs(30);
 /// Runs of one page while those to be resumed are looked for.
 const PAGE: usize = 200;
 /// Most runs that are looked at to find the oldest.
@@ -38,6 +42,18 @@ pub enum Stopped {
 }
 
 impl Engine {
+    /// Carries out an order in the time of one request; whether it takes effect after that is unknown.
+    pub async fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, FirestoreError>>,
+    ) -> Result<T, FirestoreError> {
+        let time = ORDER_TIME.min(self.settings.run.deadline);
+        match select(pin!(work), self.world.clock.sleep(time)).await {
+            Either::Left((done, _)) => done,
+            Either::Right(_) => Err(TransportError::Timeout(time).into()),
+        }
+    }
+
     /// Stops a run on whatever instance works on it; none if it is unknown.
     pub async fn cancel(&self, run_id: &str, order: &Order) -> Result<Option<Stopped>, FirestoreError> {
         let words = Cancelled {

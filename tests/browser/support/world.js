@@ -179,3 +179,26 @@ export function dayOfPrices() {
       state("stored", tickers(400, 100), 72)],
   };
 }
+
+/** The same with a paused job; `until`: null if it is paused without an end. */
+export function paused(status, job, until = at(7200)) {
+  const pause = { since: at(-600), until, by: "ann@example.com", reason: "the key has expired" };
+  const next = until ? "2026-11-25T23:00:00.000Z" : null;
+  const jobs = status.jobs.map((known) => (known.job === job ? { ...known, paused: pause, next_run_time: next } : known));
+  return { ...status, jobs };
+}
+
+/** The latest orders. */
+export function given() {
+  const order = (seconds, what, subject, why, more = {}) => ({
+    when: at(-seconds), who: "ann@example.com", what, subject, why, details: null, ...more,
+  });
+  return {
+    orders: [
+      order(90, "cancel", "tiingo-daily-prices_2026-11-23T23:00:00Z", "wrong day"),
+      order(600, "pause", "finnhub-quote-portfolio", "<script>alert(1)</script>", { details: "until 2026-11-25T18:30:00+00:00" }),
+      order(4000, "resume_runs", "status=failed from=2026-11-20T00:00:00+00:00 limit=20", "the provider is back", { details: "a, b, c" }),
+      order(90_000, "reset_breaker", "tiingo", null, { who: "operator" }),
+    ],
+  };
+}

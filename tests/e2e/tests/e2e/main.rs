@@ -18,6 +18,7 @@ mod jobs;
 mod ledger;
 mod limits;
 mod logging;
+mod orders;
 mod outbound;
 mod payloads;
 mod poison;
