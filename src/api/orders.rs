@@ -157,7 +157,8 @@ pub(super) async fn cancel(
         Some(Stopped::Ended(report)) => {
             let status = report.data.run_status.name();
             let message = &report.message;
-            let detail = format!("the run had ended before, {status}: there is nothing to cancel ({message})");
+            let detail =
+                format!("the run had ended before, {status}: there is nothing to cancel ({message})");
             return Err(Problem::conflict(detail).into());
         }
     })
@@ -236,7 +237,10 @@ mod tests {
     #[test]
     fn a_list_has_as_many_orders_as_asked_for() {
         let read = |query: &str| limit(query).map_err(|problem| problem.detail);
-        assert_eq!((read(""), read("x=1"), read("limit=500")), (Ok(LISTED_DEFAULT), Ok(LISTED_DEFAULT), Ok(500)));
+        assert_eq!(
+            (read(""), read("x=1"), read("limit=500")),
+            (Ok(LISTED_DEFAULT), Ok(LISTED_DEFAULT), Ok(500))
+        );
         for query in ["limit=0", "limit=501", "limit=x", "limit=5&limit=6"] {
             assert!(read(query).unwrap_err().contains("must be one whole number from 1 to 500"), "{query}");
         }

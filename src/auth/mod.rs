@@ -65,7 +65,9 @@ impl Authenticator {
             InboundAuth::Platform | InboundAuth::None if self.is_foreign_page(request) => {
                 Err(Refusal::ForeignPage)
             }
-            InboundAuth::Platform => Ok(Caller(told_by_platform(request).unwrap_or_else(|| PLATFORM.to_owned()))),
+            InboundAuth::Platform => {
+                Ok(Caller(told_by_platform(request).unwrap_or_else(|| PLATFORM.to_owned())))
+            }
             InboundAuth::None => Ok(Caller(ANYBODY.to_owned())),
             InboundAuth::Oidc => self.verify(request).await.map(Caller),
         }

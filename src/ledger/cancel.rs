@@ -46,7 +46,9 @@ impl Ledger {
             match state.status {
                 Status::Running if document.age() < lease => {
                     // Also if it was this order, and the response was lost.
-                    if state.cancelled.is_some() || self.ask(run_id, order, document.update_time, beside).await? {
+                    if state.cancelled.is_some()
+                        || self.ask(run_id, order, document.update_time, beside).await?
+                    {
                         return Ok(Some(Cancelling::Asked));
                     }
                 }

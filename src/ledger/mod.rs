@@ -348,6 +348,12 @@ fn contended(run_id: &str) -> FirestoreError {
 impl Fence {
     /// A fence without an entry, for tests.
     pub(crate) fn for_test(owner: &str, lease_until: Instant) -> Self {
-        Self { owner: owner.to_owned(), update_time: DateTime::UNIX_EPOCH, renewals: 0, lease_until, cancelled: None }
+        Self {
+            owner: owner.to_owned(),
+            update_time: DateTime::UNIX_EPOCH,
+            renewals: 0,
+            lease_until,
+            cancelled: None,
+        }
     }
 }

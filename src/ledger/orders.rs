@@ -99,7 +99,8 @@ impl Ledger {
 
     /// The latest orders, newest first.
     pub async fn orders(&self, limit: usize) -> Result<Vec<GivenOrder>, FirestoreError> {
-        let query = Query { collection: &self.collections.orders, newest_by: WHEN, limit, ..Query::default() };
+        let query =
+            Query { collection: &self.collections.orders, newest_by: WHEN, limit, ..Query::default() };
         let page = self.firestore.query(&query).await?;
         Ok(page.documents.iter().map(GivenOrder::of).collect())
     }

@@ -136,7 +136,8 @@ impl Ledger {
     /// The pause that a job is in now, by Firestore's clock.
     pub async fn paused(&self, job: &str) -> Result<Option<Pause>, FirestoreError> {
         let found = self.firestore.get(&self.pause_of(job)).await?;
-        Ok(found.and_then(|document| Pause::of(&document).filter(|pause| pause.is_active(document.read_time))))
+        Ok(found
+            .and_then(|document| Pause::of(&document).filter(|pause| pause.is_active(document.read_time))))
     }
 
     /// The latest pause of every job that has had one, by the name of the job.
@@ -224,7 +225,8 @@ mod tests {
     #[test]
     fn a_pause_comes_back_as_it_was_stored() {
         let open = pause("23T10:00", None);
-        let later = pause("24T10:00", Some("25T10:00")).after(Some(pause("20T10:00", Some("20T11:00"))), at("24T10:00"));
+        let later = pause("24T10:00", Some("25T10:00"))
+            .after(Some(pause("20T10:00", Some("20T11:00"))), at("24T10:00"));
         for pause in [open, later] {
             assert_eq!(Pause::of(&stored(&pause)), Some(pause));
         }
@@ -241,7 +243,8 @@ mod tests {
     fn ticks_of_all_remembered_pauses_are_covered() {
         let first = pause("23T10:00", Some("23T11:00"));
         let second = pause("23T12:00", Some("23T13:00")).after(Some(first), at("23T12:00"));
-        let covered = ["23T09:59", "23T10:30", "23T11:00", "23T12:00", "23T13:00"].map(|time| second.covers(at(time)));
+        let covered =
+            ["23T09:59", "23T10:30", "23T11:00", "23T12:00", "23T13:00"].map(|time| second.covers(at(time)));
         assert_eq!(covered, [true, true, false, true, false]);
         assert!(!second.covers(at("23T09:58")), "that one was delivered before");
     }

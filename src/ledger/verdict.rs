@@ -53,8 +53,8 @@ pub fn judge(entry: &Entry, digest: Option<&str>, silence: Duration) -> Verdict 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::{Cancelled, RunState};
     use crate::run::tests::{failure, state};
+    use crate::run::{Cancelled, RunState};
 
     fn check(status: Status, silence_seconds: u64, digest: Option<&str>) -> Verdict {
         let entry = Entry {

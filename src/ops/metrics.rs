@@ -77,8 +77,7 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
     let help = "Ended attempts of runs, by the status they left the run in; waiting if only for data to be published.";
     text.metric(name, Kind::Counter, help);
     for (job, totals) in rows {
-        let ended =
-            [Status::Succeeded, Status::Partial, Status::Failed, Status::Cancelled].map(Status::name);
+        let ended = [Status::Succeeded, Status::Partial, Status::Failed, Status::Cancelled].map(Status::name);
         for status in ended.into_iter().chain([WAITING]) {
             let count = totals.attempts.get(status).copied().unwrap_or_default();
             text.count(&with(job, "status", status), count);
@@ -90,9 +89,13 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
         text.histogram(&labels(job), ATTEMPT_BOUNDS_MS, &totals.duration);
     }
     let name = "orchestrator_ticks_skipped_total";
-    per_job(text, rows, name, "Scheduled times skipped because the market was closed or the job paused.", |totals| {
-        totals.ticks_skipped
-    });
+    per_job(
+        text,
+        rows,
+        name,
+        "Scheduled times skipped because the market was closed or the job paused.",
+        |totals| totals.ticks_skipped,
+    );
     let name = "orchestrator_tickers_failed_total";
     per_job(text, rows, name, "Tickers that failed permanently.", |totals| totals.tickers_failed);
     let help = "Tickers at each endpoint of a run, by outcome.";

@@ -201,8 +201,9 @@ fn jobs(
         let JobTotals { statistics, covered_until, .. } = totals;
         let pause = pauses.remove(job.name);
         // Without Firestore it is unknown whether a run has succeeded.
-        let overdue_since =
-            reachable.then(|| alerts::overdue_since(job, covered_until, pause.as_ref(), rules, now)).flatten();
+        let overdue_since = reachable
+            .then(|| alerts::overdue_since(job, covered_until, pause.as_ref(), rules, now))
+            .flatten();
         JobFacts { job, statistics, overdue_since, pause, recent_runs }
     };
     catalogue::jobs().zip(rows).zip(recent).map(facts).collect()

@@ -58,13 +58,17 @@ mod tests {
             publish_wait_ms: Some(900_000),
             ..state()
         });
-        assert_eq!((left.status, left.publish_wait_ms, left.cancelled.clone()), (Status::Cancelled, None, order()));
+        assert_eq!(
+            (left.status, left.publish_wait_ms, left.cancelled.clone()),
+            (Status::Cancelled, None, order())
+        );
         assert_eq!(left.stopped.as_deref(), Some("cancelled by ann@example.com: wrong key"));
         assert_eq!(
             left.message(),
             "cancelled by ann@example.com: wrong key; 2 of 3 tickers processed, 0 records stored; 1 ticker is left"
         );
-        let nothing = ended(RunState { shortfalls: ["A", "B", "C"].map(|t| failure("/a", t)).to_vec(), ..state() });
+        let nothing =
+            ended(RunState { shortfalls: ["A", "B", "C"].map(|t| failure("/a", t)).to_vec(), ..state() });
         assert_eq!(nothing.status, Status::Cancelled, "the scheduler must not come again");
     }
 
@@ -78,6 +82,9 @@ mod tests {
     fn a_run_that_goes_on_is_no_longer_cancelled() {
         let mut run = ended(RunState { pending: vec![work("/a", &["A"])], ..state() });
         run.resume("2026-11-24T00:00:00Z".parse().unwrap());
-        assert_eq!((run.status, run.cancelled, run.stopped, run.pending.len()), (Status::Running, None, None, 1));
+        assert_eq!(
+            (run.status, run.cancelled, run.stopped, run.pending.len()),
+            (Status::Running, None, None, 1)
+        );
     }
 }

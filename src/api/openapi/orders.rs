@@ -4,9 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{answer_of, of_run, operation, parameter, problem, read, run, schema, with, with_parameters};
 use crate::api::orders::{LISTED_DEFAULT, LISTED_MAX};
-use crate::api::request::order::{
-    PAUSE_DAYS_MAX, REASON_CHARS_MAX, RESUMABLE, RESUMED_DEFAULT, RESUMED_MAX,
-};
+use crate::api::request::order::{PAUSE_DAYS_MAX, REASON_CHARS_MAX, RESUMABLE, RESUMED_DEFAULT, RESUMED_MAX};
 use crate::catalogue::{self, Provider};
 use crate::run::Status;
 
@@ -55,10 +53,15 @@ fn unpause() -> Json {
 fn cancel() -> Json {
     let summary = "Stops a run, on whatever instance works on it; 409 if it has ended";
     let report = |text: &str| answer_of(text, "application/json", &schema("RunReport"));
-    let mut operation =
-        operation("cancel", summary, report("It is cancelled; what is left can be resumed"), &with_body(&[404]));
+    let mut operation = operation(
+        "cancel",
+        summary,
+        report("It is cancelled; what is left can be resumed"),
+        &with_body(&[404]),
+    );
     if let Some(Json::Object(responses)) = operation.get_mut("responses") {
-        let asked = report("Its owner is asked and has not stopped yet: it stops at the latest when its lease ends");
+        let asked =
+            report("Its owner is asked and has not stopped yet: it stops at the latest when its lease ends");
         responses.insert("202".to_owned(), asked);
         responses.insert("409".to_owned(), problem(409));
     }
@@ -77,7 +80,8 @@ fn resume_runs() -> Json {
     let summary = "Resumes the runs that a filter matches, one after the other, the oldest first, as many as this request has time for";
     let time = |text: &str| json!({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}], "description": text});
     let jobs: Vec<_> = catalogue::jobs().map(|job| Json::from(job.name)).chain([Json::Null]).collect();
-    let statuses: Vec<_> = RESUMABLE.map(Status::name).into_iter().map(Json::from).chain([Json::Null]).collect();
+    let statuses: Vec<_> =
+        RESUMABLE.map(Status::name).into_iter().map(Json::from).chain([Json::Null]).collect();
     let properties = json!({
         "reason": {
             "type": ["string", "null"], "minLength": 1, "maxLength": REASON_CHARS_MAX,

@@ -85,11 +85,8 @@ pub fn parse_resume(body: &[u8]) -> Result<ResumeOrder, Problem> {
             false
         }
     };
-    let reason = if dry_run {
-        reason(&members, &mut errors)
-    } else {
-        Some(required_reason(&members, &mut errors))
-    };
+    let reason =
+        if dry_run { reason(&members, &mut errors) } else { Some(required_reason(&members, &mut errors)) };
     let job = text(&members, "job", &mut errors).and_then(|name| job(name, &mut errors)).map(|job| job.name);
     let status = text(&members, "status", &mut errors).map_or(Some(Status::Failed), |name| {
         let status = RESUMABLE.into_iter().find(|status| status.name() == name);
@@ -196,7 +193,10 @@ mod tests {
                 r#"{"reason": "r", "until": "2026-11-26T14:00:00Z"}"#,
                 "until `2026-11-26T14:00:00Z`: is in the past: it is 2026-11-26T14:00:00Z now",
             ),
-            (r#"{"reason": "r", "until": "2027-02-24T14:00:01Z"}"#, "until `2027-02-24T14:00:01Z`: is more than 90 days"),
+            (
+                r#"{"reason": "r", "until": "2027-02-24T14:00:01Z"}"#,
+                "until `2027-02-24T14:00:01Z`: is more than 90 days",
+            ),
             (r#"{"reason": "r", "until": "soon"}"#, "until `soon`: must be an RFC 3339 time"),
             ("[]", "body `[]`: must be a JSON object"),
         ] {
@@ -225,12 +225,18 @@ mod tests {
                 "from": "2026-11-01T00:00:00Z", "to": "2026-11-02T00:00:00Z", "limit": 100}"#,
         );
         let some = some.unwrap();
-        assert_eq!((some.job, some.status, some.limit), (Some("tiingo-daily-prices"), Status::Cancelled, 100));
+        assert_eq!(
+            (some.job, some.status, some.limit),
+            (Some("tiingo-daily-prices"), Status::Cancelled, 100)
+        );
         for (body, expect) in [
             ("{}", "reason: is missing"),
             (r#"{"dry_run": 1}"#, "dry_run `1`: must be true or false"),
             (r#"{"dry_run": true, "job": "x"}"#, "job `x`: is not a known job"),
-            (r#"{"dry_run": true, "status": "skipped"}"#, "status `skipped`: must be one of failed, partial, cancelled"),
+            (
+                r#"{"dry_run": true, "status": "skipped"}"#,
+                "status `skipped`: must be one of failed, partial, cancelled",
+            ),
             (r#"{"dry_run": true, "limit": 101}"#, "limit `101`: must be a whole number from 1 to 100"),
             (
                 r#"{"dry_run": true, "from": "2026-11-02T00:00:00Z", "to": "2026-11-02T00:00:00Z"}"#,

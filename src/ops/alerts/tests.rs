@@ -211,16 +211,19 @@ fn a_job_is_not_overdue_for_a_tick_that_fell_into_a_pause() {
     let rules = Rules { config: &config, ticks: &ticks };
     let job = crate::catalogue::find(JOB).unwrap();
     // Friday's tick was run; Monday's is due.
-    let overdue = |pause: Option<&Pause>, covered: &str| {
-        overdue_since(job, Some(time(covered)), pause, &rules, now())
-    };
+    let overdue =
+        |pause: Option<&Pause>, covered: &str| overdue_since(job, Some(time(covered)), pause, &rules, now());
     let (friday, thursday) = ("2026-11-20T23:00:00Z", "2026-11-19T23:00:00Z");
     let monday = Some(time("2026-11-23T23:00:00Z"));
     assert_eq!(overdue(None, friday), monday);
     for until in [None, Some("2026-11-24T00:00:00Z"), Some("2026-11-25T00:00:00Z")] {
         let paused = pause("2026-11-23T20:00:00Z", until);
         assert_eq!(overdue(Some(&paused), friday), None, "{until:?}");
-        assert_eq!(overdue(Some(&paused), thursday), Some(time(friday)), "missed before the pause, {until:?}");
+        assert_eq!(
+            overdue(Some(&paused), thursday),
+            Some(time(friday)),
+            "missed before the pause, {until:?}"
+        );
     }
     assert_eq!(overdue(Some(&pause("2026-11-23T20:00:00Z", Some("2026-11-23T22:59:00Z"))), friday), monday);
 }

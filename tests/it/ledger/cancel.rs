@@ -89,11 +89,17 @@ fn the_owner_stops_within_two_seconds_while_it_waits_for_the_provider() {
             assert_eq!((counts, attempts["cancelled"]), ((1, 0, 1), 1));
             let orders = other.engine.ledger.orders(10).await.expect("Firestore answers");
             let [given] = orders.as_slice() else { panic!("{orders:?}") };
-            assert_eq!((&*given.what, &*given.who, given.why.as_deref()), ("cancel", "ann@example.com", Some("wrong key")));
+            assert_eq!(
+                (&*given.what, &*given.who, given.why.as_deref()),
+                ("cancel", "ann@example.com", Some("wrong key"))
+            );
 
             let (kind, report, _) = reported(other.engine.resume(TICK, None).await.expect("known"));
             assert_eq!((kind, &report["status"], world.asked("call")), ("ended", &json!("ok"), 2));
-            assert_eq!((&report["data"]["tickers_processed"], &report["data"]["cancelled"]), (&json!(3), &Json::Null));
+            assert_eq!(
+                (&report["data"]["tickers_processed"], &report["data"]["cancelled"]),
+                (&json!(3), &Json::Null)
+            );
         });
     }
 }
@@ -177,7 +183,10 @@ fn a_run_that_nobody_works_on_is_cancelled_at_once() {
         assert_eq!((status, &waiting["data"]["run_status"]), (503, &json!("failed")), "{waiting:#}");
         assert_eq!(cancel(&other, TICK).await.0, "cancelled");
         let (kind, report) = run(&app).await;
-        assert_eq!((kind, &report["status"], &report["data"]["waits_until"]), ("finished", &json!("cancelled"), &Json::Null));
+        assert_eq!(
+            (kind, &report["status"], &report["data"]["waits_until"]),
+            ("finished", &json!("cancelled"), &Json::Null)
+        );
         let totals = totals(&app).await;
         assert_eq!((totals.statistics.jobs_failed, totals.statistics.jobs_cancelled), (0, 1));
         assert!(!totals.attempts.contains_key("cancelled"), "nobody has worked on it");
@@ -221,9 +230,11 @@ fn runs_are_resumed_together_the_oldest_first_and_a_dry_run_resumes_none() {
             ids.push(report["data"]["run_id"].as_str().expect("an id").to_owned());
             world.handle.sleep(SECOND).await;
         }
-        let selection = Selection { job: Some(JOB), status: Status::Failed, from: None, until: None, limit: 2 };
+        let selection =
+            Selection { job: Some(JOB), status: Status::Failed, from: None, until: None, limit: 2 };
         let calls = world.asked("call");
-        let (matched, runs) = app.engine.resumable(&selection).await.expect("Firestore answers").expect("few");
+        let (matched, runs) =
+            app.engine.resumable(&selection).await.expect("Firestore answers").expect("few");
         let oldest: Vec<_> = runs.iter().map(|run| (run.run_id.clone(), run.outcome)).collect();
         let would = |at: usize| (ids[at].clone(), Fate::WouldBeResumed);
         assert_eq!((matched, oldest, world.asked("call")), (3, vec![would(0), would(1)], calls));

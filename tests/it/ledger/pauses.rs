@@ -15,13 +15,20 @@ use super::world::{JOB, Way, World, by_hand, play, reported, tick, tick_at, usua
 const LATER: &str = "2026-11-23T12:30:00Z";
 
 fn order(what: Action) -> Order {
-    Order { what, subject: JOB.into(), who: "ann@example.com".into(), why: Some("key expired".into()), details: None }
+    Order {
+        what,
+        subject: JOB.into(),
+        who: "ann@example.com".into(),
+        why: Some("key expired".into()),
+        details: None,
+    }
 }
 
 async fn pause(app: &App, length: Option<TimeDelta>) {
     let since = app.engine.world.clock.now();
     let window = Window { since, until: length.map(|length| since + length) };
-    let pause = Pause { window, by: "ann@example.com".into(), reason: "key expired".into(), earlier: Vec::new() };
+    let pause =
+        Pause { window, by: "ann@example.com".into(), reason: "key expired".into(), earlier: Vec::new() };
     let ledger = &app.engine.ledger;
     ledger.pause(JOB, &pause, &ledger.order(&order(Action::Pause))).await.expect("Firestore answers");
 }

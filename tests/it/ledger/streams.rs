@@ -77,7 +77,11 @@ fn resume(change: fn(Json) -> Json) {
         let app = world.instance(TimeDelta::zero());
         world.seed(&app, 3);
         let (_, report, status) = reported(app.engine.run(tick(&app)).await);
-        assert_eq!((status, world.asked("batchGet")), (200, 3), "the breaker is read once, the pause, and the coverage");
+        assert_eq!(
+            (status, world.asked("batchGet")),
+            (200, 3),
+            "the breaker is read once, the pause, and the coverage"
+        );
         let run_id = report["data"]["run_id"].as_str().expect("an id");
         let resumed = app.engine.resume(run_id, None).await.map(reported);
         assert!(matches!(resumed, Some(("unavailable", ..))), "{resumed:?}");

@@ -86,7 +86,8 @@ async fn cancel(stage: &Stage, slots: &Slots, stop: &Stop) {
     let path = format!("/runs/{}/cancel", tick.run_id());
     let answered = give(stage, slots, &path, &json!({"reason": "simulated"})).await;
     if let Some(Answered { status, body }) = answered {
-        let has_ended = |text: &str| text.contains("ended before") && !text.contains("ended before, cancelled");
+        let has_ended =
+            |text: &str| text.contains("ended before") && !text.contains("ended before, cancelled");
         let is_done = body["detail"].as_str().is_some_and(has_ended);
         if is_done || status == StatusCode::NOT_FOUND {
             return;

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use e2e::runtime::skips_on_spin;
 use e2e::stored::{assert_statistics, list};
-use e2e::system::{PATIENCE, another, at, by_hand, expect, get, job, now, order, post, start, tick, wait_until};
+use e2e::system::{
+    PATIENCE, another, at, by_hand, expect, get, job, now, order, post, start, tick, wait_until,
+};
 use e2e::trust::{GUARDED, OPERATOR, SCHEDULER, ask_as, google, system, token};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -47,7 +49,10 @@ async fn a_run_that_waits_for_a_slow_provider_is_cancelled_through_another_insta
     let told = order(&second, &path, json!({"reason": "wrong key"})).await;
     let told_after = began.elapsed();
     let ended = sending.await.expect("no panic").expect("an answer");
-    println!("cancelled through another instance: told after {told_after:?}, its owner ended after {:?}", began.elapsed());
+    println!(
+        "cancelled through another instance: told after {told_after:?}, its owner ended after {:?}",
+        began.elapsed()
+    );
     assert_eq!((told.status, &told.body["status"]), (200, &json!("cancelled")), "{:#}", told.body);
     assert_eq!((ended.status, &ended.body["status"]), (200, &json!("cancelled")), "{:#}", ended.body);
     assert_eq!(ended.body["data"]["cancelled"]["reason"], "wrong key");
@@ -95,7 +100,11 @@ async fn a_cancelled_run_keeps_what_it_has_and_is_resumed_with_the_rest() {
     tiingo.set_latency(Duration::ZERO, Duration::ZERO);
     let resumed = post(&stack.orchestrator, &format!("/runs/{RUN_ID}/resume")).await;
     assert_eq!(resumed.body["data"]["tickers_processed"], 30, "{:#}", resumed.body);
-    assert_eq!(u64::try_from(tiingo.journal().count() - calls).expect("fits"), left, "what is stored is not requested again");
+    assert_eq!(
+        u64::try_from(tiingo.journal().count() - calls).expect("fits"),
+        left,
+        "what is stored is not requested again"
+    );
     assert_statistics(&stack.db).await;
 }
 
@@ -111,9 +120,15 @@ async fn ticks_of_a_paused_job_are_skipped_until_it_is_unpaused() {
     // On every instance.
     for (minute, orchestrator) in [(0, orchestrator), (1, &second)] {
         let skipped = expect(orchestrator, &Tick::new(job(PRICES), at(minute)), 200).await;
-        assert_eq!((&skipped.body["status"], &skipped.body["data"]["run_status"]), (&json!("ok"), &json!("skipped")));
+        assert_eq!(
+            (&skipped.body["status"], &skipped.body["data"]["run_status"]),
+            (&json!("ok"), &json!("skipped"))
+        );
         let reason = skipped.body["data"]["skipped"].as_str().expect("a reason");
-        assert!(reason.starts_with("paused by anybody until ") && reason.ends_with(": the key has expired"), "{reason}");
+        assert!(
+            reason.starts_with("paused by anybody until ") && reason.ends_with(": the key has expired"),
+            "{reason}"
+        );
     }
     assert_eq!(stack.providers.tiingo().journal().count(), 0);
     // Other jobs and manual runs are not held up.
@@ -122,9 +137,14 @@ async fn ticks_of_a_paused_job_are_skipped_until_it_is_unpaused() {
     assert_eq!(manual.body["data"]["run_status"], "succeeded");
 
     let status = get(&second, "/status").await.body;
-    let shown = status["jobs"].as_array().expect("jobs").iter().find(|shown| shown["job"] == PRICES).expect("shown");
+    let shown =
+        status["jobs"].as_array().expect("jobs").iter().find(|shown| shown["job"] == PRICES).expect("shown");
     assert_eq!(shown["paused"]["reason"], "the key has expired");
-    let next = shown["next_run_time"].as_str().expect("it ends").parse::<chrono::DateTime<chrono::Utc>>().expect("a time");
+    let next = shown["next_run_time"]
+        .as_str()
+        .expect("it ends")
+        .parse::<chrono::DateTime<chrono::Utc>>()
+        .expect("a time");
     assert!(next >= until, "{next}");
 
     let path = format!("/jobs/{PRICES}/unpause");
@@ -134,7 +154,10 @@ async fn ticks_of_a_paused_job_are_skipped_until_it_is_unpaused() {
     assert_eq!(run.body["data"]["run_status"], "succeeded");
     // What was skipped stays skipped.
     let again = expect(orchestrator, &tick(PRICES), 200).await;
-    assert_eq!((&again.body["duplicate"], &again.body["data"]["run_status"]), (&json!(true), &json!("skipped")));
+    assert_eq!(
+        (&again.body["duplicate"], &again.body["data"]["run_status"]),
+        (&json!(true), &json!("skipped"))
+    );
     assert_statistics(&stack.db).await;
 }
 
@@ -163,11 +186,21 @@ async fn orders_without_a_reason_or_about_nothing_are_refused_and_not_kept() {
             422,
             "until `2099-01-01T00:00:00Z`: is more than 90 days ahead",
         ),
-        ("/runs/resume".to_owned(), json!({"dry_run": true, "status": "running"}), 422, "status `running`: must be one of"),
+        (
+            "/runs/resume".to_owned(),
+            json!({"dry_run": true, "status": "running"}),
+            422,
+            "status `running`: must be one of",
+        ),
     ] {
         let refused = order(orchestrator, &path, body).await;
         let detail = refused.body["detail"].as_str().unwrap_or_default();
-        assert!(refused.status == status && detail.starts_with(words), "{path}: {} {:#}", refused.status, refused.body);
+        assert!(
+            refused.status == status && detail.starts_with(words),
+            "{path}: {} {:#}",
+            refused.status,
+            refused.body
+        );
     }
     assert_eq!(get(orchestrator, "/orders").await.body, json!({"orders": []}));
     assert!(list(&stack.db, ORDERS).await.is_empty());
@@ -192,7 +225,10 @@ async fn an_order_names_its_caller() {
         .as_array()
         .expect("a list")
         .iter()
-        .map(|order| [&order["who"], &order["what"], &order["subject"], &order["why"]].map(|text| text.as_str().expect("a string")))
+        .map(|order| {
+            [&order["who"], &order["what"], &order["subject"], &order["why"]]
+                .map(|text| text.as_str().expect("a string"))
+        })
         .collect();
     assert_eq!(
         told,

@@ -50,8 +50,7 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
 /// then nobody was called for it.
 fn is_skipped(stage: &Stage, tick: &Tick, run: &RunState) -> bool {
     let is_paused = stage.journal().paused.contains(&tick.run_id());
-    let (skipped, expected) =
-        (run.status == Status::Skipped, is_paused || stage.scenario.is_skipped(tick));
+    let (skipped, expected) = (run.status == Status::Skipped, is_paused || stage.scenario.is_skipped(tick));
     let resumed = run.attempt.number > 1;
     if skipped && !expected || expected && !skipped && !resumed {
         let (id, status) = (tick.run_id(), run.status.name());
