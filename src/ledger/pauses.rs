@@ -90,7 +90,7 @@ impl Pause {
     /// This pause after the one before it. A pause that is still going on is replaced, and counts from its beginning.
     fn after(mut self, before: Option<Self>, now: DateTime<Utc>) -> Self {
         let Some(before) = before else { return self };
-        self.earlier = before.earlier.clone();
+        self.earlier.clone_from(&before.earlier);
         if before.is_active(now) {
             self.window.since = before.window.since.min(self.window.since);
         } else {

@@ -39,14 +39,14 @@ mod tests {
     use super::*;
     use crate::run::tests::{failure, state, work};
 
-    fn order() -> Option<Cancelled> {
+    fn order() -> Cancelled {
         let at = "2026-11-23T23:00:00Z".parse().unwrap();
-        Some(Cancelled { by: "ann@example.com".into(), at, reason: "wrong key".into() })
+        Cancelled { by: "ann@example.com".into(), at, reason: "wrong key".into() }
     }
 
     fn ended(run: RunState) -> RunState {
         let mut run = RunState { status: run.judge(), ..run };
-        run.end_by(order());
+        run.end_by(Some(order()));
         run
     }
 
@@ -60,7 +60,7 @@ mod tests {
         });
         assert_eq!(
             (left.status, left.publish_wait_ms, left.cancelled.clone()),
-            (Status::Cancelled, None, order())
+            (Status::Cancelled, None, Some(order()))
         );
         assert_eq!(left.stopped.as_deref(), Some("cancelled by ann@example.com: wrong key"));
         assert_eq!(
