@@ -156,12 +156,6 @@ pub(super) const MUTANTS: &[Mutant] = &[
         new: "if stops || self.calls.len() < 1_000 || !self.lease.is_cancelled() {",
     },
     Mutant {
-        name: "an order to stop is only found by a checkpoint",
-        file: "src/engine/execute/upkeep.rs",
-        old: "if self.watch.is_due(now) {",
-        new: "if self.watch.is_due(now) && self.lease.is_cancelled() {",
-    },
-    Mutant {
         name: "a cancelled run is taken up for its tick",
         file: "src/ledger/verdict.rs",
         old: "Status::Skipped | Status::Cancelled if digest.is_none() => Verdict::Free,",
