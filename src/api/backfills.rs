@@ -6,8 +6,10 @@ use serde::Serialize;
 
 use super::answer::json;
 use crate::app::App;
+use crate::auth::Caller;
 use crate::engine::Answer;
 use crate::engine::backfill::{NoPlan, Plan};
+use crate::ledger::orders::{Action, Order};
 use crate::run::report::ReportStatus;
 use crate::run::{Backfill, Trigger};
 
@@ -43,6 +45,28 @@ pub(super) async fn preview(app: &App, trigger: &Trigger, backfill: Backfill) ->
         Err(NoPlan::TooLarge(reason)) => Answer::TooLarge(reason).into_response(),
         Err(NoPlan::Firestore(error)) => Answer::Unavailable(error).into_response(),
     }
+}
+
+/// Runs a backfill; the order is stored with it.
+pub(super) async fn start(app: &App, trigger: Trigger, backfill: Backfill, caller: Caller) -> Response {
+    let whom = match &trigger.tickers {
+        Some(tickers) => format!("{} tickers", tickers.len()),
+        None => trigger.scope.to_string(),
+    };
+    let order = Order {
+        what: Action::Backfill,
+        subject: trigger.run_id.clone(),
+        who: caller.0,
+        why: trigger.reason.clone(),
+        details: Some(format!(
+            "{} of {}, {whom}, only {}",
+            trigger.job.name,
+            backfill.window,
+            backfill.only.name()
+        )),
+    };
+    let order = app.engine.ledger.order(&order);
+    app.engine.run_by_order(trigger, Some(order)).await.into_response()
 }
 
 fn message(plan: &Plan) -> String {

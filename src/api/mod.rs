@@ -9,6 +9,7 @@ mod jobs;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;
 mod ops;
+mod orders;
 mod pages;
 pub mod problem;
 mod refusal;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Extension, Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -32,6 +33,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use crate::api::problem::Problem;
 use crate::api::request::{BODY_BYTES_MAX, parse_job, parse_manual};
 use crate::app::App;
+use crate::auth::Caller;
 use crate::base::world::World;
 use crate::catalogue::{self, Job};
 use crate::run::Trigger;
@@ -52,6 +54,9 @@ pub fn router(app: Arc<App>) -> Router {
         ("/flags", get(coverage::flags)),
         ("/tickers/{ticker}", get(coverage::ticker::show)),
         ("/jobs", get(jobs::list)),
+        ("/jobs/{job}/pause", post(orders::pause)),
+        ("/jobs/{job}/unpause", post(orders::unpause)),
+        ("/orders", get(orders::list)),
         ("/metrics", get(ops::metrics)),
         ("/status", get(ops::status)),
         ("/manual/trigger-job", post(manual)),
@@ -59,11 +64,13 @@ pub fn router(app: Arc<App>) -> Router {
         ("/runs", get(runs::list)),
         ("/runs/{run_id}", get(runs::show)),
         ("/runs/{run_id}/calls", get(runs::calls)),
-        ("/runs/{run_id}/resume", post(runs::resume)),
+        ("/runs/{run_id}/cancel", post(orders::cancel)),
+        ("/runs/{run_id}/resume", post(orders::resume)),
+        ("/runs/resume", post(orders::resume_runs)),
         ("/providers/{provider}/probe", post(ops::probe)),
         ("/watch", post(watch::watch)),
         ("/breakers", get(runs::breakers)),
-        ("/breakers/{provider}/reset", post(runs::reset_breaker)),
+        ("/breakers/{provider}/reset", post(orders::reset_breaker)),
     ];
     for (path, route) in operators {
         protected = at(protected, path, route);
@@ -73,8 +80,10 @@ pub fn router(app: Arc<App>) -> Router {
         protected = protected.route(asset.route, get(answer));
     }
     for job in catalogue::jobs() {
-        let run =
-            |State(app): State<Arc<App>>, headers: HeaderMap, body: Body| run_job(app, job, headers, body);
+        let run = |State(app): State<Arc<App>>,
+                   Extension(caller): Extension<Caller>,
+                   headers: HeaderMap,
+                   body: Body| run_job(app, job, caller, headers, body);
         protected = at(protected, job.route, post(run));
     }
     let protected = protected.route_layer(middleware::from_fn_with_state(app.clone(), guard));
@@ -109,9 +118,12 @@ fn at(router: Router<Arc<App>>, path: &str, route: MethodRouter<Arc<App>>) -> Ro
 }
 
 async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     match app.auth.authenticate(&head).await {
-        Ok(()) => next.run(Request::from_parts(head, body)).await,
+        Ok(caller) => {
+            head.extensions.insert(caller);
+            next.run(Request::from_parts(head, body)).await
+        }
         Err(refusal) => refusal::tell(&refusal, head.uri.path()).into_response(),
     }
 }
@@ -124,31 +136,43 @@ async fn wrong_method(method: Method, uri: Uri) -> Problem {
     Problem::method_not_allowed(format!("{} does not support {method}; see the Allow header", uri.path()))
 }
 
-async fn run_job(app: Arc<App>, job: &'static Job, headers: HeaderMap, body: Body) -> Response {
+async fn run_job(
+    app: Arc<App>,
+    job: &'static Job,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let trigger = match read(&app, body).await {
         Ok(body) => parse_job(job, &headers, &body, &app.engine.world),
         Err(problem) => Err(problem),
     };
     match trigger {
-        Ok(trigger) => start(&app, trigger).await,
+        Ok(trigger) => start(&app, trigger, caller).await,
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn start(app: &App, trigger: Trigger) -> Response {
-    match trigger.backfill.filter(|_| trigger.dry_run) {
-        Some(backfill) => backfills::preview(app, &trigger, backfill).await,
+async fn start(app: &App, trigger: Trigger, caller: Caller) -> Response {
+    match trigger.backfill {
+        Some(backfill) if trigger.dry_run => backfills::preview(app, &trigger, backfill).await,
+        Some(backfill) => backfills::start(app, trigger, backfill, caller).await,
         None => app.engine.run(trigger).await.into_response(),
     }
 }
 
-async fn manual(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Response {
+async fn manual(
+    State(app): State<Arc<App>>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let trigger = match read(&app, body).await {
         Ok(body) => parse_manual(&headers, &body, &app.engine.world),
         Err(problem) => Err(problem),
     };
     match trigger {
-        Ok(trigger) => start(&app, trigger).await,
+        Ok(trigger) => start(&app, trigger, caller).await,
         Err(problem) => problem.into_response(),
     }
 }

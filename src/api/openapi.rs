@@ -2,6 +2,7 @@
 //! cargo test --test it tidy`) and served; the types are those that parse and answer.
 
 mod coverage;
+mod orders;
 mod trigger;
 
 use serde_json::{Map, Value as Json, json};
@@ -9,7 +10,7 @@ use utoipa::OpenApi as _;
 
 use crate::api::problem::Problem;
 use crate::api::request::Body;
-use crate::api::{answer, calendar, coverage as api_coverage, jobs, runs, watch};
+use crate::api::{answer, calendar, coverage as api_coverage, jobs, orders as api_orders, runs, watch};
 use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
@@ -28,6 +29,9 @@ use crate::run::report::RunReport;
     calendar::Sessions,
     CallList,
     jobs::Jobs,
+    api_orders::JobPause,
+    api_orders::OrderList,
+    api_orders::ResumedRuns,
     Problem,
     RunReport,
     runs::BreakerList,
@@ -91,18 +95,11 @@ fn paths() -> Json {
         "get",
         of_run(read("calls", "The provider calls of a run", "CallList", &[404])),
     );
-    add(
-        "/runs/{run_id}/resume",
-        "post",
-        of_run(run(
-            "resume",
-            "Resumes a run: continues pending work, or retries failed work if none is pending",
-            &[404],
-        )),
-    );
+    for (path, method, operation) in orders::operations() {
+        add(path, method, operation);
+    }
     add("/providers/{provider}/probe", "post", probe());
     add("/breakers", "get", read("breakers", "All circuit breakers", "BreakerList", &[]));
-    add("/breakers/{provider}/reset", "post", reset());
     add(
         "/manual/trigger-job",
         "post",
@@ -133,7 +130,7 @@ fn problem(status: u16) -> Json {
         401 => "Missing or invalid credentials",
         403 => "The caller is authenticated but not allowed",
         404 => "Not found",
-        409 => "Not possible at the moment; Retry-After says when to try again",
+        409 => "Not possible in this state; Retry-After says when to try again, if it helps",
         408 => "The request body did not arrive within 30 s",
         413 => "The request body is larger than 1 MiB",
         422 => "A field has an invalid value",
@@ -241,17 +238,6 @@ fn of_run(operation: Json) -> Json {
     )
 }
 
-fn reset() -> Json {
-    let providers = Provider::all().map(Provider::name);
-    let parameter = parameter(
-        "provider",
-        "path",
-        "Provider whose breaker is reset",
-        &json!({"type": "string", "enum": providers}),
-    );
-    with_parameters(read("reset", "Closes a circuit breaker manually", "BreakerView", &[404]), &[parameter])
-}
-
 fn probe() -> Json {
     let providers = Provider::all().map(Provider::name);
     let schema = json!({"type": "string", "enum": providers});
@@ -264,7 +250,7 @@ fn probe() -> Json {
 /// An operation that works on a run and responds when it has ended.
 fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
     let report = |text: &str| answer_of(text, "application/json", &schema("RunReport"));
-    let mut responses = responses(report("Finished; `status` is ok or partial"), problems);
+    let mut responses = responses(report("Ended; `status` is ok, partial or cancelled"), problems);
     let left = json!({
         "description": "Work is left to do; Retry-After says when to continue it",
         "content": {

@@ -113,6 +113,11 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "/problems/forbidden", "Not allowed", detail)
     }
 
+    /// What the request is about is not in the state for it.
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "/problems/conflict", "Not possible", detail)
+    }
+
     /// The request cannot be carried out now, for a temporary reason.
     pub fn not_now(detail: impl Into<String>, retry_after: Duration) -> Self {
         let problem = Self::new(StatusCode::CONFLICT, "/problems/not-now", "Try again later", detail);

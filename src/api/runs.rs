@@ -129,6 +129,7 @@ fn filter(query: &ListQuery) -> Result<Filter<'_>, Problem> {
         status: status.and_then(|(_, status)| status),
         limit: limit.and_then(|(_, limit)| limit).unwrap_or(LIMIT_DEFAULT),
         after: token.and_then(|(_, token)| token),
+        ..Filter::default()
     })
 }
 
@@ -151,10 +152,6 @@ pub(super) async fn calls(State(app): State<Arc<App>>, Path(run_id): Path<String
         Ok(calls) => json(StatusCode::OK, &calls),
         Err(error) => unavailable(error),
     }
-}
-
-pub(super) async fn resume(State(app): State<Arc<App>>, Path(run_id): Path<String>) -> Response {
-    app.engine.resume(&run_id).await.map_or_else(|| no_run(&run_id), IntoResponse::into_response)
 }
 
 /// Every provider's breaker, as shared by all instances.
@@ -181,16 +178,8 @@ pub(super) struct BreakerList {
     breakers: Vec<BreakerView>,
 }
 
-fn breaker(app: &App, provider: Provider) -> BreakerView {
+pub(super) fn breaker(app: &App, provider: Provider) -> BreakerView {
     BreakerView { provider: provider.name(), breaker: app.engine.breakers.state(provider) }
-}
-
-pub(super) async fn reset_breaker(State(app): State<Arc<App>>, Path(name): Path<String>) -> Response {
-    let Some(provider) = Provider::parse(&name) else { return no_provider(&name) };
-    match app.engine.breakers.reset(provider).await {
-        Ok(()) => json(StatusCode::OK, &breaker(&app, provider)),
-        Err(error) => unavailable(error),
-    }
 }
 
 pub(super) fn no_provider(name: &str) -> Response {
@@ -198,7 +187,7 @@ pub(super) fn no_provider(name: &str) -> Response {
     Problem::not_found(format!("no provider `{name}`; known providers: {known}")).into_response()
 }
 
-fn no_run(run_id: &str) -> Response {
+pub(super) fn no_run(run_id: &str) -> Response {
     Problem::not_found(format!("no run `{run_id}`; GET /runs lists the latest")).into_response()
 }
 

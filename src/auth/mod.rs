@@ -11,6 +11,7 @@ use jsonwebtoken::crypto::verify;
 use subtle::ConstantTimeEq as _;
 
 use crate::auth::settings::{AuthConfig, InboundAuth};
+use crate::base::text::excerpt;
 use crate::base::world::World;
 use crate::google::jwt::Compact;
 use crate::google::rs256;
@@ -24,6 +25,19 @@ pub struct Authenticator {
     config: AuthConfig,
     keys: KeySet,
 }
+
+/// Who gives an order: the email address of the caller's token, or what stands for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller(pub String);
+
+/// The bearer of the operator token.
+const OPERATOR: &str = "operator";
+/// Somebody whom the platform in front has let in without telling who it is.
+const PLATFORM: &str = "platform";
+/// Anybody: nobody is asked.
+const ANYBODY: &str = "anybody";
+/// Longest email address, in characters (RFC 5321).
+const EMAIL_CHARS_MAX: usize = 254;
 
 /// Why a request is refused. The caller only learns the kind; the log has the details.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,34 +57,37 @@ impl Authenticator {
         Self { world, config, keys: KeySet::default() }
     }
 
-    /// Accepts a request or says why not.
-    pub async fn authenticate(&self, request: &Parts) -> Result<(), Refusal> {
+    /// Accepts a request and says whose it is, or says why not.
+    pub async fn authenticate(&self, request: &Parts) -> Result<Caller, Refusal> {
         match self.config.inbound {
             // A platform in front has authenticated the caller, or nobody needs to. But it relies on credentials that
             // the caller's browser or proxy adds automatically, for any page.
             InboundAuth::Platform | InboundAuth::None if self.is_foreign_page(request) => {
                 Err(Refusal::ForeignPage)
             }
-            InboundAuth::Platform | InboundAuth::None => Ok(()),
-            InboundAuth::Oidc => self.verify(request).await,
+            InboundAuth::Platform => {
+                Ok(Caller(told_by_platform(request).unwrap_or_else(|| PLATFORM.to_owned())))
+            }
+            InboundAuth::None => Ok(Caller(ANYBODY.to_owned())),
+            InboundAuth::Oidc => self.verify(request).await.map(Caller),
         }
     }
 
-    async fn verify(&self, request: &Parts) -> Result<(), Refusal> {
+    async fn verify(&self, request: &Parts) -> Result<String, Refusal> {
         let token = match credentials(&request.headers)? {
-            Presented::Bearer(token) if self.is_operator(token) => return Ok(()),
+            Presented::Bearer(token) if self.is_operator(token) => return Ok(OPERATOR.to_owned()),
             Presented::Bearer(token) => token,
             Presented::Basic(password) if !self.is_operator(&password) => {
                 return Err(Refusal::BadToken("wrong password".to_owned()));
             }
             Presented::Basic(_) if self.is_foreign_page(request) => return Err(Refusal::ForeignPage),
-            Presented::Basic(_) => return Ok(()),
+            Presented::Basic(_) => return Ok(OPERATOR.to_owned()),
         };
         let claims = self.verify_signature(token).await?;
         let expected =
             Expected { audiences: &self.config.audiences, emails: &self.config.scheduler_accounts };
         match check(&claims, &expected, self.world.clock.now()) {
-            Ok(_) => Ok(()),
+            Ok(email) => Ok(email.to_owned()),
             Err(denial) if denial.is_wrong_caller() => Err(Refusal::WrongCaller(denial)),
             Err(denial) => Err(Refusal::BadToken(denial.to_string())),
         }
@@ -106,6 +123,14 @@ impl Authenticator {
             Err(error) => Err(Refusal::BadToken(error.to_string())),
         }
     }
+}
+
+/// The email address in the token of a caller whom the platform has authenticated. Cloud Run passes the token on without
+/// its signature, so it cannot be verified again.
+fn told_by_platform(request: &Parts) -> Option<String> {
+    let Ok(Presented::Bearer(token)) = credentials(&request.headers) else { return None };
+    let claims: Claims = Compact::parse(token).ok()?.claims().ok()?;
+    claims.email.filter(|email| !email.is_empty()).map(|email| excerpt(&email, EMAIL_CHARS_MAX))
 }
 
 /// The host that the caller requested.

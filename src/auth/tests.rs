@@ -294,3 +294,26 @@ fn without_keys_nobody_is_let_in() {
     setup.endpoint.down.store(true, Ordering::Relaxed);
     assert_eq!(setup.ask_bearer(&signed(&claims())), Some(503));
 }
+
+#[test]
+fn a_caller_is_named() {
+    let named = |setup: &Setup, authorization: &str| {
+        let request = Request::post("/orders").header("authorization", authorization).body(()).unwrap();
+        let (parts, ()) = request.into_parts();
+        setup.auth.authenticate(&parts).now_or_never().unwrap().map(|Caller(who)| who)
+    };
+    let mut setup = setup(&[AUDIENCE]);
+    assert_eq!(named(&setup, &format!("Bearer {OPERATOR}")), Ok("operator".into()));
+    let basic = STANDARD.encode(format!("me:{OPERATOR}"));
+    assert_eq!(named(&setup, &format!("Basic {basic}")), Ok("operator".into()));
+    let token = signed(&claims());
+    assert_eq!(named(&setup, &format!("Bearer {token}")), Ok(CALLER.into()));
+
+    // The platform in front has verified the token, and may have removed its signature.
+    setup.auth.config.inbound = InboundAuth::Platform;
+    let (start, _) = token.rsplit_once('.').unwrap();
+    assert_eq!(named(&setup, &format!("Bearer {start}.SIGNATURE_REMOVED_BY_GOOGLE")), Ok(CALLER.into()));
+    assert_eq!(named(&setup, "Bearer something"), Ok("platform".into()));
+    setup.auth.config.inbound = InboundAuth::None;
+    assert_eq!(named(&setup, &format!("Bearer {token}")), Ok("anybody".into()));
+}

@@ -81,6 +81,11 @@ impl<T, E: Clone> Cached<T, E> {
         }
     }
 
+    /// Drops the value: something that it says has changed.
+    pub fn forget(&self) {
+        self.lock().value = None;
+    }
+
     /// Drops a value, unless it has been replaced in the meantime.
     pub fn reject(&self, value: &Arc<T>) {
         let mut state = self.lock();

@@ -31,12 +31,34 @@ impl Ticks {
 
     /// The first tick of a job after `time` that is run.
     pub fn next(&self, job: &Job, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        Schedule::parse(job.schedule)?.after(time).find(|tick| self.skipped(job, *tick).is_none())
+        self.next_unless(job, time, &|_| false)
+    }
+
+    /// The same, without those that fall into a pause.
+    pub fn next_unless(
+        &self,
+        job: &Job,
+        time: DateTime<Utc>,
+        is_paused: &dyn Fn(DateTime<Utc>) -> bool,
+    ) -> Option<DateTime<Utc>> {
+        let runs = |tick: &DateTime<Utc>| !is_paused(*tick) && self.skipped(job, *tick).is_none();
+        Schedule::parse(job.schedule)?.after(time).find(runs)
     }
 
     /// The last tick of a job at or before `time` that was to be run.
     pub fn last(&self, job: &Job, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        Schedule::parse(job.schedule)?.until(time).find(|tick| self.skipped(job, *tick).is_none())
+        self.last_unless(job, time, &|_| false)
+    }
+
+    /// The same, without those that fell into a pause.
+    pub fn last_unless(
+        &self,
+        job: &Job,
+        time: DateTime<Utc>,
+        is_paused: &dyn Fn(DateTime<Utc>) -> bool,
+    ) -> Option<DateTime<Utc>> {
+        let ran = |tick: &DateTime<Utc>| !is_paused(*tick) && self.skipped(job, *tick).is_none();
+        Schedule::parse(job.schedule)?.until(time).find(ran)
     }
 
     /// Why there is nothing new at the time of a tick.

@@ -17,6 +17,8 @@ pub struct Collections {
     pub statistics: String,
     pub coverage: String,
     pub alerts: String,
+    pub orders: String,
+    pub pauses: String,
     /// The collections of datasets, by their keys in the catalogue.
     pub(super) records: BTreeMap<&'static str, String>,
 }
@@ -42,6 +44,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
     let (raw_logs, rejected, runs) = (name("raw_logs"), name("rejected"), name("runs"));
     let (breakers, statistics, coverage) = (name("breakers"), name("statistics"), name("coverage"));
     let alerts = name("alerts");
+    let (orders, pauses) = (name("orders"), name("pauses"));
     Some(Collections {
         universe: universe?,
         active: active?,
@@ -52,6 +55,8 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
         statistics: statistics?,
         coverage: coverage?,
         alerts: alerts?,
+        orders: orders?,
+        pauses: pauses?,
         records: records.into_iter().map(|(key, name)| Some((key, name?))).collect::<Option<_>>()?,
     })
 }

@@ -192,4 +192,6 @@ const ROWS: &[Row] = &[
     key("collection_statistics", "ingestion_statistics", "Collection of per-job statistics"),
     key("collection_coverage", "ingestion_coverage", "Collection of the coverage: which data there is for which day"),
     key("collection_alerts", "ingestion_alerts", "Collection of the alerts that were told, and to whom"),
+    key("collection_orders", "ingestion_orders", "Collection of the orders: what people have told the service to do, and why"),
+    key("collection_pauses", "ingestion_pauses", "Collection of the pauses of jobs"),
 ];

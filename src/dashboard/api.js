@@ -23,9 +23,18 @@ export function get(path, signal) {
   return call(path, { signal }, READ_TIMEOUT_MS);
 }
 
-/** Sends an order that is carried out immediately, such as resetting a breaker. */
-export function post(path) {
-  return call(path, { method: "POST" }, READ_TIMEOUT_MS);
+/** Sends an order that is carried out immediately, such as resetting a breaker; `order`: { reason, … }. */
+export function post(path, order = {}) {
+  return call(path, { method: "POST", ...asJson(order) }, READ_TIMEOUT_MS);
+}
+
+/** Stops a run; its owner may be storing what it has received. */
+export function cancel(path, order) {
+  return call(path, { method: "POST", ...asJson(order) }, PROBE_TIMEOUT_MS);
+}
+
+function asJson(body) {
+  return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }
 
 /** Makes the service count the documents of a day, which may be many. */
@@ -44,8 +53,8 @@ export function probe(path) {
  * A run that failed responds with 502 or 503 and a report like any other: that is a response, not an error.
  */
 export function run(path, body, key) {
-  const headers = body ? { "Content-Type": "application/json", "Idempotency-Key": key } : {};
-  const options = { method: "POST", headers, body: body && JSON.stringify(body) };
+  const options = { method: "POST", ...asJson(body) };
+  if (key) options.headers["Idempotency-Key"] = key;
   return call(path, options, RUN_TIMEOUT_MS, isReport);
 }
 

@@ -8,6 +8,7 @@ import { orderActions } from "./orders.js";
 import { button, empty, icon, pill, problem } from "./parts.js";
 import { alertKey, alertsView } from "./views/alerts.js";
 import { coverageView, dayView } from "./views/coverage.js";
+import { givenView } from "./views/given.js";
 import { jobsView } from "./views/jobs.js";
 import { runView } from "./views/run.js";
 import { overviewPath, runsView } from "./views/runs.js";
@@ -22,6 +23,12 @@ const WATCH_MS = 1000;
 /** Time between two readings of the coverage, which changes with runs. */
 const COVERAGE_MS = 60_000;
 
+/** Time between two readings of the orders; those given here are shown at once. */
+const GIVEN_MS = 60_000;
+
+/** Orders that are shown. */
+const GIVEN_SHOWN = 20;
+
 /** Reports of runs kept to explain alerts: twice the number of jobs. */
 const DETAILS_MAX = 22;
 
@@ -29,6 +36,7 @@ const state = {
   status: null, statusError: null, statusAt: 0, announced: null,
   runs: null, runsError: null, details: new Map(),
   coverage: { datasets: null, grids: new Map(), error: null, at: 0 }, day: null,
+  given: { orders: null, error: null, at: 0 },
   page: null, orders: new Map(), trouble: new Map(), notice: null, route: null,
 };
 let timer = 0;
@@ -82,6 +90,7 @@ async function refresh() {
   const { signal } = aborter;
   const page = state.page ? loadRun(state.page, signal) : state.day ? loadDay(state.day, signal) : loadRuns(signal);
   if (state.route.view === "overview" && Date.now() - state.coverage.at >= COVERAGE_MS) loadCoverage();
+  if (state.route.view === "overview" && Date.now() - state.given.at >= GIVEN_MS) loadGiven();
   if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) statusQuestion ??= loadStatus();
   await page;
   // Someone watching a run does not wait for the status.
@@ -177,6 +186,19 @@ async function loadCoverage() {
   }
 }
 
+/** Reads the latest orders; if the service is unreachable, the last ones stay. */
+async function loadGiven() {
+  const { given } = state;
+  given.at = Date.now();
+  try {
+    given.orders = (await get(`/orders?limit=${GIVEN_SHOWN}`)).orders;
+    given.error = null;
+  } catch (error) {
+    given.error = error.kind === "refused" || !given.orders ? error.message : null;
+  }
+  draw();
+}
+
 async function loadRun(page, signal) {
   const path = `/runs/${encodeURIComponent(page.id)}`;
   await Promise.all([
@@ -224,6 +246,7 @@ function overview() {
     part("coverage", "Coverage", coverageView(state.coverage)),
     h("section", { key: "runs", id: "runs", "aria-labelledby": "runs-title" },
       runsView(filter, runs, runsError, state.trouble.has("runs"), names)),
+    part("orders", "Orders", givenView(state.given)),
   ];
 }
 

@@ -1,4 +1,4 @@
-// Dialogs before anything is changed: run a job, resume a run, reset a breaker.
+// Dialogs before anything is changed: run a job, pause it, cancel or resume a run, reset a breaker.
 
 import { div, h } from "./dom.js";
 import { plural } from "./format.js";
@@ -8,11 +8,43 @@ const SCOPES = ["entire_watchlist", "active_symbols", "indices", "none"];
 /** What the service accepts as a ticker. The service has the last word. */
 const TICKER = /^[A-Z0-9.\-_:^=/+]{1,32}$/;
 
+/** As long as the service accepts. */
+const REASON_CHARS_MAX = 500;
+
 const dialog = document.getElementById("dialog");
 
 /** Asks for confirmation; `order` runs if it is given. */
 export function confirm(title, words, yes, order) {
   show(title, [words.map((text) => h("p", {}, text))], yes, order);
+}
+
+/**
+ * Asks for the reason of an order, and perhaps until when it holds; `give` receives { reason, until }.
+ *
+ * options: { optional: no reason is needed, until: ask for an end, keep: what the other button says }
+ */
+export function askReason(title, words, yes, { optional, until, keep }, give) {
+  const reason = h("textarea", {
+    name: "reason", rows: "2", maxlength: REASON_CHARS_MAX, required: optional ? null : true, "aria-describedby": "reason-note",
+  });
+  const end = until && h("input", { name: "until", type: "datetime-local" });
+  show(title, [
+    words.map((text) => h("p", {}, text)),
+    h("label", {}, h("span", {}, optional ? "Reason (optional)" : "Reason"), reason),
+    h("p", { id: "reason-note", class: "sub" }, "It is kept with your name, for those who look at it later."),
+    end && h("label", {}, h("span", {}, "Until (optional, your local time)"), end),
+  ], yes, () => {
+    const given = { reason: reason.value.trim() || undefined };
+    // The field has no zone: the browser reads it as local time.
+    if (end?.value) given.until = new Date(end.value).toISOString();
+    give(given);
+  }, keep);
+  // Spaces alone are no reason.
+  if (!optional) {
+    const check = () => reason.setCustomValidity(reason.value.trim() ? "" : "Say why.");
+    reason.addEventListener("input", check);
+    check();
+  }
 }
 
 /** Asks what to run, then shows a summary to confirm. `preset`: { job, tickers }. */
@@ -69,11 +101,11 @@ function shortened(tickers) {
   return tickers.slice(0, 20).join(", ") + (more > 0 ? ` and ${more} more` : "");
 }
 
-function show(title, content, yes, order) {
+function show(title, content, yes, order, keep = "Cancel") {
   const form = h("form", {},
     h("h2", { id: "dialog-title" }, title), content,
     div("buttons",
-      h("button", { type: "button", "data-close": true }, "Cancel"),
+      h("button", { type: "button", "data-close": true }, keep),
       h("button", { type: "submit", class: "primary" }, yes)));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -84,5 +116,5 @@ function show(title, content, yes, order) {
   dialog.replaceChildren(form);
   dialog.showModal();
   // Not the confirming button: a second press of the same key must not confirm what nobody has read.
-  form.querySelector("select, [data-close]").focus();
+  form.querySelector("select, [required], [data-close]").focus();
 }

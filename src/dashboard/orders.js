@@ -1,7 +1,7 @@
-// What clicks do, mainly the orders: run a job, resume a run, reset a breaker, probe a service.
+// What clicks do, mainly the orders: run a job, pause it, cancel or resume a run, reset a breaker, probe a service.
 
-import { post, probe, run, verify } from "./api.js";
-import { askRun, confirm } from "./dialogs.js";
+import { cancel, post, probe, run, verify } from "./api.js";
+import { askReason, askRun, confirm } from "./dialogs.js";
 import { askedAgain } from "./evidence.js";
 import { runPath } from "./parts.js";
 
@@ -18,8 +18,45 @@ export function orderActions({ state, announce, refresh, draw }) {
     location.hash = runPath(runId);
   }
 
-  function resumeRun(runId) {
-    follow(runId, "resume", () => run(`/runs/${encodeURIComponent(runId)}/resume`));
+  function resumeRun(runId, given) {
+    follow(runId, "resume", () => run(`/runs/${encodeURIComponent(runId)}/resume`, given));
+    state.given.at = 0;
+    refresh();
+  }
+
+  async function cancelRun(runId, given) {
+    announce("The run is being cancelled.");
+    await carryOut("The run was not cancelled", async () => {
+      const { data } = await cancel(`/runs/${encodeURIComponent(runId)}/cancel`, given);
+      return data.run_status === "cancelled" ? "The run is cancelled." : "The run has been told to stop.";
+    });
+  }
+
+  async function pauseJob(job, given) {
+    await carryOut(`${job} was not paused`, async () => {
+      await post(`/jobs/${encodeURIComponent(job)}/pause`, given);
+      return `${job} is paused.`;
+    });
+  }
+
+  async function unpauseJob(job, given) {
+    await carryOut(`${job} was not unpaused`, async () => {
+      await post(`/jobs/${encodeURIComponent(job)}/unpause`, given);
+      return `${job} is no longer paused.`;
+    });
+  }
+
+  /** Carries out an order that is done at once, and shows what came of it. */
+  async function carryOut(failure, act) {
+    try {
+      const words = await act();
+      state.notice = null;
+      announce(words);
+    } catch (error) {
+      state.notice = { title: failure, words: error.message };
+    }
+    state.given.at = 0;
+    state.statusAt = 0;
     refresh();
   }
 
@@ -38,15 +75,11 @@ export function orderActions({ state, announce, refresh, draw }) {
     if (state.page?.id === runId) refresh();
   }
 
-  async function resetBreaker(provider) {
-    try {
-      await post(`/breakers/${encodeURIComponent(provider)}/reset`);
-      state.notice = null;
-      announce(`The breaker for ${provider} is closed.`);
-    } catch (error) {
-      state.notice = { title: `The breaker for ${provider} was not reset`, words: error.message };
-    }
-    refresh();
+  async function resetBreaker(provider, given) {
+    await carryOut(`The breaker for ${provider} was not reset`, async () => {
+      await post(`/breakers/${encodeURIComponent(provider)}/reset`, given);
+      return `The breaker for ${provider} is closed.`;
+    });
   }
 
   async function probeService(provider) {
@@ -95,12 +128,21 @@ export function orderActions({ state, announce, refresh, draw }) {
     "run-failed": ({ dataset }) => {
       ask({ job: dataset.job, tickers: askedAgain(state.page.report.data) });
     },
-    resume: ({ dataset }) => confirm("Resume this run?", [
+    resume: ({ dataset }) => askReason("Resume this run?", [
       dataset.run, "Pending work continues. If nothing is pending, what failed, came back empty or stale, or was deferred is requested again. A skipped run is run.",
-    ], "Resume", () => resumeRun(dataset.run)),
-    "reset-breaker": ({ dataset }) => confirm(`Close the breaker for ${dataset.provider}?`, [
+    ], "Resume", { optional: true }, (given) => resumeRun(dataset.run, given)),
+    "cancel-run": ({ dataset }) => askReason("Cancel this run?", [
+      dataset.run, "It stops within two seconds. What it has received is stored; what is left can be resumed later. The scheduler does not come again for it.",
+    ], "Cancel the run", { keep: "Leave it" }, (given) => cancelRun(dataset.run, given)),
+    pause: ({ dataset }) => askReason(`Pause ${dataset.job}?`, [
+      "Its scheduled runs are skipped until you unpause it, or until the time below. A run that has begun goes on, and you can still run the job yourself.",
+    ], "Pause", { until: true, keep: "Leave it" }, (given) => pauseJob(dataset.job, given)),
+    unpause: ({ dataset }) => askReason(`Unpause ${dataset.job}?`, [
+      "It runs again from its next scheduled time on. What it has missed is not made up for: run it now if you need that.",
+    ], "Unpause", { keep: "Leave it paused" }, (given) => unpauseJob(dataset.job, given)),
+    "reset-breaker": ({ dataset }) => askReason(`Close the breaker for ${dataset.provider}?`, [
       "All instances start calling the provider again immediately. If it still fails, the breaker opens again.",
-    ], "Close the breaker", () => resetBreaker(dataset.provider)),
+    ], "Close the breaker", { optional: true }, (given) => resetBreaker(dataset.provider, given)),
     probe: ({ dataset }) => confirm(`Probe ${dataset.provider}?`, [
       "Its latest calls already show its health. A probe uses one request of the provider's quota and takes ten seconds for alphavantage.",
     ], "Probe", () => probeService(dataset.provider)),

@@ -8,7 +8,7 @@ const TONES = {
   succeeded: "ok", healthy: "ok", closed: "ok",
   partial: "warn", degraded: "warn", half_open: "warn", warning: "warn", overdue: "warn",
   failed: "bad", unhealthy: "bad", open: "bad", critical: "bad",
-  running: "busy", waiting: "wait",
+  running: "busy", waiting: "wait", paused: "wait", cancelled: "none",
   empty: "none", stale: "warn", deferred: "wait",
 };
 

@@ -2,6 +2,7 @@
 
 pub mod backfill;
 pub mod execute;
+pub mod orders;
 pub mod plan;
 mod prepare;
 mod timing;
@@ -89,6 +90,11 @@ pub enum Answer {
 impl Engine {
     /// Runs a job for a trigger, unless it is already running or finished.
     pub async fn run(&self, trigger: Trigger) -> Answer {
+        self.run_by_order(trigger, None).await
+    }
+
+    /// The same by an order of a person, which is stored in the commit that makes the run.
+    pub async fn run_by_order(&self, trigger: Trigger, order: Option<Write>) -> Answer {
         let start = self.world.clock.instant();
         context::works_on(trigger.job.name, &trigger.run_id);
         let deadline = self.deadline_of(trigger.job, trigger.source);
@@ -101,26 +107,16 @@ impl Engine {
                     Err(NoPlan::Firestore(error)) => return Answer::Unavailable(error),
                 },
             };
-            match self.ledger.claim(new, &|state, owner| self.beside(state, owner)).await {
+            let beside = |state: &RunState, owner: &str| {
+                let order = order.clone().filter(|_| state.attempt.number == 1);
+                self.beside(state, owner).into_iter().chain(order).collect()
+            };
+            match self.ledger.claim(new, &beside).await {
                 Ok(claim) => self.answer(claim, start, true).await,
                 Err(error) => Answer::Unavailable(error),
             }
         };
         self.by_deadline(deadline, Box::pin(work)).await.unwrap_or_else(|late| late)
-    }
-
-    /// Continues a run; none if it is unknown.
-    pub async fn resume(&self, run_id: &str) -> Option<Answer> {
-        let start = self.world.clock.instant();
-        let work = async {
-            match self.ledger.resume(run_id, &|state, owner| self.beside(state, owner)).await {
-                // A person wants the result now, whatever the provider has published.
-                Ok(Some(claim)) => Some(self.answer(claim, start, false).await),
-                Ok(None) => None,
-                Err(error) => Some(Answer::Unavailable(error)),
-            }
-        };
-        self.by_deadline(self.settings.run.deadline, Box::pin(work)).await.unwrap_or_else(Some)
     }
 
     /// Aborts work that hangs on Firestore when the request's time is up, as if the instance had died: the run is
@@ -132,7 +128,8 @@ impl Engine {
         }
     }
 
-    async fn answer(&self, claim: Claim, start: Instant, waits: bool) -> Answer {
+    /// `is_tick`: nobody ordered it, so it waits for its data to be published, and a pause of its job skips it.
+    async fn answer(&self, claim: Claim, start: Instant, is_tick: bool) -> Answer {
         match claim {
             Claim::Owned(owned) if owned.state.status == Status::Skipped => {
                 log_run(&owned.state, 0);
@@ -140,7 +137,7 @@ impl Engine {
             }
             Claim::Owned(owned) => {
                 context::works_on(&owned.state.job, &owned.state.identity.run_id);
-                self.work(*owned, start, waits).await
+                self.work(*owned, start, is_tick).await
             }
             Claim::Running { state, retry_after } => running(&state, retry_after),
             Claim::NotDue { state, retry_after } => {
@@ -177,7 +174,7 @@ impl Engine {
     }
 
     /// Does the remaining work of an owned run and ends its attempt.
-    async fn work(&self, mut owned: Owned, start: Instant, waits: bool) -> Answer {
+    async fn work(&self, mut owned: Owned, start: Instant, is_tick: bool) -> Answer {
         if let Some(request) = context::current() {
             owned.state.attempt.trace_id = Some(request.trace.trace_id());
         }
@@ -189,7 +186,7 @@ impl Engine {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
                 Executed::stopped(owned, StopReason::Ledger { reason })
             }
-            Some((job, scope)) => match self.prepare(job, scope, &mut owned, start).await {
+            Some((job, scope)) => match self.prepare(job, scope, &mut owned, start, is_tick).await {
                 Ok(()) => {
                     let began = self.world.clock.instant();
                     let mut executed = Box::pin(execute(self, job, scope, owned, start)).await;
@@ -199,16 +196,20 @@ impl Engine {
                 Err(stop) => Executed::stopped(owned, stop),
             },
         };
-        self.end(executed, start, waits).await
+        self.end(executed, start, is_tick).await
     }
 
     /// Closes the ledger entry; the result is based on what the ledger says afterwards.
-    async fn end(&self, executed: Executed, start: Instant, waits: bool) -> Answer {
+    async fn end(&self, executed: Executed, start: Instant, is_tick: bool) -> Answer {
         let Executed { mut state, fence, stop, trends } = executed;
         let lost = stop == Some(StopReason::Lost);
         // A reason to stop that arose after everything was done does not matter.
         let stop = stop.filter(|stop| state.has_pending() || matches!(stop, StopReason::Storage { .. }));
-        let waits = waits && stop.is_none();
+        if let Some(StopReason::JobPaused { reason }) = &stop {
+            state.skipped = Some(reason.clone());
+        }
+        let stop = stop.filter(|_| state.skipped.is_none());
+        let waits = is_tick && stop.is_none() && fence.cancelled().is_none();
         let unpublished = waits.then(|| self.await_publication(&mut state));
         let stop = stop.or(unpublished.flatten());
         let unplanned = if lost { None } else { self.plan_refetches(&mut state).await };

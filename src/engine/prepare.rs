@@ -12,8 +12,8 @@ use crate::firestore::FirestoreError;
 use crate::ledger::{Kept, Owned, packing};
 use crate::resilience::breaker::Admission;
 use crate::resilience::deadline::Deadline;
-use crate::run::WatchlistProblems;
 use crate::run::stop::StopReason;
+use crate::run::{RunState, Source, Status, WatchlistProblems};
 
 /// Why a run ends if its lease expires during preparation.
 const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
@@ -27,10 +27,17 @@ impl Engine {
         scope: Scope,
         owned: &mut Owned,
         start: Instant,
+        is_tick: bool,
     ) -> Result<(), StopReason> {
         let began = self.world.clock.instant();
+        let pause = self.pause_of(job, &owned.state, is_tick);
         let given = owned.state.tickers_given.clone();
-        let plan = pin!(self.plan(job, scope, given, owned.state.planned));
+        let plan = self.plan(job, scope, given, owned.state.planned);
+        // Read meanwhile: a tick that is not paused takes no longer for it.
+        let plan = pin!(async {
+            let (paused, planned) = join(pause, plan).await;
+            paused.and(planned)
+        });
         let length = self.deadline_of(job, owned.state.identity.trigger);
         let until_soft = Deadline::new(start, length).until_soft(began);
         let in_time = select(plan, self.world.clock.sleep(until_soft));
@@ -41,6 +48,7 @@ impl Engine {
                 return Err(StopReason::Ledger { reason });
             }
             Kept::Lost => return Err(StopReason::Lost),
+            Kept::Cancelled => return Err(StopReason::Cancelled),
             Kept::Expired => return Err(StopReason::Ledger { reason: LEASE_EXPIRED.to_owned() }),
         };
         if let Some((tickers, problems)) = planned {
@@ -50,7 +58,33 @@ impl Engine {
         let endpoints: Vec<_> = job.endpoints.iter().map(|endpoint| endpoint.path).collect();
         owned.state.fail_unknown(&endpoints);
         owned.state.attempt.resources.steps_ms.plan = self.millis_since(began);
-        Ok(())
+        if owned.fence.cancelled().is_some() { Err(StopReason::Cancelled) } else { Ok(()) }
+    }
+
+    /// Skips a tick of a job that is paused. A run that was begun before the pause is finished: an operator who does not
+    /// want that cancels it. So is one that was skipped before: somebody has resumed it since.
+    fn pause_of(
+        &self,
+        job: &'static Job,
+        state: &RunState,
+        is_tick: bool,
+    ) -> impl Future<Output = Result<(), StopReason>> + use<> {
+        let was_skipped = state.counted.as_ref().is_some_and(|counted| counted.status == Status::Skipped);
+        let is_new = is_tick && state.identity.trigger == Source::Scheduler && !state.planned && !was_skipped;
+        let (is_first, created_at) = (state.attempt.number == 1, state.identity.created_at);
+        let ledger = self.ledger.clone();
+        async move {
+            if !is_new {
+                return Ok(());
+            }
+            match ledger.paused(job.name).await {
+                Ok(Some(pause)) if is_first || pause.window.since <= created_at => {
+                    Err(StopReason::JobPaused { reason: pause.words() })
+                }
+                Ok(_) => Ok(()),
+                Err(error) => Err(StopReason::Storage { reason: error.to_string() }),
+            }
+        }
     }
 
     /// The tickers of a run that has no plan yet, and the watchlist documents that cannot be read; none if it already

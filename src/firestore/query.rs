@@ -14,6 +14,9 @@ pub struct Query<'a> {
     pub any_of: Option<(&'a str, Vec<Value>)>,
     /// Sorted by this field, descending.
     pub newest_by: &'a str,
+    /// The first value of `newest_by`, and the first one beyond the last.
+    pub from: Option<Value>,
+    pub until: Option<Value>,
     /// Start after the document with this value of `newest_by` and this full name.
     pub after: Option<(Value, String)>,
     pub limit: usize,
@@ -148,7 +151,10 @@ impl Query<'_> {
             .any_of
             .as_ref()
             .map(|(field, values)| filter_by(field, "IN", json!({"arrayValue": {"values": values}})));
-        let filters: Vec<Json> = equals.chain(any_of).collect();
+        let bound = |op: &str, value: &Value| filter_by(self.newest_by, op, json!(value));
+        let from = self.from.as_ref().map(|value| bound("GREATER_THAN_OR_EQUAL", value));
+        let until = self.until.as_ref().map(|value| bound("LESS_THAN", value));
+        let filters: Vec<Json> = equals.chain(any_of).chain(from).chain(until).collect();
         let order = ordered(self.collection, self.newest_by, "DESCENDING", self.limit);
         complete(order, &filters, self.select, self.after.as_ref())
     }

@@ -12,13 +12,15 @@ use crate::base::ports::millis;
 use crate::base::text::clip;
 use crate::firestore::value::fields;
 use crate::firestore::{Fields, Value};
-use crate::run::{Outcome, RunState};
+use crate::run::{Cancelled, Outcome, RunState};
 
 pub(super) const OWNER: &str = "owner";
 /// Fields that runs are listed by.
 pub(super) const JOB: &str = "job";
 pub(super) const STATUS: &str = "status";
 pub(super) const CREATED_AT: &str = "created_at";
+/// The order to stop the run: the one field that others write while the run has an owner.
+pub(super) const CANCELLED: &str = "cancelled";
 
 /// The lease of an entry without one, as written by versions that stored its end instead: the longest that can be set.
 const LEASE_UNKNOWN: Duration = Duration::from_secs(600);
@@ -76,24 +78,41 @@ impl Entry {
             ("message", words(&state.message())),
         ]);
         fields.insert("state".to_owned(), packing::pack(state));
+        fields.extend(state.cancelled.as_ref().map(|order| (CANCELLED.to_owned(), order_value(order))));
         fields
     }
 
     pub fn from_fields(fields: &Fields) -> Result<Self, String> {
         let broken = |what: &str| format!("a ledger entry {what}");
-        let state = match fields.get("state") {
+        let unpacked = match fields.get("state") {
             Some(state) => packing::unpack(state),
             None => Err("it is missing".to_owned()),
         };
         let number =
             |name| fields.get(name).and_then(Value::as_i64).and_then(|number| u64::try_from(number).ok());
+        let state = unpacked.map_err(|error| broken(&format!("whose state cannot be read: {error}")))?;
         Ok(Self {
-            state: state.map_err(|error| broken(&format!("whose state cannot be read: {error}")))?,
+            state: RunState { cancelled: order_of(fields), ..state },
             owner: fields.get(OWNER).and_then(Value::as_str).unwrap_or_default().to_owned(),
             lease: number("lease_ms").map_or(LEASE_UNKNOWN, Duration::from_millis),
             renewals: number("renewals").unwrap_or_default(),
         })
     }
+}
+
+/// The stored form of an order to stop a run.
+pub(super) fn order_value(order: &Cancelled) -> Value {
+    let Cancelled { by, at, reason } = order;
+    let fields =
+        fields([("by", Value::string(by)), ("at", Value::Timestamp(*at)), ("reason", Value::string(reason))]);
+    Value::Map { fields }
+}
+
+/// The order to stop a run, if its entry has one.
+pub(super) fn order_of(fields: &Fields) -> Option<Cancelled> {
+    let Value::Map { fields } = fields.get(CANCELLED)? else { return None };
+    let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Some(Cancelled { by: text("by"), at: fields.get("at")?.as_timestamp()?, reason: text("reason") })
 }
 
 fn words(text: &str) -> Value {
@@ -116,6 +135,17 @@ mod tests {
         let stored = Entry::from_fields(&entry(state()).to_fields(TimeDelta::days(90))).unwrap();
         assert_eq!((stored.state, stored.owner.as_str()), (state(), "o"));
         assert_eq!((stored.lease, stored.renewals), (Duration::from_secs(60), 3));
+    }
+
+    #[test]
+    fn an_order_to_stop_is_a_field_of_its_own() {
+        let order = Cancelled { by: "ann".into(), at: DateTime::UNIX_EPOCH, reason: "wrong key".into() };
+        let asked = RunState { cancelled: Some(order), ..state() };
+        let fields = entry(asked.clone()).to_fields(TimeDelta::days(90));
+        assert_eq!(Entry::from_fields(&fields).unwrap().state, asked);
+        let mut without = fields;
+        without.remove(CANCELLED);
+        assert_eq!(Entry::from_fields(&without).unwrap().state, state());
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 
-use super::{Ledger, Owned, SaveError};
+use super::{LOOK_INTERVAL, Ledger, Owned, SaveError};
+use crate::run::Cancelled;
 
 /// Result of work for a run.
 #[derive(Debug)]
@@ -15,27 +16,50 @@ pub enum Kept<T> {
     Lost,
     /// The lease could not be renewed in time.
     Expired,
+    /// The run is to be stopped.
+    Cancelled,
 }
 
 impl Ledger {
-    /// Does `work` for a run while renewing its lease, three times per lease. Work that has not ended
-    /// when the lease is lost is dropped.
+    /// Does `work` for a run while renewing its lease, three times per lease, and looking for an order to stop the run.
+    /// Work that has not ended when the lease is lost, or the order has come, is dropped.
     pub async fn keeping<T>(&self, owned: &mut Owned, work: impl Future<Output = T>) -> Kept<T> {
+        let run_id = owned.state.identity.run_id.clone();
         let mut work = pin!(work);
         loop {
             let left = owned.fence.lease_until.since(self.world.clock.instant());
             let renewal = self.world.clock.sleep(left.saturating_sub(self.config.lease * 2 / 3));
-            if let Either::Left((done, _)) = select(work.as_mut(), renewal).await {
-                return Kept::Done(done);
+            let order = pin!(self.order_to_stop(&run_id));
+            match select(work.as_mut(), select(order, renewal)).await {
+                Either::Left((done, _)) => return Kept::Done(done),
+                Either::Right((Either::Left((order, _)), _)) => {
+                    owned.fence.note(order);
+                    return Kept::Cancelled;
+                }
+                Either::Right((Either::Right(_), _)) => {}
             }
             // The precondition of the next write is only known once the write in flight has completed: so that is awaited,
             // even if the work is done before.
             let (done, renewed) = join_until(work.as_mut(), self.renew(owned)).await;
             match (renewed, done) {
                 (Kept::Done(()), Some(done)) => return Kept::Done(done),
+                (Kept::Done(()), None) if owned.fence.cancelled.is_some() => return Kept::Cancelled,
                 (Kept::Done(()), None) => {}
                 (Kept::Lost, _) => return Kept::Lost,
                 (Kept::Expired, _) => return Kept::Expired,
+                (Kept::Cancelled, _) => return Kept::Cancelled,
+            }
+        }
+    }
+
+    /// Looks until there is an order to stop the run.
+    async fn order_to_stop(&self, run_id: &str) -> Cancelled {
+        loop {
+            self.world.clock.sleep(LOOK_INTERVAL).await;
+            match self.cancelled(run_id).await {
+                Ok(Some(order)) => return order,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(run.id = run_id, %error, "could not look for an order to stop"),
             }
         }
     }

@@ -16,6 +16,10 @@ use crate::run::Status;
 pub struct Filter<'a> {
     pub job: Option<&'a str>,
     pub status: Option<Status>,
+    /// Created at this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// Created before this time.
+    pub until: Option<DateTime<Utc>>,
     pub limit: usize,
     pub after: Option<PageToken>,
 }
@@ -67,6 +71,8 @@ impl Ledger {
             equals: job.into_iter().chain(status).collect(),
             any_of: None,
             newest_by: CREATED_AT,
+            from: filter.from.map(Value::Timestamp),
+            until: filter.until.map(Value::Timestamp),
             after,
             limit: filter.limit,
             select: FIELDS,
@@ -90,9 +96,9 @@ impl Ledger {
             equals: vec![(JOB, Value::string(job))],
             any_of: Some((STATUS, statuses.collect())),
             newest_by: CREATED_AT,
-            after: None,
             limit,
             select: FIELDS,
+            ..Query::default()
         };
         let page = self.firestore.query(&query).await?;
         Ok(page.documents.iter().map(RunSummary::from_document).collect())

@@ -8,13 +8,16 @@
 //! Firestore's. The owner measures the lease from before it sent its write, on its monotonic clock, so it stops before
 //! anyone may take over, however wrong any clock is.
 
+mod cancel;
 mod commit;
 pub mod coverage;
 pub mod entry;
 mod keeping;
 mod last_calls;
 mod list;
+pub mod orders;
 pub mod packing;
+pub mod pauses;
 pub mod settings;
 pub mod statistics;
 pub mod summary;
@@ -31,7 +34,8 @@ use crate::config::Collections;
 use crate::firestore::document::Document;
 use crate::firestore::{Code, DocumentPath, Firestore, FirestoreError, Precondition, Write};
 use crate::ledger::settings::RunConfig;
-use crate::run::RunState;
+use crate::run::{Cancelled, RunState};
+pub use cancel::{Cancelling, LOOK_INTERVAL};
 use commit::Committed;
 use entry::Entry;
 pub use keeping::Kept;
@@ -79,12 +83,24 @@ pub struct Fence {
     update_time: DateTime<Utc>,
     renewals: u64,
     lease_until: Instant,
+    /// The order to stop the run, as soon as the owner has seen it.
+    cancelled: Option<Cancelled>,
 }
 
 impl Fence {
     /// Until when nobody else can have taken over the run.
     pub fn lease_until(&self) -> Instant {
         self.lease_until
+    }
+
+    /// The order to stop the run, if the owner has seen one.
+    pub fn cancelled(&self) -> Option<&Cancelled> {
+        self.cancelled.as_ref()
+    }
+
+    /// The owner has seen an order to stop the run.
+    pub fn note(&mut self, order: Cancelled) {
+        self.cancelled = Some(order);
     }
 }
 
@@ -183,6 +199,11 @@ impl Ledger {
         match verdict::judge(&entry, digest, document.age()) {
             Verdict::Different => Ok(Some(Claim::Different)),
             Verdict::Finished => Ok(Some(Claim::Finished(Box::new(entry.state)))),
+            Verdict::Cancelled => {
+                let order = entry.state.cancelled.clone();
+                let settled = self.settle(entry.state, order, document.update_time, Vec::new()).await?;
+                Ok(settled.map(|state| Claim::Finished(Box::new(state))))
+            }
             Verdict::NotDue { retry_after } => {
                 Ok(Some(Claim::NotDue { state: Box::new(entry.state), retry_after }))
             }
@@ -213,33 +234,45 @@ impl Ledger {
         let writes: Vec<_> = std::iter::once(write).chain(beside(&entry.state, owner)).collect();
         Ok(match self.commit_owned(&writes, owner).await? {
             Committed::Done(update_time) => {
-                let fence = Fence { owner: entry.owner, update_time, renewals: 0, lease_until };
+                let fence =
+                    Fence { owner: entry.owner, update_time, renewals: 0, lease_until, cancelled: None };
                 Some(Owned { state: entry.state, fence })
             }
             Committed::Conflict => None,
         })
     }
 
-    /// Stores a run's progress and renews its lease.
+    /// Stores a run's progress and renews its lease. The new fence has the order to stop it, if there is one.
     pub fn checkpoint(&self, fence: Fence, state: RunState) -> BoxFuture<'static, Result<Fence, SaveError>> {
         let ledger = self.clone();
-        Box::pin(async move { ledger.save(fence, state, Vec::new()).await })
+        Box::pin(async move {
+            match ledger.save(fence, state, Vec::new()).await? {
+                Saved::Done(fence) | Saved::Stopped(fence) => Ok(fence),
+            }
+        })
     }
 
-    /// Ends an attempt: the entry, the statistics and the writes `beside` them change together or not at all.
+    /// Ends an attempt: the entry, the statistics and the writes `beside` them change together or not at all. An order
+    /// to stop the run that arrives until then decides how it ends.
     pub async fn close(
         &self,
-        fence: Fence,
+        mut fence: Fence,
         state: RunState,
         beside: Option<Write>,
     ) -> Result<RunState, SaveError> {
-        let (state, statistics) = statistics::count(state, &self.collections.statistics);
-        let others = std::iter::once(statistics).chain(beside).collect();
-        self.save(fence, state.clone(), others).await?;
-        Ok(state)
+        loop {
+            let mut ended = state.clone();
+            ended.end_by(fence.cancelled.clone());
+            let (ended, statistics) = statistics::count(ended, &self.collections.statistics);
+            let others = std::iter::once(statistics).chain(beside.clone()).collect();
+            match self.save(fence, ended.clone(), others).await? {
+                Saved::Done(_) => return Ok(ended),
+                Saved::Stopped(stopped) => fence = stopped,
+            }
+        }
     }
 
-    async fn save(&self, mut fence: Fence, state: RunState, others: Vec<Write>) -> Result<Fence, SaveError> {
+    async fn save(&self, mut fence: Fence, state: RunState, others: Vec<Write>) -> Result<Saved, SaveError> {
         let closing = !others.is_empty();
         let status = state.status;
         fence.lease_until = self.world.clock.instant() + self.config.lease;
@@ -248,10 +281,13 @@ impl Ledger {
         for _ in 0..CONFLICTS_MAX {
             // A number that no earlier write had, because a write that changes nothing would not renew the lease.
             entry.renewals = fence.renewals.saturating_add(1);
+            if !closing {
+                entry.state.cancelled.clone_from(&fence.cancelled);
+            }
             let mut writes = vec![self.write(&entry, Precondition::UnchangedSince(fence.update_time))];
             writes.extend(others.iter().cloned());
             if let Committed::Done(update_time) = self.commit(&writes).await? {
-                return Ok(Fence { update_time, renewals: entry.renewals, ..fence });
+                return Ok(Saved::Done(Fence { update_time, renewals: entry.renewals, ..fence }));
             }
             // Changed since: by someone else, or by a write of ours whose response was lost.
             match self.read(&entry.state.identity.run_id).await? {
@@ -259,7 +295,12 @@ impl Ledger {
                     fence.update_time = document.update_time;
                     fence.renewals = stored.renewals;
                     if closing && stored.state.status == status {
-                        return Ok(fence);
+                        return Ok(Saved::Done(fence));
+                    }
+                    let is_news = fence.cancelled.is_none() && stored.state.cancelled.is_some();
+                    fence.cancelled = fence.cancelled.or(stored.state.cancelled);
+                    if closing && is_news {
+                        return Ok(Saved::Stopped(fence));
                     }
                 }
                 _ => return Err(SaveError::Lost),
@@ -302,6 +343,13 @@ impl Ledger {
     }
 }
 
+/// Result of a fenced write.
+enum Saved {
+    Done(Fence),
+    /// The entry was not closed: meanwhile there is an order to stop the run.
+    Stopped(Fence),
+}
+
 /// An entry, and the document that it was read from.
 struct Read {
     entry: Entry,
@@ -319,6 +367,12 @@ fn contended(run_id: &str) -> FirestoreError {
 impl Fence {
     /// A fence without an entry, for tests.
     pub(crate) fn for_test(owner: &str, lease_until: Instant) -> Self {
-        Self { owner: owner.to_owned(), update_time: DateTime::UNIX_EPOCH, renewals: 0, lease_until }
+        Self {
+            owner: owner.to_owned(),
+            update_time: DateTime::UNIX_EPOCH,
+            renewals: 0,
+            lease_until,
+            cancelled: None,
+        }
     }
 }

@@ -29,6 +29,8 @@ pub struct JobStatistics {
     /// Successful runs in which some tickers or records failed permanently.
     pub jobs_partial: i64,
     pub jobs_failed: i64,
+    /// Runs that an operator has stopped: neither successful nor failed.
+    pub jobs_cancelled: i64,
     /// When an attempt last ended.
     pub last_job_time: Option<DateTime<Utc>>,
     /// When a run last succeeded, fully or partially.
@@ -63,6 +65,7 @@ impl JobStatistics {
             jobs_successful: self.jobs_successful.saturating_add(other.jobs_successful),
             jobs_partial: self.jobs_partial.saturating_add(other.jobs_partial),
             jobs_failed: self.jobs_failed.saturating_add(other.jobs_failed),
+            jobs_cancelled: self.jobs_cancelled.saturating_add(other.jobs_cancelled),
             last_job_time: self.last_job_time.max(other.last_job_time),
             last_success_time: self.last_success_time.max(other.last_success_time),
         }
@@ -110,6 +113,7 @@ impl JobTotals {
                 jobs_successful: number("jobs_successful"),
                 jobs_partial: number("jobs_partial"),
                 jobs_failed: number("jobs_failed"),
+                jobs_cancelled: number("jobs_cancelled"),
                 last_job_time: time("last_job_time"),
                 last_success_time: time("last_success_time"),
             },
@@ -136,25 +140,50 @@ pub(super) fn count_skipped(job: &str, collection: &str) -> Write {
     Write { increments, ..Write::merge(DocumentPath::new(collection, job), fields) }
 }
 
+/// How a run's new status changes its job's statistics: it counts by that one, and no longer by the one before.
+fn moved(before: Option<&Counted>, status: Status) -> Vec<(String, Value)> {
+    let counters = |status: Status| match status {
+        Status::Running | Status::Skipped => [0, 0, 0, 0, 0],
+        Status::Succeeded => [1, 1, 0, 0, 0],
+        Status::Partial => [1, 1, 1, 0, 0],
+        Status::Failed => [1, 0, 0, 1, 0],
+        Status::Cancelled => [1, 0, 0, 0, 1],
+    };
+    let old = counters(before.map_or(Status::Running, |counted| counted.status));
+    let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed", "jobs_cancelled"];
+    let changes = counters(status).into_iter().zip(old).map(|(new, old)| new - old);
+    names.into_iter().zip(changes).map(|(name, by)| (name.to_owned(), Value::Integer(by))).collect()
+}
+
+/// How a change of a run's status alone changes its job's statistics: nobody has worked on it.
+pub(super) fn recount(mut state: RunState, collection: &str) -> (RunState, Write) {
+    let before = state.counted.take();
+    let increments = moved(before.as_deref(), state.status);
+    let known = before.unwrap_or_else(|| Box::new(Counted::nothing(state.status)));
+    state.counted = Some(Box::new(Counted { status: state.status, ..*known }));
+    let fields = fields([("job", Value::string(&state.job))]);
+    let write = Write::merge(DocumentPath::new(collection, &state.job), fields);
+    (state, Write { increments, ..write })
+}
+
+/// How a run that turns out to be skipped changes its job's statistics; each counts once.
+fn skipped(state: RunState, collection: &str) -> (RunState, Write) {
+    let is_new = state.counted.as_ref().is_none_or(|counted| counted.status != Status::Skipped);
+    let (state, mut write) = recount(state, collection);
+    write.increments.extend(is_new.then(|| (TICKS_SKIPPED.to_owned(), Value::Integer(1))));
+    (state, write)
+}
+
 /// How an attempt changes its job's statistics: what the run is now, minus what it was counted as before.
 pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) {
-    let counters = |status: Status| match status {
-        Status::Running | Status::Skipped => [0, 0, 0, 0],
-        Status::Succeeded => [1, 1, 0, 0],
-        Status::Partial => [1, 1, 1, 0],
-        Status::Failed => [1, 0, 0, 1],
-    };
+    if state.status == Status::Skipped {
+        return skipped(state, collection);
+    }
     // A run that waits for its data has neither succeeded nor failed yet.
     let status = if state.is_waiting() { Status::Running } else { state.status };
     let before = state.counted.take();
     let known = before.as_deref();
-    let old = counters(known.map_or(Status::Running, |counted| counted.status));
-    let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
-    let mut increments: Vec<_> = names
-        .into_iter()
-        .zip(counters(status).into_iter().zip(old))
-        .map(|(name, (new, old))| (name.to_owned(), Value::Integer(new - old)))
-        .collect();
+    let mut increments = moved(known, status);
     let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
     // A run whose failed tickers are retried has none for a while; those that fail again are not new.
     let failed_before = known.map_or(0, |counted| counted.tickers_failed);

@@ -82,9 +82,10 @@ impl ListedRun {
 }
 
 impl RunSummary {
-    /// Whether an attempt has ended, and not only because its data is probably not published yet.
+    /// Whether it has succeeded or failed: not while its data is probably not published yet, nor if somebody stopped it.
     pub fn has_ended(&self) -> bool {
-        self.run_status != Status::Running && self.waits_until.is_none()
+        let is_open = matches!(self.run_status, Status::Running | Status::Cancelled);
+        !is_open && self.waits_until.is_none()
     }
 
     pub(super) fn from_document(document: &Document) -> Self {

@@ -14,6 +14,8 @@ pub enum Verdict {
     Running { retry_after: Duration },
     /// Work is left, but its data is probably not published yet.
     NotDue { retry_after: Duration },
+    /// It was to be cancelled, and its owner has died before it could.
+    Cancelled,
     /// Nothing is left to do.
     Finished,
     /// It was made for another request.
@@ -36,10 +38,13 @@ pub fn judge(entry: &Entry, digest: Option<&str>, silence: Duration) -> Verdict 
     match entry.state.status {
         Status::Partial if digest.is_none() && entry.state.can_try_again() => Verdict::Free,
         // A person asked for it, so it is run.
-        Status::Skipped if digest.is_none() => Verdict::Free,
-        Status::Succeeded | Status::Partial | Status::Skipped => Verdict::Finished,
+        Status::Skipped | Status::Cancelled if digest.is_none() => Verdict::Free,
+        Status::Succeeded | Status::Partial | Status::Skipped | Status::Cancelled => Verdict::Finished,
         Status::Failed if !wait_left.is_zero() => Verdict::NotDue { retry_after: wait_left },
         Status::Failed => Verdict::Free,
+        Status::Running if lease_left.is_zero() && digest.is_some() && entry.state.cancelled.is_some() => {
+            Verdict::Cancelled
+        }
         Status::Running if lease_left.is_zero() => Verdict::Free,
         Status::Running => Verdict::Running { retry_after: lease_left },
     }
@@ -48,8 +53,8 @@ pub fn judge(entry: &Entry, digest: Option<&str>, silence: Duration) -> Verdict 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::run::RunState;
     use crate::run::tests::{failure, state};
+    use crate::run::{Cancelled, RunState};
 
     fn check(status: Status, silence_seconds: u64, digest: Option<&str>) -> Verdict {
         let entry = Entry {
@@ -82,6 +87,28 @@ mod tests {
     fn a_skipped_run_stays_skipped_unless_somebody_wants_it() {
         assert_eq!(check(Status::Skipped, 90, Some("d")), Verdict::Finished);
         assert_eq!(check(Status::Skipped, 0, None), Verdict::Free);
+    }
+
+    #[test]
+    fn a_cancelled_run_stays_cancelled_unless_somebody_resumes_it() {
+        assert_eq!(check(Status::Cancelled, 90, Some("d")), Verdict::Finished);
+        assert_eq!(check(Status::Cancelled, 0, None), Verdict::Free);
+    }
+
+    #[test]
+    fn a_run_that_was_to_be_cancelled_is_not_taken_over_for_its_tick() {
+        let order = Cancelled { by: "ann".into(), at: chrono::DateTime::UNIX_EPOCH, reason: "wrong".into() };
+        let state = RunState {
+            status: Status::Running,
+            request_digest: "d".into(),
+            cancelled: Some(order),
+            ..state()
+        };
+        let entry = Entry { state, owner: "o".into(), lease: Duration::from_secs(60), renewals: 0 };
+        let judged = |digest, seconds| judge(&entry, digest, Duration::from_secs(seconds));
+        assert!(matches!(judged(Some("d"), 59), Verdict::Running { .. }), "its owner is alive");
+        assert_eq!(judged(Some("d"), 60), Verdict::Cancelled);
+        assert_eq!(judged(None, 60), Verdict::Free, "who resumes it wants it");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::facts::JobFacts;
 use super::health::Source;
 use super::services::ServiceStatus;
 use crate::catalogue::{Job, Ticks};
+use crate::ledger::pauses::Pause;
 use crate::ledger::summary::RunSummary;
 use crate::ops::settings::AlertConfig;
 use crate::resilience::breaker::Position;
@@ -15,6 +16,9 @@ use crate::run::Status;
 
 /// How far back failures and doubtful records count.
 const WITHIN: TimeDelta = TimeDelta::hours(24);
+
+/// How long a job may be paused before an alert reminds of it.
+const PAUSE_MAX: TimeDelta = TimeDelta::hours(24);
 
 /// How far behind the clock may be that a manual run was created with. A run created this much before a scheduled time
 /// covers that time: jobs are never scheduled that closely.
@@ -86,16 +90,18 @@ pub fn runbook(alert: &str) -> String {
 }
 
 /// Since when a job has been overdue; none if it is on time. `covered_until`: the creation time of its newest run that
-/// succeeded with all of the job's tickers.
+/// succeeded with all of the job's tickers. Scheduled times that fell into a pause are not missed.
 pub fn overdue_since(
     job: &Job,
     covered_until: Option<DateTime<Utc>>,
+    pause: Option<&Pause>,
     rules: &Rules<'_>,
     now: DateTime<Utc>,
 ) -> Option<DateTime<Utc>> {
     let minutes = i64::try_from(rules.config.overdue_minutes.of(job.name)).ok()?;
     let grace = TimeDelta::try_minutes(minutes)?;
-    let due = rules.ticks.last(job, now.checked_sub_signed(grace)?)?;
+    let is_paused = |tick| pause.is_some_and(|pause| pause.covers(tick));
+    let due = rules.ticks.last_unless(job, now.checked_sub_signed(grace)?, &is_paused)?;
     let covers = |covered: DateTime<Utc>| due.signed_duration_since(covered) <= CLOCKS_APART;
     (!covered_until.is_some_and(covers)).then_some(due)
 }
@@ -103,8 +109,13 @@ pub fn overdue_since(
 /// The alerts of one job.
 pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Vec<Alert> {
     let job = facts.job;
-    let alerts =
-        [failing(facts, rules, now), slow(facts, rules), overdue(facts, now), flagged(facts, rules, now)];
+    let alerts = [
+        failing(facts, rules, now),
+        slow(facts, rules),
+        overdue(facts, now),
+        flagged(facts, rules, now),
+        paused(facts, now),
+    ];
     let of_job = |alert| Alert { job: Some(job.name), provider: Some(job.provider.name()), ..alert };
     alerts.into_iter().flatten().map(of_job).collect()
 }
@@ -212,6 +223,20 @@ fn flagged(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Al
     );
     let since = doubtful.last().unwrap_or(latest).ended_at;
     Some(Alert { since, ..Alert::new("RecordsFlagged", Severity::Warning, message) })
+}
+
+/// How long the ticks of a job have been skipped, if they still are.
+pub fn paused_for(pause: Option<&Pause>, now: DateTime<Utc>) -> Option<TimeDelta> {
+    pause.filter(|pause| pause.is_active(now)).map(|pause| now - pause.window.since)
+}
+
+fn paused(facts: &JobFacts, now: DateTime<Utc>) -> Option<Alert> {
+    let pause = facts.pause.as_ref()?;
+    if paused_for(Some(pause), now)? <= PAUSE_MAX {
+        return None;
+    }
+    let message = format!("{} has been paused for more than a day: {}", facts.job.name, pause.words());
+    Some(Alert { since: Some(pause.window.since), ..Alert::new("JobPaused", Severity::Warning, message) })
 }
 
 /// The alert of a dataset, if too few tickers of its last final session are stored.

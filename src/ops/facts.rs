@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::future::{Either, select, try_join};
+use futures::future::{Either, select, try_join3};
 
 use super::Ops;
 use super::coverage::{self, DatasetCoverage};
@@ -14,6 +14,7 @@ use crate::base::ports::TransportError;
 use crate::catalogue::{self, Job, PerProvider, Provider};
 use crate::firestore::document::Document;
 use crate::firestore::{DocumentPath, FirestoreError, Value};
+use crate::ledger::pauses::Pause;
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
 use crate::provider::breakers::StoredBreaker;
@@ -31,6 +32,8 @@ pub const NOTIFICATIONS: &str = "notifications";
 #[derive(Clone, Debug)]
 pub struct Facts {
     pub jobs: Vec<JobTotals>,
+    /// The latest pause of each job that has had one.
+    pub pauses: BTreeMap<String, Pause>,
     pub breakers: PerProvider<StoredBreaker>,
     /// The latest probes.
     pub probes: PerProvider<StoredProbe>,
@@ -49,6 +52,8 @@ pub struct JobFacts {
     pub statistics: JobStatistics,
     /// Since when it has been overdue.
     pub overdue_since: Option<DateTime<Utc>>,
+    /// The latest pause.
+    pub pause: Option<Pause>,
     /// Newest first.
     pub recent_runs: Vec<RunSummary>,
 }
@@ -77,7 +82,8 @@ impl Facts {
         let notified = DocumentPath::new(&ops.settings.collections.alerts, NOTIFICATIONS);
         let paths: Vec<_> = jobs.chain(breakers).chain(probes).chain([notified]).collect();
         let coverage = coverage::of_all(ops, ops.world.clock.now());
-        let (documents, coverage) = try_join(ops.firestore.get_all(&paths), coverage).await?;
+        let (documents, coverage, pauses) =
+            try_join3(ops.firestore.get_all(&paths), coverage, ops.ledger.pauses()).await?;
         // No job has the name of a provider.
         let find = |id: &str| documents.iter().find(|document| document.id == id);
         let totals = |name| find(name).map(JobTotals::from_document).unwrap_or_default();
@@ -88,6 +94,7 @@ impl Facts {
         };
         Ok(Self {
             jobs: catalogue::jobs().map(|job| totals(job.name)).collect(),
+            pauses,
             breakers: PerProvider::from_fn(breaker),
             probes: PerProvider::from_fn(probe),
             coverage,

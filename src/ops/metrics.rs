@@ -9,6 +9,7 @@ use super::exposition::{Exposition, Kind, Labels, seconds};
 use super::facts::Facts;
 use crate::catalogue::{self, Job};
 use crate::config::Collections;
+use crate::ledger::pauses::Pause;
 use crate::ledger::statistics::{JobTotals, WAITING};
 use crate::resilience::breaker::Position;
 use crate::resilience::class::Class;
@@ -24,7 +25,7 @@ pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: 
     calls(&mut text, &jobs);
     counters(&mut text, &jobs);
     breakers(&mut text, facts);
-    times(&mut text, &jobs, rules, now);
+    times(&mut text, &jobs, &facts.pauses, rules, now);
     coverage(&mut text, facts);
     notifications(&mut text, facts);
     thresholds(&mut text, rules);
@@ -68,6 +69,7 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
             (Status::Succeeded, succeeded),
             (Status::Partial, known.jobs_partial),
             (Status::Failed, known.jobs_failed),
+            (Status::Cancelled, known.jobs_cancelled),
         ] {
             text.count(&with(job, "status", status.name()), u64::try_from(count).unwrap_or_default());
         }
@@ -76,7 +78,7 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
     let help = "Ended attempts of runs, by the status they left the run in; waiting if only for data to be published.";
     text.metric(name, Kind::Counter, help);
     for (job, totals) in rows {
-        let ended = [Status::Succeeded, Status::Partial, Status::Failed].map(Status::name);
+        let ended = [Status::Succeeded, Status::Partial, Status::Failed, Status::Cancelled].map(Status::name);
         for status in ended.into_iter().chain([WAITING]) {
             let count = totals.attempts.get(status).copied().unwrap_or_default();
             text.count(&with(job, "status", status), count);
@@ -88,9 +90,13 @@ fn runs(text: &mut Exposition, rows: &Rows<'_>) {
         text.histogram(&labels(job), ATTEMPT_BOUNDS_MS, &totals.duration);
     }
     let name = "orchestrator_ticks_skipped_total";
-    per_job(text, rows, name, "Scheduled times skipped because the market was closed.", |totals| {
-        totals.ticks_skipped
-    });
+    per_job(
+        text,
+        rows,
+        name,
+        "Scheduled times skipped because the market was closed or the job paused.",
+        |totals| totals.ticks_skipped,
+    );
     let name = "orchestrator_tickers_failed_total";
     per_job(text, rows, name, "Tickers that failed permanently.", |totals| totals.tickers_failed);
     let help = "Tickers at each endpoint of a run, by outcome.";
@@ -178,7 +184,13 @@ fn breakers(text: &mut Exposition, facts: &Facts) {
     }
 }
 
-fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTime<Utc>) {
+fn times(
+    text: &mut Exposition,
+    rows: &Rows<'_>,
+    pauses: &BTreeMap<String, Pause>,
+    rules: &Rules<'_>,
+    now: DateTime<Utc>,
+) {
     let known = |name, help: &str, value: &dyn Fn(&JobTotals) -> Option<f64>, text: &mut Exposition| {
         text.metric(name, Kind::Gauge, help);
         for (job, totals) in rows {
@@ -203,8 +215,15 @@ fn times(text: &mut Exposition, rows: &Rows<'_>, rules: &Rules<'_>, now: DateTim
         "1 if no run has succeeded for the latest scheduled time that is due.",
     );
     for (job, totals) in rows {
-        let overdue = alerts::overdue_since(job, totals.covered_until, rules, now).is_some();
+        let pause = pauses.get(job.name);
+        let overdue = alerts::overdue_since(job, totals.covered_until, pause, rules, now).is_some();
         text.count(&labels(job), u64::from(overdue));
+    }
+    let help = "Seconds for which the job's scheduled times have been skipped by an operator's order; 0 if they are run.";
+    text.metric("orchestrator_job_paused_seconds", Kind::Gauge, help);
+    for (job, _) in rows {
+        let paused = alerts::paused_for(pauses.get(job.name), now).and_then(|paused| paused.to_std().ok());
+        text.sample(&labels(job), paused.unwrap_or_default().as_secs_f64());
     }
 }
 

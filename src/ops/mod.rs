@@ -70,6 +70,12 @@ impl Settings {
 }
 
 impl Ops {
+    /// An order has changed what this instance shows.
+    pub fn forget(&self) {
+        self.facts.forget();
+        self.status.forget();
+    }
+
     #[expect(clippy::too_many_arguments, reason = "the handles that it works with")]
     pub fn new(
         settings: Settings,

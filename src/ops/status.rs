@@ -3,6 +3,7 @@
 //! It reads only Firestore: it responds immediately whatever the state of the providers' services, and an open
 //! dashboard costs them nothing.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::base::ports::{TransportError, millis};
 use crate::catalogue::job::SCHEDULE_TIME_ZONE;
 use crate::catalogue::{self, Job, Ticks};
 use crate::firestore::FirestoreError;
+use crate::ledger::pauses::{Pause, PauseView};
 use crate::ledger::statistics::{JobStatistics, JobTotals};
 use crate::ledger::summary::RunSummary;
 
@@ -93,7 +95,9 @@ pub struct JobStatus {
     pub summary: &'static str,
     /// Cron expression, in the schedules' time zone.
     pub schedule: &'static str,
-    /// Without scheduled times that are skipped.
+    /// The pause that it is in; null if its scheduled times are run.
+    pub paused: Option<PauseView>,
+    /// Without scheduled times that are skipped; null while it is paused without an end.
     pub next_run_time: Option<DateTime<Utc>>,
     /// Without scheduled times that were skipped.
     pub last_due_time: Option<DateTime<Utc>>,
@@ -101,7 +105,7 @@ pub struct JobStatus {
     pub overdue_since: Option<DateTime<Utc>>,
     pub statistics: JobStatistics,
     pub last_success_time: Option<DateTime<Utc>>,
-    /// Percentage of the ended recent runs that succeeded, fully or partially; without those that wait for their data.
+    /// Percentage of the ended recent runs that succeeded, fully or partially; without those that wait for their data or were cancelled.
     pub success_percent: Option<f64>,
     /// Newest first, without skipped ones.
     pub recent_runs: Vec<RunSummary>,
@@ -131,7 +135,8 @@ impl StatusReport {
         let totals = facts.as_ref().map(|facts| facts.jobs.clone()).unwrap_or_default();
         let services = services(ops, facts.as_deref().ok());
         let coverage = facts.as_ref().map(|facts| facts.coverage.clone()).unwrap_or_default();
-        let jobs = jobs(&totals, recent.unwrap_or_default(), reachable, &rules, now);
+        let pauses = facts.as_ref().map(|facts| facts.pauses.clone()).unwrap_or_default();
+        let jobs = jobs(&totals, pauses, recent.unwrap_or_default(), reachable, &rules, now);
         let alerts = all_alerts(&firestore, &services, &jobs, &coverage, &rules, now);
         let jobs = jobs.into_iter().map(|facts| JobStatus::new(facts, &ops.settings.ticks, now)).collect();
         let worst = alerts.iter().map(|alert| alert.severity).max();
@@ -183,7 +188,7 @@ impl Judgement {
         }
         let knows_jobs = recent.is_ok();
         let jobs = match recent {
-            Ok(recent) => jobs(&facts.jobs, recent, true, &rules, now),
+            Ok(recent) => jobs(&facts.jobs, facts.pauses.clone(), recent, true, &rules, now),
             Err(_) => Vec::new(),
         };
         let alerts =
@@ -214,6 +219,7 @@ fn firestore(facts: Result<&Facts, &FirestoreError>, lists: Option<&FirestoreErr
 
 fn jobs(
     totals: &[JobTotals],
+    mut pauses: BTreeMap<String, Pause>,
     recent: Vec<Vec<RunSummary>>,
     reachable: bool,
     rules: &Rules<'_>,
@@ -223,17 +229,20 @@ fn jobs(
     let recent = recent.into_iter().chain(std::iter::repeat(Vec::new()));
     let facts = |((job, totals), recent_runs): ((&'static Job, JobTotals), _)| {
         let JobTotals { statistics, covered_until, .. } = totals;
+        let pause = pauses.remove(job.name);
         // Without Firestore it is unknown whether a run has succeeded.
-        let overdue_since =
-            reachable.then(|| alerts::overdue_since(job, covered_until, rules, now)).flatten();
-        JobFacts { job, statistics, overdue_since, recent_runs }
+        let overdue_since = reachable
+            .then(|| alerts::overdue_since(job, covered_until, pause.as_ref(), rules, now))
+            .flatten();
+        JobFacts { job, statistics, overdue_since, pause, recent_runs }
     };
     catalogue::jobs().zip(rows).zip(recent).map(facts).collect()
 }
 
 impl JobStatus {
     fn new(facts: JobFacts, ticks: &Ticks, now: DateTime<Utc>) -> Self {
-        let JobFacts { job, statistics, overdue_since, recent_runs } = facts;
+        let JobFacts { job, statistics, overdue_since, pause, recent_runs } = facts;
+        let is_paused = |tick| pause.as_ref().is_some_and(|pause| pause.covers(tick));
         Self {
             job: job.name,
             route: job.route,
@@ -241,8 +250,9 @@ impl JobStatus {
             scope: job.scope.name(),
             summary: job.summary,
             schedule: job.schedule,
-            next_run_time: ticks.next(job, now),
-            last_due_time: ticks.last(job, now),
+            paused: pause.as_ref().filter(|pause| pause.is_active(now)).map(Pause::view),
+            next_run_time: ticks.next_unless(job, now, &is_paused),
+            last_due_time: ticks.last_unless(job, now, &is_paused),
             overdue: overdue_since.is_some(),
             overdue_since,
             last_success_time: statistics.last_success_time,

@@ -21,8 +21,18 @@ impl RunState {
         match self.status {
             Status::Skipped => format!("skipped, {}", self.skipped.as_deref().unwrap_or("nothing to do")),
             // Before the first checkpoint after the tickers are known, there is nothing to count.
-            Status::Running if !self.planned => "running: resolving tickers".to_owned(),
-            Status::Running => format!("running: {done}"),
+            Status::Running => {
+                let asked = if self.cancelled.is_some() { "being cancelled" } else { "running" };
+                let so_far = if self.planned { &done } else { "resolving tickers" };
+                format!("{asked}: {so_far}")
+            }
+            Status::Cancelled if !self.planned => format!("{stopped}; it had not started"),
+            Status::Cancelled => match self.tickers_pending() {
+                _ if self.pending.is_empty() => format!("{stopped}; {done}"),
+                0 => format!("{stopped}; {done}; the call is left"),
+                1 => format!("{stopped}; {done}; 1 ticker is left"),
+                tickers => format!("{stopped}; {done}; {tickers} tickers are left"),
+            },
             Status::Failed if !self.planned => format!("not started: {stopped}"),
             Status::Failed if self.has_pending() => {
                 let left = match self.tickers_pending() {

@@ -5,6 +5,7 @@
 
 mod account;
 pub mod backfill;
+mod cancelled;
 pub mod cell;
 pub mod counts;
 mod last_calls;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::Ticker;
 pub use account::Account;
 pub use backfill::Backfill;
+pub use cancelled::Cancelled;
 pub use counts::Counts;
 pub use last_calls::LastCalls;
 pub use outcome::{Done, Outcome, Shortfall, Unit};
@@ -52,12 +54,15 @@ pub enum Status {
     Partial,
     /// Something is left to do, or nothing succeeded.
     Failed,
-    /// There was nothing to do, because the market was closed.
+    /// There was nothing to do, because the market was closed, or the job was paused.
     Skipped,
+    /// An operator has stopped it; what is left to do can be resumed.
+    Cancelled,
 }
 
 impl Status {
-    pub const ALL: [Self; 5] = [Self::Running, Self::Succeeded, Self::Partial, Self::Failed, Self::Skipped];
+    pub const ALL: [Self; 6] =
+        [Self::Running, Self::Succeeded, Self::Partial, Self::Failed, Self::Skipped, Self::Cancelled];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -66,6 +71,7 @@ impl Status {
             Self::Partial => "partial",
             Self::Failed => "failed",
             Self::Skipped => "skipped",
+            Self::Cancelled => "cancelled",
         }
     }
 
@@ -167,6 +173,10 @@ pub struct RunState {
     /// Why there was nothing to do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// The order to stop it: asked for while it is running, carried out when it is cancelled. The entry has a field of
+    /// its own for it, which others write while the owner writes the state.
+    #[serde(skip)]
+    pub cancelled: Option<Cancelled>,
     /// How the latest calls to the provider ended, as the attempt's instance knows it.
     #[serde(default)]
     pub last_calls: LastCalls,
@@ -182,6 +192,13 @@ pub struct Counted {
     pub status: Status,
     pub counts: Counts,
     pub tickers_failed: usize,
+}
+
+impl Counted {
+    /// A run that counts by its status alone.
+    pub fn nothing(status: Status) -> Self {
+        Self { status, counts: Counts::default(), tickers_failed: 0 }
+    }
 }
 
 impl RunState {
@@ -212,7 +229,8 @@ impl RunState {
     #[must_use]
     pub fn skip(self, reason: String) -> Self {
         let attempt = Attempt { ended_at: Some(self.attempt.started_at), ..self.attempt };
-        Self { status: Status::Skipped, skipped: Some(reason), attempt, ..self }
+        let counted = Some(Box::new(Counted::nothing(Status::Skipped)));
+        Self { status: Status::Skipped, skipped: Some(reason), attempt, counted, ..self }
     }
 
     pub fn remark(&mut self, mut remark: String) {
@@ -278,7 +296,9 @@ impl RunState {
 
     /// The status in which an attempt ends.
     pub fn judge(&self) -> Status {
-        if self.has_pending() || self.stopped.is_some() || self.nothing_came() {
+        if self.skipped.is_some() {
+            Status::Skipped
+        } else if self.has_pending() || self.stopped.is_some() || self.nothing_came() {
             Status::Failed
         } else if !self.shortfalls.is_empty()
             || self.counts.records_rejected() > 0
@@ -307,6 +327,7 @@ impl RunState {
         };
         self.stopped = None;
         self.skipped = None;
+        self.cancelled = None;
     }
 }
 

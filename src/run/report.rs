@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue;
 use crate::run::counts::Reported;
 use crate::run::watchlist::WatchlistProblem;
-use crate::run::{Attempt, Backfill, Identity, RunState, Status, Work};
+use crate::run::{Attempt, Backfill, Cancelled, Identity, RunState, Status, Work};
 use bounds::Shortfalls;
 
 /// The response's `status`.
@@ -24,6 +24,7 @@ pub enum ReportStatus {
     Ok,
     Partial,
     Error,
+    Cancelled,
 }
 
 impl From<Status> for ReportStatus {
@@ -32,6 +33,7 @@ impl From<Status> for ReportStatus {
             Status::Succeeded | Status::Skipped => Self::Ok,
             Status::Partial => Self::Partial,
             Status::Running | Status::Failed => Self::Error,
+            Status::Cancelled => Self::Cancelled,
         }
     }
 }
@@ -63,9 +65,12 @@ pub struct RunData {
     /// The days that it is for; absent for current data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
-    /// Why there was nothing to do; only if the run was skipped.
+    /// Why there was nothing to do; only if the run was skipped: the market was closed, or the job paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
+    /// The order to stop it; only if it was cancelled, or is about to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancelled: Option<Cancelled>,
     /// Why the latest attempt ended with work left.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
@@ -112,6 +117,7 @@ impl RunReport {
                 run_status: state.status,
                 backfill: state.backfill,
                 skipped: state.skipped.clone(),
+                cancelled: state.cancelled.clone(),
                 stopped: state.stopped.clone(),
                 waits_until: state.waits_until(),
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
@@ -142,7 +148,7 @@ impl RunReport {
     /// if nothing is left to do.
     pub fn http_status(&self) -> StatusCode {
         match self.status {
-            ReportStatus::Ok | ReportStatus::Partial => StatusCode::OK,
+            ReportStatus::Ok | ReportStatus::Partial | ReportStatus::Cancelled => StatusCode::OK,
             ReportStatus::Error
                 if self.data.tickers_pending == 0
                     && self.data.pending.is_empty()

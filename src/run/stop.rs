@@ -28,6 +28,10 @@ pub enum StopReason {
     Ledger { reason: String },
     /// Another instance owns the run now.
     Lost,
+    /// An operator has ordered it.
+    Cancelled,
+    /// The job is paused: this tick is skipped.
+    JobPaused { reason: String },
 }
 
 impl StopReason {
@@ -50,15 +54,21 @@ impl StopReason {
                 format!("the provider refuses calls from this service: {message}")
             }
             Self::Storage { reason } => format!("not everything could be stored: {reason}"),
-            Self::Ledger { reason } => reason.clone(),
+            Self::Ledger { reason } | Self::JobPaused { reason } => reason.clone(),
             Self::Lost => "another instance has taken over the run".to_owned(),
+            Self::Cancelled => "an operator has cancelled the run".to_owned(),
         }
+    }
+
+    /// Whether nothing more is done for the run in this attempt.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Lost | Self::Ledger { .. } | Self::Cancelled)
     }
 
     /// When the caller should retry.
     pub fn retry_after(&self) -> Duration {
         match self {
-            Self::Deadline => RETRY_SOON,
+            Self::Deadline | Self::Cancelled | Self::JobPaused { .. } => RETRY_SOON,
             Self::Breaker { retry_after, .. }
             | Self::Unanswered { retry_after, .. }
             | Self::Paused { retry_after, .. }

@@ -21,6 +21,8 @@ pub struct Trigger {
     pub backfill: Option<Backfill>,
     /// Whether only the plan of the backfill is wanted.
     pub dry_run: bool,
+    /// Why somebody wants it.
+    pub reason: Option<String>,
     pub run_id: String,
     pub source: Source,
     /// The scheduled time, if it is a tick.

@@ -130,7 +130,7 @@ for (const [name, more] of [["light", {}], ["dark", { dark: true }], ["a phone",
 }
 
 test("a job is triggered and watched to its end", options, () => visit("/", async (page) => {
-  await page.locator("[data-job=alpha-vantage-technical-indicators]").click();
+  await page.locator("[data-action=run-now][data-job=alpha-vantage-technical-indicators]").click();
   await page.fill("[name=tickers]", "AAA BBB CCC DDD EEE FFF GGG HHH III JJJ");
   await page.getByRole("button", { name: "Continue…" }).click();
   await page.getByRole("button", { name: "Run now", exact: true }).click();

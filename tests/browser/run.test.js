@@ -136,7 +136,7 @@ test("a resume that is refused says why", () => {
 
 /** Fills the form in and confirms it. */
 async function order(page, { scope, tickers } = {}) {
-  await page.locator(`[data-job=${JOB}]`).click();
+  await page.locator(`[data-action=run-now][data-job=${JOB}]`).click();
   if (scope) await page.selectOption("[name=scope]", scope);
   if (tickers) await page.fill("[name=tickers]", tickers);
   await page.getByRole("button", { name: "Continue…" }).click();

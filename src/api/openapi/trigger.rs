@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::api::request::order::REASON_CHARS_MAX;
 use crate::catalogue::ticker::TICKERS_MAX;
 use crate::catalogue::{Job, Scope, jobs};
 use crate::run::backfill::Only;
@@ -20,6 +21,11 @@ pub(super) fn narrow(schema: &mut Json) {
         ("to", day, "Last day of a backfill, included; today if it is left out"),
         ("only", one_of(Only::ALL.map(Only::name)), "Which of the days' records are requested"),
         ("dry_run", json!({"type": ["boolean", "null"]}), "Whether only the plan of the backfill is wanted"),
+        (
+            "reason",
+            json!({"type": ["string", "null"], "maxLength": REASON_CHARS_MAX}),
+            "Why it is wanted; stored with the order",
+        ),
     ] {
         let mut schema = schema;
         schema["description"] = what.into();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::fields::{excerpt, text};
+use super::fields::{excerpt, members, text};
 use super::past::Past;
 use crate::api::problem::{FieldError, Problem};
 use crate::catalogue::ticker::TICKERS_MAX;
@@ -32,24 +32,13 @@ pub struct Body {
 impl Body {
     /// Reads a body of any content type; an empty one sets nothing.
     pub fn parse(body: &[u8]) -> Result<Self, Problem> {
-        if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Self::default());
-        }
-        let json: Json = serde_json::from_slice(body).map_err(|error| {
-            Problem::invalid(vec![FieldError::new("body", "", format!("is not valid JSON: {error}"))])
-        })?;
-        let Json::Object(members) = json else {
-            return Err(Problem::invalid(vec![FieldError::new(
-                "body",
-                excerpt(&json.to_string()),
-                "must be a JSON object",
-            )]));
-        };
+        let members = members(body)?;
         let mut errors = Vec::new();
         let body = Self {
             job: text(&members, "job", &mut errors).map(ToOwned::to_owned),
             scope: text(&members, "scope", &mut errors).and_then(|text| scope(text, &mut errors)),
-            run_time: text(&members, "run_time", &mut errors).and_then(|text| time(text, &mut errors)),
+            run_time: text(&members, "run_time", &mut errors)
+                .and_then(|text| time("run_time", text, &mut errors)),
             tickers: tickers(&members, &mut errors),
             past: Past::parse(&members, &mut errors),
         };
@@ -73,13 +62,13 @@ fn zoneless(text: &str) -> Option<DateTime<Utc>> {
     ["Z", ":00Z"].iter().find_map(with).map(|time| time.to_utc())
 }
 
-fn time(text: &str, errors: &mut Vec<FieldError>) -> Option<DateTime<Utc>> {
+pub(super) fn time(name: &'static str, text: &str, errors: &mut Vec<FieldError>) -> Option<DateTime<Utc>> {
     let text = text.trim();
     match DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()) {
         Ok(time) => Some(time),
         Err(error) => zoneless(text).or_else(|| {
             let message = format!("must be an RFC 3339 time such as 2026-01-31T18:00:00Z: {error}");
-            errors.push(FieldError::new("run_time", excerpt(text), message));
+            errors.push(FieldError::new(name, excerpt(text), message));
             None
         }),
     }

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::api::problem::FieldError;
+use crate::api::problem::{FieldError, Problem};
 use crate::base;
+
+/// Longest reason, in characters: it is shown in lists.
+pub const REASON_CHARS_MAX: usize = 500;
 
 /// The start of a value, for a message.
 pub(super) fn excerpt(text: &str) -> String {
@@ -23,5 +26,23 @@ pub(super) fn text<'a>(
             errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be a string"));
             None
         }
+    }
+}
+
+/// The members of a body of any content type; an empty one has none.
+pub(super) fn members(body: &[u8]) -> Result<Map<String, Json>, Problem> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(Map::new());
+    }
+    let json: Json = serde_json::from_slice(body).map_err(|error| {
+        Problem::invalid(vec![FieldError::new("body", "", format!("is not valid JSON: {error}"))])
+    })?;
+    match json {
+        Json::Object(members) => Ok(members),
+        other => Err(Problem::invalid(vec![FieldError::new(
+            "body",
+            excerpt(&other.to_string()),
+            "must be a JSON object",
+        )])),
     }
 }

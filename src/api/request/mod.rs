@@ -2,6 +2,7 @@
 
 mod body;
 mod fields;
+pub mod order;
 mod past;
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
@@ -119,8 +120,8 @@ fn trigger(
     let run_time = body.run_time.or(tick).unwrap_or(now);
     // A backfill is no tick: nothing waits for its data, and it covers no schedule time.
     let tick = tick.filter(|_| backfill.is_none());
-    let dry_run = body.past.dry_run;
-    Ok(Trigger { job, scope, tickers, run_time, backfill, dry_run, run_id, source, tick, digest })
+    let (dry_run, reason) = (body.past.dry_run, body.past.reason);
+    Ok(Trigger { job, scope, tickers, run_time, backfill, dry_run, reason, run_id, source, tick, digest })
 }
 
 /// The providers have no data of a time that is far away, and the calendar of sessions no days before it begins.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::fields::{excerpt, text};
+use super::fields::{REASON_CHARS_MAX, excerpt, text};
 use crate::api::problem::{FieldError, Problem};
 use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{self, Job};
@@ -20,6 +20,8 @@ pub struct Past {
     pub to: Option<NaiveDate>,
     pub only: Option<Only>,
     pub dry_run: bool,
+    /// Why it is requested.
+    pub reason: Option<String>,
 }
 
 impl Past {
@@ -43,7 +45,12 @@ impl Past {
                 false
             }
         };
-        Self { from, to, only, dry_run }
+        let reason = text(members, "reason", errors).map(str::trim).filter(|reason| !reason.is_empty());
+        if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
+            let message = format!("must have at most {REASON_CHARS_MAX} characters");
+            errors.push(FieldError::new("reason", "", message));
+        }
+        Self { from, to, only, dry_run, reason: reason.map(ToOwned::to_owned) }
     }
 }
 

@@ -1,8 +1,8 @@
 // Jobs.
 
-import { h, span } from "../dom.js";
+import { div, h, span } from "../dom.js";
 import { city, duration, localZone, percent, plural, slot } from "../format.js";
-import { ago, jobLink, leftOver, loading, pill, runLink, sparkline, stateOf, sub, table } from "../parts.js";
+import { ago, jobLink, leftOver, loading, pill, runLink, sparkline, stateOf, sub, table, when } from "../parts.js";
 
 export function jobsView(status) {
   if (!status) return loading("jobs", 8);
@@ -27,9 +27,12 @@ function jobCells(job, zone) {
     [sparkline(job.recent_runs), job.recent_runs.length > 0
       && sub(`last ${duration(job.recent_runs[0].duration_ms)}`)],
     nextRun(job, zone),
-    h("button", { type: "button", "data-action": "run-now", "data-job": job.job, "aria-label": `Run ${job.job}…` },
-      "Run…"),
+    div("buttons", act(job, "run-now", "Run"), job.paused ? act(job, "unpause", "Unpause") : act(job, "pause", "Pause")),
   ];
+}
+
+function act({ job }, action, verb) {
+  return h("button", { type: "button", "data-action": action, "data-job": job, "aria-label": `${verb} ${job}…` }, `${verb}…`);
 }
 
 function lastRun(job) {
@@ -45,7 +48,7 @@ function lastRun(job) {
 }
 
 function successWords(job) {
-  const ended = job.recent_runs.filter((run) => !["running", "waiting"].includes(stateOf(run))).length;
+  const ended = job.recent_runs.filter((run) => !["running", "waiting", "cancelled"].includes(stateOf(run))).length;
   if (ended === 0) return "no finished runs";
   if (job.recent_runs[0]?.run_status === "succeeded") return `last ${plural(ended, "run")}`;
   return ["last success ", ago(job.last_success_time)];
@@ -55,8 +58,16 @@ function nextRun(job, zone) {
   const local = localZone();
   return [
     job.overdue && span("overdue", pill("overdue"), " due ", ago(job.last_due_time)),
-    h("time", { datetime: job.next_run_time }, `${slot(job.next_run_time, zone)} ${city(zone)}`),
-    local !== zone && sub(`${slot(job.next_run_time, local)} ${city(local)}`),
-    sub(ago(job.next_run_time)),
+    job.paused && pauseOf(job.paused),
+    job.next_run_time && h("time", { datetime: job.next_run_time }, `${slot(job.next_run_time, zone)} ${city(zone)}`),
+    job.next_run_time && local !== zone && sub(`${slot(job.next_run_time, local)} ${city(local)}`),
+    job.next_run_time && sub(ago(job.next_run_time)),
   ];
+}
+
+/** Since when a job is paused, until when, by whom and why. */
+function pauseOf({ since, until, by, reason }) {
+  return span("paused", pill("paused"), " ", ago(since),
+    sub(until ? ["until ", when(until)] : "until somebody unpauses it"),
+    h("span", { class: "sub clip", title: reason }, `${by}: ${reason}`));
 }

@@ -27,6 +27,7 @@ export function runView(page, now) {
     h("div", { class: "section-head", key: "head" }, title(null, job, " ", pill(stateOf(data))),
       orders(page, job, data, now)),
     orderView(page.order),
+    stopping(data),
     waiting(data, now) ?? h("p", { class: "message", key: "message" }, message),
     progress(data),
     h("div", { key: "figures" }, figures(data)),
@@ -50,11 +51,13 @@ function missing({ error, order }) {
 function orders({ order }, job, data, now) {
   const busy = order && !order.done;
   const abandoned = data.run_status === "running" && now - Date.parse(data.started_at) > ABANDONED_MS;
-  const resumable = (data.run_status === "failed" || abandoned) && !busy;
+  const resumable = (["failed", "cancelled"].includes(data.run_status) || abandoned) && !busy;
+  const cancellable = ["running", "failed"].includes(data.run_status) && !data.cancelled;
   const again = data.run_status === "partial" ? askedAgain(data).length : 0;
   const onlyFailed = listed(data, "empty").length + listed(data, "stale").length === 0;
   return div("buttons",
     resumable && button("Resume…", "resume", { run: data.run_id }, "primary"),
+    cancellable && button("Cancel run…", "cancel-run", { run: data.run_id }),
     data.run_status === "skipped" && !busy && button("Run anyway…", "resume", { run: data.run_id }),
     again > 0 && button(onlyFailed ? "Rerun failed tickers…" : "Rerun incomplete tickers…", "run-failed", { job }));
 }
@@ -62,6 +65,14 @@ function orders({ order }, job, data, now) {
 /** The tickers of a report with this outcome, as far as they fit into it. */
 function listed(data, outcome) {
   return data[`tickers_${outcome}`] ?? [];
+}
+
+/** Says that somebody has told a run to stop, as long as it has not. */
+function stopping({ run_status: status, cancelled }) {
+  if (status !== "running" || !cancelled) return null;
+  return h("div", { class: "notice busy", key: "stopping", role: "status" }, icon("busy"), div(null,
+    h("strong", {}, "This run is being cancelled"),
+    h("p", {}, `${cancelled.by}: ${cancelled.reason}`)));
 }
 
 /** Says that a run waits for its data, and until when. */
@@ -184,6 +195,7 @@ function details(data) {
       ["Scope", data.scope], ["Provider", data.provider], ["Trigger", data.trigger],
       ["Run time", when(data.run_time)], ["Created", when(data.created_at)],
       ["Ended", data.ended_at && when(data.ended_at)],
+      ["Cancelled", data.cancelled && [`by ${data.cancelled.by}, `, when(data.cancelled.at)]],
       ["Batches", number(data.batches)], ["Write retries", number(data.write_retries)],
       ["Stored in", stored.length > 0 && stored],
       ...(resources ? [

@@ -4,7 +4,7 @@ import { h, span } from "../dom.js";
 import { duration, number } from "../format.js";
 import { SHORTFALLS, button, empty, icon, loading, pill, problem, runPath, stateOf, table, when } from "../parts.js";
 
-const STATUSES = ["running", "succeeded", "partial", "failed", "skipped"];
+const STATUSES = ["running", "succeeded", "partial", "failed", "skipped", "cancelled"];
 
 /** filter: { job, status, page }; answer: { runs, next_page_token }, null before the first response. */
 export function runsView(filter, answer, error, unreachable, jobs) {
@@ -65,7 +65,7 @@ const COLUMNS = [
 ];
 
 function row({ job, message, data }) {
-  const explained = ["failed", "partial", "skipped"].includes(data.run_status);
+  const explained = ["failed", "partial", "skipped", "cancelled"].includes(data.run_status);
   return {
     key: data.run_id,
     cells: [

@@ -16,6 +16,8 @@ pub(super) enum Due {
     LeaseEnd,
     /// Progress must be recorded, or the lease renewed.
     Checkpoint,
+    /// There may be an order to stop the run.
+    Look,
     /// What is stored must be recorded in the coverage.
     Coverage,
     /// No further call may start.
@@ -37,6 +39,8 @@ pub(super) struct Facts {
     pub lease_end: Duration,
     /// None while a checkpoint is in flight.
     pub checkpoint: Option<Duration>,
+    /// None while one is in flight.
+    pub look: Option<Duration>,
     /// None while it is written, or if there is nothing to write.
     pub coverage: Option<Duration>,
     /// None if nothing is left to call in this attempt.
@@ -69,13 +73,14 @@ impl Due {
 
     /// Every reason with the time left until it; none if it is not a reason to wake up. If several are due together,
     /// the first counts.
-    fn table(facts: &Facts) -> [(Self, Option<Duration>); 9] {
+    fn table(facts: &Facts) -> [(Self, Option<Duration>); 10] {
         let calling = |wait: fn(Calling) -> Option<Duration>| facts.calling.and_then(wait);
         let later = |wait: fn(Calling) -> Duration| facts.calling.map(wait).filter(|wait| !wait.is_zero());
         [
             (Self::HardDeadline, Some(facts.hard_deadline)),
             (Self::LeaseEnd, Some(facts.lease_end)),
             (Self::Checkpoint, facts.checkpoint),
+            (Self::Look, facts.look),
             (Self::Coverage, facts.coverage),
             (Self::SoftDeadline, later(|calling| calling.soft_deadline)),
             (Self::Upkeep, later(|calling| calling.upkeep)),
@@ -113,6 +118,7 @@ mod tests {
         hard_deadline: FAR,
         lease_end: FAR,
         checkpoint: Some(FAR),
+        look: Some(FAR),
         coverage: None,
         calling: Some(CALLING),
     };
@@ -127,6 +133,7 @@ mod tests {
             (Due::HardDeadline, Facts { hard_deadline: SECOND, ..FACTS }),
             (Due::LeaseEnd, Facts { lease_end: SECOND, ..FACTS }),
             (Due::Checkpoint, Facts { checkpoint: Some(SECOND), ..FACTS }),
+            (Due::Look, Facts { look: Some(SECOND), ..FACTS }),
             (Due::Coverage, Facts { coverage: Some(SECOND), ..FACTS }),
             (Due::SoftDeadline, calling(Calling { soft_deadline: SECOND, ..CALLING })),
             (Due::Upkeep, calling(Calling { upkeep: SECOND, ..CALLING })),
@@ -145,7 +152,7 @@ mod tests {
     fn a_run_with_nothing_left_to_call_waits_only_for_what_is_on_its_way() {
         let waits = Due::table(&Facts { calling: None, ..FACTS }).into_iter();
         let reasons: Vec<_> = waits.filter(|(_, wait)| wait.is_some()).map(|(due, _)| due).collect();
-        assert_eq!(reasons, [Due::HardDeadline, Due::LeaseEnd, Due::Checkpoint]);
+        assert_eq!(reasons, [Due::HardDeadline, Due::LeaseEnd, Due::Checkpoint, Due::Look]);
     }
 
     #[test]

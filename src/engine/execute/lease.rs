@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::base::ports::{BoxFuture, Instant};
 use crate::ledger::{Fence, SaveError};
+use crate::run::Cancelled;
 
 /// Minimum time between two checkpoints.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
@@ -33,6 +34,13 @@ pub(super) struct Saved {
     result: Result<Fence, SaveError>,
 }
 
+impl Saved {
+    /// When the checkpoint was sent.
+    pub(super) fn started(&self) -> Instant {
+        self.started
+    }
+}
+
 impl Lease {
     pub(super) fn new(fence: Fence, length: Duration, now: Instant) -> Self {
         let until = fence.lease_until();
@@ -51,6 +59,15 @@ impl Lease {
 
     pub(super) fn fence(&self) -> Fence {
         self.fence.clone()
+    }
+
+    /// There is an order to stop the run.
+    pub(super) fn note(&mut self, order: Cancelled) {
+        self.fence.note(order);
+    }
+
+    pub(super) fn is_cancelled(&self) -> bool {
+        self.fence.cancelled().is_some()
     }
 
     pub(super) fn left(&self, now: Instant) -> Duration {
@@ -105,7 +122,11 @@ impl Lease {
     pub(super) fn on_saved(&mut self, saved: Saved) -> Result<(), SaveError> {
         self.on_its_way = None;
         match saved.result {
-            Ok(fence) => {
+            Ok(mut fence) => {
+                // A look may have found the order while the checkpoint was on its way.
+                if let (None, Some(order)) = (fence.cancelled(), self.fence.cancelled()) {
+                    fence.note(order.clone());
+                }
                 self.fence = fence;
                 self.until = saved.started + self.length;
                 Ok(())

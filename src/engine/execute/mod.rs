@@ -4,6 +4,7 @@
 //! overlap, and memory holds only the batches in flight. Its state is split into parts, each with its own tests:
 //!
 //! - [`lease`]: how long the run is ours, and the checkpoints that renew it;
+//! - [`watch`]: looks for an order to stop the run;
 //! - [`calls`]: the calls in flight;
 //! - [`backlog`]: all unfinished work: [`queue`], [`suspects`], [`deliveries`], and what is deferred;
 //! - [`lane`]: what is known about an endpoint, and whether this run calls it, probes it or leaves it alone;
@@ -36,6 +37,7 @@ mod run_context;
 mod steps;
 mod suspects;
 mod upkeep;
+mod watch;
 
 use std::sync::Arc;
 
@@ -65,6 +67,7 @@ use queue::Queue;
 use reply::Reply;
 use run_context::RunContext;
 use steps::{Stepped, Steps, Turn};
+use watch::{Looked, Watch};
 
 /// A run after an attempt.
 pub struct Executed {
@@ -88,6 +91,7 @@ struct Execution<'a> {
     run: RunContext,
     state: RunState,
     lease: Lease,
+    watch: Watch,
     deadline: Deadline,
     backlog: Backlog,
     calls: Calls<Reply>,
@@ -109,6 +113,7 @@ enum Event {
     Replied(Reply),
     Delivered(Delivered<Kind>),
     Saved(Saved),
+    Looked(Looked),
     Stepped(Stepped),
     Landed(Landed),
     Due(Due),
@@ -157,6 +162,7 @@ impl<'a> Execution<'a> {
                 since: RunContext::since(&engine.settings.ticks, job, tick),
             },
             state,
+            watch: Watch::new(fence.lease_until() - engine.settings.run.lease),
             lease: Lease::new(fence, engine.settings.run.lease, now),
             deadline,
             backlog: Backlog::new(queue, &endpoints),
@@ -194,6 +200,7 @@ impl<'a> Execution<'a> {
                 }
                 Event::Delivered(delivered) => self.on_delivered(delivered),
                 Event::Saved(saved) => self.on_saved(saved),
+                Event::Looked(looked) => self.on_looked(looked),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
                 Event::Landed(landed) => self.on_landed(landed),
                 Event::Due(due) => tracing::trace!(?due, "woken"),
@@ -202,6 +209,7 @@ impl<'a> Execution<'a> {
                 return;
             }
             self.checkpoint_if_due();
+            self.look_if_due();
         }
     }
 
@@ -225,16 +233,18 @@ impl<'a> Execution<'a> {
     async fn next_event(&mut self) -> Event {
         let (due, wait) = Due::next(&self.due_facts());
         let timer = self.engine.world.clock.sleep(wait);
-        let Self { calls, lease, writer, steps, coverage, .. } = self;
+        let Self { calls, lease, watch, writer, steps, coverage, .. } = self;
         let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
+        let looked = watch.looked().map(Event::Looked);
         let stepped = steps.taken().map(Event::Stepped);
         let landed = coverage.landed().map(Event::Landed);
         let delivered = writer.delivered().map(Event::Delivered);
         let time = timer.map(|()| Event::Due(due));
-        futures::pin_mut!(replied, saved, stepped, landed, delivered, time);
+        futures::pin_mut!(replied, saved, looked, stepped, landed, delivered, time);
         futures::select_biased! {
             event = saved.fuse() => event,
+            event = looked.fuse() => event,
             event = stepped.fuse() => event,
             event = landed.fuse() => event,
             event = delivered.fuse() => event,
@@ -251,6 +261,7 @@ impl<'a> Execution<'a> {
             hard_deadline: self.deadline.until_hard(now),
             lease_end: self.lease.left(now),
             checkpoint: self.lease.checkpoint_wait(now),
+            look: self.watch.wait(now),
             coverage: self.coverage.wait(now, self.backlog.deliveries.is_covering()),
             calling: is_calling.then(|| due::Calling {
                 soft_deadline: self.deadline.until_soft(now),
@@ -285,8 +296,12 @@ impl<'a> Execution<'a> {
     }
 
     fn on_saved(&mut self, saved: Saved) {
+        let sent_at = saved.started();
         match self.lease.on_saved(saved) {
-            Ok(()) => {}
+            Ok(()) => {
+                self.watch.on_saved(sent_at);
+                self.heed_order();
+            }
             Err(SaveError::Lost) => self.stop = Some(StopReason::Lost),
             Err(SaveError::Firestore(error)) => {
                 tracing::warn!(run.id = self.run.run_id, %error, "checkpoint could not be written");

@@ -1,13 +1,16 @@
-//! The run's place among the provider's other runs: what it must announce to them, and how many calls they leave it.
+//! What is due even though nothing has happened: the run's place among the provider's other runs (what it must announce
+//! to them, and how many calls they leave it), and orders to stop it.
 
 use std::time::Duration;
 
 use super::Execution;
 use super::lane::Lane;
 use super::steps::{Caller, Step, Stepped};
+use super::watch::Looked;
 use crate::base::ports::Instant;
 use crate::resilience::breaker::Admission;
 use crate::resilience::slots::Share;
+use crate::run::stop::StopReason;
 
 /// Time beyond a call's own limit after which its probe counts as dead.
 const PROBE_SLACK: Duration = Duration::from_secs(5);
@@ -127,6 +130,38 @@ impl Execution<'_> {
         }
         if self.share().is_some_and(|share| share.calls > 0) {
             self.turn.begin(now);
+        }
+    }
+
+    /// Looks for an order to stop the run, unless the entry has just been written.
+    pub(super) fn look_if_due(&mut self) {
+        let now = self.engine.world.clock.instant();
+        if self.watch.is_due(now) {
+            self.watch.begin(self.engine.ledger.cancelled(&self.run.run_id), now);
+        }
+    }
+
+    pub(super) fn on_looked(&mut self, looked: Looked) {
+        match looked {
+            Ok(Some(order)) => self.lease.note(order),
+            Ok(None) => {}
+            Err(error) => {
+                tracing::debug!(run.id = self.run.run_id, %error, "could not look for an order to stop");
+            }
+        }
+        self.heed_order();
+    }
+
+    /// Drops all calls once there is an order to stop the run. What they have brought before is still stored.
+    pub(super) fn heed_order(&mut self) {
+        let stops = self.stop.as_ref().is_some_and(StopReason::is_final);
+        if stops || !self.lease.is_cancelled() {
+            return;
+        }
+        tracing::info!(run.id = self.run.run_id, calls = self.calls.len(), "an order to stop has come");
+        self.stop = Some(StopReason::Cancelled);
+        for work in self.calls.cut().into_iter().filter_map(|call| call.purpose.work) {
+            self.backlog.defer_work(work);
         }
     }
 }

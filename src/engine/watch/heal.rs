@@ -67,6 +67,7 @@ fn trigger(job: &'static Job, run_id: String, tickers: Option<Vec<Ticker>>, now:
         run_time: now,
         backfill: None,
         dry_run: false,
+        reason: None,
         digest: run_id.clone(),
         run_id,
         source: Source::Backfill,

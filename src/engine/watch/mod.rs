@@ -39,7 +39,7 @@ pub struct Remembered {
 /// What the watch did for one run.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Resumed {
+pub struct WatchedRun {
     pub run_id: String,
     pub job: String,
     pub status: ReportStatus,
@@ -51,9 +51,9 @@ pub struct Resumed {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WatchedRuns {
     /// Unfinished runs that it went on with.
-    pub resumed: Vec<Resumed>,
+    pub resumed: Vec<WatchedRun>,
     /// Backfills that it started because records were missing.
-    pub healed: Vec<Resumed>,
+    pub healed: Vec<WatchedRun>,
 }
 
 /// Something to do.
@@ -130,7 +130,7 @@ impl Engine {
     }
 
     /// Works on a run as far as its next attempt gets; none if somebody else does, or nothing is left.
-    async fn go_on(&self, run_id: &str, job: &'static Job) -> Result<Option<Resumed>, FirestoreError> {
+    async fn go_on(&self, run_id: &str, job: &'static Job) -> Result<Option<WatchedRun>, FirestoreError> {
         let start = self.world.clock.instant();
         let claim = self.ledger.go_on(run_id, &|state, owner| self.beside(state, owner)).await?;
         match claim {
@@ -139,14 +139,14 @@ impl Engine {
         }
     }
 
-    async fn attempt(&self, claim: Claim, job: &'static Job, start: Instant) -> Option<Resumed> {
+    async fn attempt(&self, claim: Claim, job: &'static Job, start: Instant) -> Option<WatchedRun> {
         let Claim::Owned(owned) = &claim else { return None };
         let deadline = self.deadline_of(job, owned.state.identity.trigger);
         let work = Box::pin(self.answer(claim, start, true));
         let answer = self.by_deadline(deadline, work).await.unwrap_or_else(|late| late);
         match answer {
             Answer::Ended { report, .. } | Answer::Running { report, .. } | Answer::Finished(report) => {
-                Some(Resumed {
+                Some(WatchedRun {
                     run_id: report.data.identity.run_id.clone(),
                     job: report.job.clone(),
                     status: report.status,
@@ -172,13 +172,18 @@ impl Engine {
     }
 
     /// Starts a backfill, unless it was made before or nothing is missing.
-    async fn heal(&self, trigger: Trigger) -> Result<Option<Resumed>, FirestoreError> {
+    async fn heal(&self, trigger: Trigger) -> Result<Option<WatchedRun>, FirestoreError> {
         let (run_id, job) = (trigger.run_id.clone(), trigger.job);
         if self.ledger.get(&run_id).await?.is_some() {
             self.remembered().insert(run_id);
             return Ok(None);
         }
-        let Some(backfill) = trigger.backfill else { return Ok(None) };
+        let now = self.world.clock.now();
+        let pause = self.ledger.paused(job.name).await?;
+        let Some(backfill) = trigger.backfill.filter(|_| !pause.is_some_and(|pause| pause.is_active(now)))
+        else {
+            return Ok(None);
+        };
         let start = self.world.clock.instant();
         let state = match self.run_of_backfill(trigger, backfill).await {
             Ok(state) => state,

@@ -5,20 +5,51 @@ fn counted(status: Status) -> Counted {
     Counted { status, counts: Counts::default(), tickers_failed: 0 }
 }
 
-fn check(status: Status, before: Option<Counted>, expect: [i64; 4]) {
+fn check(status: Status, before: Option<Counted>, expect: [i64; 5]) {
     let (state, write) = count(RunState { status, counted: before.map(Box::new), ..state() }, "c");
     let increments: Vec<_> =
-        write.increments.iter().filter_map(|(_, value)| value.as_i64()).take(4).collect();
+        write.increments.iter().filter_map(|(_, value)| value.as_i64()).take(5).collect();
     assert_eq!((increments, state.counted.map(|counted| counted.status)), (expect.to_vec(), Some(status)));
 }
 
 #[test]
 fn a_run_counts_once_by_how_it_stands() {
-    check(Status::Succeeded, None, [1, 1, 0, 0]);
-    check(Status::Partial, None, [1, 1, 1, 0]);
-    check(Status::Failed, None, [1, 0, 0, 1]);
-    check(Status::Failed, Some(counted(Status::Failed)), [0, 0, 0, 0]);
-    check(Status::Succeeded, Some(counted(Status::Failed)), [0, 1, 0, -1]);
+    check(Status::Succeeded, None, [1, 1, 0, 0, 0]);
+    check(Status::Partial, None, [1, 1, 1, 0, 0]);
+    check(Status::Failed, None, [1, 0, 0, 1, 0]);
+    check(Status::Failed, Some(counted(Status::Failed)), [0, 0, 0, 0, 0]);
+    check(Status::Succeeded, Some(counted(Status::Failed)), [0, 1, 0, -1, 0]);
+    check(Status::Cancelled, None, [1, 0, 0, 0, 1]);
+    check(Status::Cancelled, Some(counted(Status::Failed)), [0, 0, 0, -1, 1]);
+    check(Status::Succeeded, Some(counted(Status::Cancelled)), [0, 1, 0, 0, -1]);
+    check(Status::Skipped, Some(counted(Status::Failed)), [-1, 0, 0, -1, 0]);
+}
+
+#[test]
+fn a_run_that_is_cancelled_while_nobody_works_on_it_adds_no_attempt() {
+    let counts = Counts { calls: 7, ..Counts::default() };
+    let before = Counted { status: Status::Failed, counts: counts.clone(), tickers_failed: 2 };
+    // Two calls of an attempt whose instance died: the attempt that goes on counts them.
+    let state = RunState {
+        status: Status::Cancelled,
+        counts: Counts { calls: 9, ..Counts::default() },
+        counted: Some(Box::new(before)),
+        ..state()
+    };
+    let (state, write) = recount(state, "c");
+    let totals = stored(&[write]);
+    assert!(totals.attempts.is_empty() && totals.counts.calls == 0, "{totals:?}");
+    assert_eq!((totals.statistics.jobs_cancelled, totals.statistics.jobs_failed), (1, -1));
+    let counted = state.counted.unwrap();
+    assert_eq!((counted.status, counted.counts, counted.tickers_failed), (Status::Cancelled, counts, 2));
+}
+
+#[test]
+fn a_tick_that_is_skipped_again_counts_once() {
+    let skip = |state: RunState| count(RunState { status: Status::Skipped, ..state }, "c");
+    let (once, first) = skip(state());
+    let (_, second) = skip(once);
+    assert_eq!((stored(&[first]).ticks_skipped, stored(&[second]).ticks_skipped), (1, 0));
 }
 
 /// What a document holds after these writes.

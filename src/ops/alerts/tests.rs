@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::PerJob;
+use crate::ledger::pauses::Window;
 use crate::ledger::statistics::JobStatistics;
 
 const JOB: &str = "tiingo-daily-prices";
@@ -60,9 +61,9 @@ fn check(
     let rules = Rules { config: &config, ticks: &ticks };
     let job = crate::catalogue::find(JOB).unwrap();
     let last_success_time = last_success.map(time);
-    let overdue_since = overdue_since(job, last_success_time, &rules, now());
+    let overdue_since = overdue_since(job, last_success_time, None, &rules, now());
     let statistics = JobStatistics { last_success_time, ..JobStatistics::default() };
-    let facts = JobFacts { job, statistics, overdue_since, recent_runs };
+    let facts = JobFacts { job, statistics, overdue_since, pause: None, recent_runs };
     let alerts = of_job(&facts, &rules, now());
     let told: Vec<_> = alerts.iter().map(|alert| (alert.alert, alert.severity)).collect();
     assert_eq!(told, expect, "{alerts:#?}");
@@ -92,7 +93,7 @@ fn a_job_that_did_not_run_for_its_time_is_overdue_after_its_grace() {
     let (job, config) = (crate::catalogue::find(JOB).unwrap(), config());
     let ticks = Ticks { skip: true, ..Ticks::default() };
     let rules = Rules { config: &config, ticks: &ticks };
-    let at = |now| overdue_since(job, Some(time("2026-11-20T23:04:00Z")), &rules, time(now)).is_some();
+    let at = |now| overdue_since(job, Some(time("2026-11-20T23:04:00Z")), None, &rules, time(now)).is_some();
     assert_eq!((at("2026-11-23T23:29:59Z"), at("2026-11-23T23:30:00Z")), (false, true));
 }
 
@@ -199,7 +200,7 @@ fn a_job_is_not_overdue_for_a_tick_that_was_skipped() {
         let rules = Rules { config: &config, ticks: &ticks };
         let job = crate::catalogue::find(job).unwrap();
         // Friday noon, the day after Thanksgiving.
-        overdue_since(job, Some(time(covered)), &rules, time("2026-11-27T17:00:00Z"))
+        overdue_since(job, Some(time(covered)), None, &rules, time("2026-11-27T17:00:00Z"))
     };
     assert_eq!(check(prices, "2026-11-25T23:00:00Z", true), None);
     assert_eq!(check(prices, "2026-11-25T23:00:00Z", false), Some(time("2026-11-26T23:00:00Z")));
@@ -207,4 +208,65 @@ fn a_job_is_not_overdue_for_a_tick_that_was_skipped() {
     assert_eq!(check(prices, "2026-11-24T23:00:00Z", true), Some(time("2026-11-25T23:00:00Z")));
     // News come on holidays, too.
     assert_eq!(check(news, "2026-11-25T23:00:00Z", true), Some(time("2026-11-27T16:00:00Z")));
+}
+
+fn pause(since: &str, until: Option<&str>) -> Pause {
+    let window = Window { since: time(since), until: until.map(time) };
+    Pause { window, by: "ann@example.com".into(), reason: "key expired".into(), earlier: Vec::new() }
+}
+
+#[test]
+fn a_job_is_not_overdue_for_a_tick_that_fell_into_a_pause() {
+    let config = config();
+    let ticks = Ticks { skip: true, ..Ticks::default() };
+    let rules = Rules { config: &config, ticks: &ticks };
+    let job = crate::catalogue::find(JOB).unwrap();
+    // Friday's tick was run; Monday's is due.
+    let overdue =
+        |pause: Option<&Pause>, covered: &str| overdue_since(job, Some(time(covered)), pause, &rules, now());
+    let (friday, thursday) = ("2026-11-20T23:00:00Z", "2026-11-19T23:00:00Z");
+    let monday = Some(time("2026-11-23T23:00:00Z"));
+    assert_eq!(overdue(None, friday), monday);
+    for until in [None, Some("2026-11-24T00:00:00Z"), Some("2026-11-25T00:00:00Z")] {
+        let paused = pause("2026-11-23T20:00:00Z", until);
+        assert_eq!(overdue(Some(&paused), friday), None, "{until:?}");
+        assert_eq!(
+            overdue(Some(&paused), thursday),
+            Some(time(friday)),
+            "missed before the pause, {until:?}"
+        );
+    }
+    assert_eq!(overdue(Some(&pause("2026-11-23T20:00:00Z", Some("2026-11-23T22:59:00Z"))), friday), monday);
+}
+
+#[test]
+fn a_pause_of_more_than_a_day_raises_an_alert() {
+    let check = |pause: Pause| {
+        let config = config();
+        let ticks = Ticks { skip: true, ..Ticks::default() };
+        let rules = Rules { config: &config, ticks: &ticks };
+        let job = crate::catalogue::find(JOB).unwrap();
+        let (statistics, recent_runs) = (JobStatistics::default(), Vec::new());
+        let facts = JobFacts { job, statistics, overdue_since: None, pause: Some(pause), recent_runs };
+        of_job(&facts, &rules, now())
+    };
+    let alerts = check(pause("2026-11-23T00:59:59Z", None));
+    assert_eq!((alerts[0].alert, alerts[0].severity), ("JobPaused", Severity::Warning));
+    assert_eq!(
+        alerts[0].message,
+        "tiingo-daily-prices has been paused for more than a day: paused by ann@example.com: key expired"
+    );
+    assert_eq!(alerts[0].since, Some(time("2026-11-23T00:59:59Z")));
+    assert!(check(pause("2026-11-23T01:00:00Z", None)).is_empty());
+    assert!(check(pause("2026-11-01T00:00:00Z", Some("2026-11-24T01:00:00Z"))).is_empty(), "it is over");
+}
+
+#[test]
+fn cancelled_runs_have_not_failed() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let ended = |status| run(status, "2026-11-23T23:50:00Z", 1);
+    let (bad, stopped) = (Status::Failed, Status::Cancelled);
+    check(success, [stopped, stopped, stopped, bad, bad].map(ended).to_vec(), &[]);
+    let alerts = [("JobFailing", Severity::Critical)];
+    check(success, [stopped, bad, bad, bad].map(ended).to_vec(), &alerts);
 }

@@ -16,7 +16,7 @@ export function useBrowser() {
 /** Answers of a healthy service with these changes. */
 export function answers(changes = {}) {
   const runs = { runs: [report("finnhub-quote-portfolio"), report("tiingo-daily-prices")].map(line), next_page_token: null };
-  return { "GET /status": healthy(), "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, ...changes };
+  return { "GET /status": healthy(), "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, "GET /orders": { orders: [] }, ...changes };
 }
 
 /** Opens the page on a mock with these answers, does `act`, and looks that nothing went wrong in the page. */

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { DESKTOP, PHONE, launch, open } from "./browser.js";
 import { HANG, RESET, mock } from "./mock.js";
 import { disaster, failedCalls, failedRun, shortRun, troubled, waiting, waitingRun } from "./trouble.js";
-import { calls, coverage, dayOfPrices, fresh, healthy, jobList, line, report } from "./world.js";
+import { at, calls, coverage, dayOfPrices, fresh, given, healthy, jobList, line, paused, report } from "./world.js";
 
 const directory = process.argv[2] ?? "gallery";
 await mkdir(directory, { recursive: true });
@@ -14,12 +14,20 @@ const bad = failedRun();
 const good = report("finnhub-quote-portfolio");
 const runs = { runs: [waitingRun(), bad, good, shortRun(), disaster(), report("polygon-news-market")].map(line), next_page_token: "more" };
 const world = (status, more = {}) => ({
-  "GET /status": status, "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, "GET /coverage/daily_prices/2026-11-23": dayOfPrices(), [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
+  "GET /status": status, "GET /orders": given(), "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, "GET /coverage/daily_prices/2026-11-23": dayOfPrices(), [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
   [`GET /runs/${good.data.run_id}`]: good, [`GET /runs/${good.data.run_id}/calls`]: { calls: calls(120), truncated: true },
   [`GET /runs/${disaster().data.run_id}`]: disaster(), [`GET /runs/${disaster().data.run_id}/calls`]: { calls: [], truncated: false }, ...more,
 });
 const of = ({ data }) => `/#/runs/${encodeURIComponent(data.run_id)}`;
 
+const order = { by: "ann@example.com", at: at(-30), reason: "started for the wrong day" };
+const cancelled = report("finnhub-quote-portfolio", { run_status: "cancelled", cancelled: order, tickers_processed: 3, tickers_pending: 9 }, "cancelled by ann@example.com: started for the wrong day; 3 of 12 tickers processed, 3 records stored; 9 tickers are left");
+const stopping = report("finnhub-quote-portfolio", { run_status: "running", cancelled: order, ended_at: undefined });
+await shoot("paused", world(paused(paused(healthy(), "tiingo-daily-prices"), "finnhub-quote-portfolio", null)));
+for (const [name, run] of [["run-cancelled", cancelled], ["run-stopping", stopping]]) {
+  await shoot(name, world(healthy(), { [`GET /runs/${run.data.run_id}`]: run, [`GET /runs/${run.data.run_id}/calls`]: { calls: calls(3), truncated: false } }), of(run));
+}
+await shoot("dialog-pause", world(healthy()), "/", async (page) => { await page.click("[data-action=pause]"); });
 await shoot("healthy", world(healthy()));
 await shoot("troubled", world(troubled()));
 await shoot("day", world(healthy()), "/#/coverage/daily_prices/2026-11-23");
@@ -43,7 +51,7 @@ async function shoot(name, answers, path = "/", act = async () => {}) {
     const page = await open(browser, server.url, path, options);
     await page.waitForTimeout(600);
     await act(page);
-    await page.screenshot({ path: `${directory}/${name}-${kind}.png`, fullPage: name !== "dialog" });
+    await page.screenshot({ path: `${directory}/${name}-${kind}.png`, fullPage: !name.startsWith("dialog") });
     if (page.faults.length) console.log(name, kind, page.faults);
     await page.context().close();
   }

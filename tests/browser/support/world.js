@@ -99,7 +99,7 @@ function service(provider, index) {
 /** A service in which all is well. */
 export function healthy() {
   const jobs = JOBS.map(([job, route, provider, scope, schedule, summary], index) => ({
-    job, route, provider, scope, summary, schedule, next_run_time: "2026-11-24T23:00:00.000Z", last_due_time: at(-3000), overdue: false,
+    job, route, provider, scope, summary, schedule, next_run_time: "2026-11-24T23:00:00.000Z", last_due_time: at(-3000), overdue: false, paused: null,
     statistics: { jobs_processed: 40, jobs_successful: 40, jobs_partial: 0, jobs_failed: 0, last_job_time: at(-3600) },
     last_success_time: at(-3600), success_percent: 100, recent_runs: history(job, index),
   }));
@@ -177,5 +177,28 @@ export function dayOfPrices() {
     run_id: "tiingo-daily-prices_2026-11-23T23:00:00Z",
     states: [state("missing", tickers(21)), state("failed", ["XYZ", "BRK.B", "^GSPC"]), state("stale", tickers(12, 40)),
       state("stored", tickers(400, 100), 72)],
+  };
+}
+
+/** The same with a paused job; `until`: null if it is paused without an end. */
+export function paused(status, job, until = at(7200)) {
+  const pause = { since: at(-600), until, by: "ann@example.com", reason: "the key has expired" };
+  const next = until ? "2026-11-25T23:00:00.000Z" : null;
+  const jobs = status.jobs.map((known) => (known.job === job ? { ...known, paused: pause, next_run_time: next } : known));
+  return { ...status, jobs };
+}
+
+/** The latest orders. */
+export function given() {
+  const order = (seconds, what, subject, why, more = {}) => ({
+    when: at(-seconds), who: "ann@example.com", what, subject, why, details: null, ...more,
+  });
+  return {
+    orders: [
+      order(90, "cancel", "tiingo-daily-prices_2026-11-23T23:00:00Z", "wrong day"),
+      order(600, "pause", "finnhub-quote-portfolio", "<script>alert(1)</script>", { details: "until 2026-11-25T18:30:00+00:00" }),
+      order(4000, "resume_runs", "status=failed from=2026-11-20T00:00:00+00:00 limit=20", "the provider is back", { details: "a, b, c" }),
+      order(90_000, "reset_breaker", "tiingo", null, { who: "operator" }),
+    ],
   };
 }

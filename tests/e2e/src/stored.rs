@@ -165,20 +165,22 @@ fn is_log_of(log: &Doc, call: &Call) -> bool {
 
 /// The statistics of each job must match its runs in the ledger.
 pub async fn assert_statistics(db: &Db) {
-    let mut expected = BTreeMap::<String, [u64; 4]>::new();
+    let mut expected = BTreeMap::<String, [u64; 5]>::new();
     for run in list(db, RUNS).await {
         let counts = expected.entry(run.fields["job"].as_str().expect("a job").to_owned()).or_default();
         let one = match run.fields["status"].as_str() {
-            Some("succeeded") => [1, 1, 0, 0],
-            Some("partial") => [1, 1, 1, 0],
+            Some("succeeded") => [1, 1, 0, 0, 0],
+            Some("partial") => [1, 1, 1, 0, 0],
+            Some("skipped") => [0, 0, 0, 0, 0],
+            Some("cancelled") => [1, 0, 0, 0, 1],
             // It waits for its data: whether it fails is not known yet.
-            Some("failed") if run.fields["waits_until"].is_string() => [0, 0, 0, 0],
-            Some("failed") => [1, 0, 0, 1],
+            Some("failed") if run.fields["waits_until"].is_string() => [0, 0, 0, 0, 0],
+            Some("failed") => [1, 0, 0, 1, 0],
             other => panic!("the run {} is {other:?}", run.id),
         };
         *counts = std::array::from_fn(|place| counts[place] + one[place]);
     }
-    let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
+    let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed", "jobs_cancelled"];
     let stored = list(db, STATISTICS).await.into_iter();
     let stored = stored.map(|doc| (doc.id, names.map(|name| doc.fields[name].as_u64().unwrap_or(u64::MAX))));
     assert_eq!(stored.collect::<BTreeMap<_, _>>(), expected, "by job: {names:?}");

@@ -102,12 +102,30 @@ pub async fn post(orchestrator: &Orchestrator, path: &str) -> Reply {
     ask(orchestrator, Method::POST, path).await
 }
 
+/// Gives an order.
+pub async fn order(orchestrator: &Orchestrator, path: &str, body: serde_json::Value) -> Reply {
+    request(orchestrator, Method::POST, path, Some(body)).await
+}
+
 /// Sends a request without a body.
 pub async fn ask(orchestrator: &Orchestrator, method: Method, path: &str) -> Reply {
+    request(orchestrator, method, path, None).await
+}
+
+async fn request(
+    orchestrator: &Orchestrator,
+    method: Method,
+    path: &str,
+    body: Option<serde_json::Value>,
+) -> Reply {
     let client = Client::builder().no_proxy().build().expect("a client");
     let url = format!("{}{path}", orchestrator.url());
     let start = Instant::now();
-    let answer = client.request(method, &url).timeout(PATIENCE).send().await.expect("an answer");
+    let mut request = client.request(method, &url).timeout(PATIENCE);
+    if let Some(body) = body {
+        request = request.header("content-type", "application/json").body(body.to_string());
+    }
+    let answer = request.send().await.expect("an answer");
     let text = |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let status = answer.status().as_u16();
     let headers = answer.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect();

@@ -61,16 +61,16 @@ fn an_operator_can_retry_what_failed_but_a_tick_does_not() {
 
         // The provider now knows one of the two.
         world.unknown(&["T00003"]);
-        let (kind, report, status) = reported(app.engine.resume(&run_id).await.expect("known"));
+        let (kind, report, status) = reported(app.engine.resume(&run_id, None).await.expect("known"));
         assert_eq!((kind, status, &report["status"]), ("ended", 200, &json!("partial")), "{report:#}");
         assert_eq!((&report["data"]["attempt"], &report["data"]["records_stored"]), (&json!(2), &json!(4)));
         assert_eq!(statistics(&app).await, [1, 1, 1, 0], "the run counts once, as partial");
 
         world.unknown(&[]);
-        let (_, report, _) = reported(app.engine.resume(&run_id).await.expect("known"));
+        let (_, report, _) = reported(app.engine.resume(&run_id, None).await.expect("known"));
         assert_eq!((&report["status"], &report["data"]["tickers_processed"]), (&json!("ok"), &json!(5)));
         assert_eq!(statistics(&app).await, [1, 1, 0, 0], "and then as succeeded");
-        let (kind, ..) = reported(app.engine.resume(&run_id).await.expect("known"));
+        let (kind, ..) = reported(app.engine.resume(&run_id, None).await.expect("known"));
         assert_eq!(kind, "finished", "nothing is left to retry");
     });
 }
@@ -84,7 +84,7 @@ fn a_run_in_which_nothing_succeeded_is_retried_by_both() {
         let (_, report, status) = reported(app.engine.run(tick(&app)).await);
         assert_eq!(status, 502, "{report:#}");
         let run_id = report["data"]["run_id"].as_str().expect("an id").to_owned();
-        let (_, report, status) = reported(app.engine.resume(&run_id).await.expect("known"));
+        let (_, report, status) = reported(app.engine.resume(&run_id, None).await.expect("known"));
         assert_eq!((status, &report["data"]["attempt"]), (502, &json!(2)));
         world.unknown(&[]);
         let (_, report, status) = reported(app.engine.run(tick(&app)).await);

@@ -67,7 +67,7 @@ fn a_skipped_run_that_is_resumed_is_run() {
         world.seed(&app, 3);
         let (_, skipped) = run(&app, tick_at(&app, LABOR_DAY)).await;
         let id = skipped["run_id"].as_str().expect("an id");
-        let (kind, report, status) = reported(app.engine.resume(id).await.expect("it is known"));
+        let (kind, report, status) = reported(app.engine.resume(id, None).await.expect("it is known"));
         assert_eq!((kind, status), ("ended", 200), "{report:#}");
         assert_eq!(
             (&report["data"]["run_status"], &report["data"]["attempt"]),

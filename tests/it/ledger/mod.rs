@@ -1,11 +1,13 @@
 //! The ledger with a Firestore that is slow, breaks off or loses responses, and with instances whose clocks differ.
 
 mod accounts;
+mod cancel;
 mod closed_days;
 mod coverage;
 mod leases;
 mod lists;
 mod lost_answers;
+mod pauses;
 mod planning;
 mod publication;
 mod streams;

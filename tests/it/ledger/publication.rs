@@ -76,7 +76,7 @@ fn an_operator_who_resumes_a_waiting_run_gets_its_result_at_once() {
     play(usual, |world| async move {
         let (app, report) = waiting(&world).await;
         let run_id = report["data"]["run_id"].as_str().expect("an id");
-        let (_, report, status) = reported(app.engine.resume(run_id).await.expect("known"));
+        let (_, report, status) = reported(app.engine.resume(run_id, None).await.expect("known"));
         assert_eq!((status, &report["data"]["tickers_pending"]), (502, &json!(0)), "{report:#}");
         assert_eq!(report["data"]["tickers_stale"].as_array().map(Vec::len), Some(4));
         let totals = totals(&app).await;

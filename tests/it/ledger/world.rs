@@ -166,7 +166,7 @@ impl World {
 
 impl World {
     /// The responses of everything other than Firestore.
-    fn elsewhere(&self, request: &OutboundRequest) -> InboundResponse {
+    async fn elsewhere(&self, request: &OutboundRequest) -> InboundResponse {
         if request.url.contains("/computeMetadata/") {
             let token = Bytes::from_static(b"e.eyJleHAiOjk5OTk5OTk5OTl9.s");
             let status = match self.way("identity") {
@@ -178,7 +178,11 @@ impl World {
         if request.method == http::Method::GET {
             return response(StatusCode::OK, &json!({"status": "healthy"}));
         }
-        self.way("call");
+        match self.way("call") {
+            Way::Slow(delay) => self.handle.sleep(delay).await,
+            Way::Never => std::future::pending().await,
+            _ => {}
+        }
         let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         let day = *self.published.lock().unwrap_or_else(PoisonError::into_inner);
         response(StatusCode::OK, &prices(&request.body, &unknown, day))
@@ -191,7 +195,7 @@ impl Transport for World {
         Box::pin(async move {
             world.handle.sleep(Duration::from_millis(1)).await;
             let Some((_, rest)) = request.url.split_once("/v1/projects") else {
-                return Ok(world.elsewhere(&request));
+                return Ok(world.elsewhere(&request).await);
             };
             let path = format!("/v1/projects{rest}");
             let method = path.rsplit_once(':').map_or("", |(_, method)| method);

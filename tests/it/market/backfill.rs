@@ -156,7 +156,7 @@ fn a_service_that_ignores_the_days_leaves_them_missing() {
         assert_eq!(preview(&app, week).await.cells, 10, "nothing is known about these days");
         market.handle().sleep(HOUR).await;
         let run_id = report.data.identity.run_id.clone();
-        let Some(Answer::Ended { report, .. }) = app.engine.resume(&run_id).await else {
+        let Some(Answer::Ended { report, .. }) = app.engine.resume(&run_id, None).await else {
             panic!("no answer")
         };
         // The prices of this week, which the service sent first, do not count again.

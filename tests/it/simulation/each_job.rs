@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use orchestrator::catalogue::{Job, Provider, jobs};
 
 use super::alarms::Alarms;
+use super::operators::Orders;
 use super::run::whole;
 use super::scenario::{Scenario, Tick};
 use crate::world::clock::EPOCH;
@@ -56,6 +57,7 @@ fn calm_world(job: &'static Job) -> Scenario {
         pacing: None,
         is_forgetful: false,
         alarms: Alarms::default(),
+        orders: Orders::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What has happened in a world, recorded independently of the component.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -21,6 +21,13 @@ pub(super) struct Journal {
     pub(super) requests: BTreeMap<TaskId, Handled>,
     /// The owner of each ledger entry, by path.
     pub(super) ledger: BTreeMap<String, super::ledger_watch::View>,
+    /// Runs that somebody has asked to resume.
+    pub(super) resumed: BTreeSet<String>,
+    /// Runs that were skipped because their job was paused.
+    pub(super) paused: BTreeSet<String>,
+    pub(super) holds: super::order_watch::Holds,
+    /// Attempts that should have stopped by now, by path.
+    pub(super) overdue: BTreeMap<String, u32>,
     /// What each instance knows of a provider's breaker.
     pub(super) breakers: BTreeMap<(Owner, String), super::breaker_watch::Known>,
 }

@@ -8,6 +8,7 @@ use orchestrator::ledger::entry::Entry;
 use orchestrator::run::{RunState, Status};
 
 use super::instance::Identity;
+use super::order_watch;
 use super::stage::Stage;
 use crate::firestore::Fields;
 
@@ -18,7 +19,19 @@ pub(super) struct View {
     lease: Duration,
     /// When it last changed, by Firestore's clock.
     changed_at: DateTime<Utc>,
-    state: RunState,
+    /// When its owner claimed it.
+    claimed_at: DateTime<Utc>,
+    pub(super) state: RunState,
+}
+
+impl View {
+    pub(super) fn changed_at(&self) -> DateTime<Utc> {
+        self.changed_at
+    }
+
+    pub(super) fn claimed_at(&self) -> DateTime<Utc> {
+        self.claimed_at
+    }
 }
 
 /// Reads an entry as the component would.
@@ -34,7 +47,10 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
         let stored = stage.store().documents()[&name].clone();
         let entry = entry(&stored.fields);
         let (owner, lease, state) = (entry.owner, entry.lease, entry.state);
-        let new = View { owner, lease, changed_at: stored.update_time, state };
+        let changed_at = stored.update_time;
+        let before = stage.journal().ledger.get(path).filter(|old| old.owner == owner).map(View::claimed_at);
+        let claimed_at = before.unwrap_or(changed_at);
+        let new = View { owner, lease, changed_at, claimed_at, state };
         let old = stage.journal().ledger.insert(path.clone(), new.clone());
         stage.tell(format!(
             "{} writes {path}: {} attempt {}, {} pending",
@@ -43,19 +59,16 @@ pub(super) fn check_written(stage: &Stage, from: &Identity, written: &[String]) 
             new.state.attempt.number,
             new.state.tickers_pending()
         ));
-        let may_be_resumed = stage
-            .scenario
-            .ticks
-            .iter()
-            .any(|tick| tick.run_id() == new.state.identity.run_id && !tick.duplicates.is_empty());
-        if let Some(fault) = fault(old.as_ref(), &new, may_be_resumed) {
+        let is_resumed = stage.journal().resumed.contains(&new.state.identity.run_id);
+        order_watch::check_written(stage, path, old.as_ref(), &new);
+        if let Some(fault) = fault(old.as_ref(), &new, is_resumed) {
             stage.accuse(format!("{} wrote {path}: {fault}", from.name()));
         }
     }
 }
 
 /// What is wrong with a write that turns `old` into `new`, by Firestore's clock.
-fn fault(old: Option<&View>, new: &View, may_be_resumed: bool) -> Option<String> {
+fn fault(old: Option<&View>, new: &View, is_resumed: bool) -> Option<String> {
     let Some(old) = old else {
         let begins = matches!(new.state.status, Status::Running | Status::Skipped);
         let first = new.state.attempt.number == 1 && begins;
@@ -67,6 +80,9 @@ fn fault(old: Option<&View>, new: &View, may_be_resumed: bool) -> Option<String>
         (old.state.can_try_again() || is_skipped) && new.owner != old.owner && new.state.has_pending();
     if (old.state.status.is_success() || is_skipped) && !again {
         return Some(format!("it was finished already, as {}", old.state.status.name()));
+    }
+    if old.state.status == Status::Cancelled && (new.owner == old.owner || !is_resumed) {
+        return Some("it was cancelled, and nobody has resumed it".to_owned());
     }
     if let Some(imbalance) = new.state.imbalance() {
         return Some(imbalance);
@@ -81,15 +97,21 @@ fn fault(old: Option<&View>, new: &View, may_be_resumed: bool) -> Option<String>
             new.state.attempt.number == old.state.attempt.number && old.state.status == Status::Running;
         return (!same).then(|| "its owner had closed it already".to_owned());
     }
+    let silence = (new.changed_at - old.changed_at).to_std().unwrap_or_default();
+    if new.state.status == Status::Cancelled {
+        // By whoever found that nobody works on it.
+        let lives = old.state.status == Status::Running && silence < old.lease;
+        let same = new.state.attempt.number == old.state.attempt.number;
+        return (lives || !same).then(|| format!("cancelled {silence:?} after its owner wrote it"));
+    }
     if new.state.attempt.number != old.state.attempt.number + 1 {
         return Some(format!(
             "attempt {} after attempt {}",
             new.state.attempt.number, old.state.attempt.number
         ));
     }
-    let silence = (new.changed_at - old.changed_at).to_std().unwrap_or_default();
     let wait = Duration::from_millis(old.state.publish_wait_ms.unwrap_or_default());
-    if silence < wait && !may_be_resumed {
+    if silence < wait && !is_resumed {
         return Some(format!("taken up {:?} before its data is due", wait.saturating_sub(silence)));
     }
     if old.state.status == Status::Running && silence < old.lease {

@@ -13,6 +13,8 @@ mod invariants;
 mod journal;
 mod ledger_watch;
 mod network;
+mod operators;
+mod order_watch;
 mod provider;
 mod run;
 mod scenario;

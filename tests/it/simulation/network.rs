@@ -19,7 +19,7 @@ use super::provider::{self, Fetch};
 use super::scenario::Poison;
 use super::stage::Stage;
 use super::storm::{Break, Fault, Target};
-use super::{alarms, breaker_watch, ledger_watch, stream};
+use super::{alarms, breaker_watch, ledger_watch, order_watch, stream};
 use crate::firestore::{Refusal, Reply};
 use crate::world::executor::WORLD;
 
@@ -62,6 +62,7 @@ impl Transport for Wire {
                 }
                 Route::Provider(fetch) => {
                     breaker_watch::check_call(&stage, &from, &fetch);
+                    order_watch::check_call(&stage, &fetch);
                     let call = stage.journal().begin_call(stage.handle.current(), &fetch);
                     stage.handle.spawn(WORLD, to_provider(stage.clone(), fetch, sender));
                     Some(call)
@@ -211,6 +212,7 @@ fn carry_out(
         stage.store().handle(now, &request.method, path, &request.body)
     };
     let written = stage.store().take_written();
+    order_watch::learn(stage, &written);
     ledger_watch::check_written(stage, from, &written);
     alarms::check_written(stage, &written);
     reply

@@ -1,13 +1,13 @@
 //! Runs one seed, from its start to the last check.
 
-use futures::future::{join, join_all};
+use futures::future::{join_all, join3};
 use serde_json::json;
 use sim::firestore::to_typed;
 
 use super::instance::Slots;
 use super::scenario::Scenario;
 use super::stage::Stage;
-use super::{alarms, invariants, scheduler};
+use super::{alarms, invariants, operators, scheduler};
 use crate::world::dice::Dice;
 use crate::world::executor::Executor;
 
@@ -44,7 +44,8 @@ async fn play(stage: Stage) {
     let slots = Slots::start(&stage);
     let ticks = stage.scenario.ticks.clone();
     let plays = ticks.into_iter().map(|tick| scheduler::play(stage.clone(), slots.clone(), tick));
-    join(join_all(plays), alarms::play(stage.clone(), slots.clone())).await;
+    let alarms = alarms::play(stage.clone(), slots.clone());
+    join3(join_all(plays), alarms, operators::play(stage.clone(), slots.clone())).await;
     invariants::check(&stage, &slots).await;
 }
 

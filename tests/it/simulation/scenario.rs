@@ -11,6 +11,7 @@ use orchestrator::settings::Config;
 use sim::endpoint::Endpoint;
 
 use super::alarms::Alarms;
+use super::operators::Orders;
 use super::provider::Fetch;
 use super::settings::settings;
 use super::storm::Storm;
@@ -51,6 +52,7 @@ pub(super) struct Scenario {
     pub(super) is_forgetful: bool,
     /// Who is told about alerts.
     pub(super) alarms: Alarms,
+    pub(super) orders: Orders,
 }
 
 /// How a deployed service keeps to its limit: it answers 200 and reports the limit as the tickers' error.
@@ -237,6 +239,7 @@ impl Scenario {
             pacing: is_paced.then(|| pacing(dice)),
             is_forgetful: dice.chance(20),
             alarms: Alarms::default(),
+            orders: Orders::default(),
         };
         if scenario.pacing.is_some_and(|pacing| pacing.is_mute) {
             // What may be a daily limit pauses for an hour, but here it is one per minute.
@@ -256,6 +259,7 @@ impl Scenario {
         scenario.choose_day(&dice.split());
         scenario.choose_data(&dice.split(), is_big);
         scenario.alarms = Alarms::draw(&dice.split(), calm_at, &mut scenario.settings);
+        scenario.orders = Orders::draw(&dice.split(), &scenario.ticks);
         scenario
     }
 

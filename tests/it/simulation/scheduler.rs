@@ -38,7 +38,8 @@ pub(super) fn request(tick: &Tick) -> Request<Body> {
 }
 
 /// An operator's request to resume a tick's run.
-pub(super) fn resume(tick: &Tick) -> Request<Body> {
+pub(super) fn resume(stage: &Stage, tick: &Tick) -> Request<Body> {
+    stage.journal().resumed.insert(tick.run_id());
     let request = Request::post(format!("/runs/{}/resume", tick.run_id()));
     request.body(Body::empty()).expect("a valid request")
 }
@@ -56,14 +57,23 @@ async fn insist(stage: &Stage, slots: &Slots, tick: &Tick, ask: impl Fn(&Tick) -
     let mut backoff = BACKOFF_MIN;
     let limit = stage.scenario.calm_at + REST_LIMIT;
     while stage.now() < limit {
-        let answered = deliver(stage, slots, tick, ask(tick)).await;
-        if answered.is_some_and(|answered| is_end(stage, &answered)) {
+        let is_resume = |request: &Request<Body>| request.uri().path().ends_with("/resume");
+        let request = ask(tick);
+        let resumes = is_resume(&request);
+        let answered = deliver(stage, slots, tick, request).await;
+        let goes_on = |answered: &Answered| resumes && answered.body["status"] == "cancelled";
+        if answered.is_some_and(|answered| is_end(stage, &answered) && !goes_on(&answered)) {
             return;
         }
         stage.handle.sleep(backoff + stage.dice.millis(0, 1_000)).await;
         backoff = (backoff * 2).min(BACKOFF_MAX);
     }
     stage.accuse(format!("the run {} does not come to rest", tick.run_id()));
+}
+
+/// Resumes a run until nothing is left to do, also if somebody else cancels it meanwhile.
+pub(super) async fn insist_on_resume(stage: &Stage, slots: &Slots, tick: &Tick) {
+    insist(stage, slots, tick, |tick| resume(stage, tick)).await;
 }
 
 /// Whether nothing is left to do. A run in which nothing succeeds is retried; it may stop only when nothing is left
@@ -77,7 +87,7 @@ fn is_end(stage: &Stage, answered: &Answered) -> bool {
 async fn repeat(stage: &Stage, slots: &Slots, tick: &Tick, after: Duration) {
     stage.handle.sleep(after).await;
     if stage.dice.chance(30) {
-        insist(stage, slots, tick, resume).await;
+        insist_on_resume(stage, slots, tick).await;
     } else {
         deliver(stage, slots, tick, request(tick)).await;
     }

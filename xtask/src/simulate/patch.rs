@@ -38,8 +38,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "statistics change outside the closing commit",
         file: "src/ledger/mod.rs",
-        old: "let others = std::iter::once(statistics).chain(beside).collect();",
-        new: "self.commit(&[statistics]).await?;\n        let others = beside.into_iter().collect();",
+        old: "let others = std::iter::once(statistics).chain(beside.clone()).collect();",
+        new: "self.commit(&[statistics]).await?;\n            let others = beside.clone().into_iter().collect();",
     },
     Mutant {
         name: "a request waits for Firestore beyond its deadline",
@@ -74,8 +74,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no run waits for data that is not published",
         file: "src/engine/mod.rs",
-        old: "let waits = waits && stop.is_none();",
-        new: "let waits = waits && stop.is_some();",
+        old: "let waits = is_tick && stop.is_none() && fence.cancelled().is_none();",
+        new: "let waits = is_tick && stop.is_some() && fence.cancelled().is_none();",
     },
     Mutant {
         name: "a batch counts as done before its documents are stored",
@@ -160,6 +160,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/notify/document.rs",
         old: "Write { times, ..Write::overwrite(path, stored).only_if(precondition) }",
         new: "drop(precondition);\n    Write { times, ..Write::overwrite(path, stored) }",
+    },
+    Mutant {
+        name: "the owner of a run ignores an order to stop it",
+        file: "src/engine/execute/upkeep.rs",
+        old: "if stops || !self.lease.is_cancelled() {",
+        new: "if stops || self.calls.len() < 1_000 || !self.lease.is_cancelled() {",
+    },
+    Mutant {
+        name: "a cancelled run is taken up for its tick",
+        file: "src/ledger/verdict.rs",
+        old: "Status::Skipped | Status::Cancelled if digest.is_none() => Verdict::Free,",
+        new: "Status::Skipped if digest.is_none() => Verdict::Free,\n        Status::Cancelled => Verdict::Free,",
+    },
+    Mutant {
+        name: "ticks of a paused job are run",
+        file: "src/engine/prepare.rs",
+        old: "Ok(Some(pause)) if is_first || pause.window.since <= created_at => {",
+        new: "Ok(Some(pause)) if !is_first && pause.window.since <= created_at => {",
     },
     Mutant {
         name: "whoever writes the coverage last wins",

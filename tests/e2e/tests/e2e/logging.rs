@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use e2e::system::{by_hand, expect, get, post, send, start, tick};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sim::providers::Fault;
 use sim::scheduler::JOBS;
 use sim::watchlist::Watchlist;
@@ -69,9 +69,14 @@ async fn every_line_of_a_request_names_it_and_every_line_of_a_run_names_job_and_
         let trace = line["logging.googleapis.com/trace"].as_str().unwrap_or_default();
         assert!(trace.starts_with(&format!("projects/{}/traces/", stack.project)), "{line}");
         assert!(line["logging.googleapis.com/spanId"].is_string(), "{line}");
-        // Other requests have no run.
+        // Other requests have no run, and an order may be about something else.
         let url = line["httpRequest"]["requestUrl"].as_str();
-        if url.is_none_or(|url| JOBS.iter().any(|job| job.route == url)) {
+        if message == "order received" {
+            assert_eq!(
+                (&line["order.what"], &line["order.subject"]),
+                (&json!("reset_breaker"), &json!("polygon"))
+            );
+        } else if url.is_none_or(|url| JOBS.iter().any(|job| job.route == url)) {
             assert!(line["run.id"].is_string() && line["job.name"].is_string(), "{line}");
         }
     }

@@ -20,6 +20,7 @@ mod ledger;
 mod limits;
 mod logging;
 mod notify;
+mod orders;
 mod outbound;
 mod payloads;
 mod poison;

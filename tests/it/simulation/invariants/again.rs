@@ -63,7 +63,7 @@ async fn repeat_tick(stage: &Stage, slots: &Slots, tick: &Tick) {
 async fn try_again(stage: &Stage, slots: &Slots, tick: &Tick) {
     let run = ended_run(stage, tick).expect("it was there");
     let calls = stage.journal().calls.len();
-    if ask(stage, slots, || scheduler::resume(tick)).await.is_none() {
+    if ask(stage, slots, || scheduler::resume(stage, tick)).await.is_none() {
         return stage.accuse(format!("{} is resumed and does not end", tick.run_id()));
     }
     let failed: BTreeSet<_> =

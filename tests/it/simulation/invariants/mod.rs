@@ -48,10 +48,11 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
     coverage::check(stage);
 }
 
-/// Whether a tick was skipped. That must be so exactly if the calendar says so, unless somebody wanted the run; and
+/// Whether a tick was skipped. That must be so exactly if the calendar says so or the job was paused, unless somebody wanted the run; and
 /// then nobody was called for it.
 fn is_skipped(stage: &Stage, tick: &Tick, run: &RunState) -> bool {
-    let (skipped, expected) = (run.status == Status::Skipped, stage.scenario.is_skipped(tick));
+    let is_paused = stage.journal().paused.contains(&tick.run_id());
+    let (skipped, expected) = (run.status == Status::Skipped, is_paused || stage.scenario.is_skipped(tick));
     let resumed = run.attempt.number > 1;
     if skipped && !expected || expected && !skipped && !resumed {
         let (id, status) = (tick.run_id(), run.status.name());

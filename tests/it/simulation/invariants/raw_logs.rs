@@ -89,8 +89,13 @@ fn must_be_logged(stage: &Stage, call: &Call) -> bool {
     let ending = journal.requests.get(&call.request).and_then(|request| request.ending.as_ref());
     let Some(Ending::Answered(answered)) = ending else { return false };
     let message = answered.body["message"].as_str().unwrap_or_default();
-    let excuses =
-        ["could be stored", "this request ran out of time", "lease could not be renewed", "running: "];
+    let excuses = [
+        "could be stored",
+        "this request ran out of time",
+        "lease could not be renewed",
+        "running: ",
+        "being cancelled: ",
+    ];
     let admitted = format!("attempt {}: not everything could be stored", answered.body["data"]["attempt"]);
     let mut remarks =
         answered.body["data"]["remarks"].as_array().into_iter().flatten().filter_map(Json::as_str);

@@ -102,7 +102,7 @@ fn check_lacking(
 
 /// Whether a run may end with data that was published later: nobody waited, or not all of it came late.
 fn may_end_unpublished(scenario: &Scenario, tick: &Tick) -> bool {
-    let is_resumed = !tick.duplicates.is_empty();
+    let is_resumed = !tick.duplicates.is_empty() || scenario.orders.resume(&scenario.ticks, &tick.run_id());
     // The next quotes are due in five minutes: a run of theirs does not wait.
     let waits_in_vain = tick.key.is_some()
         || tick.job.schedule.starts_with("*/5")

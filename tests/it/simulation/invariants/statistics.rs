@@ -8,10 +8,11 @@ use sim::firestore::to_plain;
 
 use crate::firestore::Fields;
 use crate::simulation::ledger_watch;
+use crate::simulation::scenario::Tick;
 use crate::simulation::stage::Stage;
 
-/// Runs, successes, partial successes and failures of a job.
-type Counts = [i64; 4];
+/// Runs, successes, partial successes, failures and cancellations of a job.
+type Counts = [i64; 5];
 
 pub(super) fn check(stage: &Stage) {
     let (mut expected, mut stored) = (BTreeMap::<String, Counts>::new(), BTreeMap::new());
@@ -35,16 +36,17 @@ pub(super) fn check(stage: &Stage) {
         }
         let counts = expected.entry(run.job).or_default();
         let change = match counted {
-            None | Some(Status::Running | Status::Skipped) => [0, 0, 0, 0],
-            Some(Status::Succeeded) => [1, 1, 0, 0],
-            Some(Status::Partial) => [1, 1, 1, 0],
-            Some(Status::Failed) => [1, 0, 0, 1],
+            None | Some(Status::Running | Status::Skipped) => [0, 0, 0, 0, 0],
+            Some(Status::Succeeded) => [1, 1, 0, 0, 0],
+            Some(Status::Partial) => [1, 1, 1, 0, 0],
+            Some(Status::Failed) => [1, 0, 0, 1, 0],
+            Some(Status::Cancelled) => [1, 0, 0, 0, 1],
         };
         counts.iter_mut().zip(change).for_each(|(count, change)| *count += change);
     }
     for (job, document) in store.collection(&stage.database, "ingestion_statistics") {
         let number = |name: &str| to_plain(document.fields.get(name).unwrap_or(&Json::Null)).as_i64();
-        let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed"];
+        let names = ["jobs_processed", "jobs_successful", "jobs_partial", "jobs_failed", "jobs_cancelled"];
         stored.insert(job.to_owned(), names.map(|name| number(name).unwrap_or_default()));
         let growing =
             document.fields.keys().filter(|name| name.starts_with("records/") || *name == "calls_sent");
@@ -53,8 +55,8 @@ pub(super) fn check(stage: &Stage) {
         }
     }
     drop(store);
-    expected.retain(|_, counts| *counts != [0, 0, 0, 0]);
-    stored.retain(|_, counts| *counts != [0, 0, 0, 0]);
+    expected.retain(|_, counts| *counts != [0, 0, 0, 0, 0]);
+    stored.retain(|_, counts| *counts != [0, 0, 0, 0, 0]);
     if expected != stored {
         faults.push(format!("the statistics are {stored:?}, but the ledger adds up to {expected:?}"));
     }
@@ -69,7 +71,9 @@ pub(super) fn check(stage: &Stage) {
 /// Each tick that is to be skipped counts once, also if somebody had its run done later.
 fn check_skipped(stage: &Stage) -> Vec<String> {
     let mut expected = BTreeMap::<&str, i64>::new();
-    for tick in stage.scenario.ticks.iter().filter(|tick| stage.scenario.is_skipped(tick)) {
+    let is_paused = |tick: &Tick| stage.journal().paused.contains(&tick.run_id());
+    let is_skipped = |tick: &&Tick| is_paused(tick) || stage.scenario.is_skipped(tick);
+    for tick in stage.scenario.ticks.iter().filter(is_skipped) {
         *expected.entry(tick.job.name).or_default() += 1;
     }
     let store = stage.store();

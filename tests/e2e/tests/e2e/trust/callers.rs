@@ -19,7 +19,8 @@ async fn routes(stack: &Stack) -> Vec<(Method, String)> {
     for (path, methods) in described.body["paths"].as_object().expect("paths") {
         for method in methods.as_object().expect("methods").keys().filter(|_| path != "/health") {
             let method = method.to_uppercase().parse().expect("a method");
-            routes.push((method, path.replace("{run_id}", "x").replace("{provider}", "tiingo")));
+            let path = path.replace("{run_id}", "x").replace("{provider}", "tiingo");
+            routes.push((method, path.replace("{job}", "tiingo-daily-prices")));
         }
     }
     assert!(JOBS.iter().all(|job| routes.contains(&(Method::POST, job.route.to_owned()))), "{routes:?}");
