@@ -47,6 +47,7 @@ pub fn advice(alert: &str) -> &'static str {
         }
         "ProviderUnhealthy" => "Check the provider's service and its upstream, then probe it.",
         "CoverageLow" => "Open the session's coverage and run the job again for the tickers that it names.",
+        "JobPaused" => "Unpause the job if the reason is gone; else leave it, and this alert, as it is.",
         _ => "See the runbook.",
     }
 }

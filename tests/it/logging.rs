@@ -128,6 +128,8 @@ fn config() -> Config {
             "scheduler_service_account" => "scheduler@example.com",
             "oidc_audience" => "https://orchestrator.test",
             "operator_token" => OPERATOR_TOKEN,
+            // The lines of one run are enough.
+            "heal_sessions" | "refetch_history_sessions" => "0",
             "breaker_min_calls" => "3",
             "breaker_open_seconds" => "5",
             "notify_webhook" | "heartbeat_url" => "http://webhook.test/hook",

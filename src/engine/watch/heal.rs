@@ -134,7 +134,7 @@ mod tests {
         let (count, one) = of(&["B", "A"]);
         assert_eq!(count, 1);
         assert!(one.run_id.starts_with("tiingo-daily-prices_adjust_2026-11-25_"), "{}", one.run_id);
-        let asked = Backfill { window: window("2025-11-24", "2026-11-25"), only: Only::All, insists: true };
+        let asked = Backfill { window: window("2025-11-25", "2026-11-25"), only: Only::All, insists: true };
         assert_eq!(one.backfill, Some(asked));
         assert_eq!(of(&["A", "B"]).1.run_id, one.run_id, "whoever comes first");
         assert_ne!(of(&["A", "B", "C"]).1.run_id, one.run_id);

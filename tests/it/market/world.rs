@@ -186,6 +186,7 @@ impl Market {
         };
         let setting = |name: &str| match name {
             "batch_size_tiingo" => Some("4".to_owned()),
+            "heal_sessions" => Some("5".to_owned()),
             "refetch_history_sessions" => Some(HISTORY.to_string()),
             _ => deaf::setting(name),
         };

@@ -23,6 +23,7 @@ mod settings;
 mod stage;
 mod storm;
 mod stream;
+mod tick;
 
 use std::fmt::Write;
 use std::sync::Mutex;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::America::New_York;
-use orchestrator::catalogue::{Job, Provider, Scope, Ticker, Ticks, jobs};
-use orchestrator::run::trigger::tick_id;
+use orchestrator::catalogue::{Job, Provider, Scope, Ticks, jobs};
 use orchestrator::settings::Config;
 use sim::endpoint::Endpoint;
 
@@ -15,6 +14,7 @@ use super::operators::Orders;
 use super::provider::Fetch;
 use super::settings::settings;
 use super::storm::Storm;
+pub(super) use super::tick::Tick;
 use crate::world::clock::EPOCH;
 use crate::world::dice::Dice;
 
@@ -64,24 +64,6 @@ pub(super) struct Pacing {
     pub(super) pause: Duration,
     /// Whether the service for indicators drops upstream's message about the limit.
     pub(super) is_mute: bool,
-}
-
-/// One tick of the scheduler, or one manual request with a key.
-#[derive(Clone, Debug)]
-pub(super) struct Tick {
-    pub(super) job: &'static Job,
-    pub(super) at: Duration,
-    /// An idempotency key, if it is not a tick.
-    pub(super) key: Option<String>,
-    pub(super) run_time: DateTime<Utc>,
-    /// Tickers instead of the scope's.
-    pub(super) tickers: Option<Vec<String>>,
-    /// Further deliveries, after the first.
-    pub(super) duplicates: Vec<Duration>,
-    /// How long the caller waits for a response.
-    pub(super) patience: Duration,
-    /// Whether the request continues when the caller has hung up.
-    pub(super) outlives_caller: bool,
 }
 
 /// What a bad ticker does to its batch.
@@ -150,34 +132,6 @@ const POISONS: [Poison; 8] = [
     Poison::Garbage,
     Poison::Barren,
 ];
-
-impl Tick {
-    /// The key under which a run's work is repeated.
-    pub(super) const AGAIN: &str = "again";
-
-    /// Whether the run with this id does the work of this tick.
-    pub(super) fn is_done_by(&self, run_id: &str) -> bool {
-        run_id == self.run_id() || run_id == format!("{}_key_{}", self.job.name, Self::AGAIN)
-    }
-
-    /// The id of the ledger entry.
-    pub(super) fn run_id(&self) -> String {
-        match &self.key {
-            Some(key) => format!("{}_key_{key}", self.job.name),
-            None => {
-                let ticker = |symbol: &String| Ticker::parse(symbol).expect("a symbol");
-                let tickers: Option<Vec<_>> =
-                    self.tickers.as_ref().map(|tickers| tickers.iter().map(ticker).collect());
-                tick_id(self.job, self.job.scope, tickers.as_deref(), self.run_time)
-            }
-        }
-    }
-
-    /// The run time sent to providers, as the component formats it.
-    pub(super) fn time(&self) -> String {
-        self.run_time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
-    }
-}
 
 impl Scenario {
     /// An instance whose clock is further behind takes the scheduler's ticks for future ones.
