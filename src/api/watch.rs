@@ -1,13 +1,13 @@
 //! `POST /watch`, which the scheduler calls every minute, and test messages.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use futures::future::{Either, select};
+use futures::channel::oneshot;
+use futures::future::{Either, join, select};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -43,36 +43,37 @@ pub(super) struct TestReport {
     targets: Vec<TestResult>,
 }
 
-/// Goes through the steps of a watch: it tells what has changed, then works on runs. While it does, it looks at the alerts
-/// again every minute, because the scheduler sends no second watch meanwhile. Without Firestore the answer is 503, and the
-/// heartbeat is not sent.
+/// Tells what has changed and works on runs, at the same time: neither waits for the other. Without Firestore the answer is
+/// 503, and the heartbeat is not sent.
 pub(super) async fn watch(State(app): State<Arc<App>>) -> Response {
-    let start = app.engine.world.clock.instant();
-    let mut told = match tell(&app).await {
-        Ok(told) => told,
-        Err(error) => return Answer::Unavailable(error).into_response(),
+    let clock = &app.engine.world.clock;
+    let start = clock.instant();
+    let (done, is_done) = oneshot::channel();
+    let work = async {
+        let runs = app.engine.watch(start).await;
+        // The other side may have failed.
+        let _ = done.send(());
+        runs
     };
-    let mut work = pin!(app.engine.watch());
-    let runs = loop {
-        match select(work, app.engine.world.clock.sleep(AGAIN)).await {
-            Either::Left((runs, _)) => break runs,
-            Either::Right((_, unfinished)) => work = unfinished,
-        }
-        match tell(&app).await {
-            Ok(more) => told = told.then(more),
-            // What the runs do matters more; they notice themselves when Firestore does not answer.
-            Err(error) => tracing::warn!(%error, "the alerts could not be looked at again"),
-        }
-    };
-    match runs {
-        Ok(runs) => {
-            let duration = app.engine.world.clock.instant().since(start);
-            told.log(&runs, duration);
+    let (runs, told) = join(work, tell_until(&app, is_done)).await;
+    match (runs, told) {
+        (Ok(runs), Ok(told)) => {
+            told.log(&runs, clock.instant().since(start));
             let (alerts, heartbeat) = (told.alerts, told.heartbeat);
-            json(StatusCode::OK, &WatchReport { time: app.engine.world.clock.now(), runs, alerts, heartbeat })
+            json(StatusCode::OK, &WatchReport { time: clock.now(), runs, alerts, heartbeat })
         }
-        Err(error) => Answer::Unavailable(error).into_response(),
+        (Err(error), _) | (_, Err(error)) => Answer::Unavailable(error).into_response(),
     }
+}
+
+/// Looks at the alerts, and again every minute until the work on runs is done: the scheduler sends no second watch
+/// meanwhile.
+async fn tell_until(app: &App, mut is_done: oneshot::Receiver<()>) -> Result<Told, FirestoreError> {
+    let mut told = tell(app).await?;
+    while let Either::Right(_) = select(&mut is_done, app.engine.world.clock.sleep(AGAIN)).await {
+        told = told.then(tell(app).await?);
+    }
+    Ok(told)
 }
 
 /// What was told.

@@ -70,8 +70,8 @@ pub fn is_cut(quality: Quality, sent: usize, is_enlarged: bool) -> bool {
     }
 }
 
-/// Whether an answer reaches back to a time up to which everything was requested before: then nothing is missing in it,
-/// however many records it has. Without this, a provider that sends its latest ten articles of any age would be asked twice
+/// Whether an answer reaches back to a time up to which earlier runs have requested everything: then nothing is missing in
+/// it, however many records it has. Without this, a provider that sends its latest ten articles of any age would be asked twice
 /// for every ticker.
 pub fn reaches_back(quality: Quality, records: &[Write], since: Option<DateTime<Utc>>) -> bool {
     let (Quality::Limited { dated, .. }, Some(since)) = (quality, since) else { return false };

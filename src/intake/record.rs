@@ -47,7 +47,7 @@ pub struct Context<'a> {
 /// What a request asked for, beside its tickers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asked<'a> {
-    /// Everything up to this time was requested before; none if that is not known.
+    /// An answer that reaches back to this time is whole; none if it must have everything.
     pub since: Option<DateTime<Utc>>,
     /// Whether more records were asked for than usual.
     pub is_enlarged: bool,

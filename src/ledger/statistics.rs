@@ -183,7 +183,9 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     let status = if state.is_waiting() { Status::Running } else { state.status };
     let before = state.counted.take();
     let known = before.as_deref();
-    let mut increments = moved(known, status);
+    // How backfills end says nothing about how the job does.
+    let is_current = state.backfill.is_none();
+    let mut increments = if is_current { moved(known, status) } else { Vec::new() };
     let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
     // A run whose failed tickers are retried has none for a while; those that fail again are not new.
     let failed_before = known.map_or(0, |counted| counted.tickers_failed);
@@ -191,12 +193,13 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     let newly_failed = tickers_failed - failed_before;
     increments.extend(growth(&state, &done, newly_failed));
     let ended_at = state.attempt.ended_at.unwrap_or(state.attempt.started_at);
-    let mut fields = fields([
-        ("job", Value::string(&state.job)),
-        ("last_job_time", Value::Timestamp(ended_at)),
-        (LAST_DURATION, Value::Integer(state.attempt.duration_ms.cast_signed())),
-    ]);
-    if state.status.is_success() {
+    let mut fields = fields([("job", Value::string(&state.job))]);
+    if is_current {
+        let duration = Value::Integer(state.attempt.duration_ms.cast_signed());
+        fields.insert("last_job_time".to_owned(), Value::Timestamp(ended_at));
+        fields.insert(LAST_DURATION.to_owned(), duration);
+    }
+    if is_current && state.status.is_success() {
         fields.insert("last_success_time".to_owned(), Value::Timestamp(ended_at));
     }
     // What is requested again is not counted for a while; what comes again is not new.
@@ -204,11 +207,8 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     state.counted = Some(Box::new(Counted { status, counts, tickers_failed }));
     // A manual run of some tickers says nothing about the others; an old run that finished late says nothing about
     // today.
-    // A backfill says nothing about today either.
-    let covers = state.status.is_success()
-        && state.tickers_given.is_none()
-        && state.backfill.is_none()
-        && has_own_scope(&state);
+    let covers =
+        state.status.is_success() && state.tickers_given.is_none() && is_current && has_own_scope(&state);
     // A tick's run covers its scheduled time, whatever the clock said when it was created.
     let covered = state
         .scheduled_at

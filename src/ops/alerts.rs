@@ -12,7 +12,7 @@ use crate::ledger::pauses::Pause;
 use crate::ledger::summary::RunSummary;
 use crate::ops::settings::AlertConfig;
 use crate::resilience::breaker::Position;
-use crate::run::Status;
+use crate::run::{Source as Trigger, Status};
 
 /// How far back failures and doubtful records count.
 const WITHIN: TimeDelta = TimeDelta::hours(24);
@@ -120,10 +120,15 @@ pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) ->
     alerts.into_iter().flatten().map(of_job).collect()
 }
 
+/// The runs that are about current data, newest first: how long a backfill takes and how it ends says nothing about a job.
+fn current_runs(facts: &JobFacts) -> impl Iterator<Item = &RunSummary> {
+    facts.recent_runs.iter().filter(|run| run.trigger != Trigger::Backfill.name())
+}
+
 /// The runs of which an attempt has ended within the last day, newest first.
 fn of_last_day(facts: &JobFacts, now: DateTime<Utc>) -> impl Iterator<Item = &RunSummary> {
     let within = move |run: &&RunSummary| run.ended_at.is_some_and(|ended| now - ended <= WITHIN);
-    facts.recent_runs.iter().filter(within)
+    current_runs(facts).filter(within)
 }
 
 fn failing(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
@@ -149,7 +154,7 @@ fn failing(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Al
 
 fn slow(facts: &JobFacts, rules: &Rules<'_>) -> Option<Alert> {
     let job = facts.job;
-    let latest = facts.recent_runs.iter().find(|run| run.ended_at.is_some())?;
+    let latest = current_runs(facts).find(|run| run.ended_at.is_some())?;
     let limit = rules.config.run_seconds.of(job.name);
     if latest.duration_ms <= limit.saturating_mul(1000) {
         return None;
@@ -166,7 +171,7 @@ fn slow(facts: &JobFacts, rules: &Rules<'_>) -> Option<Alert> {
 fn overdue(facts: &JobFacts, now: DateTime<Utc>) -> Option<Alert> {
     let due = facts.overdue_since?;
     // A job that has never run may be waiting for its first deployment of the scheduler.
-    let (severity, message) = match (facts.statistics.last_success_time, facts.recent_runs.first()) {
+    let (severity, message) = match (facts.statistics.last_success_time, current_runs(facts).next()) {
         (None, None) => (Severity::Warning, format!("{} has never run", facts.job.name)),
         (_, Some(run))
             if run.created_at.is_some_and(|created| created >= due) && run.run_status.is_success() =>

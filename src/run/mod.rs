@@ -286,8 +286,11 @@ impl RunState {
     /// Whether data was expected and none came: nothing is stored that counts, and not only for want of quota.
     fn nothing_came(&self) -> bool {
         let nothing_stored = self.tickers_processed() == 0 && self.counts.records_stored() == 0;
-        let is_lacking =
-            self.shortfalls.iter().any(|short| short.outcome.is_lacking() || short.has_ignored_window());
+        // That a provider has nothing for past days is an answer.
+        let is_lacking = self
+            .shortfalls
+            .iter()
+            .any(|short| short.outcome.is_lacking() && self.backfill.is_none() || short.has_ignored_window());
         let has_failed = self.shortfalls.iter().any(|short| short.outcome == Outcome::Failed);
         let unnamed = self.account.is_some_and(|account| account.done_unnamed > 0);
         // The old records of stale tickers are stored, but they are not what the run was for.

@@ -254,7 +254,11 @@ impl Covering {
                 Some(_) if short.has_ignored_window() => {}
                 Some(window) => {
                     for date in self.days_of(&short.endpoint, window) {
-                        self.note(Day { date, ..day }, &ticker, &cell, false);
+                        let day = Day { date, ..day };
+                        if self.expects_windows {
+                            self.changes.entry(day).or_default().expected.insert(ticker.clone());
+                        }
+                        self.note(day, &ticker, &cell, false);
                     }
                 }
             }

@@ -159,7 +159,7 @@ impl<'a> Execution<'a> {
                 run_attempt: state.attempt.number,
                 run_time: state.identity.run_time.clone(),
                 tick,
-                since: RunContext::since(&engine.settings.ticks, job, tick),
+                since: RunContext::since(tick),
             },
             state,
             watch: Watch::new(fence.lease_until() - engine.settings.run.lease),

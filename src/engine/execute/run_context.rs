@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::queue::Batch;
-use crate::catalogue::{Dataset, Job, Provider, Scope, Ticks, WindowParameters};
+use crate::catalogue::{Dataset, Job, Provider, Scope, WindowParameters};
 use crate::run::Window;
 
 /// What stays the same for a whole run.
@@ -16,17 +16,17 @@ pub(super) struct RunContext {
     pub run_time: String,
     /// The scheduled time, or the time it was requested for: the data must be of that time.
     pub tick: DateTime<Utc>,
-    /// Up to this time, the job's tick before has requested everything.
+    /// An answer that reaches back to this time is whole, however many records it has.
     pub since: Option<DateTime<Utc>>,
 }
 
-/// How much later than its time an article may appear.
-const APPEARS_WITHIN: TimeDelta = TimeDelta::hours(1);
+/// How far back an answer must reach to be whole: a tick before may have failed, and a weekend is 62 hours long.
+const REACHES_BACK: TimeDelta = TimeDelta::hours(72);
 
 impl RunContext {
-    /// Up to when a run of this tick knows that everything was requested before.
-    pub(super) fn since(ticks: &Ticks, job: &Job, tick: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        ticks.last(job, tick - TimeDelta::seconds(1)).map(|before| before - APPEARS_WITHIN)
+    /// Up to when a run of this tick needs no answer to reach.
+    pub(super) fn since(tick: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        tick.checked_sub_signed(REACHES_BACK)
     }
 
     /// The days of a batch, and how its endpoint takes them.

@@ -11,7 +11,9 @@ use crate::run::{Source, Status};
 /// How long the watch goes on with a run that is about current data.
 const CURRENT_FOR: TimeDelta = TimeDelta::hours(24);
 /// How long it goes on with a backfill.
-const BACKFILL_FOR: TimeDelta = TimeDelta::days(14);
+pub(super) const BACKFILL_FOR: TimeDelta = TimeDelta::days(14);
+/// How far behind the clock may be that a run was created with: its own tick is no later one.
+const CLOCKS_APART: TimeDelta = TimeDelta::minutes(1);
 /// Wait after the first attempt that ended with work left; it doubles with each.
 const WAIT: Duration = Duration::from_secs(60);
 /// Longest such wait.
@@ -28,7 +30,7 @@ pub(super) fn is_due(job: &Job, run: &RunSummary, ticks: &Ticks, now: DateTime<U
     let age = if is_background(run) { BACKFILL_FOR } else { CURRENT_FOR };
     // A later tick requests the same.
     let is_replaced = run.trigger == Source::Scheduler.name()
-        && ticks.next(job, created_at).is_some_and(|next| next <= now);
+        && ticks.next(job, created_at + CLOCKS_APART).is_some_and(|next| next <= now);
     if now - created_at > age || is_replaced {
         return false;
     }

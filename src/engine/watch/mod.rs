@@ -17,15 +17,16 @@ use crate::base::ports::Instant;
 use crate::catalogue::{self, Job, Provider};
 use crate::engine::backfill::NoPlan;
 use crate::firestore::FirestoreError;
-use crate::ledger::summary::RunSummary;
-use crate::ledger::{Claim, Filter};
+use crate::ledger::summary::{ListedRun, RunSummary};
+use crate::ledger::{Claim, Filter, PageToken};
 use crate::run::report::ReportStatus;
 use crate::run::stop::StopReason;
 use crate::run::{RunState, Status, Trigger};
 use due::{is_background, is_due};
 
-/// Latest runs of one status that are looked at.
+/// Runs in one list, and lists of one status that are looked at.
 const RUNS_MAX: usize = 200;
+const PAGES_MAX: usize = 5;
 /// After this long, the watch begins with no further run: the next watch does.
 const BEGINS_FOR: Duration = Duration::from_secs(30);
 
@@ -46,6 +47,14 @@ pub struct WatchedRun {
     pub message: String,
 }
 
+/// A run that the watch could not work on.
+#[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnwatchedRun {
+    pub run_id: String,
+    pub error: String,
+}
+
 /// What the watch did for all runs.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -54,6 +63,8 @@ pub struct WatchedRuns {
     pub resumed: Vec<WatchedRun>,
     /// Backfills that it started because records were missing.
     pub healed: Vec<WatchedRun>,
+    /// Runs that it could not work on.
+    pub failed: Vec<UnwatchedRun>,
 }
 
 /// Something to do.
@@ -63,40 +74,52 @@ enum Task {
 }
 
 impl Engine {
-    /// Goes on with unfinished runs and fills holes, one run at a time for each provider.
-    pub async fn watch(&self) -> Result<WatchedRuns, FirestoreError> {
-        let began = self.world.clock.instant();
+    /// Goes on with unfinished runs and fills holes, one run at a time for each provider, in a request that began at
+    /// `start`.
+    pub async fn watch(&self, start: Instant) -> Result<WatchedRuns, FirestoreError> {
         let mut tasks = self.unfinished().await?;
         tasks.extend(self.holes_to_fill().map(|trigger| Task::Heal(Box::new(trigger))));
         let of = Provider::all().map(|provider| {
             let (own, others) =
                 std::mem::take(&mut tasks).into_iter().partition(|task| task.provider() == provider);
             tasks = others;
-            self.watch_provider(own, began)
+            self.watch_provider(own, start)
         });
         let mut done = WatchedRuns::default();
         for part in join_all(of).await {
-            let part = part?;
             done.resumed.extend(part.resumed);
             done.healed.extend(part.healed);
+            done.failed.extend(part.failed);
         }
         Ok(done)
     }
 
-    async fn watch_provider(&self, tasks: Vec<Task>, began: Instant) -> Result<WatchedRuns, FirestoreError> {
+    /// One entry that cannot be read must not keep the watch from all others.
+    async fn watch_provider(&self, tasks: Vec<Task>, start: Instant) -> WatchedRuns {
         let mut done = WatchedRuns::default();
+        // What is begun late would be cut off at once.
+        let begins_for = BEGINS_FOR.min(self.settings.run.deadline / 4);
         for task in tasks {
-            if self.world.clock.instant().since(began) >= BEGINS_FOR {
+            if self.world.clock.instant().since(start) >= begins_for {
                 break;
             }
-            match task {
+            let run_id = task.run_id().to_owned();
+            let worked = match task {
                 Task::GoOn { run_id, job } => {
-                    done.resumed.extend(self.apart(self.go_on(&run_id, job)).await?);
+                    let worked = self.apart(self.go_on(&run_id, job, start)).await;
+                    worked.map(|run| done.resumed.extend(run))
                 }
-                Task::Heal(trigger) => done.healed.extend(self.apart(self.heal(*trigger)).await?),
+                Task::Heal(trigger) => {
+                    let worked = self.apart(self.heal(*trigger, start)).await;
+                    worked.map(|run| done.healed.extend(run))
+                }
+            };
+            if let Err(error) = worked {
+                tracing::error!(run.id = run_id, %error, "the watch could not work on a run");
+                done.failed.push(UnwatchedRun { run_id, error: error.to_string() });
             }
         }
-        Ok(done)
+        done
     }
 
     /// Does work in a context of its own: several runs at once have their own log fields and traffic.
@@ -115,13 +138,22 @@ impl Engine {
         let now = self.world.clock.now();
         let mut due: Vec<(&'static Job, RunSummary)> = Vec::new();
         for status in [Status::Running, Status::Failed] {
-            let filter = Filter { status: Some(status), limit: RUNS_MAX, ..Filter::default() };
-            for run in self.ledger.list(&filter).await?.runs {
-                let job = catalogue::find(&run.job);
-                due.extend(
-                    job.map(|job| (job, run.summary))
-                        .filter(|(job, run)| is_due(job, run, &self.settings.ticks, now)),
-                );
+            let mut after = None;
+            for _ in 0..PAGES_MAX {
+                let filter = Filter { status: Some(status), limit: RUNS_MAX, after, ..Filter::default() };
+                let page = self.ledger.list(&filter).await?;
+                let is_recent = |run: &ListedRun| {
+                    run.summary.created_at.is_some_and(|created| now - created <= due::BACKFILL_FOR)
+                };
+                let goes_on = page.runs.last().is_some_and(is_recent);
+                for run in page.runs {
+                    let job = catalogue::find(&run.job).map(|job| (job, run.summary));
+                    due.extend(job.filter(|(job, run)| is_due(job, run, &self.settings.ticks, now)));
+                }
+                match page.next_page_token.as_deref().and_then(PageToken::parse).filter(|_| goes_on) {
+                    Some(token) => after = Some(token),
+                    None => break,
+                }
             }
         }
         due.sort_by_key(|(_, run)| (is_background(run), run.created_at));
@@ -130,8 +162,12 @@ impl Engine {
     }
 
     /// Works on a run as far as its next attempt gets; none if somebody else does, or nothing is left.
-    async fn go_on(&self, run_id: &str, job: &'static Job) -> Result<Option<WatchedRun>, FirestoreError> {
-        let start = self.world.clock.instant();
+    async fn go_on(
+        &self,
+        run_id: &str,
+        job: &'static Job,
+        start: Instant,
+    ) -> Result<Option<WatchedRun>, FirestoreError> {
         let claim = self.ledger.go_on(run_id, &|state, owner| self.beside(state, owner)).await?;
         match claim {
             Some(claim @ Claim::Owned(_)) => Ok(self.attempt(claim, job, start).await),
@@ -141,7 +177,8 @@ impl Engine {
 
     async fn attempt(&self, claim: Claim, job: &'static Job, start: Instant) -> Option<WatchedRun> {
         let Claim::Owned(owned) = &claim else { return None };
-        let deadline = self.deadline_of(job, owned.state.identity.trigger);
+        let spent = self.world.clock.instant().since(start);
+        let deadline = self.deadline_of(job, owned.state.identity.trigger).saturating_sub(spent);
         let work = Box::pin(self.answer(claim, start, true));
         let answer = self.by_deadline(deadline, work).await.unwrap_or_else(|late| late);
         match answer {
@@ -172,7 +209,7 @@ impl Engine {
     }
 
     /// Starts a backfill, unless it was made before or nothing is missing.
-    async fn heal(&self, trigger: Trigger) -> Result<Option<WatchedRun>, FirestoreError> {
+    async fn heal(&self, trigger: Trigger, start: Instant) -> Result<Option<WatchedRun>, FirestoreError> {
         let (run_id, job) = (trigger.run_id.clone(), trigger.job);
         if self.ledger.get(&run_id).await?.is_some() {
             self.remembered().insert(run_id);
@@ -184,23 +221,39 @@ impl Engine {
         else {
             return Ok(None);
         };
-        let start = self.world.clock.instant();
+        let skipped = trigger.clone().into_state(now);
         let state = match self.run_of_backfill(trigger, backfill).await {
             Ok(state) => state,
             Err(NoPlan::Firestore(error)) => return Err(error),
             Err(NoPlan::TooLarge(reason)) => {
                 tracing::error!(run.id = run_id, reason, "missing records cannot be filled by one run");
-                self.remembered().insert(run_id);
-                return Ok(None);
+                return self.note_healed(RunState { status: Status::Partial, ..skipped }, reason).await;
             }
         };
         if state.pending.is_empty() {
-            self.remembered().insert(run_id);
-            return Ok(None);
+            return self.note_healed(state, "no record is missing".to_owned()).await;
         }
         let claim = self.ledger.claim(state, &|state, owner| self.beside(state, owner)).await?;
         self.remembered().insert(run_id);
         Ok(self.attempt(claim, job, start).await)
+    }
+
+    /// Stores that there was nothing to do, so that no instance looks again.
+    async fn note_healed(
+        &self,
+        mut state: RunState,
+        remark: String,
+    ) -> Result<Option<WatchedRun>, FirestoreError> {
+        let run_id = state.identity.run_id.clone();
+        state.remark(remark);
+        state.planned = true;
+        state.attempt.ended_at = Some(self.world.clock.now());
+        if state.status == Status::Running {
+            state.status = Status::Succeeded;
+        }
+        self.ledger.leave(state).await?;
+        self.remembered().insert(run_id);
+        Ok(None)
     }
 
     fn remembered(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
@@ -243,6 +296,13 @@ impl Engine {
 }
 
 impl Task {
+    fn run_id(&self) -> &str {
+        match self {
+            Self::GoOn { run_id, .. } => run_id,
+            Self::Heal(trigger) => &trigger.run_id,
+        }
+    }
+
     fn provider(&self) -> Provider {
         match self {
             Self::GoOn { job, .. } => job.provider,

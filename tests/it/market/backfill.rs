@@ -187,7 +187,8 @@ fn a_backfill_survives_the_death_of_its_instance_at_any_step() {
             for _ in 0..6 {
                 market.handle().sleep(HOUR / 4).await;
                 let (watch, _) = market.instance();
-                watch.engine.watch().await.expect("Firestore answers");
+                let start = watch.engine.world.clock.instant();
+                watch.engine.watch(start).await.expect("Firestore answers");
             }
             let state = other.engine.ledger.get(&again.run_id).await.expect("an answer").expect("a run");
             let expect = 6 * sessions("2026-01-02", "2026-03-31").len();

@@ -114,7 +114,9 @@ impl Market {
             for _ in 0..self.dice.between(1, 2) {
                 let world = self.clone();
                 self.handle.spawn(WORLD, async move {
-                    let watch = |app: Arc<App>| async move { app.engine.watch().await.is_ok() };
+                    let watch = |app: Arc<App>| async move {
+                        app.engine.watch(app.engine.world.clock.instant()).await.is_ok()
+                    };
                     world.request(watch).await;
                 });
             }
