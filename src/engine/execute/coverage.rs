@@ -130,7 +130,9 @@ impl Execution<'_> {
         for remark in self.coverage.held.as_mut().map(Held::take_remade).unwrap_or_default() {
             self.state.remark(remark);
         }
-        for delivery in self.backlog.deliveries.covered(result.is_ok()) {
+        let contradicted = self.coverage.held.as_mut().map(Held::take_contradicted).unwrap_or_default();
+        for mut delivery in self.backlog.deliveries.covered(result.is_ok()) {
+            self.contradict(&mut delivery, &contradicted);
             self.settle(delivery);
         }
         let Err(error) = result else { return };

@@ -69,6 +69,16 @@ impl DayCells {
         }
     }
 
+    /// Tickers of which something is stored, though it was learnt that the provider has nothing.
+    pub fn contradicted<'a>(&'a self, change: &'a Change) -> impl Iterator<Item = Arc<str>> + 'a {
+        let empty = change.cells.iter().filter(|(_, cell)| cell.state == CellState::Empty);
+        let stored = empty.filter(|(ticker, _)| {
+            let known = self.tickers.get(*ticker).and_then(|known| known.cell.as_ref());
+            known.is_some_and(|cell| cell.state.is_stored())
+        });
+        stored.map(|(ticker, _)| ticker.clone())
+    }
+
     /// Adds what was learnt; whether that has changed anything. Tickers beyond what a document holds are left out.
     pub fn apply(&mut self, change: &Change) -> bool {
         let mut changed = false;

@@ -1,8 +1,9 @@
 //! Writing what was learnt, whoever else writes at the same time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 
 use super::{Changes, Coverage, DayCells};
 use crate::base::turns::yield_now;
@@ -29,6 +30,8 @@ pub struct Held {
     days: BTreeMap<Day, Version>,
     /// Documents that could not be read and have been made anew, each in a sentence.
     remade: Vec<String>,
+    /// Cells of which something is stored, though an answer has nothing for them.
+    contradicted: BTreeSet<(Arc<str>, NaiveDate)>,
 }
 
 /// One of them.
@@ -59,6 +62,11 @@ impl Held {
     /// Takes what is to be said about documents that have been made anew.
     pub fn take_remade(&mut self) -> Vec<String> {
         std::mem::take(&mut self.remade)
+    }
+
+    /// Takes the cells that an answer has nothing for, though an earlier one had.
+    pub fn take_contradicted(&mut self) -> BTreeSet<(Arc<str>, NaiveDate)> {
+        std::mem::take(&mut self.contradicted)
     }
 
     /// Forgets the oldest days until the others take little enough memory.
@@ -130,6 +138,7 @@ impl Coverage {
         let (mut batch, mut bytes, mut same) = (Vec::new(), 0, Vec::new());
         for (day, change) in left.iter() {
             let version = held.days.entry(*day).or_default();
+            held.contradicted.extend(version.cells.contradicted(change).map(|ticker| (ticker, day.date)));
             if !version.cells.apply(change) {
                 same.push(*day);
                 continue;

@@ -1,13 +1,62 @@
 //! What answers to requests for past days say of them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
 use super::{Covering, name};
+use crate::catalogue::Ticker;
+use crate::engine::execute::Execution;
 use crate::engine::execute::deliveries::Delivery;
+use crate::resilience::class::Class;
 use crate::run::cell::{Cell, Day};
-use crate::run::{Window, Work};
+use crate::run::{Outcome, Shortfall, StaleRecords, Window, Work};
+
+/// Why a ticker has failed whose answer lacks what an earlier one had.
+const CONTRADICTED: &str = "the service sent nothing for days of which it has sent records before";
+
+impl Execution<'_> {
+    /// A service that ignores the requested days may send others inside of them, and looks as if it had nothing else. What
+    /// is stored of these days shows that it has.
+    pub(super) fn contradict(
+        &mut self,
+        delivery: &mut Delivery,
+        contradicted: &BTreeSet<(Arc<str>, NaiveDate)>,
+    ) {
+        let Some(work) = &delivery.work else { return };
+        let Some(window) = work.window.filter(|_| !contradicted.is_empty()) else { return };
+        let is_concerned = |ticker: &&Ticker| {
+            contradicted.iter().any(|(name, day)| **name == *ticker.as_str() && window.contains(*day))
+        };
+        let known =
+            |ticker: &Ticker| delivery.shortfalls.iter().any(|short| short.ticker.as_ref() == Some(ticker));
+        let concerned: Vec<Ticker> =
+            work.tickers.iter().filter(is_concerned).filter(|ticker| !known(ticker)).cloned().collect();
+        let Some(dataset) = self.run.dataset(delivery.endpoint).filter(|_| !concerned.is_empty()) else {
+            return;
+        };
+        let is_theirs = |name: &str| concerned.iter().any(|ticker| ticker.as_str() == name);
+        let records = delivery.cells.found.iter().filter(|found| is_theirs(&found.ticker)).count();
+        // They come again.
+        let before = delivery.stale.take().map_or(0, |stale| stale.records);
+        delivery.stale = Some(StaleRecords {
+            endpoint: delivery.endpoint.to_owned(),
+            collection: self.collection(dataset),
+            records: u64::try_from(records).unwrap_or(u64::MAX) + before,
+            flagged: 0,
+            rejected: 0,
+        });
+        delivery.shortfalls.extend(concerned.into_iter().map(|ticker| Shortfall {
+            ticker: Some(ticker),
+            endpoint: delivery.endpoint.to_owned(),
+            window: Some(window),
+            outcome: Outcome::Failed,
+            class: Some(Class::Malformed),
+            reason: CONTRADICTED.to_owned(),
+        }));
+    }
+}
 
 impl Covering {
     /// The days of a window that have something to cover.
