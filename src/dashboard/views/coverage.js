@@ -103,7 +103,7 @@ export function dayView({ dataset, date, answer, error }, fillable) {
       ["By", answer.run_id && (answer.run_id === "verified" ? "a count of the documents" : h("a", { href: runPath(answer.run_id) }, answer.run_id))],
     ]),
     div("buttons", fillable && fillButton(dataset, date, answer),
-      answer.has_sessions && button("Count the documents…", "verify", { dataset, date })),
+      answer.has_sessions && button("Count the documents…", "verify", { key: "verify", dataset, date })),
     answer.states.length === 0 ? empty("No tickers", "Nothing was expected on this day, and nothing is stored.")
       : answer.states.map(group),
   ];
@@ -115,7 +115,7 @@ function fillButton(dataset, date, { states }) {
   if (lacking.length === 0) return null;
   // What the provider had nothing for is only requested if there is nothing else to fill.
   const only = lacking.every((state) => state === "empty") ? "empty" : "missing";
-  return button("Fill…", "backfill", { of: dataset, from: date, to: date, only }, "primary");
+  return button("Fill…", "backfill", { key: "fill", of: dataset, from: date, to: date, only }, "primary");
 }
 
 function group({ state, count, tickers, left_out: leftOut }) {

@@ -30,12 +30,12 @@ function jobCells(job, zone, takesDays) {
       && sub(`last ${duration(job.recent_runs[0].duration_ms)}`)],
     nextRun(job, zone),
     div("buttons", act(job, "run-now", "Run"), takesDays && act(job, "backfill", "Backfill"),
-      job.paused ? act(job, "unpause", "Unpause") : act(job, "pause", "Pause")),
+      act(job, job.paused ? "unpause" : "pause", job.paused ? "Unpause" : "Pause", "pause")),
   ];
 }
 
-function act({ job }, action, verb) {
-  return h("button", { type: "button", "data-action": action, "data-job": job, "aria-label": `${verb} ${job}…` }, `${verb}…`);
+function act({ job }, action, verb, key = action) {
+  return h("button", { type: "button", key, "data-action": action, "data-job": job, "aria-label": `${verb} ${job}…` }, `${verb}…`);
 }
 
 function lastRun(job) {
