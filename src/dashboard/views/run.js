@@ -68,16 +68,19 @@ function orders({ order }, job, data, now) {
   const abandoned = data.run_status === "running" && now - Date.parse(data.started_at) > ABANDONED_MS;
   const resumable = (["failed", "cancelled"].includes(data.run_status) || abandoned) && !busy;
   const cancellable = ["running", "failed"].includes(data.run_status) && !data.cancelled;
-  // A new run of tickers would request current data: a backfill's days are requested by another one.
-  const again = data.run_status === "partial" && !data.backfill ? askedAgain(data).length : 0;
+  const again = data.run_status === "partial" ? askedAgain(data).length : 0;
   const onlyFailed = listed(data, "empty").length + listed(data, "stale").length === 0;
   return div("buttons",
     resumable && button("Resume…", "resume", { run: data.run_id }, "primary"),
     cancellable && button("Cancel run…", "cancel-run", { run: data.run_id }),
     data.run_status === "skipped" && !busy && button("Run anyway…", "resume", { run: data.run_id }),
-    data.backfill && !busy && data.run_status !== "running"
-      && button("Backfill again…", "backfill", { job, from: data.backfill.from, to: data.backfill.to, only: data.backfill.only }),
-    again > 0 && button(onlyFailed ? "Rerun failed tickers…" : "Rerun incomplete tickers…", "run-failed", { job }));
+    again > 0 && (data.backfill ? button("Backfill again…", "backfill", { job, ...preset(data.backfill) })
+      : button(onlyFailed ? "Rerun failed tickers…" : "Rerun incomplete tickers…", "run-failed", { job })));
+}
+
+/** The same days for another backfill: a run of the tickers would request current data. */
+function preset({ from, to, only }) {
+  return { from, to, only };
 }
 
 /** The tickers of a report with this outcome, as far as they fit into it. */
