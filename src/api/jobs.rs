@@ -39,6 +39,8 @@ struct EndpointView {
     path: &'static str,
     dataset: &'static str,
     collection: String,
+    /// Whether it can be requested for past days.
+    past_days: bool,
 }
 
 pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
@@ -48,7 +50,12 @@ pub(super) async fn list(State(app): State<Arc<App>>) -> Response {
 fn view(app: &App, job: &'static Job) -> JobView {
     let endpoint = |endpoint: &catalogue::Endpoint| {
         let collection = app.config.collections.of(endpoint.dataset).to_owned();
-        EndpointView { path: endpoint.path, dataset: endpoint.dataset.name, collection }
+        EndpointView {
+            path: endpoint.path,
+            dataset: endpoint.dataset.name,
+            collection,
+            past_days: endpoint.window.is_some(),
+        }
     };
     JobView {
         job: job.name,

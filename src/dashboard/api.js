@@ -33,6 +33,11 @@ export function cancel(path, order) {
   return call(path, { method: "POST", ...asJson(order) }, PROBE_TIMEOUT_MS);
 }
 
+/** What a backfill would request; `order`: { job, from, to, only, dry_run: true, … }. Years of coverage are read for it. */
+export function plan(order) {
+  return call("/manual/trigger-job", { method: "POST", ...asJson(order) }, PROBE_TIMEOUT_MS);
+}
+
 function asJson(body) {
   return { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
 }

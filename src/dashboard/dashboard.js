@@ -37,7 +37,7 @@ const state = {
   runs: null, runsError: null, details: new Map(),
   coverage: { datasets: null, grids: new Map(), error: null, at: 0 }, day: null,
   given: { orders: null, error: null, at: 0 },
-  page: null, orders: new Map(), trouble: new Map(), notice: null, route: null,
+  catalogue: null, page: null, orders: new Map(), trouble: new Map(), notice: null, route: null,
 };
 let timer = 0;
 let aborter = new AbortController();
@@ -90,6 +90,8 @@ async function refresh() {
   const { signal } = aborter;
   const page = state.page ? loadRun(state.page, signal) : state.day ? loadDay(state.day, signal) : loadRuns(signal);
   if (state.route.view === "overview" && Date.now() - state.coverage.at >= COVERAGE_MS) loadCoverage();
+  // Which jobs can be run for past days: without an answer, there is no button for it until the next refresh.
+  if (state.route.view !== "overview" && !state.catalogue) loadCatalogue().catch(() => {});
   if (state.route.view === "overview" && Date.now() - state.given.at >= GIVEN_MS) loadGiven();
   if (!watching() || Date.now() - state.statusAt >= REFRESH_MS) statusQuestion ??= loadStatus();
   await page;
@@ -163,13 +165,18 @@ function loadDay(day, signal) {
   });
 }
 
+async function loadCatalogue() {
+  state.catalogue = (await get("/jobs")).jobs;
+  draw();
+}
+
 /** Reads the grids one after the other; if that fails, the last ones stay until the next time. */
 async function loadCoverage() {
   const { coverage } = state;
   coverage.at = Date.now();
   try {
-    const { jobs } = await get("/jobs");
-    coverage.datasets = [...new Set(jobs.flatMap(({ endpoints }) => endpoints.map(({ dataset }) => dataset)))];
+    await loadCatalogue();
+    coverage.datasets = [...new Set(state.catalogue.flatMap(({ endpoints }) => endpoints.map(({ dataset }) => dataset)))];
     draw();
     for (const dataset of coverage.datasets) {
       const grid = await get(`/coverage?dataset=${encodeURIComponent(dataset)}`).catch((error) => {
@@ -228,9 +235,15 @@ function draw() {
   render(home("alerts"), alertsView(status, state.details));
   home("alerts").classList.toggle("compact", here.view !== "overview");
   home("run-now").disabled = !status;
-  const views = { run: () => runView(page, now()), day: () => dayView(state.day), overview };
+  const views = { run: () => runView(page, now()), day: () => dayView(state.day, isFillable(state.day.dataset)), overview };
   render(home("content"), views[here.view]());
   tick();
+}
+
+/** Whether some job can request past days of a dataset. */
+function isFillable(dataset) {
+  const endpoints = (state.catalogue ?? []).flatMap((job) => job.endpoints);
+  return endpoints.some((endpoint) => endpoint.dataset === dataset && endpoint.past_days);
 }
 
 function overview() {
@@ -242,7 +255,7 @@ function overview() {
   const known = (view) => (unknown ? empty("Unknown", "The service has not responded yet.") : view(status));
   return [
     part("services", "Services", known(servicesView)),
-    part("jobs", "Jobs", known(jobsView)),
+    part("jobs", "Jobs", known((shown) => jobsView(shown, state.catalogue ?? []))),
     part("coverage", "Coverage", coverageView(state.coverage)),
     h("section", { key: "runs", id: "runs", "aria-labelledby": "runs-title" },
       runsView(filter, runs, runsError, state.trouble.has("runs"), names)),

@@ -9,7 +9,7 @@ const SCOPES = ["entire_watchlist", "active_symbols", "indices", "none"];
 const TICKER = /^[A-Z0-9.\-_:^=/+]{1,32}$/;
 
 /** As long as the service accepts. */
-const REASON_CHARS_MAX = 500;
+export const REASON_CHARS_MAX = 500;
 
 const dialog = document.getElementById("dialog");
 
@@ -109,12 +109,21 @@ function show(title, content, yes, order, keep = "Cancel") {
       h("button", { type: "submit", class: "primary" }, yes)));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    dialog.close();
+    close();
     order();
   });
-  form.querySelector("[data-close]").addEventListener("click", () => dialog.close());
+  open(form);
+}
+
+/** Shows a form with a title `dialog-title`, fields, and a button `data-close`. */
+export function open(form) {
+  form.querySelector("[data-close]").addEventListener("click", close);
   dialog.replaceChildren(form);
   dialog.showModal();
   // Not the confirming button: a second press of the same key must not confirm what nobody has read.
   form.querySelector("select, [required], [data-close]").focus();
+}
+
+export function close() {
+  dialog.close();
 }

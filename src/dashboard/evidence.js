@@ -60,24 +60,24 @@ export function summary(data) {
   return { tickers: [...tickers], reasons: [...reasons].sort((a, b) => b[1] - a[1]) };
 }
 
-/** Tickers that came short, grouped by endpoint, class and reason, the largest group first. */
+/** Tickers that came short, grouped by endpoint, requested days, class and reason, the largest group first. */
 export function shortfallGroups(shortfalls) {
-  return grouped(shortfalls, (short) => [short.endpoint, short.class ?? "", short.reason],
+  return grouped(shortfalls, (short) => [short.endpoint, short.class ?? "", short.reason, short.window],
     (short) => (short.ticker ? [short.ticker] : []));
 }
 
-/** Pending work grouped by endpoint and reason. */
+/** Pending work grouped by endpoint, requested days and reason. */
 export function pendingGroups(pending) {
-  const parts = (work) => [work.endpoint, "", work.reason ?? "left for the next attempt"];
+  const parts = (work) => [work.endpoint, "", work.reason ?? "left for the next attempt", work.window];
   return grouped(pending, parts, (work) => work.tickers);
 }
 
 function grouped(items, partsOf, tickersOf) {
   const groups = new Map();
   for (const item of items) {
-    const [endpoint, kind, reason] = partsOf(item);
-    const key = JSON.stringify([endpoint, kind, reason]);
-    const group = groups.get(key) ?? { key, endpoint, kind, reason, tickers: [] };
+    const [endpoint, kind, reason, window] = partsOf(item);
+    const key = JSON.stringify([endpoint, kind, reason, window?.from, window?.to]);
+    const group = groups.get(key) ?? { key, endpoint, kind, reason, window, tickers: [] };
     group.tickers.push(...tickersOf(item));
     groups.set(key, group);
   }

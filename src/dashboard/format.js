@@ -92,6 +92,18 @@ export function slot(time, zone) {
   return format(zone, { weekday: "short", hour: "2-digit", minute: "2-digit" }).format(date).replace(",", "");
 }
 
+/** Today in a zone, by the service's clock: "2026-11-26". */
+export function dayIn(zone) {
+  const options = { timeZone: zone, year: "numeric", month: "2-digit", day: "2-digit" };
+  const parts = new Intl.DateTimeFormat("en-GB", options).formatToParts(now());
+  return ["year", "month", "day"].map((name) => parts.find(({ type }) => type === name).value).join("-");
+}
+
+/** A range of days, both included: "2026-11-02 to 2026-11-06"; a single one by itself. */
+export function days({ from, to }) {
+  return from === to ? from : `${from} to ${to}`;
+}
+
 /** Everything about a time, for a tooltip. */
 export function exact(time) {
   const date = new Date(time);

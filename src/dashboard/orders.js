@@ -1,18 +1,38 @@
-// What clicks do, mainly the orders: run a job, pause it, cancel or resume a run, reset a breaker, probe a service.
+// What clicks do, mainly the orders: run a job, also for past days, pause it, cancel or resume a run, reset a breaker, probe a service.
 
 import { cancel, post, probe, run, verify } from "./api.js";
+import { askBackfill } from "./backfill.js";
 import { askReason, askRun, confirm } from "./dialogs.js";
 import { askedAgain } from "./evidence.js";
+import { dayIn } from "./format.js";
 import { runPath } from "./parts.js";
+
+/** The zone of the days that are requested. */
+const SESSIONS_ZONE = "America/New_York";
 
 /** The actions, by the names in buttons' `data-action`; each receives its button. */
 export function orderActions({ state, announce, refresh, draw }) {
   // Nothing to choose from before the first response.
   const ask = (preset) => state.status && askRun(state.status.jobs, preset, startRun);
 
-  function startRun(wanted) {
+  const newKey = () => {
     const random = crypto.getRandomValues(new Uint8Array(16));
-    const key = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  };
+
+  /** Only jobs whose provider takes dates, and if a dataset is given, only those that store it. */
+  function fill({ dataset, ...preset }) {
+    const stores = ({ endpoints }) => endpoints.some((known) => known.past_days && (!dataset || known.dataset === dataset));
+    const able = (state.catalogue ?? []).filter(stores).map(({ job }) => job);
+    if (able.length > 0) askBackfill(able, preset, dayIn(SESSIONS_ZONE), newKey, startBackfill);
+  }
+
+  function startBackfill(wanted, key) {
+    state.given.at = 0;
+    startRun(wanted, key);
+  }
+
+  function startRun(wanted, key = newKey()) {
     const runId = `${wanted.job}_key_${key}`;
     follow(runId, "start", () => run("/manual/trigger-job", wanted, key));
     location.hash = runPath(runId);
@@ -125,6 +145,7 @@ export function orderActions({ state, announce, refresh, draw }) {
     skip: () => document.getElementById("content").focus(),
     copy,
     "run-now": ({ dataset }) => ask({ job: dataset.job ?? state.route.filter?.job }),
+    backfill: ({ dataset: { job, from, to, only, of } }) => fill({ job, from, to, only, dataset: of }),
     "run-failed": ({ dataset }) => {
       ask({ job: dataset.job, tickers: askedAgain(state.page.report.data) });
     },

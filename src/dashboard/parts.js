@@ -20,6 +20,15 @@ export function stateOf({ run_status: status, waits_until: until }) {
   return status === "failed" && until ? "waiting" : status;
 }
 
+/** What made a run start. The watch's backfills are told by their ID. */
+export function sourceOf(job, { trigger, run_id: id }) {
+  if (trigger !== "backfill") return trigger;
+  const [, kind, day] = id.slice(job.length).match(/^_(heal|adjust)_(\d{4}-\d\d-\d\d)/) ?? [];
+  if (kind === "heal") return `backfill by the watch: holes up to ${day}`;
+  if (kind === "adjust") return `backfill by the watch: prices adjusted on ${day}`;
+  return "backfill";
+}
+
 export function tone(state) {
   return TONES[state] ?? "idle";
 }

@@ -105,9 +105,11 @@ test("a run that had ended before says so", () => {
 test("the latest orders say who, what about, and why", () => visit({ "GET /orders": given() }, async (page) => {
   await page.locator("#orders tbody tr").first().waitFor();
   const rows = await page.locator("#orders tbody tr").allInnerTexts();
-  assert.equal(rows.length, 4);
+  assert.equal(rows.length, 5);
   assert.match(rows[0], /Cancel a run[\s\S]*tiingo-daily-prices_2026[\s\S]*ann@example\.com[\s\S]*wrong day/);
   assert.match(rows[3], /Reset a breaker[\s\S]*tiingo[\s\S]*operator[\s\S]*no reason given/);
+  assert.match(rows[4], /Fill past days[\s\S]*tiingo-daily-prices_key_4711[\s\S]*2026-11-02 to 2026-11-06[\s\S]*the provider was down/);
+  assert.equal(await page.locator("#orders").getByRole("link", { name: "tiingo-daily-prices_key_4711" }).getAttribute("href"), "#/runs/tiingo-daily-prices_key_4711");
   assert.equal(await page.locator("#orders tbody script").count(), 0, "a reason is text");
   await page.locator("#orders").getByRole("link", { name: JOB }).click();
   await eventually(() => new URL(page.url()).hash, `#/?job=${JOB}`);

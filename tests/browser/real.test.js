@@ -144,6 +144,40 @@ test("a job is triggered and watched to its end", options, () => visit("/", asyn
   await eventually(() => page.locator(".attempt tbody tr").count(), calls.length);
 }));
 
+test("past days are previewed and requested, and then there is nothing left to fill", options, async () => {
+  const job = "tiingo-daily-prices-indices";
+  // Older than what its runs bring by themselves.
+  const ago = (count) => new Date(Date.now() - count * 86_400_000).toISOString().slice(0, 10);
+  const [from, to] = [ago(40), ago(30)];
+  const preview = async (page) => {
+    await page.locator(`[data-action=backfill][data-job=${job}]`).click();
+    await page.fill("[name=from]", from);
+    await page.fill("[name=to]", to);
+    await page.getByRole("button", { name: "Preview" }).click();
+    return page.locator(".plan strong").innerText();
+  };
+  await visit("/", async (page) => {
+    assert.match(await preview(page), /^dry run: \d+ records of \d+ tickers would be requested with 1 call/);
+    assert.ok(await page.locator(".plan .tickers li").count() > 0);
+    await page.fill("[name=reason]", "a test");
+    await page.getByRole("button", { name: "Start", exact: true }).click();
+    await eventually(() => status(page), "succeeded");
+    await page.getByText(`For past days: ${from} to ${to}`).waitFor();
+    const id = decodeURIComponent(new URL(page.url()).hash.slice("#/runs/".length));
+    const { data } = await api(`/runs/${encodeURIComponent(id)}`);
+    assert.deepEqual([data.trigger, data.backfill.from, data.backfill.to, data.backfill.only], ["backfill", from, to, "missing"]);
+    assert.ok(data.records_stored > 0);
+    const { calls: [call] } = await api(`/runs/${encodeURIComponent(id)}/calls`);
+    await page.locator(".attempt tbody .sub", { hasText: `${call.window.from} to ${call.window.to}` }).waitFor();
+    const { orders: [order] } = await api("/orders?limit=1");
+    assert.deepEqual([order.what, order.subject, order.why], ["backfill", id, "a test"]);
+  });
+  await visit("/", async (page) => {
+    assert.equal(await preview(page), "dry run: nothing to fill");
+    assert.ok(await page.getByRole("button", { name: "Start", exact: true }).isDisabled());
+  });
+});
+
 test("an open breaker is closed by hand, then the failed run is resumed to its end", options, async () => {
   const id = await failedRun();
   await visit("/", async (page) => {

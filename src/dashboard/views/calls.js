@@ -1,7 +1,7 @@
 // The timeline of a run's calls, one table per attempt of the run.
 
 import { code, div, h, span } from "../dom.js";
-import { duration, number, plural } from "../format.js";
+import { days, duration, number, plural } from "../format.js";
 import { button, empty, icon, loading, problem, sub, table } from "../parts.js";
 
 /** Calls shown until the user asks for all: the failed ones and the first of the others. */
@@ -60,7 +60,7 @@ function row(call, start, whole) {
     cells: [
       `+${duration(from)}`,
       bar(from / whole, call.latency_ms / whole, look),
-      [code(call.endpoint), call.attempt > 1 && sub(`attempt ${call.attempt}`)],
+      [code(call.endpoint), call.window && sub(days(call.window)), call.attempt > 1 && sub(`attempt ${call.attempt}`)],
       duration(call.latency_ms),
       [span(`code ${look}`, icon(look), call.status_code ?? "no response"),
         call.error && span("sub bad-text", call.error)],

@@ -87,8 +87,8 @@ function shortDay(date, before) {
   return `${of} ${month.format(new Date(`${date}T00:00:00Z`))}`;
 }
 
-/** The tickers of one day, by state. */
-export function dayView({ dataset, date, answer, error }) {
+/** The tickers of one day, by state; `fillable`: whether a job can request past days of the dataset. */
+export function dayView({ dataset, date, answer, error }, fillable) {
   const back = h("p", { class: "back" }, h("a", { href: "#/" }, "← Overview"));
   const title = h("h2", { tabindex: -1, key: "title" }, `${dataset}, ${day(date)}`);
   if (error) return [back, title, problem("This day cannot be shown", error.message, null, "day")];
@@ -102,10 +102,20 @@ export function dayView({ dataset, date, answer, error }) {
       ["Last change", answer.changed_at ? when(answer.changed_at) : "never: no run has recorded anything"],
       ["By", answer.run_id && (answer.run_id === "verified" ? "a count of the documents" : h("a", { href: runPath(answer.run_id) }, answer.run_id))],
     ]),
-    answer.has_sessions && h("p", {}, button("Count the documents…", "verify", { dataset, date })),
+    div("buttons", fillable && fillButton(dataset, date, answer),
+      answer.has_sessions && button("Count the documents…", "verify", { key: "verify", dataset, date })),
     answer.states.length === 0 ? empty("No tickers", "Nothing was expected on this day, and nothing is stored.")
       : answer.states.map(group),
   ];
+}
+
+/** Requests what the day lacks, if it lacks anything. */
+function fillButton(dataset, date, { states }) {
+  const lacking = states.map(({ state }) => state).filter((state) => LACKING.includes(state));
+  if (lacking.length === 0) return null;
+  // What the provider had nothing for is only requested if there is nothing else to fill.
+  const only = lacking.every((state) => state === "empty") ? "empty" : "missing";
+  return button("Fill…", "backfill", { key: "fill", of: dataset, from: date, to: date, only }, "primary");
 }
 
 function group({ state, count, tickers, left_out: leftOut }) {

@@ -8,6 +8,7 @@ const COLUMNS = [["Order", ""], ["About", ""], ["When", ""], ["Who", ""], ["Why"
 const NAMES = {
   pause: "Pause a job", unpause: "Unpause a job", cancel: "Cancel a run", resume: "Resume a run",
   resume_runs: "Resume runs", reset_breaker: "Reset a breaker",
+  backfill: "Fill past days",
 };
 
 /** given: { orders, error }; orders is null before the first response. */
@@ -33,6 +34,6 @@ function cells({ when: time, who, what, subject, why, details }) {
 
 function about(what, subject) {
   if (what === "pause" || what === "unpause") return jobLink({ job: subject }, 0);
-  if (what === "cancel" || what === "resume") return h("a", { href: runPath(subject), class: "wrap" }, subject);
+  if (["cancel", "resume", "backfill"].includes(what)) return h("a", { href: runPath(subject), class: "wrap" }, subject);
   return subject;
 }

@@ -2,23 +2,25 @@
 
 import { div, h, span } from "../dom.js";
 import { city, duration, localZone, percent, plural, slot } from "../format.js";
-import { ago, jobLink, leftOver, loading, pill, runLink, sparkline, stateOf, sub, table, when } from "../parts.js";
+import { ago, jobLink, leftOver, loading, pill, runLink, sourceOf, sparkline, stateOf, sub, table, when } from "../parts.js";
 
-export function jobsView(status) {
+/** catalogue: the jobs of `GET /jobs`, none before they are known. */
+export function jobsView(status, catalogue) {
   if (!status) return loading("jobs", 8);
   const columns = [
     ["Job", ""], ["Last run", ""], ["Success", "num"], ["Durations", ""], ["Next run", ""], ["Action", "act"],
   ];
   const firing = new Set(status.alerts.map(({ job }) => job));
+  const able = new Set(catalogue.filter(({ endpoints }) => endpoints.some((known) => known.past_days)).map(({ job }) => job));
   const rows = status.jobs.map((job) => ({
     key: job.job,
     look: firing.has(job.job) || job.overdue ? "marked" : null,
-    cells: jobCells(job, status.time_zone),
+    cells: jobCells(job, status.time_zone, able.has(job.job)),
   }));
   return table("Jobs: last run, success rate, durations and next scheduled time", columns, rows);
 }
 
-function jobCells(job, zone) {
+function jobCells(job, zone, takesDays) {
   return [
     [span("name", jobLink(job, 0)),
       sub(job.summary), sub(`${job.provider} · ${job.scope}`)],
@@ -27,12 +29,13 @@ function jobCells(job, zone) {
     [sparkline(job.recent_runs), job.recent_runs.length > 0
       && sub(`last ${duration(job.recent_runs[0].duration_ms)}`)],
     nextRun(job, zone),
-    div("buttons", act(job, "run-now", "Run"), job.paused ? act(job, "unpause", "Unpause") : act(job, "pause", "Pause")),
+    div("buttons", act(job, "run-now", "Run"), takesDays && act(job, "backfill", "Backfill"),
+      act(job, job.paused ? "unpause" : "pause", job.paused ? "Unpause" : "Pause", "pause")),
   ];
 }
 
-function act({ job }, action, verb) {
-  return h("button", { type: "button", "data-action": action, "data-job": job, "aria-label": `${verb} ${job}…` }, `${verb}…`);
+function act({ job }, action, verb, key = action) {
+  return h("button", { type: "button", key, "data-action": action, "data-job": job, "aria-label": `${verb} ${job}…` }, `${verb}…`);
 }
 
 function lastRun(job) {
@@ -41,6 +44,7 @@ function lastRun(job) {
   const waits = stateOf(run) === "waiting";
   return [
     pill(stateOf(run)), " ", runLink(run, ago(run.started_at), span("hidden", `: last run of ${job.job}`)),
+    run.trigger === "backfill" && sub(sourceOf(job.job, run)),
     sub(leftOver(run) ?? plural(run.tickers_requested, "ticker")),
     waits && sub("due again ", ago(run.waits_until)),
     run.stopped && h("span", { class: `sub clip ${waits ? "" : "bad-text"}`, title: run.stopped }, run.stopped),

@@ -3,11 +3,14 @@
 import { callsView } from "./calls.js";
 import { code, div, h, span } from "../dom.js";
 import { askedAgain, pendingGroups, shortfallGroups } from "../evidence.js";
-import { bytes, duration, number, plural } from "../format.js";
-import { SHORTFALLS, button, empty, facts, icon, loading, pill, problem, stateOf, when } from "../parts.js";
+import { bytes, days, duration, number, plural } from "../format.js";
+import { SHORTFALLS, button, empty, facts, icon, loading, pill, problem, sourceOf, stateOf, when } from "../parts.js";
 
 /** Tickers per reason that are shown until the user asks for the rest. */
 const TICKERS_SHOWN = 60;
+
+/** Groups per outcome that are shown likewise: a run for past days may have one for each of them. */
+const GROUPS_SHOWN = 20;
 
 /** From this many tickers on, the page offers to search them. */
 const SEARCH_FROM = 20;
@@ -26,6 +29,7 @@ export function runView(page, now) {
     back,
     h("div", { class: "section-head", key: "head" }, title(null, job, " ", pill(stateOf(data))),
       orders(page, job, data, now)),
+    daysView(data.backfill),
     orderView(page.order),
     stopping(data),
     waiting(data, now) ?? h("p", { class: "message", key: "message" }, message),
@@ -33,8 +37,19 @@ export function runView(page, now) {
     h("div", { key: "figures" }, figures(data)),
     part("problems", problems(data, page.find)),
     part("calls", callsView(page)),
-    part("details", details(data)),
+    part("details", details(job, data)),
   ];
+}
+
+const ONLY = {
+  missing: "only what is missing", failed: "only what had failed", empty: "only what is missing or was empty",
+  all: "whatever is stored",
+};
+
+/** The past days that a run is for. */
+function daysView(backfill) {
+  if (!backfill) return null;
+  return h("p", { class: "quiet", key: "days" }, "For past days: ", h("strong", {}, days(backfill)), `, ${ONLY[backfill.only] ?? backfill.only}`);
 }
 
 function missing({ error, order }) {
@@ -59,7 +74,13 @@ function orders({ order }, job, data, now) {
     resumable && button("Resume…", "resume", { run: data.run_id }, "primary"),
     cancellable && button("Cancel run…", "cancel-run", { run: data.run_id }),
     data.run_status === "skipped" && !busy && button("Run anyway…", "resume", { run: data.run_id }),
-    again > 0 && button(onlyFailed ? "Rerun failed tickers…" : "Rerun incomplete tickers…", "run-failed", { job }));
+    again > 0 && (data.backfill ? button("Backfill again…", "backfill", { job, ...preset(data.backfill) })
+      : button(onlyFailed ? "Rerun failed tickers…" : "Rerun incomplete tickers…", "run-failed", { job })));
+}
+
+/** The same days for another backfill: a run of the tickers would request current data. */
+function preset({ from, to, only }) {
+  return { from, to, only };
 }
 
 /** The tickers of a report with this outcome, as far as they fit into it. */
@@ -146,7 +167,7 @@ function problems(data, find) {
       searchable && h("label", { class: "search" }, span(null, "Find a ticker"),
         h("input", { type: "search", "data-find": "true", autocomplete: "off", spellcheck: "false" }))),
     h("ul", { class: "remarks", key: "remarks" }, remarks.map((remark) => h("li", {}, remark))),
-    all.map(([outcome, found, more]) => h("div", { key: outcome }, found.map((group) => groupView(outcome, group, wanted)),
+    all.map(([outcome, found, more]) => h("div", { key: outcome }, groupViews(outcome, found, wanted),
       more > 0 && h("p", { class: "quiet" }, `${plural(more, "more ticker")} ${outcome}: the report has no room for them.`))),
   ];
 }
@@ -163,6 +184,15 @@ function watchlistRemarks({ watchlist_problems: listed, watchlist_problems_count
   return count > listed.length ? [...words, `${plural(count - listed.length, "more watchlist document")} skipped`] : words;
 }
 
+/** The first groups, and the others folded; all of them while a ticker is searched. */
+function groupViews(outcome, found, wanted) {
+  const shown = found.map((group) => groupView(outcome, group, wanted)).filter(Boolean);
+  if (wanted || shown.length <= GROUPS_SHOWN) return shown;
+  const rest = shown.slice(GROUPS_SHOWN);
+  return [shown.slice(0, GROUPS_SHOWN), h("details", { key: "more" },
+    h("summary", {}, `${number(rest.length)} more groups ${outcome}`), rest)];
+}
+
 function groupView(state, group, wanted) {
   const tickers = group.tickers.filter((ticker) => ticker.toUpperCase().includes(wanted));
   if (wanted && tickers.length === 0) return null;
@@ -170,6 +200,7 @@ function groupView(state, group, wanted) {
   const rest = tickers.slice(TICKERS_SHOWN);
   return h("article", { class: "group", key: `${state} ${group.key}` },
     div("group-head", pill(state), h("strong", {}, count), code(group.endpoint),
+      group.window && span(null, days(group.window)),
       group.kind && span("quiet", group.kind.replaceAll("_", " ")),
       group.tickers.length > 0 && button("Copy tickers", "copy", { text: group.tickers.join(",") }, "small")),
     h("p", { class: "reason" }, group.reason),
@@ -182,7 +213,7 @@ function tickerList(tickers) {
   return h("ul", { class: "tickers" }, tickers.map((ticker) => h("li", {}, ticker)));
 }
 
-function details(data) {
+function details(job, data) {
   const { resources } = data;
   const lengths = (named) => Object.entries(named).map(([name, ms]) => `${name} ${duration(ms)}`).join(" · ");
   const stored = Object.entries(data.collections)
@@ -192,7 +223,8 @@ function details(data) {
     facts([
       ["Run", [h("code", { class: "wrap" }, data.run_id), " ", button("Copy", "copy", { text: data.run_id }, "small")]],
       ["Trace", data.trace_id && code(data.trace_id)],
-      ["Scope", data.scope], ["Provider", data.provider], ["Trigger", data.trigger],
+      ["Scope", data.scope], ["Provider", data.provider], ["Trigger", sourceOf(job, data)],
+      ["Days", data.backfill && days(data.backfill)],
       ["Run time", when(data.run_time)], ["Created", when(data.created_at)],
       ["Ended", data.ended_at && when(data.ended_at)],
       ["Cancelled", data.cancelled && [`by ${data.cancelled.by}, `, when(data.cancelled.at)]],

@@ -2,7 +2,7 @@
 
 import { h, span } from "../dom.js";
 import { duration, number } from "../format.js";
-import { SHORTFALLS, button, empty, icon, loading, pill, problem, runPath, stateOf, table, when } from "../parts.js";
+import { SHORTFALLS, button, empty, icon, loading, pill, problem, runPath, sourceOf, stateOf, table, when } from "../parts.js";
 
 const STATUSES = ["running", "succeeded", "partial", "failed", "skipped", "cancelled"];
 
@@ -79,7 +79,7 @@ function row({ job, message, data }) {
       missing(data),
       marked(data.tickers_pending),
       number(data.records_stored),
-      data.attempt > 1 ? `${data.trigger}, attempt ${data.attempt}` : data.trigger,
+      data.attempt > 1 ? `${sourceOf(job, data)}, attempt ${data.attempt}` : sourceOf(job, data),
     ],
   };
 }

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { DESKTOP, PHONE, launch, open } from "./browser.js";
 import { HANG, RESET, mock } from "./mock.js";
 import { disaster, failedCalls, failedRun, shortRun, troubled, waiting, waitingRun } from "./trouble.js";
-import { at, calls, coverage, dayOfPrices, fresh, given, healthy, jobList, line, paused, report } from "./world.js";
+import { at, backfillCalls, backfillRun, calls, coverage, dayOfPrices, fresh, given, healthy, jobList, line, paused, planOfPrices, report } from "./world.js";
 
 const directory = process.argv[2] ?? "gallery";
 await mkdir(directory, { recursive: true });
@@ -12,7 +12,8 @@ const browser = await launch();
 
 const bad = failedRun();
 const good = report("finnhub-quote-portfolio");
-const runs = { runs: [waitingRun(), bad, good, shortRun(), disaster(), report("polygon-news-market")].map(line), next_page_token: "more" };
+const runs = { runs: [waitingRun(), bad, good, shortRun(), disaster(), report("polygon-news-market"),
+  backfillRun(), backfillRun({ run_id: "tiingo-daily-prices_heal_2026-11-24", run_status: "running", pending: [] })].map(line), next_page_token: "more" };
 const world = (status, more = {}) => ({
   "GET /status": status, "GET /orders": given(), "GET /runs": runs, "GET /jobs": jobList(), "GET /coverage": coverage, "GET /coverage/daily_prices/2026-11-23": dayOfPrices(), [`GET /runs/${bad.data.run_id}`]: bad, [`GET /runs/${bad.data.run_id}/calls`]: failedCalls(),
   [`GET /runs/${good.data.run_id}`]: good, [`GET /runs/${good.data.run_id}/calls`]: { calls: calls(120), truncated: true },
@@ -28,6 +29,16 @@ for (const [name, run] of [["run-cancelled", cancelled], ["run-stopping", stoppi
   await shoot(name, world(healthy(), { [`GET /runs/${run.data.run_id}`]: run, [`GET /runs/${run.data.run_id}/calls`]: { calls: calls(3), truncated: false } }), of(run));
 }
 await shoot("dialog-pause", world(healthy()), "/", async (page) => { await page.click("[data-action=pause]"); });
+const filled = backfillRun();
+await shoot("run-backfill", world(healthy(), { [`GET /runs/${filled.data.run_id}`]: filled, [`GET /runs/${filled.data.run_id}/calls`]: backfillCalls() }), of(filled));
+const preview = (answer) => [world(healthy(), { "POST /manual/trigger-job": answer }), "/", async (page) => {
+  await page.click("[data-action=backfill]");
+  await page.fill("[name=from]", "2026-11-02");
+  await page.getByRole("button", { name: "Preview" }).click();
+  await page.locator(".plan strong").waitFor();
+}];
+await shoot("dialog-backfill", ...preview(planOfPrices()));
+await shoot("dialog-backfill-refused", ...preview([422, { title: "Invalid request", errors: [{ field: "from", value: "2026-11-02", message: "asks for 2000000 records, limit 1500000: divide the days or the tickers" }] }]));
 await shoot("healthy", world(healthy()));
 await shoot("troubled", world(troubled()));
 await shoot("day", world(healthy()), "/#/coverage/daily_prices/2026-11-23");

@@ -136,9 +136,13 @@ const DATASETS = {
   "alpha-vantage-technical-indicators": ["technical_indicators"],
 };
 
+/** Datasets of which past days can be requested. */
+const PAST_DAYS = ["daily_prices", "finnhub_news", "polygon_news"];
+
 /** The catalogue, as far as the page reads it. */
 export function jobList() {
-  return { jobs: JOBS.map(([job]) => ({ job, endpoints: DATASETS[job].map((dataset) => ({ path: "/fetch", dataset, collection: dataset })) })) };
+  const endpoint = (dataset) => ({ path: "/fetch", dataset, collection: dataset, past_days: PAST_DAYS.includes(dataset) });
+  return { jobs: JOBS.map(([job]) => ({ job, endpoints: DATASETS[job].map(endpoint) })) };
 }
 
 /** The weekdays before Tuesday, 24 November 2026, oldest first. */
@@ -199,6 +203,37 @@ export function given() {
       order(600, "pause", "finnhub-quote-portfolio", "<script>alert(1)</script>", { details: "until 2026-11-25T18:30:00+00:00" }),
       order(4000, "resume_runs", "status=failed from=2026-11-20T00:00:00+00:00 limit=20", "the provider is back", { details: "a, b, c" }),
       order(90_000, "reset_breaker", "tiingo", null, { who: "operator" }),
+      order(95_000, "backfill", "tiingo-daily-prices_key_4711", "the provider was down", { details: "tiingo-daily-prices of 2026-11-02 to 2026-11-06, entire_watchlist, only missing" }),
     ],
   };
+}
+
+/** What a backfill of prices would request: 24 records, 20 of them named. */
+export function planOfPrices(change = {}) {
+  const holes = tickers(20).map((ticker, at) => ({ ticker, date: "2026-11-02", state: at === 3 ? "failed" : "missing" }));
+  return {
+    status: "ok", job: "tiingo-daily-prices", message: "dry run: 24 records of 24 tickers would be requested with 2 calls, about 3 minutes at the present rate",
+    data: { dry_run: true, from: "2026-11-02", to: "2026-11-06", only: "missing", cells: 24, tickers: 24, calls: 2, quota_requests: 48, minutes: 3, holes, ...change },
+  };
+}
+
+/** A run for past days, with two pieces of them, one of which is left, and their calls. */
+export function backfillRun(change = {}) {
+  const [early, late] = [{ from: "2025-01-02", to: "2025-12-31" }, { from: "2026-01-02", to: "2026-11-24" }];
+  const reason = "503: upstream provider is in maintenance";
+  return report("tiingo-daily-prices", {
+    run_id: "tiingo-daily-prices_key_4711", run_status: "failed", trigger: "backfill",
+    backfill: { from: "2025-01-02", to: "2026-11-24", only: "missing" }, tickers_requested: 24,
+    tickers_failed: ["XYZ", "BRK.B"].map((ticker) => ({ ticker, endpoint: "/fetch", window: late, class: "malformed", reason: "the service ignored the requested days" })),
+    pending: [
+      { endpoint: "/fetch", tickers: tickers(3), window: early, reason, tries: 1 },
+      { endpoint: "/fetch", tickers: tickers(2), window: late, reason, tries: 1 },
+    ],
+    ...change,
+  });
+}
+
+export function backfillCalls() {
+  const windows = [{ from: "2026-01-02", to: "2026-11-24" }, { from: "2025-06-02", to: "2025-06-02" }];
+  return { calls: calls(3, (at) => (windows[at] ? { window: windows[at] } : {})), truncated: false };
 }
