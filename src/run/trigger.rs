@@ -87,7 +87,7 @@ pub fn digest(
     let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join("\n"));
     let mut text = format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name);
     if let Some(Backfill { window, only, .. }) = backfill {
-        text.push_str(&format!("\n{window}\n{}", only.name()));
+        text = format!("{text}\n{window}\n{}", only.name());
     }
     format!("{:032x}", fnv1a_128(text.as_bytes()))
 }

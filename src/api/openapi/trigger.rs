@@ -28,7 +28,9 @@ pub(super) fn narrow(schema: &mut Json) {
         ),
     ] {
         let mut schema = schema;
-        schema["description"] = what.into();
+        if let Some(schema) = schema.as_object_mut() {
+            schema.insert("description".to_owned(), what.into());
+        }
         properties.insert(name.to_owned(), schema);
     }
     if let Some(Json::Object(tickers)) = properties.get_mut("tickers") {

@@ -106,11 +106,11 @@ impl Engine {
             let run_id = task.run_id().to_owned();
             let worked = match task {
                 Task::GoOn { run_id, job } => {
-                    let worked = self.apart(self.go_on(&run_id, job, start)).await;
+                    let worked = Box::pin(self.apart(self.go_on(&run_id, job, start))).await;
                     worked.map(|run| done.resumed.extend(run))
                 }
                 Task::Heal(trigger) => {
-                    let worked = self.apart(self.heal(*trigger, start)).await;
+                    let worked = Box::pin(self.apart(self.heal(*trigger, start))).await;
                     worked.map(|run| done.healed.extend(run))
                 }
             };

@@ -43,7 +43,7 @@ fn entry(state: RunState) -> Entry {
 }
 
 /// Everything that is known of a run's work, by endpoint and ticker.
-fn left(state: &RunState) -> BTreeMap<(String, Option<Window>, String), (Outcome, Option<Class>, u32)> {
+fn left(state: &RunState) -> BTreeMap<Place, (Outcome, Option<Class>, u32)> {
     let pending = state.pending.iter().flat_map(|work| {
         let names: Vec<_> = match work.tickers.as_slice() {
             [] => vec![String::new()],
@@ -65,7 +65,10 @@ fn left(state: &RunState) -> BTreeMap<(String, Option<Window>, String), (Outcome
     pending.chain(failed).chain(done).collect()
 }
 
-fn place(endpoint: &str, window: Option<Window>, ticker: String) -> (String, Option<Window>, String) {
+/// Endpoint, window, ticker.
+type Place = (String, Option<Window>, String);
+
+fn place(endpoint: &str, window: Option<Window>, ticker: String) -> Place {
     (endpoint.to_owned(), window, ticker)
 }
 

@@ -38,7 +38,7 @@ fn holes_fill_themselves_within_two_sessions() {
 fn a_provider_that_was_down_for_days_is_made_up_for() {
     let mut plan = Plan::quiet(7);
     // From Monday, 2026-11-30, 12:00 in New York until Wednesday, 12:00.
-    plan.faults.push(Fault::down(7 * DAY - 2 * HOUR, 2 * DAY));
+    plan.faults.push(Fault::down(6 * DAY + 22 * HOUR, 2 * DAY));
     play(7, &plan);
 }
 
@@ -46,7 +46,7 @@ fn a_provider_that_was_down_for_days_is_made_up_for() {
 #[test]
 fn without_a_watch_holes_stay() {
     let mut plan = Plan::quiet(7);
-    plan.faults.push(Fault::down(7 * DAY - 2 * HOUR, 2 * DAY));
+    plan.faults.push(Fault::down(6 * DAY + 22 * HOUR, 2 * DAY));
     plan.is_watched = false;
     let holes = check::holes(&Market::play(Dice::new(7), &plan));
     assert!(!holes.is_empty());

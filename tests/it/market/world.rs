@@ -96,8 +96,9 @@ impl Market {
 
     fn begin(&self) {
         let (app, _) = self.instance();
-        *self.database.lock().unwrap_or_else(PoisonError::into_inner) =
-            app.engine.firestore.database().to_owned();
+        let mut database = self.database.lock().unwrap_or_else(PoisonError::into_inner);
+        app.engine.firestore.database().clone_into(&mut database);
+        drop(database);
         self.seed(&app);
     }
 
