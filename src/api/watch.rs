@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::answer::json;
 use crate::app::App;
-use crate::base::ports::millis;
+use crate::base::ports::{Instant, millis};
 use crate::engine::Answer;
 use crate::engine::watch::WatchedRuns;
 use crate::firestore::FirestoreError;
@@ -55,7 +55,7 @@ pub(super) async fn watch(State(app): State<Arc<App>>) -> Response {
         let _ = done.send(());
         runs
     };
-    let (runs, told) = join(work, tell_until(&app, is_done)).await;
+    let (runs, told) = join(work, tell_until(&app, is_done, start)).await;
     match (runs, told) {
         (Ok(runs), Ok(told)) => {
             told.log(&runs, clock.instant().since(start));
@@ -68,10 +68,19 @@ pub(super) async fn watch(State(app): State<Arc<App>>) -> Response {
 
 /// Looks at the alerts, and again every minute until the work on runs is done: the scheduler sends no second watch
 /// meanwhile.
-async fn tell_until(app: &App, mut is_done: oneshot::Receiver<()>) -> Result<Told, FirestoreError> {
+async fn tell_until(
+    app: &App,
+    mut is_done: oneshot::Receiver<()>,
+    start: Instant,
+) -> Result<Told, FirestoreError> {
     let mut told = tell(app).await?;
-    while let Either::Right(_) = select(&mut is_done, app.engine.world.clock.sleep(AGAIN)).await {
-        told = told.then(tell(app).await?);
+    let clock = &app.engine.world.clock;
+    // A look takes less than a minute.
+    let last = app.config.run.deadline.saturating_sub(AGAIN);
+    while let Either::Right(_) = select(&mut is_done, clock.sleep(AGAIN)).await {
+        if clock.instant().since(start) <= last {
+            told = told.then(tell(app).await?);
+        }
     }
     Ok(told)
 }

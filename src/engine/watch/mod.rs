@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures::future::join_all;
+use futures::future::{Either, join_all, select};
 use serde::Serialize;
 
 use super::{Answer, Engine};
 use crate::base::context::{self, RequestContext};
-use crate::base::ports::Instant;
+use crate::base::ports::{Instant, TransportError};
 use crate::catalogue::{self, Job, Provider};
 use crate::engine::backfill::NoPlan;
 use crate::firestore::FirestoreError;
@@ -77,6 +77,15 @@ impl Engine {
     /// Goes on with unfinished runs and fills holes, one run at a time for each provider, in a request that began at
     /// `start`.
     pub async fn watch(&self, start: Instant) -> Result<WatchedRuns, FirestoreError> {
+        let deadline = self.settings.run.deadline;
+        let left = deadline.saturating_sub(self.world.clock.instant().since(start));
+        match select(Box::pin(self.watch_runs(start)), self.world.clock.sleep(left)).await {
+            Either::Left((watched, _)) => watched,
+            Either::Right(_) => Err(TransportError::Timeout(deadline).into()),
+        }
+    }
+
+    async fn watch_runs(&self, start: Instant) -> Result<WatchedRuns, FirestoreError> {
         let mut tasks = self.unfinished().await?;
         tasks.extend(self.holes_to_fill().map(|trigger| Task::Heal(Box::new(trigger))));
         let of = Provider::all().map(|provider| {

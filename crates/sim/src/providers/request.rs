@@ -115,11 +115,15 @@ mod tests {
     use super::*;
 
     fn parse(body: &Value) -> Result<Fetch, Value> {
+        read(Endpoint::POLYGON_NEWS, body)
+    }
+
+    fn read(endpoint: Endpoint, body: &Value) -> Result<Fetch, Value> {
         let headers = HeaderMap::from_iter([(
             http::header::CONTENT_TYPE,
             http::HeaderValue::from_static("application/json; charset=utf-8"),
         )]);
-        Fetch::parse(Endpoint::POLYGON_NEWS, &headers, body)
+        Fetch::parse(endpoint, &headers, body)
     }
 
     #[test]
@@ -167,7 +171,8 @@ mod tests {
             let common =
                 r#""tickers": [], "scope": "none", "job_id": "j", "run_time": "2026-11-20T15:00:00Z""#;
             let body = serde_json::from_str(&format!("{{{common}, {more}}}")).expect("JSON");
-            parse(&body).map(|fetch| fetch.days.map(|(from, to)| format!("{from} {to}")))
+            read(Endpoint::TIINGO_PRICES, &body)
+                .map(|fetch| fetch.days.map(|(from, to)| format!("{from} {to}")))
         };
         let both = days(r#""start_date": "2026-11-02", "end_date": "2026-11-06""#);
         assert_eq!(both, Ok(Some("2026-11-02 2026-11-06".to_owned())));
