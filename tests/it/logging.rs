@@ -56,7 +56,10 @@ const VARYING: [&str; 13] = [
     "responseSize",
     "bytes_in",
     "bytes_out",
+    "alerts.fired",
+    "alerts.firing",
     "duration_ms",
+    "notifications.told",
     "steps_ms.",
     "waits_ms.",
 ];
