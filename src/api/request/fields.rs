@@ -46,3 +46,16 @@ pub(super) fn members(body: &[u8]) -> Result<Map<String, Json>, Problem> {
         )])),
     }
 }
+
+/// Why somebody wants it; none if that is not said.
+pub(super) fn reason(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<String> {
+    let reason = text(members, "reason", errors)?;
+    let chars = reason.chars().count();
+    if chars > REASON_CHARS_MAX {
+        let message = format!("is {chars} characters long, limit {REASON_CHARS_MAX}");
+        errors.push(FieldError::new("reason", excerpt(reason), message));
+        return None;
+    }
+    let reason = reason.trim();
+    (!reason.is_empty()).then(|| reason.to_owned())
+}

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::body::time;
 pub use super::fields::REASON_CHARS_MAX;
-use super::fields::{excerpt, members, text};
+use super::fields::{excerpt, members, reason, text};
 use crate::api::problem::{FieldError, Problem};
 use crate::catalogue::{self, Job};
 use crate::run::Status;
@@ -146,17 +146,6 @@ fn required_reason(members: &Map<String, Json>, errors: &mut Vec<FieldError>) ->
         errors.push(FieldError::new("reason", "", message));
     }
     given.unwrap_or_default()
-}
-
-fn reason(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> Option<String> {
-    let reason = text(members, "reason", errors)?.trim();
-    let chars = reason.chars().count();
-    if chars > REASON_CHARS_MAX {
-        let message = format!("is {chars} characters long, limit {REASON_CHARS_MAX}");
-        errors.push(FieldError::new("reason", excerpt(reason), message));
-        return None;
-    }
-    (!reason.is_empty()).then(|| reason.to_owned())
 }
 
 #[cfg(test)]

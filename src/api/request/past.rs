@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::fields::{REASON_CHARS_MAX, excerpt, text};
+use super::fields::{excerpt, reason, text};
 use crate::api::problem::{FieldError, Problem};
 use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{self, Job};
@@ -45,12 +45,8 @@ impl Past {
                 false
             }
         };
-        let reason = text(members, "reason", errors).map(str::trim).filter(|reason| !reason.is_empty());
-        if reason.is_some_and(|reason| reason.chars().count() > REASON_CHARS_MAX) {
-            let message = format!("must have at most {REASON_CHARS_MAX} characters");
-            errors.push(FieldError::new("reason", "", message));
-        }
-        Self { from, to, only, dry_run, reason: reason.map(ToOwned::to_owned) }
+        let reason = reason(members, errors);
+        Self { from, to, only, dry_run, reason }
     }
 }
 
