@@ -106,7 +106,9 @@ fn may_end_unpublished(scenario: &Scenario, tick: &Tick) -> bool {
     // The next quotes are due in five minutes: a run of theirs does not wait.
     let waits_in_vain = tick.key.is_some()
         || tick.job.schedule.starts_with("*/5")
-        || tick.at + scenario.patience() <= scenario.published_at;
+        || tick.at + scenario.patience() <= scenario.published_at
+        // Nothing waits beyond the job's next tick.
+        || scenario.config().ticks.next(tick.job, tick.run_time) <= Some(scenario.civil(scenario.published_at));
     // While a run's calls go out, the data of some tickers may come: too few of the others are left to wait for.
     let takes_long = !scenario.storms.is_empty()
         || scenario.pacing.is_some()
