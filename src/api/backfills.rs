@@ -5,11 +5,12 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::json;
+use super::orders::order;
 use crate::app::App;
 use crate::auth::Caller;
 use crate::engine::Answer;
 use crate::engine::backfill::{NoPlan, Plan};
-use crate::ledger::orders::{Action, Order};
+use crate::ledger::orders::Action;
 use crate::run::report::ReportStatus;
 use crate::run::{Backfill, Trigger};
 
@@ -48,23 +49,15 @@ pub(super) async fn preview(app: &App, trigger: &Trigger, backfill: Backfill) ->
 }
 
 /// Runs a backfill; the order is stored with it.
-pub(super) async fn start(app: &App, trigger: Trigger, backfill: Backfill, caller: Caller) -> Response {
+pub(super) async fn start(app: &App, trigger: Trigger, backfill: Backfill, caller: &Caller) -> Response {
     let whom = match &trigger.tickers {
         Some(tickers) => format!("{} tickers", tickers.len()),
         None => trigger.scope.to_string(),
     };
-    let order = Order {
-        what: Action::Backfill,
-        subject: trigger.run_id.clone(),
-        who: caller.0,
-        why: trigger.reason.clone(),
-        details: Some(format!(
-            "{} of {}, {whom}, only {}",
-            trigger.job.name,
-            backfill.window,
-            backfill.only.name()
-        )),
-    };
+    let only = backfill.only.name();
+    let details = format!("{} of {}, {whom}, only {only}", trigger.job.name, backfill.window);
+    let why = trigger.reason.as_deref();
+    let order = order(Action::Backfill, &trigger.run_id, &caller.0, why, Some(details));
     let order = app.engine.ledger.order(&order);
     app.engine.run_by_order(trigger, Some(order)).await.into_response()
 }

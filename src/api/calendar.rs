@@ -13,14 +13,13 @@ use super::answer::json;
 use crate::api::problem::{FieldError, Problem};
 use crate::app::App;
 use crate::calendar::new_york::{in_new_york, to_new_york};
-use crate::calendar::{Calendar, Session};
+use crate::calendar::{Calendar, FIRST_YEAR, Session};
 
 /// Most days in one response: a year, about 20 KB.
 pub(super) const DAYS_MAX: u64 = 366;
 /// Days in a response, unless the caller says until when.
 pub(super) const DAYS_DEFAULT: u64 = 30;
-/// The years that the rules are known to be right for, as far as rules are.
-const FIRST_YEAR: i32 = 2010;
+/// The last year that the rules are known to be right for, as far as rules are.
 const LAST_YEAR: i32 = 2099;
 
 /// The sessions of some days.

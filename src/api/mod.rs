@@ -156,7 +156,7 @@ async fn run_job(
 async fn start(app: &App, trigger: Trigger, caller: Caller) -> Response {
     match trigger.backfill {
         Some(backfill) if trigger.dry_run => backfills::preview(app, &trigger, backfill).await,
-        Some(backfill) => backfills::start(app, trigger, backfill, caller).await,
+        Some(backfill) => backfills::start(app, trigger, backfill, &caller).await,
         None => app.engine.run(trigger).await.into_response(),
     }
 }

@@ -219,7 +219,13 @@ pub(super) async fn reset_breaker(
     Ok(json(StatusCode::OK, &breaker(&app, provider)))
 }
 
-fn order(what: Action, subject: &str, who: &str, why: Option<&str>, details: Option<String>) -> Order {
+pub(super) fn order(
+    what: Action,
+    subject: &str,
+    who: &str,
+    why: Option<&str>,
+    details: Option<String>,
+) -> Order {
     Order { what, subject: subject.to_owned(), who: who.to_owned(), why: why.map(ToOwned::to_owned), details }
 }
 

@@ -7,3 +7,6 @@ pub mod schedule;
 pub mod sessions;
 
 pub use sessions::{Calendar, Session};
+
+/// The first year that the rules are known to be right for.
+pub const FIRST_YEAR: i32 = 2010;

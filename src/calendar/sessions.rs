@@ -79,6 +79,13 @@ impl Calendar {
         (1..=DAYS_MAX).find_map(|days| self.session(date.checked_sub_days(Days::new(days))?))
     }
 
+    /// The first of `count` sessions of which the last is on the day `last`; none of none. A `last` without a session
+    /// counts as one.
+    pub fn sessions_back(&self, last: NaiveDate, count: usize) -> Option<NaiveDate> {
+        let before = |date: &NaiveDate| self.previous_session(*date).map(|session| session.date);
+        std::iter::successors(Some(last), before).take(count).last()
+    }
+
     /// The sessions of a range of days, in order.
     pub fn sessions(&self, days: RangeInclusive<NaiveDate>) -> impl Iterator<Item = Session> {
         let (first, last) = days.into_inner();

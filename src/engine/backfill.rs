@@ -3,13 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::{Engine, plan};
-use crate::calendar::Calendar;
-use crate::calendar::new_york::to_new_york;
-use crate::catalogue::{Dataset, Endpoint, Job, Ticker};
+use crate::catalogue::{Endpoint, Job, Ticker};
 use crate::firestore::FirestoreError;
 use crate::ledger::coverage::DayCells;
 use crate::ledger::coverage::days::Follows;
@@ -128,8 +126,9 @@ impl Engine {
         };
         for endpoint in trigger.job.endpoints {
             let Some(parameters) = endpoint.window else { continue };
-            let days =
-                days(endpoint.dataset, &self.settings.ticks.calendar, backfill.window, trigger.run_time);
+            let Window { from, to } = backfill.window;
+            let follows = Follows::of(endpoint.dataset);
+            let days = follows.days_by(&self.settings.ticks.calendar, (from, to), trigger.run_time);
             let pieces = backfill.window.pieces(parameters.days_max);
             check_size(tickers.len(), pieces.len(), days.len())?;
             let found = self.holes(endpoint, &mut holes, &pieces, &days).await?;
@@ -189,16 +188,6 @@ impl Engine {
         let requests = u64::try_from(requests).ok()?;
         (tickers > 0).then(|| millis.saturating_mul(requests).div_ceil(tickers.saturating_mul(60_000)))
     }
-}
-
-/// The days of a window that a provider can have something for at a time.
-fn days(dataset: &Dataset, calendar: &Calendar, window: Window, now: DateTime<Utc>) -> Vec<NaiveDate> {
-    let follows = Follows::of(dataset);
-    let until = match calendar.latest_published_by(now) {
-        Some(session) if follows.has_sessions() => session.date,
-        _ => to_new_york(now).date(),
-    };
-    follows.days(calendar, window.from..=window.to.min(until))
 }
 
 fn check_size(tickers: usize, windows: usize, days: usize) -> Result<(), NoPlan> {
@@ -269,22 +258,15 @@ impl Piece {
     /// None if no ticker lacks anything.
     fn into_work(self, endpoint: &Endpoint, tickers: &[Ticker]) -> Option<Work> {
         let lacking = tickers.iter().zip(self.lacks).filter(|(_, lacks)| *lacks);
-        Some(Work {
-            endpoint: endpoint.path.to_owned(),
-            tickers: lacking.map(|(ticker, _)| ticker.clone()).collect(),
-            window: Some(self.days?),
-            parts: Vec::new(),
-            outdated: Vec::new(),
-            reason: None,
-            deferrals: 0,
-            enlarged: false,
-        })
+        let tickers = lacking.map(|(ticker, _)| ticker.clone()).collect();
+        Some(Work { window: Some(self.days?), ..Work::new(endpoint.path, tickers) })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calendar::Calendar;
     use crate::catalogue::find;
     use crate::run::window::tests::window;
 
@@ -320,7 +302,10 @@ mod tests {
         let price = crate::catalogue::find_dataset("daily_prices").unwrap();
         let news = crate::catalogue::find_dataset("finnhub_news").unwrap();
         let asked = window("2026-11-24", "2026-11-27");
-        let at = |dataset, now: &str| days(dataset, &Calendar::default(), asked, now.parse().unwrap()).len();
+        let at = |dataset, now: &str| {
+            let days = (asked.from, asked.to);
+            Follows::of(dataset).days_by(&Calendar::default(), days, now.parse().unwrap()).len()
+        };
         // Thanksgiving is on the 26th; the Friday after it closes at 13:00.
         assert_eq!(at(price, "2026-11-27T19:00:00Z"), 2);
         assert_eq!(at(price, "2026-11-27T19:30:00Z"), 3);

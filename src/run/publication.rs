@@ -87,13 +87,8 @@ impl RunState {
         for short in reopened {
             self.pending.push(Work {
                 reason: reason(&short),
-                endpoint: short.endpoint,
                 window: short.window,
-                tickers: Vec::from_iter(short.ticker),
-                parts: Vec::new(),
-                outdated: Vec::new(),
-                deferrals: 0,
-                enlarged: false,
+                ..Work::new(&short.endpoint, Vec::from_iter(short.ticker))
             });
         }
         self.pending = merged(std::mem::take(&mut self.pending));

@@ -18,16 +18,7 @@ pub(crate) fn state() -> RunState {
 
 pub(crate) fn work(endpoint: &str, tickers: &[&str]) -> Work {
     let tickers = tickers.iter().map(|ticker| Ticker::parse(ticker).unwrap()).collect();
-    Work {
-        endpoint: endpoint.into(),
-        tickers,
-        window: None,
-        parts: Vec::new(),
-        outdated: Vec::new(),
-        reason: None,
-        deferrals: 0,
-        enlarged: false,
-    }
+    Work::new(endpoint, tickers)
 }
 
 pub(crate) fn failure(endpoint: &str, ticker: &str) -> Shortfall {

@@ -35,6 +35,22 @@ fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+impl Work {
+    /// Work that was never tried.
+    pub fn new(endpoint: &str, tickers: Vec<Ticker>) -> Self {
+        Self {
+            endpoint: endpoint.to_owned(),
+            tickers,
+            window: None,
+            parts: Vec::new(),
+            outdated: Vec::new(),
+            reason: None,
+            deferrals: 0,
+            enlarged: false,
+        }
+    }
+}
+
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }

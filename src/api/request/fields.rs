@@ -29,6 +29,18 @@ pub(super) fn text<'a>(
     }
 }
 
+/// A field that is true or false; null counts as false.
+pub(super) fn flag(members: &Map<String, Json>, name: &'static str, errors: &mut Vec<FieldError>) -> bool {
+    match members.get(name) {
+        None | Some(Json::Null) => false,
+        Some(Json::Bool(flag)) => *flag,
+        Some(other) => {
+            errors.push(FieldError::new(name, excerpt(&other.to_string()), "must be true or false"));
+            false
+        }
+    }
+}
+
 /// The members of a body of any content type; an empty one has none.
 pub(super) fn members(body: &[u8]) -> Result<Map<String, Json>, Problem> {
     if body.iter().all(u8::is_ascii_whitespace) {

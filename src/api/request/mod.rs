@@ -11,6 +11,7 @@ use http::HeaderMap;
 use crate::api::problem::{FieldError, Problem};
 use crate::base::id::new_uuid;
 use crate::base::world::World;
+use crate::calendar::FIRST_YEAR;
 use crate::catalogue::{self, Job, Scope};
 use crate::run::trigger::{digest, tick_id};
 use crate::run::{Source, Trigger};
@@ -26,8 +27,6 @@ const TICK_AHEAD_MAX: TimeDelta = TimeDelta::seconds(30);
 
 /// A run may be for a time this far ahead: clocks and time zones differ, but no provider has data of the future.
 const RUN_TIME_AHEAD_MAX: TimeDelta = TimeDelta::days(1);
-/// The year in which the calendar of sessions begins.
-const FIRST_YEAR: i32 = 2010;
 
 /// Reads a request to a job's own route.
 pub fn parse_job(

@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json};
 
 use super::body::time;
 pub use super::fields::REASON_CHARS_MAX;
-use super::fields::{excerpt, members, reason, text};
+use super::fields::{excerpt, flag, members, reason, text};
 use crate::api::problem::{FieldError, Problem};
 use crate::catalogue::{self, Job};
 use crate::run::Status;
@@ -77,14 +77,7 @@ pub fn parse_pause(body: &[u8], now: DateTime<Utc>) -> Result<PauseOrder, Proble
 /// Reads an order to resume many runs.
 pub fn parse_resume(body: &[u8]) -> Result<ResumeOrder, Problem> {
     let (members, mut errors) = (members(body)?, Vec::new());
-    let dry_run = match members.get("dry_run") {
-        None | Some(Json::Null) => false,
-        Some(Json::Bool(dry_run)) => *dry_run,
-        Some(other) => {
-            errors.push(FieldError::new("dry_run", excerpt(&other.to_string()), "must be true or false"));
-            false
-        }
-    };
+    let dry_run = flag(&members, "dry_run", &mut errors);
     let reason =
         if dry_run { reason(&members, &mut errors) } else { Some(required_reason(&members, &mut errors)) };
     let job = text(&members, "job", &mut errors).and_then(|name| job(name, &mut errors)).map(|job| job.name);

@@ -3,15 +3,13 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::fields::{excerpt, reason, text};
+use super::fields::{excerpt, flag, reason, text};
 use crate::api::problem::{FieldError, Problem};
+use crate::calendar::FIRST_YEAR;
 use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{self, Job};
 use crate::run::backfill::Only;
 use crate::run::{Backfill, Window};
-
-/// The first day that can be requested: the calendar of sessions begins here.
-const FIRST_DAY: (i32, u32, u32) = (2010, 1, 1);
 
 /// What was given of it.
 #[derive(Debug, Default)]
@@ -36,15 +34,7 @@ impl Past {
             }
             only
         });
-        let dry_run = match members.get("dry_run") {
-            None | Some(Json::Null) => false,
-            Some(Json::Bool(dry_run)) => *dry_run,
-            Some(other) => {
-                let message = "must be true or false";
-                errors.push(FieldError::new("dry_run", excerpt(&other.to_string()), message));
-                false
-            }
-        };
+        let dry_run = flag(members, "dry_run", errors);
         let reason = reason(members, errors);
         Self { from, to, only, dry_run, reason }
     }
@@ -84,8 +74,7 @@ pub(super) fn past_days(job: &Job, past: &Past, now: DateTime<Utc>) -> Result<Op
         return wrong("from", from.to_string(), message);
     }
     let to = past.to.unwrap_or(today);
-    let (year, month, day) = FIRST_DAY;
-    match NaiveDate::from_ymd_opt(year, month, day) {
+    match NaiveDate::from_ymd_opt(FIRST_YEAR, 1, 1) {
         Some(first) if from < first => {
             return wrong("from", from.to_string(), format!("must not be before {first}"));
         }

@@ -1,7 +1,5 @@
 //! Which tickers' earlier records have changed, according to the newest ones.
 
-use chrono::NaiveDate;
-
 use super::Execution;
 use crate::catalogue::Ticker;
 use crate::firestore::Value;
@@ -24,9 +22,9 @@ impl Execution<'_> {
             return;
         }
         let calendar = self.coverage.calendar();
-        let latest = calendar.latest_published_by(self.run.tick).map(|session| session.date);
-        let before = |date: &NaiveDate| calendar.previous_session(*date).map(|session| session.date);
-        let Some(first) = std::iter::successors(latest, before).take(NEWS_SESSIONS).last() else { return };
+        let latest = calendar.latest_published_by(self.run.tick);
+        let first = latest.and_then(|latest| calendar.sessions_back(latest.date, NEWS_SESSIONS));
+        let Some(first) = first else { return };
         for record in intake.records.iter().filter(|record| quality::changes_history(dataset, record)) {
             let ticker = record.fields.get("ticker").and_then(Value::as_str).map(Ticker::parse);
             let day = follows.day_of(&record.fields).filter(|day| *day >= first);

@@ -10,7 +10,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDate;
+use chrono::{DateTime, Utc};
 use futures::future::{Either, select};
 
 use super::Execution;
@@ -18,7 +18,6 @@ use super::deliveries::Delivery;
 use super::found::Cells;
 use crate::base::ports::{BoxFuture, Instant};
 use crate::calendar::Calendar;
-use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{Job, Ticker, Ticks};
 use crate::firestore::FirestoreError;
 use crate::ledger::coverage::days::Follows;
@@ -52,8 +51,8 @@ pub(super) struct Covering {
     run_id: Arc<str>,
     /// The day that each endpoint's work is about.
     about: Vec<(&'static str, Follows, Day)>,
-    /// The last days that can be requested: of those with sessions, and of the others.
-    until: (Option<NaiveDate>, NaiveDate),
+    /// The time that the run's data is of.
+    tick: DateTime<Utc>,
     /// Whether tickers of a window are those that its days should have.
     expects_windows: bool,
     changes: Changes,
@@ -154,14 +153,12 @@ impl Covering {
             Some((endpoint.path, follows, Day { dataset: endpoint.dataset.name, date }))
         };
         let about = job.endpoints.iter().filter_map(about).collect();
-        let until =
-            (ticks.calendar.latest_published_by(tick).map(|session| session.date), to_new_york(tick).date());
         let mut covering = Self {
             store,
             calendar: ticks.calendar.clone(),
             run_id: Arc::from(state.identity.run_id.as_str()),
             about,
-            until,
+            tick,
             expects_windows: state.identity.trigger == Source::Backfill && state.tickers_given.is_none(),
             changes: Changes::new(),
             cells: 0,

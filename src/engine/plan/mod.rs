@@ -46,17 +46,7 @@ pub fn work(job: &Job, scope: Scope, tickers: &[Ticker]) -> Vec<Work> {
     if scope != Scope::None && tickers.is_empty() {
         return Vec::new();
     }
-    let work = |path: &str| Work {
-        endpoint: path.to_owned(),
-        tickers: tickers.to_vec(),
-        window: None,
-        parts: Vec::new(),
-        outdated: Vec::new(),
-        reason: None,
-        deferrals: 0,
-        enlarged: false,
-    };
-    job.endpoints.iter().map(|endpoint| work(endpoint.path)).collect()
+    job.endpoints.iter().map(|endpoint| Work::new(endpoint.path, tickers.to_vec())).collect()
 }
 
 #[cfg(test)]

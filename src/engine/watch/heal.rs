@@ -27,7 +27,7 @@ pub(super) fn healing(
     let endpoint = job.endpoints.iter().find(takes_days)?;
     let over = ticks.last(job, now - patience - AFTER_PATIENCE)?;
     let last = Follows::of(endpoint.dataset).day_at(&ticks.calendar, over)?;
-    let from = sessions_back(&ticks.calendar, last, sessions)?;
+    let from = ticks.calendar.sessions_back(last, sessions)?;
     let window = Window { from, to: last };
     Some(Trigger {
         backfill: Some(Backfill { window, only: Only::Empty, insists: false }),
@@ -45,7 +45,7 @@ pub(in crate::engine) fn refetches(
 ) -> Vec<Trigger> {
     let Some(last) = calendar.latest_published_by(now) else { return Vec::new() };
     let refetch = |(day, tickers): (&NaiveDate, &Vec<Ticker>)| {
-        let window = Window { from: sessions_back(calendar, last.date, sessions)?, to: last.date };
+        let window = Window { from: calendar.sessions_back(last.date, sessions)?, to: last.date };
         let mut tickers = tickers.clone();
         tickers.sort_unstable();
         let names: Vec<_> = tickers.iter().map(Ticker::as_str).collect();
@@ -73,12 +73,6 @@ fn trigger(job: &'static Job, run_id: String, tickers: Option<Vec<Ticker>>, now:
         source: Source::Backfill,
         tick: None,
     }
-}
-
-/// The first of so many sessions, of which this day is the last; none of none.
-fn sessions_back(calendar: &Calendar, last: NaiveDate, sessions: usize) -> Option<NaiveDate> {
-    let before = |date: &NaiveDate| calendar.previous_session(*date).map(|session| session.date);
-    std::iter::successors(Some(last), before).take(sessions).last()
 }
 
 #[cfg(test)]

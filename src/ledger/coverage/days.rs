@@ -101,6 +101,18 @@ impl Follows {
         first.iter_days().take_while(|day| *day <= last).collect()
     }
 
+    /// The days of a range that a provider can have something for at `now`, with something to cover.
+    pub fn days_by(
+        self,
+        calendar: &Calendar,
+        (from, to): (NaiveDate, NaiveDate),
+        now: DateTime<Utc>,
+    ) -> Vec<NaiveDate> {
+        let published = || calendar.latest_published_by(now).map(|session| session.date);
+        let until = if self.has_sessions() { published() } else { Some(to_new_york(now).date()) };
+        until.map_or_else(Vec::new, |until| self.days(calendar, from..=to.min(until)))
+    }
+
     /// Where the records of a day are; none without sessions, whose records are not of the day of their run.
     pub fn records<'a>(
         self,

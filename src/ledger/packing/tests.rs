@@ -167,14 +167,9 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
     let mut noise = Noise(4);
     let tickers = noise.tickers(10_000, TICKER_BYTES_MAX);
     let work = |(at, ticker): (usize, &Ticker)| Work {
-        endpoint: "/fetch".into(),
-        tickers: vec![ticker.clone()],
-        window: None,
-        parts: Vec::new(),
-        outdated: Vec::new(),
         reason: Some(noise.text(HOSTILE, 300)),
         deferrals: u32::try_from(at % 5).unwrap(),
-        enlarged: false,
+        ..Work::new("/fetch", vec![ticker.clone()])
     };
     let pending = tickers.iter().enumerate().map(work).collect();
     let run = RunState { pending, shortfalls: vec![failure("/fetch", "ALONE")], ..state() };
@@ -210,8 +205,7 @@ proptest! {
             let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
             if kind == 0 {
                 let (tickers, reason) = (Vec::from_iter(ticker), Some(words));
-                let (parts, outdated) = (Vec::new(), Vec::new());
-                run.pending.push(Work { endpoint, tickers, window, parts, outdated, reason, deferrals, enlarged: false });
+                run.pending.push(Work { window, reason, deferrals, ..Work::new(&endpoint, tickers) });
             } else if kind == 1 {
                 let (outcome, class) = (Outcome::Failed, Some(Class::Refused));
                 run.shortfalls.push(Shortfall { ticker, endpoint, window, outcome, class, reason: words });

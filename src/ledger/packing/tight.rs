@@ -280,14 +280,10 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                             works.push((
                                 number,
                                 Work {
-                                    endpoint: endpoint.to_owned(),
-                                    tickers,
                                     window,
-                                    parts: Vec::new(),
-                                    outdated: Vec::new(),
                                     reason,
                                     deferrals: *deferrals,
-                                    enlarged: false,
+                                    ..Work::new(endpoint, tickers)
                                 },
                             ));
                         }

@@ -22,19 +22,7 @@ fn work_at_an_endpoint_that_no_longer_exists_fails() {
         let mut state = owned.state;
         let tickers: Vec<_> =
             (0..10).map(|n| serde_json::from_value(json!(format!("T{n:05}"))).expect("a ticker")).collect();
-        state.plan(
-            vec![Work {
-                endpoint: "/prices".into(),
-                tickers,
-                window: None,
-                parts: Vec::new(),
-                outdated: Vec::new(),
-                reason: None,
-                deferrals: 0,
-                enlarged: false,
-            }],
-            10,
-        );
+        state.plan(vec![Work::new("/prices", tickers)], 10);
         app.engine.ledger.checkpoint(owned.fence, state).await.expect("still the owner");
         world.handle.sleep(LEASE).await;
 

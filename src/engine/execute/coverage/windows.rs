@@ -26,13 +26,12 @@ impl Execution<'_> {
     ) {
         let Some(work) = &delivery.work else { return };
         let Some(window) = work.window.filter(|_| !contradicted.is_empty()) else { return };
-        let is_concerned = |ticker: &&Ticker| {
-            contradicted.iter().any(|(name, day)| **name == *ticker.as_str() && window.contains(*day))
-        };
-        let known =
-            |ticker: &Ticker| delivery.shortfalls.iter().any(|short| short.ticker.as_ref() == Some(ticker));
-        let concerned: Vec<Ticker> =
-            work.tickers.iter().filter(is_concerned).filter(|ticker| !known(ticker)).cloned().collect();
+        let in_window = contradicted.iter().filter(|(_, day)| window.contains(*day));
+        let names: BTreeSet<&str> = in_window.map(|(name, _)| &**name).collect();
+        let known: BTreeSet<_> =
+            delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
+        let is_concerned = |ticker: &&Ticker| names.contains(ticker.as_str()) && !known.contains(ticker);
+        let concerned: Vec<Ticker> = work.tickers.iter().filter(is_concerned).cloned().collect();
         let Some(dataset) = self.run.dataset(delivery.endpoint).filter(|_| !concerned.is_empty()) else {
             return;
         };
@@ -62,8 +61,7 @@ impl Covering {
     /// The days of a window that have something to cover.
     pub(in crate::engine::execute) fn days_of(&self, endpoint: &str, window: Window) -> Vec<NaiveDate> {
         let Some((_, follows, _)) = self.about(endpoint) else { return Vec::new() };
-        let until = if follows.has_sessions() { self.until.0 } else { Some(self.until.1) };
-        until.map_or_else(Vec::new, |until| follows.days(&self.calendar, window.from..=window.to.min(until)))
+        follows.days_by(&self.calendar, (window.from, window.to), self.tick)
     }
 
     /// What an answer to a request for some days says of them.
