@@ -34,7 +34,7 @@ impl App {
         let firestore = Firestore::new(config.firestore.clone(), google.clone(), world.clone(), backoff);
         let ledger = Ledger::new(&firestore, world.clone(), config.collections.clone(), config.run);
         let breakers = Breakers::new(
-            firestore.clone(),
+            &firestore,
             world.clone(),
             config.collections.breakers.clone(),
             config.breaker,

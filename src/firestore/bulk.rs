@@ -1,10 +1,10 @@
 //! Many writes, by the rules of Firestore's BulkWriter.
 //!
 //! Writes come in deliveries. The writer sends them in batches bounded by count and bytes over a few lanes, never the
-//! same document twice at a time, retries single writes by their own status, and reports a delivery's outcome when
-//! every write of it is settled. Each write has a tag that identifies it to its sender; the writer returns it with the
-//! outcome and does not interpret it. The writer waits only inside [`BulkWriter::delivered`], whose future may be
-//! dropped at any time without losing anything.
+//! same document twice at a time and always in the order they came in, retries single writes by their own status, and
+//! reports a delivery's outcome when every write of it is settled. Each write has a tag that identifies it to its
+//! sender; the writer returns it with the outcome and does not interpret it. The writer waits only inside
+//! [`BulkWriter::delivered`], whose future may be dropped at any time without losing anything.
 
 mod outcome;
 mod response;
@@ -51,6 +51,7 @@ pub struct BulkWriter<T> {
     delayed: Vec<(Instant, Item<T>)>,
     waiting_bytes: usize,
     in_flight: FuturesUnordered<BoxFuture<'static, Response<T>>>,
+    /// Documents with a write that was sent and is not settled.
     busy: HashSet<DocumentPath>,
     open: BTreeMap<DeliveryId, (usize, Delivered<T>)>,
     delivered: VecDeque<Delivered<T>>,
@@ -63,6 +64,8 @@ struct Item<T> {
     write: EncodedWrite,
     delivery: DeliveryId,
     attempt: u32,
+    /// Whether it was sent before: its document is busy with it.
+    is_sent: bool,
     /// Maximum writes in the same request: halved each time a whole request is refused.
     company_max: usize,
 }
@@ -107,7 +110,14 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         }
         self.open.insert(delivery, (writes.len(), outcome));
         self.waiting_bytes += writes.iter().map(|(_, write)| write.json.len()).sum::<usize>();
-        let item = |(tag, write)| Item { tag, write, delivery, attempt: 1, company_max: BATCH_WRITES_MAX };
+        let item = |(tag, write)| Item {
+            tag,
+            write,
+            delivery,
+            attempt: 1,
+            is_sent: false,
+            company_max: BATCH_WRITES_MAX,
+        };
         self.ready.extend(writes.into_iter().map(item));
     }
 
@@ -201,14 +211,13 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
             || first.company_max < BATCH_WRITES_MAX
     }
 
-    /// The next batch within all limits, without documents that are in flight or already in it.
+    /// The next batch within all limits, without documents that are busy with another write.
     fn take_batch(&mut self) -> Vec<Item<T>> {
         let mut batch = Vec::new();
         let mut passed_over = Vec::new();
-        let mut touched = HashSet::new();
         let mut bytes = 0;
         let mut company_max = BATCH_WRITES_MAX;
-        while let Some(item) = self.ready.pop_front() {
+        while let Some(mut item) = self.ready.pop_front() {
             let fits = batch.is_empty()
                 || (bytes + item.write.json.len() <= BATCH_BYTES_MAX
                     && batch.len() < company_max.min(item.company_max));
@@ -216,11 +225,13 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
                 self.ready.push_front(item);
                 break;
             }
-            // A later write must not overtake an earlier one of the same document that was passed over.
-            if !touched.insert(item.write.document.clone()) || self.busy.contains(&item.write.document) {
+            // A later write must not overtake an earlier one of the same document, not even while that waits to be
+            // retried.
+            if !item.is_sent && !self.busy.insert(item.write.document.clone()) {
                 passed_over.push(item);
                 continue;
             }
+            item.is_sent = true;
             bytes += item.write.json.len();
             company_max = company_max.min(item.company_max);
             batch.push(item);
@@ -228,7 +239,6 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         for item in passed_over.into_iter().rev() {
             self.ready.push_front(item);
         }
-        self.busy.extend(batch.iter().map(|item| item.write.document.clone()));
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
         batch
     }

@@ -32,9 +32,6 @@ fn retryability(error: &FirestoreError) -> Retryability {
 
 impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
     pub(super) fn on_response(&mut self, response: Response<T>) {
-        for item in &response.items {
-            self.busy.remove(&item.write.document);
-        }
         let statuses = match response.answer {
             Ok(statuses) => statuses,
             Err(error) => return self.on_request_failed(response.items, &error),
@@ -93,6 +90,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
 
     fn settle(&mut self, item: Item<T>, note: impl FnOnce(&mut Delivered<T>, Item<T>)) {
         let delivery = item.delivery;
+        self.busy.remove(&item.write.document);
         let Some((left, outcome)) = self.open.get_mut(&delivery) else { return };
         note(outcome, item);
         *left -= 1;

@@ -70,15 +70,17 @@ struct Cell {
 }
 
 impl Breakers {
+    /// No request waits longer than a third of the lease: if the renewal of a run's place hangs, another one goes out
+    /// before the others count the run as dead.
     pub fn new(
-        firestore: Firestore,
+        firestore: &Firestore,
         world: World,
         collection: String,
         config: BreakerConfig,
         lease: Duration,
         minute: Duration,
     ) -> Self {
-        let cells = Mutex::default();
+        let (firestore, cells) = (firestore.with_timeout(lease / 3), Mutex::default());
         Self { inner: Arc::new(Inner { firestore, world, collection, config, lease, minute, cells }) }
     }
 

@@ -7,6 +7,7 @@ mod coverage;
 mod leases;
 mod lists;
 mod lost_answers;
+mod order;
 mod pauses;
 mod planning;
 mod publication;

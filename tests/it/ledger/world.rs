@@ -201,7 +201,10 @@ impl Transport for World {
             let method = path.rsplit_once(':').map_or("", |(_, method)| method);
             let way = world.way(method);
             let (status, body) = match way {
-                Way::Never => return std::future::pending().await,
+                Way::Never => {
+                    world.handle.sleep(request.timeout).await;
+                    return Err(TransportError::Timeout(request.timeout));
+                }
                 _ => world.handle_now(&request.method, &path, &request.body),
             };
             match way {

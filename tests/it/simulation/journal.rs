@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use orchestrator::base::ports::{InboundResponse, TransportError};
 
 use super::instance::Answered;
@@ -37,6 +38,7 @@ pub(super) struct Journal {
 pub(super) struct Call {
     /// The request that made it.
     pub(super) request: TaskId,
+    pub(super) begun_at: DateTime<Utc>,
     pub(super) fetch: Fetch,
     /// Whether the instance has stopped waiting for it.
     pub(super) is_dropped: bool,
@@ -89,8 +91,8 @@ impl Journal {
         self.owners
     }
 
-    pub(super) fn begin_call(&mut self, request: TaskId, fetch: &Fetch) -> usize {
-        self.calls.push(Call { request, fetch: fetch.clone(), is_dropped: false, end: None });
+    pub(super) fn begin_call(&mut self, request: TaskId, fetch: &Fetch, begun_at: DateTime<Utc>) -> usize {
+        self.calls.push(Call { request, begun_at, fetch: fetch.clone(), is_dropped: false, end: None });
         self.calls.len() - 1
     }
 

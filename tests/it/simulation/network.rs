@@ -63,7 +63,8 @@ impl Transport for Wire {
                 Route::Provider(fetch) => {
                     breaker_watch::check_call(&stage, &from, &fetch);
                     order_watch::check_call(&stage, &fetch);
-                    let call = stage.journal().begin_call(stage.handle.current(), &fetch);
+                    let now = stage.civil();
+                    let call = stage.journal().begin_call(stage.handle.current(), &fetch, now);
                     stage.handle.spawn(WORLD, to_provider(stage.clone(), fetch, sender));
                     Some(call)
                 }

@@ -59,6 +59,11 @@ pub(super) fn check_written(stage: &Stage, path: &str, old: Option<&View>, new: 
     }
 }
 
+/// When a job was first paused, if it was.
+pub(super) fn first_paused_at(stage: &Stage, job: &str) -> Option<DateTime<Utc>> {
+    stage.journal().holds.get(job)?.first().map(|hold| hold.written_at)
+}
+
 /// Whether a job was paused at some moment of a time.
 fn was_paused(stage: &Stage, job: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> bool {
     let journal = stage.journal();

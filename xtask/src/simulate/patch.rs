@@ -185,4 +185,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         old: "Write::overwrite(self.document(*day), fields).only_if(precondition);",
         new: "Write { precondition: None, ..Write::overwrite(self.document(*day), fields).only_if(precondition) };",
     },
+    Mutant {
+        name: "a later write of a document overtakes one that is retried",
+        file: "src/firestore/bulk/response.rs",
+        old: "                self.delayed.push((self.world.clock.instant() + delay, item));",
+        new: "                item.is_sent = !self.busy.remove(&item.write.document);\n                self.delayed.push((self.world.clock.instant() + delay, item));",
+    },
+    Mutant {
+        name: "the renewal of a place waits longer than the place lasts",
+        file: "src/provider/breakers/mod.rs",
+        old: "let (firestore, cells) = (firestore.with_timeout(lease / 3), Mutex::default());",
+        new: "let (firestore, cells) = (firestore.clone(), Mutex::default());",
+    },
 ];

@@ -92,10 +92,14 @@ async fn repeat_work(stage: &Stage, slots: &Slots, tick: &Tick) {
     }
     let after = stored_records(stage);
     for (name, stored) in &before {
-        let same = after.get(name).is_some_and(|now| without_run(&now.fields) == without_run(&stored.fields));
+        let now = after.get(name).map(|now| without_run(&now.fields)).unwrap_or_default();
+        let before = without_run(&stored.fields);
         let is_of_run = to_plain(stored.fields.get("run_id").unwrap_or(&Json::Null)) == tick.run_id();
-        if is_of_run && !same {
-            stage.accuse(format!("the work of {} was done again, and {name} has changed", tick.run_id()));
+        if is_of_run && now != before {
+            let other = before.keys().chain(now.keys()).find(|field| now.get(*field) != before.get(*field));
+            let change = other.map(|field| (field, before.get(field), now.get(field)));
+            let run = tick.run_id();
+            stage.accuse(format!("the work of {run} was done again, and {name} has changed: {change:?}"));
         }
     }
     let failed = ended_run(stage, tick)

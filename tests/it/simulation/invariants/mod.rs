@@ -15,9 +15,9 @@ use orchestrator::run::{RunState, Status};
 
 use super::instance::Slots;
 use super::journal::Call;
-use super::ledger_watch;
 use super::scenario::Tick;
 use super::stage::Stage;
+use super::{ledger_watch, order_watch};
 
 /// Time for late messages to arrive and second deliveries to begin.
 const SETTLING: Duration = Duration::from_secs(120);
@@ -48,8 +48,8 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
     coverage::check(stage);
 }
 
-/// Whether a tick was skipped. That must be so exactly if the calendar says so or the job was paused, unless somebody wanted the run; and
-/// then nobody was called for it.
+/// Whether a tick was skipped. That must be so exactly if the calendar says so or the job was paused, unless somebody
+/// wanted the run; and then nobody was called for it, unless an attempt had died before the pause.
 fn is_skipped(stage: &Stage, tick: &Tick, run: &RunState) -> bool {
     let is_paused = stage.journal().paused.contains(&tick.run_id());
     let (skipped, expected) = (run.status == Status::Skipped, is_paused || stage.scenario.is_skipped(tick));
@@ -58,7 +58,12 @@ fn is_skipped(stage: &Stage, tick: &Tick, run: &RunState) -> bool {
         let (id, status) = (tick.run_id(), run.status.name());
         stage.accuse(format!("{id} is {status}; to be skipped: {expected}"));
     }
-    let is_of_tick = |call: &Call| call.fetch.job == tick.job.name && call.fetch.run_time == tick.time();
+    let paused_at = order_watch::first_paused_at(stage, tick.job.name).filter(|_| is_paused);
+    let is_of_tick = |call: &Call| {
+        call.fetch.job == tick.job.name
+            && call.fetch.run_time == tick.time()
+            && paused_at.is_none_or(|paused| call.begun_at > paused)
+    };
     let calls = stage.journal().calls.iter().filter(|call| is_of_tick(call)).count();
     if skipped && (calls > 0 || run.planned) {
         stage.accuse(format!("{} is skipped after {calls} calls, planned: {}", tick.run_id(), run.planned));
