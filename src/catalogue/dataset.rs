@@ -1,6 +1,7 @@
 //! A dataset as data: where its records go, how an entry's `data` holds them, which fields they have and what
 //! identifies them. `src/intake/` interprets it.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// A kind of records.
@@ -23,6 +24,9 @@ pub struct Dataset {
     pub quality: Quality,
     /// Fields whose departure from these values means that the provider has changed earlier records, too.
     pub adjusts: &'static [(&'static str, f64)],
+    /// Whether answers repeat records of earlier ones: these are compared with what is stored, and only what is new is
+    /// written.
+    pub repeats: bool,
 }
 
 /// What a ticker's answer must contain in order to be neither empty nor stale.
@@ -98,6 +102,18 @@ impl PartialEq for Dataset {
 }
 
 impl Eq for Dataset {}
+
+impl PartialOrd for Dataset {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Dataset {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name.cmp(other.name)
+    }
+}
 
 impl fmt::Debug for Dataset {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

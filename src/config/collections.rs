@@ -19,6 +19,7 @@ pub struct Collections {
     pub alerts: String,
     pub orders: String,
     pub pauses: String,
+    pub revisions: String,
     /// The collections of datasets, by their keys in the catalogue.
     pub(super) records: BTreeMap<&'static str, String>,
 }
@@ -44,7 +45,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
     let (raw_logs, rejected, runs) = (name("raw_logs"), name("rejected"), name("runs"));
     let (breakers, statistics, coverage) = (name("breakers"), name("statistics"), name("coverage"));
     let alerts = name("alerts");
-    let (orders, pauses) = (name("orders"), name("pauses"));
+    let (orders, pauses, revisions) = (name("orders"), name("pauses"), name("revisions"));
     Some(Collections {
         universe: universe?,
         active: active?,
@@ -57,6 +58,7 @@ pub fn read(r: &mut Reader<'_>) -> Option<Collections> {
         alerts: alerts?,
         orders: orders?,
         pauses: pauses?,
+        revisions: revisions?,
         records: records.into_iter().map(|(key, name)| Some((key, name?))).collect::<Option<_>>()?,
     })
 }

@@ -194,4 +194,5 @@ const ROWS: &[Row] = &[
     key("collection_alerts", "ingestion_alerts", "Collection of the alerts that were told, and to whom"),
     key("collection_orders", "ingestion_orders", "Collection of the orders: what people have told the service to do, and why"),
     key("collection_pauses", "ingestion_pauses", "Collection of the pauses of jobs"),
+    key("collection_revisions", "record_revisions", "Collection of what records were before they changed"),
 ];

@@ -268,14 +268,14 @@ fn page(found: Found, limit: usize) -> Page {
 
 /// `{"writes":[…]}` from writes that are already encoded.
 fn writes_body(writes: &[impl Borrow<EncodedWrite>]) -> Bytes {
-    let length = writes.iter().map(|write| write.borrow().json.len() + 1).sum::<usize>() + 16;
+    let length = writes.iter().map(|write| write.borrow().sent_bytes()).sum::<usize>() + 16;
     let mut body = BytesMut::with_capacity(length);
     body.put_slice(b"{\"writes\":[");
     for (at, write) in writes.iter().enumerate() {
         if at > 0 {
             body.put_u8(b',');
         }
-        body.put_slice(&write.borrow().json);
+        write.borrow().put(&mut body);
     }
     body.put_slice(b"]}");
     body.freeze()

@@ -168,6 +168,15 @@ pub fn fields_stored_bytes(fields: &Fields) -> usize {
     fields.iter().map(|(name, value)| name.len() + 1 + value.stored_bytes()).sum()
 }
 
+/// Levels of maps and arrays in a value.
+pub fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array { values } => 1 + values.iter().map(depth).max().unwrap_or_default(),
+        Value::Map { fields } => 1 + fields.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
 /// Whether Firestore accepts a field of that name: not empty, not `__x__`, at most 1,500 bytes.
 pub fn is_field_name(name: &str) -> bool {
     !name.is_empty()

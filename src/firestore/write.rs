@@ -1,8 +1,9 @@
 //! Writes, encoded once: sizes are known before anything is sent, and a retry needs no second encoding.
 
-use bytes::Bytes;
+use bytes::{BufMut, Bytes, BytesMut};
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value as Json, json};
 
 use super::path::DocumentPath;
 use super::value::{Fields, Value, fields_stored_bytes};
@@ -90,16 +91,10 @@ impl Write {
                 .chain(self.times.iter().map(|name| (name, Transform::SetToServerValue("REQUEST_TIME"))))
                 .map(|(name, transform)| FieldTransform { field_path: field_path(name), transform })
                 .collect(),
-            current_document: self.precondition.map(|precondition| match precondition {
-                Precondition::Missing => WirePrecondition::Exists(false),
-                Precondition::UnchangedSince(time) => {
-                    WirePrecondition::UpdateTime(time.to_rfc3339_opts(SecondsFormat::Micros, true))
-                }
-            }),
         };
         // Maps with string keys and plain numbers always encode.
         let json = serde_json::to_vec(&wire).unwrap_or_default();
-        EncodedWrite { document: self.document.clone(), json: json.into() }
+        EncodedWrite { document: self.document.clone(), json: json.into(), precondition: self.precondition }
     }
 }
 
@@ -107,7 +102,64 @@ impl Write {
 #[derive(Clone, Debug)]
 pub struct EncodedWrite {
     pub document: DocumentPath,
+    /// Without its precondition: that may change between two attempts.
     pub json: Bytes,
+    pub precondition: Option<Precondition>,
+}
+
+impl EncodedWrite {
+    #[must_use]
+    pub fn only_if(self, precondition: Precondition) -> Self {
+        Self { precondition: Some(precondition), ..self }
+    }
+
+    /// Bytes that it takes up in a request.
+    pub fn sent_bytes(&self) -> usize {
+        /// A precondition with a time, and the comma after a write.
+        const REST: usize = 72;
+        self.json.len() + REST
+    }
+
+    pub fn put(&self, body: &mut BytesMut) {
+        let Some(precondition) = self.precondition else { return body.put_slice(&self.json) };
+        body.put_slice(self.json.strip_suffix(b"}").unwrap_or(&self.json));
+        body.put_slice(b",\"currentDocument\":");
+        let json = match precondition {
+            Precondition::Missing => "{\"exists\":false}".to_owned(),
+            Precondition::UnchangedSince(time) => {
+                format!("{{\"updateTime\":\"{}\"}}", time.to_rfc3339_opts(SecondsFormat::Micros, true))
+            }
+        };
+        body.put_slice(json.as_bytes());
+        body.put_u8(b'}');
+    }
+
+    /// The fields that it writes.
+    pub fn fields(&self) -> Fields {
+        #[derive(Deserialize)]
+        struct Sent {
+            update: Update,
+        }
+        #[derive(Deserialize)]
+        struct Update {
+            fields: Fields,
+        }
+        // It was encoded from such fields.
+        serde_json::from_slice::<Sent>(&self.json).map(|sent| sent.update.fields).unwrap_or_default()
+    }
+
+    /// The same write with one more field.
+    #[must_use]
+    pub fn with_field(&self, name: &str, value: &Value) -> Self {
+        let mut sent: Json = serde_json::from_slice(&self.json).unwrap_or_default();
+        if let Some(fields) = sent.pointer_mut("/update/fields").and_then(Json::as_object_mut) {
+            fields.insert(name.to_owned(), json!(value));
+        }
+        if let Some(Json::Array(mask)) = sent.pointer_mut("/updateMask/fieldPaths") {
+            mask.push(Json::String(field_path(name)));
+        }
+        Self { json: sent.to_string().into(), ..self.clone() }
+    }
 }
 
 /// A field's name in a field path: quoted unless it is a simple identifier.
@@ -131,8 +183,6 @@ struct WireWrite<'a> {
     update_mask: Option<FieldMask>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     update_transforms: Vec<FieldTransform<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    current_document: Option<WirePrecondition>,
 }
 
 #[derive(Serialize)]
@@ -163,22 +213,15 @@ enum Transform<'a> {
     SetToServerValue(&'static str),
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-enum WirePrecondition {
-    Exists(bool),
-    UpdateTime(String),
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::firestore::value::fields;
 
-    fn encoded(write: &Write) -> serde_json::Value {
-        serde_json::from_slice(&write.encode("projects/p/databases/d").json).unwrap()
+    fn encoded(write: &Write) -> Json {
+        let mut body = BytesMut::new();
+        write.encode("projects/p/databases/d").put(&mut body);
+        serde_json::from_slice(&body).unwrap()
     }
 
     #[test]
@@ -209,6 +252,21 @@ mod tests {
             {"fieldPath": "`t/1`", "setToServerValue": "REQUEST_TIME"},
         ]);
         assert_eq!(json["updateTransforms"], transforms);
+    }
+
+    #[test]
+    fn an_encoded_write_takes_another_field_and_gives_its_fields_back() {
+        let write = Write::merge(DocumentPath::new("c", "x"), fields([("a", Value::Double(0.1))]))
+            .only_if(Precondition::Missing)
+            .encode("d")
+            .with_field("n", &Value::Integer(1));
+        assert_eq!(write.fields(), fields([("a", Value::Double(0.1)), ("n", Value::Integer(1))]));
+        let mut body = BytesMut::new();
+        write.put(&mut body);
+        assert!(body.len() <= write.sent_bytes(), "{body:?}");
+        let json: Json = serde_json::from_slice(&body).unwrap();
+        assert_eq!(json["updateMask"], json!({"fieldPaths": ["a", "n"]}));
+        assert_eq!(json["currentDocument"], json!({"exists": false}));
     }
 
     #[test]

@@ -29,9 +29,7 @@ pub struct Intake {
     pub failed: Vec<(Ticker, String)>,
     /// Tickers that were answered, but not with what the dataset expects.
     pub lacking: Vec<Lacking>,
-    /// Number of records of those that are stale or failed.
-    pub stale_records: u64,
-    /// Number of doubtful records among those.
+    /// Number of doubtful records of those that are stale or failed.
     pub stale_flagged: u64,
     /// Number of rejected records of those that are stale or failed.
     pub stale_rejected: u64,
@@ -110,7 +108,6 @@ impl Intake {
             succeeded: Vec::new(),
             failed: Vec::new(),
             lacking: Vec::new(),
-            stale_records: 0,
             cut: Vec::new(),
             stale_flagged: 0,
             stale_rejected: 0,
@@ -147,7 +144,6 @@ impl Intake {
             record.fields.get("ticker").and_then(Value::as_str).is_some_and(|ticker| stale.contains(ticker))
         };
         if !stale.is_empty() {
-            self.stale_records = count_of(self.records.iter().filter(is_stale));
             let is_of_stale = |rejected: &&Rejected| {
                 rejected.ticker.as_deref().is_some_and(|ticker| stale.contains(ticker))
             };

@@ -194,7 +194,7 @@ fn build(
     if !reasons.is_empty() {
         return Err(reject(reasons, Json::Object(members)));
     }
-    checked.stamp(context);
+    checked.stamp(dataset, context);
     let id = identity::id(dataset, &checked.fields);
     let document = DocumentPath::new(context.collections.of(dataset), &id);
     let write = match dataset.mode {

@@ -105,6 +105,16 @@ counts! {
             "orchestrator_firestore_write_retries_total",
             "Attempts of document writes after the first.",
         ));
+        /// Records that were stored before and say the same: they were not written again.
+        records_unchanged, stored "records_unchanged", metric Some((
+            "orchestrator_records_unchanged_total",
+            "Records that were stored before and say the same.",
+        ));
+        /// Records among the stored ones that said something else before: what they said is kept as a revision.
+        records_revised, stored "records_revised", metric Some((
+            "orchestrator_records_revised_total",
+            "Records that said something else before, kept as revisions.",
+        ));
         /// Records whose values are doubtful: stored, and marked in their field `quality`.
         records_flagged, stored "records_flagged", metric Some((
             "orchestrator_records_flagged_total",

@@ -137,6 +137,9 @@ pub struct RunState {
     /// The days that it is for; none for current data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
+    /// Whether records are written even if they say what is stored already.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub force: bool,
     pub status: Status,
     /// Whether the tickers are resolved; until then `pending` says nothing.
     pub planned: bool,

@@ -25,11 +25,17 @@ pub struct PublishConfig {
 }
 
 /// Records counted as stored that came from stale tickers of one endpoint.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaleRecords {
     pub endpoint: String,
     pub collection: String,
     pub records: u64,
+    /// Those that were not written, because they were stored before.
+    #[serde(default)]
+    pub unchanged: u64,
+    /// Those of the stored ones that said something else before.
+    #[serde(default)]
+    pub revised: u64,
     /// The doubtful ones among them.
     #[serde(default)]
     pub flagged: u64,
@@ -47,6 +53,8 @@ impl RunState {
         match self.stale_records.iter_mut().find(same) {
             Some(known) => {
                 known.records += stale.records;
+                known.unchanged += stale.unchanged;
+                known.revised += stale.revised;
                 known.flagged += stale.flagged;
                 known.rejected += stale.rejected;
             }
@@ -82,7 +90,10 @@ impl RunState {
             if let Some(count) = self.counts.collections.get_mut(&stale.collection) {
                 *count = count.saturating_sub(stale.records);
             }
-            self.counts.records_flagged = self.counts.records_flagged.saturating_sub(stale.flagged);
+            let counts = &mut self.counts;
+            counts.records_flagged = counts.records_flagged.saturating_sub(stale.flagged);
+            counts.records_unchanged = counts.records_unchanged.saturating_sub(stale.unchanged);
+            counts.records_revised = counts.records_revised.saturating_sub(stale.revised);
         }
         for short in reopened {
             self.pending.push(Work {
@@ -202,7 +213,13 @@ mod tests {
         run.counts.records_flagged = 3;
         for (records, flagged) in [(1, 0), (3, 2)] {
             let (endpoint, collection) = ("/a".to_owned(), "prices".to_owned());
-            run.note_stale(StaleRecords { endpoint, collection, records, flagged, rejected: 0 });
+            run.note_stale(StaleRecords {
+                endpoint,
+                collection,
+                records,
+                flagged,
+                ..StaleRecords::default()
+            });
         }
         run
     }

@@ -19,6 +19,8 @@ pub struct Trigger {
     pub run_time: DateTime<Utc>,
     /// The days that are requested; none for current data.
     pub backfill: Option<Backfill>,
+    /// Whether records are written even if they say what is stored already.
+    pub force: bool,
     /// Whether only the plan of the backfill is wanted.
     pub dry_run: bool,
     /// Why somebody wants it.
@@ -55,6 +57,7 @@ impl Trigger {
             tickers_given: self.tickers,
             scheduled_at: self.tick,
             backfill: self.backfill,
+            force: self.force,
             ..RunState::default()
         }
     }
@@ -70,7 +73,7 @@ pub fn tick_id(job: &Job, scope: Scope, tickers: Option<&[Ticker]>, tick: DateTi
     }
     let mut tickers = tickers.unwrap_or_default().to_vec();
     tickers.sort_unstable();
-    let hash = digest(job, scope, Some(&tickers), None, None);
+    let hash = digest(job, scope, Some(&tickers), None, None, false);
     let short = hash.get(..TICK_DIGEST_CHARS).unwrap_or(&hash);
     format!("{plain}_{short}")
 }
@@ -82,12 +85,16 @@ pub fn digest(
     tickers: Option<&[Ticker]>,
     run_time: Option<DateTime<Utc>>,
     backfill: Option<Backfill>,
+    force: bool,
 ) -> String {
     // A ticker may contain any visible character, but no line break.
     let tickers = tickers.map(|tickers| tickers.iter().map(Ticker::as_str).collect::<Vec<_>>().join("\n"));
     let mut text = format!("{}\n{scope}\n{tickers:?}\n{run_time:?}", job.name);
     if let Some(Backfill { window, only, .. }) = backfill {
         text = format!("{text}\n{window}\n{}", only.name());
+    }
+    if force {
+        text.push_str("\nforce");
     }
     format!("{:032x}", fnv1a_128(text.as_bytes()))
 }

@@ -226,6 +226,9 @@ pub struct TriggerArgs {
     /// Backfill: show the plan and do nothing
     #[arg(long, requires = "from")]
     pub dry_run: bool,
+    /// Write records even if they say what is stored already
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, Args)]

@@ -55,8 +55,10 @@ fn body(args: &TriggerArgs) -> Value {
             body.insert(name.to_owned(), json!(value));
         }
     }
-    if args.dry_run {
-        body.insert("dry_run".to_owned(), json!(true));
+    for (name, is_set) in [("dry_run", args.dry_run), ("force", args.force)] {
+        if is_set {
+            body.insert(name.to_owned(), json!(true));
+        }
     }
     Value::Object(body)
 }
@@ -138,6 +140,7 @@ mod tests {
             to: None,
             only: None,
             dry_run: false,
+            force: false,
         };
         assert_eq!(body(&args), json!({"job": "polygon-news-market"}));
         args.tickers = vec!["AAPL".to_owned()];

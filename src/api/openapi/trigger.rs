@@ -14,13 +14,18 @@ pub(super) fn narrow(schema: &mut Json) {
     properties.insert("scope".to_owned(), one_of(Scope::ALL.into_iter().flat_map(spellings)));
     let time = json!({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]});
     properties.insert("run_time".to_owned(), time);
-    // Of a backfill; `src/api/request/past.rs` reads them.
+    // `src/api/request` reads them.
     let day = json!({"anyOf": [{"type": "string", "format": "date"}, {"type": "null"}]});
     for (name, schema, what) in [
         ("from", day.clone(), "First day of a backfill, a day in New York"),
         ("to", day, "Last day of a backfill, included; today if it is left out"),
         ("only", one_of(Only::ALL.map(Only::name)), "Which of the days' records are requested"),
         ("dry_run", json!({"type": ["boolean", "null"]}), "Whether only the plan of the backfill is wanted"),
+        (
+            "force",
+            json!({"type": ["boolean", "null"]}),
+            "Whether records are written even if they say what is stored already",
+        ),
         (
             "reason",
             json!({"type": ["string", "null"], "maxLength": REASON_CHARS_MAX}),

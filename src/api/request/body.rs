@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value as Json};
 
-use super::fields::{excerpt, members, text};
+use super::fields::{excerpt, flag, members, text};
 use super::past::Past;
 use crate::api::problem::{FieldError, Problem};
 use crate::catalogue::ticker::TICKERS_MAX;
@@ -25,6 +25,9 @@ pub struct Body {
     /// The time the providers are asked for: from 2010-01-01 on, and at most one day ahead.
     pub run_time: Option<DateTime<Utc>>,
     pub tickers: Option<Vec<Ticker>>,
+    /// Whether records are written even if they say what is stored already.
+    #[cfg_attr(not(target_family = "wasm"), schema(ignore))]
+    pub force: bool,
     #[cfg_attr(not(target_family = "wasm"), schema(ignore))]
     pub past: Past,
 }
@@ -40,6 +43,7 @@ impl Body {
             run_time: text(&members, "run_time", &mut errors)
                 .and_then(|text| time("run_time", text, &mut errors)),
             tickers: tickers(&members, &mut errors),
+            force: flag(&members, "force", &mut errors),
             past: Past::parse(&members, &mut errors),
         };
         Problem::check(errors)?;

@@ -100,7 +100,7 @@ fn trigger(
         check_run_time(run_time, now)?;
     }
     let backfill = past_days(job, &body.past, now)?;
-    let given = digest(job, scope, tickers.as_deref(), body.run_time, backfill);
+    let given = digest(job, scope, tickers.as_deref(), body.run_time, backfill, body.force);
     let tick = schedule_time(headers, now);
     let key = idempotency_key(headers)?;
     let source = if backfill.is_some() { Source::Backfill } else { Source::Manual };
@@ -119,8 +119,21 @@ fn trigger(
     let run_time = body.run_time.or(tick).unwrap_or(now);
     // A backfill is no tick: nothing waits for its data, and it covers no schedule time.
     let tick = tick.filter(|_| backfill.is_none());
-    let (dry_run, reason) = (body.past.dry_run, body.past.reason);
-    Ok(Trigger { job, scope, tickers, run_time, backfill, dry_run, reason, run_id, source, tick, digest })
+    let (force, dry_run, reason) = (body.force, body.past.dry_run, body.past.reason);
+    Ok(Trigger {
+        job,
+        scope,
+        tickers,
+        run_time,
+        backfill,
+        force,
+        dry_run,
+        reason,
+        run_id,
+        source,
+        tick,
+        digest,
+    })
 }
 
 /// The providers have no data of a time that is far away, and the calendar of sessions no days before it begins.

@@ -60,4 +60,5 @@ static TECHNICAL_INDICATORS: Dataset = Dataset {
     checks: &[Check::NotAhead("date")],
     quality: Quality::Unchecked,
     adjusts: &[],
+    repeats: true,
 };

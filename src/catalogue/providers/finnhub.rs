@@ -94,6 +94,7 @@ static QUOTES: Dataset = Dataset {
     checks: &[Check::Positive("current_price"), Check::Plausible("timestamp")],
     quality: Quality::Unchecked,
     adjusts: &[],
+    repeats: false,
 };
 
 /// The service itself sends a week by default.
@@ -129,6 +130,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     checks: &[Check::Plausible("datetime")],
     quality: Quality::Unchecked,
     adjusts: &[],
+    repeats: true,
 };
 
 static FUNDAMENTALS: Dataset = Dataset {
@@ -155,6 +157,7 @@ static FUNDAMENTALS: Dataset = Dataset {
     checks: &[],
     quality: Quality::Unchecked,
     adjusts: &[],
+    repeats: true,
 };
 
 static EARNINGS: Dataset = Dataset {
@@ -179,4 +182,5 @@ static EARNINGS: Dataset = Dataset {
     checks: &[],
     quality: Quality::Unchecked,
     adjusts: &[],
+    repeats: true,
 };

@@ -69,6 +69,7 @@ static COMPANY_NEWS: Dataset = Dataset {
     checks: &[],
     quality: Quality::Limited { records: 10, parameter: "limit", larger: 100, dated: "published_utc" },
     adjusts: &[],
+    repeats: true,
 };
 
 static MARKET_NEWS: Dataset = Dataset {
@@ -85,6 +86,7 @@ static MARKET_NEWS: Dataset = Dataset {
     checks: &[],
     quality: Quality::Unchecked,
     adjusts: &[],
+    repeats: true,
 };
 
 /// The fields of every article.

@@ -86,4 +86,5 @@ static DAILY_PRICES: Dataset = Dataset {
     ],
     quality: Quality::Bars,
     adjusts: &[("div_cash", 0.0), ("split_factor", 1.0)],
+    repeats: true,
 };

@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use super::Execution;
 use super::deliveries::Delivery;
 use super::found::Cells;
-use crate::catalogue::Dataset;
-use crate::firestore::bulk::{Delivered, Unwritten};
+use crate::catalogue::{Dataset, Ticker};
+use crate::firestore::bulk::{Delivered, Tally, Unwritten};
 use crate::intake::kind::Kind;
 use crate::intake::rejected;
 use crate::run::stop::StopReason;
-use crate::run::{Outcome, Work};
+use crate::run::{Outcome, StaleRecords, Work};
 
 impl Execution<'_> {
     pub(super) fn on_delivered(&mut self, delivered: Delivered<Kind>) {
@@ -25,13 +25,11 @@ impl Execution<'_> {
     pub(super) fn note_delivered(&mut self, delivered: Delivered<Kind>) -> Option<StopReason> {
         let mut delivery = self.backlog.deliveries.close(delivered.delivery)?;
         self.state.counts.write_retries += delivered.retries;
-        for (kind, count) in delivered.written {
-            self.state.counts.writes += count;
+        self.state.counts.writes += delivered.sent;
+        for (kind, tally) in delivered.tallies {
             match kind {
-                Kind::Record(dataset) => {
-                    *delivery.written.entry(self.collection(dataset)).or_default() += count;
-                }
-                Kind::RawLog => self.state.counts.raw_logs += count,
+                Kind::Record(_, subject) => delivery.tell(subject, tally),
+                Kind::RawLog => self.state.counts.raw_logs += tally.written,
                 // Counted once they are stored as rejected: this counts records, not documents.
                 Kind::Rejected | Kind::Part => {}
             }
@@ -39,7 +37,7 @@ impl Execution<'_> {
         let (mut refused_records, mut refused_other) = (Vec::new(), None);
         for refused in delivered.refused {
             match refused.tag {
-                Kind::Record(dataset) => refused_records.push((dataset, refused)),
+                Kind::Record(dataset, _) => refused_records.push((dataset, refused)),
                 Kind::RawLog | Kind::Rejected | Kind::Part => {
                     refused_other.get_or_insert(format!("firestore rejected {refused}"));
                 }
@@ -114,14 +112,25 @@ impl Execution<'_> {
         if delivery.is_preliminary {
             return;
         }
-        let counts = &mut self.state.counts;
-        for (collection, count) in delivery.written {
-            let repeated = delivery.repeated.get(&collection).copied().unwrap_or_default();
-            let count = count.saturating_sub(repeated);
-            if count > 0 {
-                *counts.collections.entry(collection).or_default() += count;
+        let (mut all, mut again) = (Tally::default(), Tally::default());
+        let comes_again: HashSet<_> = delivery
+            .shortfalls
+            .iter()
+            .filter(|short| short.has_records())
+            .filter_map(|short| short.ticker.as_ref().map(Ticker::as_str))
+            .collect();
+        for told in &delivery.subjects {
+            all += told.tally;
+            if comes_again.contains(&*told.name) {
+                again += told.tally;
             }
         }
+        let counts = &mut self.state.counts;
+        if all.written > 0 {
+            *counts.collections.entry(delivery.collection.clone()).or_default() += all.written;
+        }
+        counts.records_unchanged += all.unchanged;
+        counts.records_revised += all.revised;
         for (collection, count) in delivery.rejected {
             *counts.rejected.entry(collection).or_default() += count;
         }
@@ -135,11 +144,26 @@ impl Execution<'_> {
         let short: HashSet<_> =
             delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
         tickers.retain(|ticker| !short.contains(ticker));
-        if !(knows_tickers && tickers.is_empty()) {
-            self.state.settle(&endpoint, window, tickers, Outcome::Stored);
+        let unchanged: HashSet<_> =
+            delivery.subjects.iter().filter(|told| told.is_unchanged()).map(|told| &*told.name).collect();
+        if knows_tickers {
+            let is_unchanged = |ticker: &mut Ticker| unchanged.contains(ticker.as_str());
+            let kept: Vec<_> = tickers.extract_if(.., is_unchanged).collect();
+            for (tickers, outcome) in [(tickers, Outcome::Stored), (kept, Outcome::Unchanged)] {
+                if !tickers.is_empty() {
+                    self.state.settle(&endpoint, window, tickers, outcome);
+                }
+            }
+        } else {
+            let is_unchanged = !unchanged.is_empty() && unchanged.len() == delivery.subjects.len();
+            let outcome = if is_unchanged { Outcome::Unchanged } else { Outcome::Stored };
+            self.state.settle(&endpoint, window, tickers, outcome);
         }
-        if let Some(stale) = delivery.stale {
-            self.state.note_stale(stale);
+        if !comes_again.is_empty() {
+            let Tally { written: records, revised, unchanged } = again;
+            let (endpoint, collection) = (endpoint.clone(), delivery.collection.clone());
+            let rest = delivery.stale;
+            self.state.note_stale(StaleRecords { endpoint, collection, records, revised, unchanged, ..rest });
         }
         self.state.shortfalls.extend(delivery.shortfalls);
     }

@@ -1,10 +1,13 @@
 //! The writes in progress to Firestore, and the work they belong to.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
-use super::found::Cells;
-use crate::firestore::bulk::DeliveryId;
+use super::found::{Cells, ticker_of};
+use crate::catalogue::Dataset;
+use crate::firestore::bulk::{DeliveryId, Tally};
 use crate::firestore::{DocumentPath, Write};
+use crate::intake::kind::{Kind, Subject};
 use crate::run::{Shortfall, StaleRecords, Work};
 
 /// The documents of one call.
@@ -17,19 +20,51 @@ pub(super) struct Delivery {
     pub work: Option<Work>,
     /// Tickers of the work that are over without the data that was expected.
     pub shortfalls: Vec<Shortfall>,
-    /// The records of those that are stale.
-    pub stale: Option<StaleRecords>,
+    /// The doubtful and the rejected records of those that are stale.
+    pub stale: StaleRecords,
     /// Number of doubtful records that no earlier response had.
     pub flagged: u64,
-    /// Records stored so far, by collection.
-    pub written: BTreeMap<String, u64>,
+    /// The collection of its records.
+    pub collection: String,
+    /// Whom its records are about, by the number of their [`Subject`].
+    pub subjects: Vec<Told>,
     /// Rejected records, by the collection they were meant for.
     pub rejected: BTreeMap<String, u64>,
-    /// Of the records stored, those that an earlier response had already stored, by collection: they are not additional
-    /// documents.
-    pub repeated: BTreeMap<String, u64>,
     /// Whether all of its records are requested once more, and count only then.
     pub is_preliminary: bool,
+}
+
+/// What became of the records of one ticker.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub name: Arc<str>,
+    /// Without those that an earlier response had, too: they count once.
+    pub tally: Tally,
+    has_written: bool,
+    has_kept: bool,
+}
+
+impl Told {
+    fn add(&mut self, tally: Tally, is_repeated: bool) {
+        self.has_written |= tally.written > 0;
+        self.has_kept |= tally.unchanged > 0;
+        if !is_repeated {
+            self.tally += tally;
+        }
+    }
+
+    /// Whether all that it has was stored before.
+    pub(super) fn is_unchanged(&self) -> bool {
+        self.has_kept && !self.has_written
+    }
+}
+
+impl Delivery {
+    pub(super) fn tell(&mut self, subject: Subject, tally: Tally) {
+        if let Some(told) = self.subjects.get_mut(subject.number) {
+            told.add(tally, subject.is_repeated);
+        }
+    }
 }
 
 /// The documents of responses after which some tickers were requested again, so that repeated documents are not counted
@@ -50,13 +85,28 @@ impl Seen {
         u64::try_from(new.count()).unwrap_or(u64::MAX)
     }
 
-    /// How many of the writes repeat documents that were stored before, by collection.
-    pub(super) fn repeated<'a>(&self, writes: impl IntoIterator<Item = &'a Write>) -> BTreeMap<String, u64> {
-        let mut repeated = BTreeMap::new();
-        for write in writes.into_iter().filter(|write| self.documents.contains(&write.document)) {
-            *repeated.entry(write.document.collection().to_owned()).or_default() += 1;
-        }
-        repeated
+    /// The writes of records, and whom they are about.
+    pub(super) fn told(
+        &self,
+        dataset: &'static Dataset,
+        records: Vec<Write>,
+    ) -> (Vec<(Kind, Write)>, Vec<Told>) {
+        let mut numbers = BTreeMap::<Arc<str>, usize>::new();
+        let writes = records.into_iter().map(|record| {
+            let name = ticker_of(&record.fields);
+            let number = numbers.get(name).copied().unwrap_or_else(|| {
+                let number = numbers.len();
+                numbers.insert(Arc::from(name), number);
+                number
+            });
+            let is_repeated = self.documents.contains(&record.document);
+            (Kind::Record(dataset, Subject { number, is_repeated }), record)
+        });
+        let writes = writes.collect();
+        let mut subjects: Vec<_> = numbers.into_iter().collect();
+        subjects.sort_unstable_by_key(|(_, number)| *number);
+        let told = |(name, _)| Told { name, tally: Tally::default(), has_written: false, has_kept: false };
+        (writes, subjects.into_iter().map(told).collect())
     }
 }
 
@@ -118,7 +168,9 @@ impl Deliveries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::firestore::Fields;
+    use crate::catalogue::find_dataset;
+    use crate::firestore::value::fields;
+    use crate::firestore::{Fields, Value};
     use crate::run::tests::work;
 
     fn write(collection: &str, id: &str) -> Write {
@@ -144,7 +196,26 @@ mod tests {
         let mut seen = Seen::default();
         seen.add(&[write("prices", "a"), write("prices", "b"), write("rejected", "a")]);
         let again = [write("prices", "a"), write("prices", "c"), write("rejected", "a"), write("news", "b")];
-        let expect = BTreeMap::from([("prices".to_owned(), 1), ("rejected".to_owned(), 1)]);
-        assert_eq!((seen.repeated(&again), seen.count_new(again.iter())), (expect, 2));
+        assert_eq!(seen.count_new(again.iter()), 2);
+        let dataset = find_dataset("daily_prices").unwrap();
+        let of = |ticker, id| {
+            let fields = fields([("ticker", Value::string(ticker))]);
+            Write::overwrite(DocumentPath::new("prices", id), fields)
+        };
+        let (writes, subjects) = seen.told(dataset, vec![of("B", "c"), of("A", "a"), of("B", "b")]);
+        let mut delivery = Delivery { subjects, ..Delivery::default() };
+        for (kind, _) in writes {
+            let Kind::Record(_, subject) = kind else { panic!("{kind:?}") };
+            delivery.tell(subject, Tally { unchanged: 1, ..Tally::default() });
+        }
+        let told: Vec<_> = delivery
+            .subjects
+            .iter()
+            .map(|told| (&*told.name, told.tally.unchanged, told.is_unchanged()))
+            .collect();
+        assert_eq!(told, [("B", 1, true), ("A", 0, true)]);
+        delivery.tell(Subject { number: 1, is_repeated: true }, Tally { written: 1, ..Tally::default() });
+        assert!(!delivery.subjects[1].is_unchanged());
+        assert_eq!(delivery.subjects[1].tally.written, 0, "it was counted with the first answer");
     }
 }

@@ -147,7 +147,8 @@ impl Cells {
     }
 }
 
-fn ticker_of(record: &Fields) -> &str {
+/// The ticker of a record, or the whole market.
+pub(super) fn ticker_of(record: &Fields) -> &str {
     record.get("ticker").and_then(Value::as_str).unwrap_or(WHOLE_MARKET)
 }
 

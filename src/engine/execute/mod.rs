@@ -50,6 +50,7 @@ use crate::engine::{Engine, backfill};
 use crate::firestore::bulk::{BulkWriter, Delivered};
 use crate::google::Token;
 use crate::intake::kind::Kind;
+use crate::intake::revision::Rules;
 use crate::ledger::{Fence, Owned, SaveError};
 use crate::provider::breakers::Trend;
 use crate::resilience::deadline::Deadline;
@@ -97,6 +98,7 @@ struct Execution<'a> {
     calls: Calls<Reply>,
     lanes: Vec<Lane>,
     writer: BulkWriter<Kind>,
+    rules: Arc<Rules>,
     stop: Option<StopReason>,
     steps: Steps,
     turn: Turn,
@@ -149,6 +151,12 @@ impl<'a> Execution<'a> {
         };
         let lanes = endpoints.iter().map(lane).collect();
         let tick = state.tick().unwrap_or_else(|| engine.world.clock.now());
+        let rules = Rules {
+            revisions: engine.settings.collections.revisions.clone(),
+            database: engine.firestore.database().to_owned(),
+            run_id: state.identity.run_id.clone(),
+            is_forced: state.force,
+        };
         let deadline = Deadline::new(start, engine.deadline_of(job, state.identity.trigger));
         Self {
             engine,
@@ -169,6 +177,7 @@ impl<'a> Execution<'a> {
             calls: Calls::new(),
             lanes,
             writer: engine.bulk_writer(),
+            rules: Arc::new(rules),
             stop: None,
             steps: Steps::new(now),
             turn: Turn::default(),

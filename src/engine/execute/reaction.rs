@@ -13,11 +13,12 @@ use super::steps::Step;
 use crate::calendar::new_york::to_new_york;
 use crate::catalogue::{Ticker, Trouble, WindowParameters};
 use crate::firestore::Write;
-use crate::firestore::bulk::DeliveryId;
+use crate::firestore::bulk::{Comparison, DeliveryId, Outgoing};
 use crate::intake::answer::{Intake, Lacking, Partly};
 use crate::intake::kind::Kind;
 use crate::intake::quality;
 use crate::intake::rejected::{self, Origin as RejectedOrigin};
+use crate::intake::revision::RecordComparison;
 use crate::resilience::class::Class;
 use crate::run::counts::CALL_BOUNDS_MS;
 use crate::run::{Outcome, Shortfall, StaleRecords, Work};
@@ -156,7 +157,8 @@ impl Execution<'_> {
             self.backlog.queue.push(again);
         }
         let id = self.backlog.deliveries.open(Delivery { is_preliminary: true, ..Delivery::default() });
-        self.push(id, Kind::Record(intake.dataset).of(records).collect());
+        let (writes, _) = self.backlog.deliveries.seen.told(intake.dataset, records);
+        self.push(id, writes);
         Some(first)
     }
 
@@ -263,28 +265,27 @@ impl Execution<'_> {
         let kept: Vec<_> =
             intake.rejected.iter().flat_map(|rejected| rejected::writes(rejected, &origin)).collect();
         let seen = &self.backlog.deliveries.seen;
-        let repeated = seen.repeated(&intake.records);
         let flagged = seen.count_new(intake.records.iter().filter(|record| quality::is_flagged(record)));
-        let stale = (intake.stale_records + intake.stale_rejected > 0).then(|| StaleRecords {
-            endpoint: endpoint.to_owned(),
-            collection: self.collection(intake.dataset),
-            records: intake.stale_records,
+        let stale = StaleRecords {
             flagged: intake.stale_flagged,
             rejected: intake.stale_rejected,
-        });
-        let kept_before: u64 =
-            self.backlog.deliveries.seen.repeated(kept.iter().map(|(_, write)| write)).values().sum();
+            ..StaleRecords::default()
+        };
+        let documents = u64::try_from(kept.len()).unwrap_or(u64::MAX);
+        let kept_before = documents - seen.count_new(kept.iter().map(|(_, write)| write));
         let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
-        let rejected = (rejected > 0).then(|| (self.collection(intake.dataset), rejected));
+        let collection = self.collection(intake.dataset);
+        let rejected = (rejected > 0).then(|| (collection.clone(), rejected));
         self.note_adjusted(&intake);
         let cells = self.cells(batch, &intake);
         self.coverage.foresee(endpoint, &cells);
+        let (records, subjects) = self.backlog.deliveries.seen.told(intake.dataset, intake.records);
         if asks_again {
-            self.backlog.deliveries.seen.add(&intake.records);
+            self.backlog.deliveries.seen.add(records.iter().map(|(_, write)| write));
             self.backlog.deliveries.seen.add(kept.iter().map(|(_, write)| write));
         }
         writes.extend(kept);
-        writes.extend(Kind::Record(intake.dataset).of(intake.records));
+        writes.extend(records);
         let rejected = BTreeMap::from_iter(rejected);
         let id = self.backlog.deliveries.open(Delivery {
             endpoint,
@@ -293,8 +294,9 @@ impl Execution<'_> {
             shortfalls,
             stale,
             flagged,
+            collection,
+            subjects,
             rejected,
-            repeated,
             ..Delivery::default()
         });
         self.push(id, writes);
@@ -330,8 +332,16 @@ impl Execution<'_> {
 
     pub(super) fn push(&mut self, delivery: DeliveryId, writes: Vec<(Kind, Write)>) {
         let database = self.engine.firestore.database();
-        let encoded = writes.into_iter().map(|(kind, write)| (kind, write.encode(database)));
-        self.writer.push(delivery, encoded.collect());
+        let outgoing = |(kind, write): (Kind, Write)| {
+            let comparison = match kind {
+                Kind::Record(..) => RecordComparison::of(&write, &self.rules),
+                Kind::RawLog | Kind::Rejected | Kind::Part => None,
+            };
+            let comparison = comparison.map(|comparison| Box::new(comparison) as Box<dyn Comparison>);
+            Outgoing { tag: kind, write: write.encode(database), comparison }
+        };
+        let outgoing = writes.into_iter().map(outgoing).collect();
+        self.writer.push(delivery, outgoing);
     }
 }
 

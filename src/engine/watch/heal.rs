@@ -66,6 +66,7 @@ fn trigger(job: &'static Job, run_id: String, tickers: Option<Vec<Ticker>>, now:
         tickers,
         run_time: now,
         backfill: None,
+        force: false,
         dry_run: false,
         reason: None,
         digest: run_id.clone(),

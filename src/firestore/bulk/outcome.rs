@@ -1,6 +1,8 @@
 //! The outcome of a delivery.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::AddAssign;
 
 use super::DeliveryId;
 use crate::firestore::EncodedWrite;
@@ -9,8 +11,10 @@ use crate::firestore::EncodedWrite;
 #[derive(Debug)]
 pub struct Delivered<T> {
     pub delivery: DeliveryId,
-    /// Documents written, by their tag.
-    pub written: Vec<(T, u64)>,
+    /// What became of the documents, by the tag of their write.
+    pub tallies: BTreeMap<T, Tally>,
+    /// Documents that were sent and written, those that keep what others were included.
+    pub sent: u64,
     /// Writes that Firestore will never accept, with its message.
     pub refused: Vec<Unwritten<T>>,
     /// Writes that could not be carried out now, with the last reason.
@@ -19,6 +23,25 @@ pub struct Delivered<T> {
     pub unknown: usize,
     /// Attempts after the first.
     pub retries: u64,
+}
+
+/// What became of documents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Those that hold what was written now, or was by an earlier try.
+    pub written: u64,
+    /// Those of them that held something else before.
+    pub revised: u64,
+    /// Those that held the same before.
+    pub unchanged: u64,
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.written += other.written;
+        self.revised += other.revised;
+        self.unchanged += other.unchanged;
+    }
 }
 
 /// A write that was not carried out.
@@ -39,7 +62,8 @@ impl<T> Delivered<T> {
     pub(super) fn new(delivery: DeliveryId) -> Self {
         Self {
             delivery,
-            written: Vec::new(),
+            tallies: BTreeMap::new(),
+            sent: 0,
             refused: Vec::new(),
             failed: Vec::new(),
             unknown: 0,
@@ -48,12 +72,15 @@ impl<T> Delivered<T> {
     }
 }
 
-impl<T: PartialEq> Delivered<T> {
-    pub(super) fn note_written(&mut self, tag: T) {
-        match self.written.iter_mut().find(|(other, _)| *other == tag) {
-            Some((_, count)) => *count += 1,
-            None => self.written.push((tag, 1)),
-        }
+impl<T: Ord> Delivered<T> {
+    pub(super) fn tally(&mut self, tag: T) -> &mut Tally {
+        self.tallies.entry(tag).or_default()
+    }
+
+    pub(super) fn note_written(&mut self, tag: T, revised: bool) {
+        let tally = self.tally(tag);
+        tally.written += 1;
+        tally.revised += u64::from(revised);
     }
 }
 
@@ -65,8 +92,12 @@ mod tests {
     fn documents_are_counted_by_their_tags() {
         let mut delivered = Delivered::new(1);
         for tag in ["record", "log", "record"] {
-            delivered.note_written(tag);
+            delivered.note_written(tag, tag == "log");
         }
-        assert_eq!(delivered.written, [("record", 2), ("log", 1)]);
+        let expect = [
+            ("log", Tally { written: 1, revised: 1, unchanged: 0 }),
+            ("record", Tally { written: 2, ..Tally::default() }),
+        ];
+        assert_eq!(delivered.tallies, BTreeMap::from(expect));
     }
 }

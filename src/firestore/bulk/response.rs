@@ -1,6 +1,6 @@
 //! What a batch's response means for each of its writes.
 
-use super::{BulkWriter, Delivered, Item, Response};
+use super::{Answer, BulkWriter, Delivered, Item};
 use crate::firestore::{Code, FirestoreError};
 
 /// Maximum attempts of one write.
@@ -30,20 +30,57 @@ fn retryability(error: &FirestoreError) -> Retryability {
     }
 }
 
-impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
-    pub(super) fn on_response(&mut self, response: Response<T>) {
-        let statuses = match response.answer {
-            Ok(statuses) => statuses,
-            Err(error) => return self.on_request_failed(response.items, &error),
-        };
-        for (item, status) in response.items.into_iter().zip(statuses) {
-            match status {
-                None => self.settle(item, |outcome, item| outcome.note_written(item.tag)),
-                Some((code, message)) => {
-                    let error = FirestoreError::Status { code, message };
-                    self.retry_or_give_up(item, retryability(&error), &error);
+/// Whether the document was changed by somebody else since it was compared.
+fn is_outdated(error: &FirestoreError) -> bool {
+    matches!(error.code(), Some(Code::AlreadyExists | Code::FailedPrecondition | Code::NotFound))
+}
+
+impl<T: Copy + Ord + Send + Sync + 'static> BulkWriter<T> {
+    pub(super) fn on_answer(&mut self, answer: Answer<T>) {
+        match answer {
+            Answer::Read { items, is_whole, documents } => self.on_read(items, is_whole, documents),
+            Answer::Written { items, statuses } => {
+                self.writes_in_flight -= 1;
+                match statuses {
+                    Ok(statuses) => self.on_written(items, statuses),
+                    Err(error) => self.on_request_failed(items, &error),
                 }
             }
+        }
+    }
+
+    fn on_written(&mut self, items: Vec<Item<T>>, statuses: Vec<Option<(Code, String)>>) {
+        for (mut item, status) in items.into_iter().zip(statuses) {
+            let Some((code, message)) = status else {
+                if let Some((_, outcome)) = self.open.get_mut(&item.delivery) {
+                    outcome.sent += 1;
+                }
+                if item.before.take().is_some() {
+                    self.queue(item);
+                } else {
+                    self.settle(item, |outcome, item| outcome.note_written(item.tag, item.revises));
+                }
+                continue;
+            };
+            let error = FirestoreError::Status { code, message };
+            let is_compared = item.before.is_none() && item.write.precondition.is_some();
+            if is_compared && is_outdated(&error) && item.attempt < ATTEMPTS_MAX {
+                item.attempt += 1;
+                self.compare_again(item);
+            } else {
+                self.retry_or_give_up(item, retryability(&error), &error);
+            }
+        }
+    }
+
+    /// Documents could not be compared: nothing is written that might overwrite what is worth keeping.
+    pub(super) fn on_unread(&mut self, items: Vec<Item<T>>, error: &FirestoreError) {
+        let retryability = match retryability(error) {
+            Retryability::Never => Retryability::NotNow,
+            other => other,
+        };
+        for item in items {
+            self.retry_or_give_up(item, retryability, error);
         }
     }
 
@@ -59,7 +96,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
                 item.company_max = company_max;
             }
             if halve && retryability == Retryability::Never {
-                self.waiting_bytes += item.write.json.len();
+                self.waiting_bytes += item.bytes();
                 self.ready.push_back(item);
             } else {
                 self.retry_or_give_up(item, retryability, error);
@@ -79,7 +116,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
                 if let Some((_, outcome)) = self.open.get_mut(&item.delivery) {
                     outcome.retries += 1;
                 }
-                self.waiting_bytes += item.write.json.len();
+                self.waiting_bytes += item.bytes();
                 self.delayed.push((self.world.clock.instant() + delay, item));
             }
             Retryability::Later { .. } | Retryability::NotNow => {
@@ -88,7 +125,7 @@ impl<T: PartialEq + Send + Sync + 'static> BulkWriter<T> {
         }
     }
 
-    fn settle(&mut self, item: Item<T>, note: impl FnOnce(&mut Delivered<T>, Item<T>)) {
+    pub(super) fn settle(&mut self, item: Item<T>, note: impl FnOnce(&mut Delivered<T>, Item<T>)) {
         let delivery = item.delivery;
         self.busy.remove(&item.write.document);
         let Some((left, outcome)) = self.open.get_mut(&delivery) else { return };

@@ -9,7 +9,7 @@ use crate::catalogue::dataset::Field;
 use crate::catalogue::{Dataset, Ticker};
 use crate::firestore::value::is_field_name;
 use crate::firestore::{Fields, Value};
-use crate::intake::identity;
+use crate::intake::{content, identity};
 
 /// Its fields, as stored.
 pub(super) struct Checked {
@@ -91,8 +91,8 @@ impl Checked {
         }
     }
 
-    /// Where the record comes from; values that the provider already sent stay.
-    pub(super) fn stamp(&mut self, context: &Context<'_>) {
+    /// Where the record comes from, with values that the provider already sent, and what it is compared by.
+    pub(super) fn stamp(&mut self, dataset: &Dataset, context: &Context<'_>) {
         let now = || Value::String(context.now.to_rfc3339_opts(SecondsFormat::Millis, true));
         if !matches!(self.fields.get("ingested_at"), Some(Value::String(_))) {
             self.put("ingested_at", now());
@@ -102,6 +102,9 @@ impl Checked {
         }
         self.put("schema_version", Value::Integer(SCHEMA_VERSION));
         self.put("run_id", Value::string(context.run_id));
+        if dataset.repeats {
+            self.put(content::HASH_FIELD, Value::String(content::hash(&self.fields)));
+        }
     }
 }
 

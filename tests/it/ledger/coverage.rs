@@ -111,8 +111,9 @@ fn a_run_of_a_thousand_tickers_reads_and_writes_the_coverage_once() {
         world.seed(&app, 1_000);
         let (_, report, status) = reported(app.engine.run(tick(&app)).await);
         assert_eq!(status, 200, "{report:#}");
-        // The breaker, the pause of the job, and the coverage of the day of the run and of the day of its records.
-        assert_eq!(world.asked("batchGet"), 3);
+        // The breaker, the pause of the job, the coverage of the day of the run and of the day of its records, and what
+        // is stored of a thousand records.
+        assert_eq!(world.asked("batchGet"), 5);
         // Claim, coverage, close: the run is over within a second.
         assert_eq!(world.asked("commit"), 3);
         let last_published = Day { date: "2026-11-20".parse().expect("a date"), ..day() };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use orchestrator::catalogue;
-use orchestrator::firestore::bulk::BulkWriter;
+use orchestrator::firestore::bulk::{BulkWriter, Outgoing};
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
 use serde_json::{Value as Json, json};
@@ -27,7 +27,7 @@ fn a_later_write_of_a_document_waits_for_an_earlier_one_that_is_retried() {
         let path = DocumentPath::new("prices_daily", "AAPL_2026-11-20_tiingo");
         let write = |close| {
             let write = Write::overwrite(path.clone(), fields([("close", Value::Integer(close))]));
-            (close, write.encode(app.engine.firestore.database()))
+            Outgoing { tag: close, write: write.encode(app.engine.firestore.database()), comparison: None }
         };
         let (ports, backoff) = (app.engine.world.clone(), app.engine.settings.call.backoff);
         let mut writer = BulkWriter::new(app.engine.firestore.clone(), ports, backoff, None);

@@ -47,6 +47,7 @@ fn calm_world(job: &'static Job) -> Scenario {
         storms: Vec::new(),
         poison: BTreeMap::new(),
         thin: BTreeMap::new(),
+        restated: BTreeMap::new(),
         published_at: Duration::ZERO,
         poison_stays: false,
         calm_at: Duration::from_secs(60),

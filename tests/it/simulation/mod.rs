@@ -16,6 +16,7 @@ mod network;
 mod operators;
 mod order_watch;
 mod provider;
+mod record_watch;
 mod run;
 mod scenario;
 mod scheduler;

@@ -19,7 +19,7 @@ use super::provider::{self, Fetch};
 use super::scenario::Poison;
 use super::stage::Stage;
 use super::storm::{Break, Fault, Target};
-use super::{alarms, breaker_watch, ledger_watch, order_watch, stream};
+use super::{alarms, breaker_watch, ledger_watch, order_watch, record_watch, stream};
 use crate::firestore::{Refusal, Reply};
 use crate::world::executor::WORLD;
 
@@ -216,6 +216,7 @@ fn carry_out(
     order_watch::learn(stage, &written);
     ledger_watch::check_written(stage, from, &written);
     alarms::check_written(stage, &written);
+    record_watch::check_written(stage, &written);
     reply
 }
 

@@ -152,6 +152,9 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
             Some(thin) => *entry = lacking(scenario, fetch, &ticker, thin, at),
             None => {}
         }
+        if scenario.is_restated(&ticker, now) {
+            restate(fetch.endpoint, entry);
+        }
         match fault {
             Some(Fault::MissingEntries) if hit => return false,
             Some(Fault::BadRecords) if hit => spoil(fetch.endpoint, entry),
@@ -179,6 +182,21 @@ fn lacking(scenario: &Scenario, fetch: &Fetch, ticker: &String, thin: Thin, at: 
         (Thin::Empty, Json::Array(_)) => json!({"ticker": ticker, "data": []}),
         (Thin::Empty, _) if fetch.endpoint.has_indicators() => json!({"ticker": ticker, "data": {}}),
         (Thin::Empty, _) => json!({"ticker": ticker, "data": null}),
+    }
+}
+
+/// Changes what an entry's records say.
+fn restate(endpoint: Endpoint, entry: &mut Json) {
+    let mark = |record: &mut Json| {
+        if let Some(record) = record.as_object_mut() {
+            record.insert("restated".to_owned(), json!(1.5));
+        }
+    };
+    match &mut entry["data"] {
+        _ if endpoint.has_articles() => mark(entry),
+        Json::Object(indicators) if endpoint.has_indicators() => indicators.values_mut().for_each(mark),
+        Json::Array(records) => records.iter_mut().for_each(mark),
+        data => mark(data),
     }
 }
 

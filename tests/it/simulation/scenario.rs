@@ -35,6 +35,8 @@ pub(super) struct Scenario {
     pub(super) poison_stays: bool,
     /// Tickers of which the providers have no current data.
     pub(super) thin: BTreeMap<String, Thin>,
+    /// Tickers whose records the providers change, and then change back: from when until when they say something else.
+    pub(super) restated: BTreeMap<String, (Duration, Duration)>,
     /// Until then, no provider has the data of the latest session.
     pub(super) published_at: Duration,
     /// When the faults end.
@@ -178,6 +180,7 @@ impl Scenario {
             begins: EPOCH,
             poison,
             thin,
+            restated: BTreeMap::new(),
             published_at,
             settings: settings(dice, is_big, is_paced),
             instances: usize::try_from(dice.between(1, 3)).expect("small"),
@@ -224,6 +227,12 @@ impl Scenario {
         self.articles_per_ticker = (!is_big && dice.chance(30)).then_some(articles);
         let stale = self.thin.values_mut().filter(|thin| **thin == Thin::Stale);
         stale.filter(|_| dice.chance(50)).for_each(|thin| *thin = Thin::PartlyStale);
+        let restated = self.tickers.iter().filter(|_| dice.chance(20)).cloned();
+        let span = |ticker| {
+            let from = dice.between(0, self.calm_at.as_secs());
+            (ticker, (Duration::from_secs(from), Duration::from_secs(from + dice.between(1, 900))))
+        };
+        self.restated = if dice.chance(40) { restated.map(span).collect() } else { BTreeMap::new() };
     }
 
     /// Moves some worlds to a day on which something is different.
@@ -306,6 +315,11 @@ impl Scenario {
     pub(super) fn may_blame(&self, provider: Provider) -> bool {
         let place = Provider::all().iter().position(|known| *known == provider).expect("one of the four");
         self.storms.iter().any(|storm| storm.may_blame(place))
+    }
+
+    /// Whether a provider's records of a ticker say something else than usual at this time.
+    pub(super) fn is_restated(&self, ticker: &str, now: Duration) -> bool {
+        self.restated.get(ticker).is_some_and(|(from, to)| (*from..*to).contains(&now))
     }
 
     /// How a ticker breaks its batch at this time, if it does.

@@ -11,7 +11,7 @@ use crate::engine::execute::Execution;
 use crate::engine::execute::deliveries::Delivery;
 use crate::resilience::class::Class;
 use crate::run::cell::{Cell, Day};
-use crate::run::{Outcome, Shortfall, StaleRecords, Window, Work};
+use crate::run::{Outcome, Shortfall, Window, Work};
 
 /// Why a ticker has failed whose answer lacks what an earlier one had.
 const CONTRADICTED: &str = "the service sent nothing for days of which it has sent records before";
@@ -32,20 +32,6 @@ impl Execution<'_> {
             delivery.shortfalls.iter().filter_map(|short| short.ticker.as_ref()).collect();
         let is_concerned = |ticker: &&Ticker| names.contains(ticker.as_str()) && !known.contains(ticker);
         let concerned: Vec<Ticker> = work.tickers.iter().filter(is_concerned).cloned().collect();
-        let Some(dataset) = self.run.dataset(delivery.endpoint).filter(|_| !concerned.is_empty()) else {
-            return;
-        };
-        let is_theirs = |name: &str| concerned.iter().any(|ticker| ticker.as_str() == name);
-        let records = delivery.cells.found.iter().filter(|found| is_theirs(&found.ticker)).count();
-        // They come again.
-        let before = delivery.stale.take().map_or(0, |stale| stale.records);
-        delivery.stale = Some(StaleRecords {
-            endpoint: delivery.endpoint.to_owned(),
-            collection: self.collection(dataset),
-            records: u64::try_from(records).unwrap_or(u64::MAX) + before,
-            flagged: 0,
-            rejected: 0,
-        });
         delivery.shortfalls.extend(concerned.into_iter().map(|ticker| Shortfall {
             ticker: Some(ticker),
             endpoint: delivery.endpoint.to_owned(),

@@ -95,7 +95,8 @@ async fn repeat_work(stage: &Stage, slots: &Slots, tick: &Tick) {
         let now = after.get(name).map(|now| without_run(&now.fields)).unwrap_or_default();
         let before = without_run(&stored.fields);
         let is_of_run = to_plain(stored.fields.get("run_id").unwrap_or(&Json::Null)) == tick.run_id();
-        if is_of_run && now != before {
+        let is_restated = stage.scenario.restated.contains_key(&ticker_of(&stored.fields));
+        if is_of_run && now != before && !is_restated {
             let other = before.keys().chain(now.keys()).find(|field| now.get(*field) != before.get(*field));
             let change = other.map(|field| (field, before.get(field), now.get(field)));
             let run = tick.run_id();
@@ -148,6 +149,10 @@ fn stored_records(stage: &Stage) -> BTreeMap<String, Stored> {
         documents.map(|(id, stored)| (format!("{name}/{id}"), stored.clone())).collect::<Vec<_>>()
     };
     RECORDS.iter().flat_map(of_collection).collect()
+}
+
+fn ticker_of(fields: &Fields) -> String {
+    to_plain(fields.get("ticker").unwrap_or(&Json::Null)).as_str().unwrap_or_default().to_owned()
 }
 
 fn without_run(fields: &Fields) -> Fields {

@@ -55,10 +55,28 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     }
     // A failed indicator does not affect the others of its ticker; articles are independent.
     let exact = !matches!(tick.job.provider.name(), "alphavantage") && !plan.is_empty();
-    if exact && run.counts.records_stored() != stored {
-        faults.push(format!("{} records counted, {stored} expected", run.counts.records_stored()));
+    let counted = run.counts.records_stored() + run.counts.records_unchanged;
+    if exact && counted != stored {
+        faults.push(format!("{counted} records counted, {stored} expected"));
     }
+    faults.extend(miscounted(stage, tick, run));
     faults
+}
+
+/// What is wrong with how many of its records a run has found unchanged or revised.
+fn miscounted(stage: &Stage, tick: &Tick, run: &RunState) -> Option<String> {
+    let (unchanged, revised) = (run.counts.records_unchanged, run.counts.records_revised);
+    let is_compared = tick.job.endpoints.iter().all(|endpoint| endpoint.dataset.repeats);
+    if !is_compared && unchanged + revised > 0 {
+        return Some(format!(
+            "{unchanged} records are unchanged and {revised} revised of a dataset without repetition"
+        ));
+    }
+    if stage.scenario.restated.is_empty() && stage.scenario.storms.is_empty() && revised > 0 {
+        return Some(format!("{revised} records are revised, but no provider has changed any"));
+    }
+    (revised > run.counts.records_stored())
+        .then(|| format!("{revised} records revised, more than were stored"))
 }
 
 /// Checks that a ticker came short exactly if its provider had nothing current; returns how many records of stale ones
@@ -78,7 +96,7 @@ fn check_lacking(
         let lack = scenario.lack(endpoint, ticker, scenario.published_at);
         let (is_thin, is_bad) = (lack.is_some(), scenario.poison.contains_key(ticker));
         match outcome {
-            TickerOutcome::Stored if is_thin => {
+            TickerOutcome::Stored | TickerOutcome::Unchanged if is_thin => {
                 faults.push(format!("{ticker} counts as stored, but its provider has nothing current"));
             }
             TickerOutcome::Empty if lack != Some(Thin::Empty) => {
