@@ -12,6 +12,7 @@ mod ops;
 mod orders;
 mod pages;
 pub mod problem;
+mod records;
 mod refusal;
 pub mod request;
 mod runs;
@@ -61,6 +62,8 @@ pub fn router(app: Arc<App>) -> Router {
         ("/status", get(ops::status)),
         ("/manual/trigger-job", post(manual)),
         ("/notify/test", post(watch::test)),
+        ("/records/{collection}/{id}", get(records::show)),
+        ("/records/{collection}/{id}/revisions", get(records::revisions)),
         ("/runs", get(runs::list)),
         ("/runs/{run_id}", get(runs::show)),
         ("/runs/{run_id}/calls", get(runs::calls)),

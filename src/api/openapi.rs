@@ -3,6 +3,7 @@
 
 mod coverage;
 mod orders;
+mod records;
 mod trigger;
 
 use serde_json::{Map, Value as Json, json};
@@ -10,7 +11,10 @@ use utoipa::OpenApi as _;
 
 use crate::api::problem::Problem;
 use crate::api::request::Body;
-use crate::api::{answer, calendar, coverage as api_coverage, jobs, orders as api_orders, runs, watch};
+use crate::api::{
+    answer, calendar, coverage as api_coverage, jobs, orders as api_orders, records as api_records, runs,
+    watch,
+};
 use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
 use crate::ops::status::StatusReport;
@@ -36,6 +40,8 @@ use crate::run::report::RunReport;
     RunReport,
     runs::BreakerList,
     runs::BreakerView,
+    api_records::RecordView,
+    api_records::RevisionList,
     runs::RunList,
     StatusReport,
     watch::TestReport,
@@ -95,6 +101,9 @@ fn paths() -> Json {
         "get",
         of_run(read("calls", "The provider calls of a run", "CallList", &[404])),
     );
+    for (path, method, operation) in records::operations() {
+        add(path, method, operation);
+    }
     for (path, method, operation) in orders::operations() {
         add(path, method, operation);
     }

@@ -31,6 +31,11 @@ impl Collections {
         self.records.get(key).map_or(default, String::as_str)
     }
 
+    /// The collections that hold records.
+    pub fn of_records(&self) -> impl Iterator<Item = &str> {
+        self.records.values().map(String::as_str)
+    }
+
     /// Whether a collection holds records of a dataset.
     pub fn has_records(&self, collection: &str) -> bool {
         self.records.values().any(|name| name == collection)

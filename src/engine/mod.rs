@@ -5,6 +5,7 @@ pub mod execute;
 pub mod orders;
 pub mod plan;
 mod prepare;
+pub mod records;
 mod timing;
 pub mod watch;
 

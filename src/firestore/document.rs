@@ -13,6 +13,7 @@ use super::value::{Fields, Value};
 pub struct Document {
     pub id: String,
     pub fields: Fields,
+    pub create_time: DateTime<Utc>,
     pub update_time: DateTime<Utc>,
     /// When Firestore read it, by the same clock as its update time.
     pub read_time: DateTime<Utc>,
@@ -51,6 +52,7 @@ pub(super) struct WireDocument {
     pub(super) name: String,
     #[serde(default)]
     fields: Fields,
+    create_time: DateTime<Utc>,
     update_time: DateTime<Utc>,
 }
 
@@ -61,6 +63,7 @@ impl WireDocument {
             Some((_, id)) => Ok(Document {
                 id: id.to_owned(),
                 fields: self.fields,
+                create_time: self.create_time,
                 update_time: self.update_time,
                 read_time,
             }),

@@ -5,8 +5,10 @@ mod wire;
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use wire::{binary, double, integer, null, timestamp};
 
@@ -86,6 +88,29 @@ impl Value {
 
     pub fn map<const N: usize>(fields: [(&str, Self); N]) -> Self {
         Self::Map { fields: self::fields(fields) }
+    }
+
+    /// The value as plain JSON; times are RFC 3339, bytes base64.
+    pub fn to_plain(&self) -> serde_json::Value {
+        use serde_json::Value as Json;
+        match self {
+            Self::Null(()) => Json::Null,
+            Self::Boolean(value) => Json::from(*value),
+            Self::Integer(number) => Json::from(*number),
+            // Not every double is a JSON number.
+            Self::Double(number) if !number.is_finite() => Json::from(number.to_string()),
+            Self::Double(number) => Json::from(*number),
+            Self::Timestamp(time) => Json::from(time.to_rfc3339_opts(SecondsFormat::AutoSi, true)),
+            Self::String(text) | Self::Reference(text) => Json::from(text.as_str()),
+            Self::Bytes(data) => Json::from(STANDARD.encode(data)),
+            Self::GeoPoint { latitude, longitude } => {
+                serde_json::json!({"latitude": latitude, "longitude": longitude})
+            }
+            Self::Array { values } => values.iter().map(Self::to_plain).collect(),
+            Self::Map { fields } => {
+                fields.iter().map(|(name, value)| (name.clone(), value.to_plain())).collect()
+            }
+        }
     }
 
     pub fn as_str(&self) -> Option<&str> {

@@ -98,6 +98,8 @@ impl Revision<'_> {
         let old = &self.stored.fields;
         let hash = old.get(HASH_FIELD).and_then(Value::as_str).map_or_else(|| hash(old), ToOwned::to_owned);
         let document = &of.document;
+        // A mark on the first form may have changed since it was stored.
+        let stored_at = if self.number == 0 { self.stored.create_time } else { self.stored.update_time };
         let path = path(&rules.revisions, document.collection(), document.id(), &hash, self.number);
         let mut fields = fields([
             ("collection", Value::string(document.collection())),
@@ -108,7 +110,7 @@ impl Revision<'_> {
             ("changed", Value::strings(self.changed)),
             ("superseded_by", Value::string(self.by)),
             ("superseded_by_run", Value::string(&rules.run_id)),
-            ("stored_at", Value::Timestamp(self.stored.update_time)),
+            ("stored_at", Value::Timestamp(stored_at)),
         ]);
         let (name, value) = kept(old);
         fields.insert(name.to_owned(), value);
@@ -126,8 +128,24 @@ fn kept(fields: &Fields) -> (&'static str, Value) {
     ("fields_json", Value::String(serde_json::to_string(fields).unwrap_or_default()))
 }
 
+/// The fields of the form that a revision keeps; none if they cannot be read.
+pub fn fields_of(revision: &Document) -> Option<Fields> {
+    match (revision.fields.get("fields"), revision.text("fields_json")) {
+        (Some(Value::Map { fields }), _) => Some(fields.clone()),
+        (_, Some(text)) => serde_json::from_str(text).ok(),
+        _ => None,
+    }
+}
+
+/// Between which names the revisions of a document are.
+pub fn names(revisions: &str, of: &DocumentPath) -> (DocumentPath, DocumentPath) {
+    // A hash has lower-case hexadecimal digits.
+    let path = |end| DocumentPath::new(revisions, &format!("{}~{}~{end}", of.collection(), of.id()));
+    (path('0'), path('g'))
+}
+
 /// The document of a form. A form that came back has one for each time it was replaced.
-pub fn path(revisions: &str, collection: &str, id: &str, hash: &str, number: i64) -> DocumentPath {
+fn path(revisions: &str, collection: &str, id: &str, hash: &str, number: i64) -> DocumentPath {
     let id = format!("{collection}~{id}~{hash}");
     match number {
         0 => DocumentPath::new(revisions, &id),

@@ -54,6 +54,7 @@ mod tests {
         let document = Document {
             id: "j".into(),
             fields,
+            create_time: DateTime::UNIX_EPOCH,
             update_time: DateTime::UNIX_EPOCH,
             read_time: DateTime::UNIX_EPOCH,
         };

@@ -219,7 +219,13 @@ mod tests {
 
     fn stored(pause: &Pause) -> Document {
         let (update_time, read_time) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH);
-        Document { id: "j".into(), fields: pause.to_fields("j"), update_time, read_time }
+        Document {
+            id: "j".into(),
+            fields: pause.to_fields("j"),
+            create_time: update_time,
+            update_time,
+            read_time,
+        }
     }
 
     #[test]

@@ -128,6 +128,7 @@ pub(crate) mod tests {
         let document = Document {
             id: "r".to_owned(),
             fields: crate::firestore::Fields::new(),
+            create_time: DateTime::UNIX_EPOCH,
             update_time: DateTime::UNIX_EPOCH,
             read_time: DateTime::UNIX_EPOCH,
         };

@@ -7,10 +7,11 @@ impl RunState {
     /// Its status, in one sentence.
     pub fn message(&self) -> String {
         let done = format!(
-            "{} of {} processed, {} stored",
+            "{} of {} processed, {} stored{}",
             self.tickers_processed(),
             tickers(self.tickers_requested),
-            text::count(self.counts.records_stored(), "record")
+            text::count(self.counts.records_stored(), "record"),
+            self.old_news()
         );
         let stopped = self.stopped.as_deref().unwrap_or("calls failed");
         let left_out = match self.watchlist_problems.count {
@@ -62,6 +63,18 @@ impl RunState {
                 format!("{done}; {failed} failed, {others}{rejected} rejected{left_out}")
             }
             Status::Succeeded => done,
+        }
+    }
+
+    /// Records that were stored before: ` (3 of them revised), 40 unchanged`.
+    fn old_news(&self) -> String {
+        let revised = match self.counts.records_revised {
+            0 => String::new(),
+            revised => format!(" ({revised} of them revised)"),
+        };
+        match self.counts.records_unchanged {
+            0 => revised,
+            unchanged => format!("{revised}, {unchanged} unchanged"),
         }
     }
 

@@ -63,7 +63,13 @@ fn stored(writes: &[Write]) -> JobTotals {
         }
     }
     let (update_time, read_time) = (DateTime::UNIX_EPOCH, DateTime::UNIX_EPOCH);
-    JobTotals::from_document(&Document { id: "j".into(), fields, update_time, read_time })
+    JobTotals::from_document(&Document {
+        id: "j".into(),
+        fields,
+        create_time: update_time,
+        update_time,
+        read_time,
+    })
 }
 
 #[test]

@@ -69,8 +69,13 @@ fn what_was_answered_comes_back_from_the_store() {
         let result = ProbeResult { probed_at: time(NOW), latency_ms: 12_345, status_code, error };
         let mut fields = to_fields(provider, &result);
         fields.insert("asked_at".into(), Value::Timestamp(time("2026-11-28T11:59:48Z")));
-        let document =
-            Document { id: document_id(provider), fields, update_time: time(NOW), read_time: time(NOW) };
+        let document = Document {
+            id: document_id(provider),
+            fields,
+            create_time: time(NOW),
+            update_time: time(NOW),
+            read_time: time(NOW),
+        };
         let stored = StoredProbe::from_document(&document);
         assert_eq!(stored, StoredProbe { result: Some(result), ..asked("2026-11-28T11:59:48Z") });
     }

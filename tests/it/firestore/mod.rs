@@ -75,6 +75,11 @@ impl Store {
             .filter(|(id, _)| !id.contains('/'))
     }
 
+    /// Deletes a document, as somebody does in the console.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.documents.remove(name);
+    }
+
     /// Every document, by full name.
     pub(crate) fn documents(&self) -> &BTreeMap<String, Stored> {
         &self.documents

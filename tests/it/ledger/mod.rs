@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cancel;
+mod changes;
 mod closed_days;
 mod coverage;
 mod leases;

@@ -57,6 +57,8 @@ pub(super) struct World {
     unknown: Arc<Mutex<BTreeSet<String>>>,
     /// The day of the provider's newest prices.
     published: Arc<Mutex<&'static str>>,
+    /// The closing price, if it is not the usual one.
+    restated: Arc<Mutex<Option<f64>>>,
     asked: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
@@ -68,8 +70,15 @@ pub(super) fn play<F: Future<Output = ()> + Send + 'static>(
     let mut executor = Executor::new(Dice::new(1));
     let (store, unknown, asked) = (Arc::default(), Arc::default(), Arc::default());
     let published = Arc::new(Mutex::new("2026-11-20"));
-    let world =
-        World { handle: executor.handle(), store, script: Arc::new(script), unknown, published, asked };
+    let world = World {
+        handle: executor.handle(),
+        store,
+        script: Arc::new(script),
+        unknown,
+        published,
+        restated: Arc::default(),
+        asked,
+    };
     executor.run(test(world)).expect("the test ends");
 }
 
@@ -135,6 +144,17 @@ impl World {
         *self.published.lock().unwrap_or_else(PoisonError::into_inner) = day;
     }
 
+    /// Sets the closing price; the usual one if there is none.
+    pub(super) fn restate(&self, close: Option<f64>) {
+        *self.restated.lock().unwrap_or_else(PoisonError::into_inner) = close;
+    }
+
+    /// Deletes a document, bypassing all faults.
+    pub(super) fn delete(&self, app: &App, document: &DocumentPath) {
+        let name = format!("{}/documents/{document}", app.engine.firestore.database());
+        self.store.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
+    }
+
     /// Writes a document, bypassing all faults.
     pub(super) fn store(&self, app: &App, write: &Write) {
         let write: Json =
@@ -185,7 +205,8 @@ impl World {
         }
         let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
         let day = *self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        response(StatusCode::OK, &prices(&request.body, &unknown, day))
+        let close = self.restated.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(1.0);
+        response(StatusCode::OK, &prices(&request.body, &unknown, day, close))
     }
 }
 
@@ -223,9 +244,9 @@ fn response(status: StatusCode, body: &Json) -> InboundResponse {
 }
 
 /// One price for each known ticker.
-fn prices(request: &[u8], unknown: &BTreeSet<String>, day: &str) -> Json {
+fn prices(request: &[u8], unknown: &BTreeSet<String>, day: &str, close: f64) -> Json {
     let request: Json = serde_json::from_slice(request).expect("a call is JSON");
-    let price = json!({"date": day, "open": 1.0, "high": 1.0, "low": 1.0, "close": 1.0, "volume": 1});
+    let price = json!({"date": day, "open": 1.0, "high": 2.0, "low": 1.0, "close": close, "volume": 1});
     let entry = |ticker: &Json| {
         if unknown.contains(ticker.as_str().expect("a string")) {
             json!({"ticker": ticker, "error": "no such symbol", "data": null})

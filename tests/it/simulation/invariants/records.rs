@@ -10,6 +10,7 @@ use sim::data::{documents, moment};
 use sim::endpoint::{Endpoint, Service};
 use sim::firestore::to_plain;
 
+use crate::simulation::journal::Call;
 use crate::simulation::provider::{STALE, spec};
 use crate::simulation::scenario::{Scenario, Thin, Tick};
 use crate::simulation::stage::Stage;
@@ -42,7 +43,7 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     let may_blame = stage.scenario.may_blame(tick.job.provider);
     for failure in failed.into_iter().filter(|_| !may_blame) {
         let ticker = failure.ticker.as_ref().map(Ticker::as_str).unwrap_or_default();
-        if !stage.scenario.poison.contains_key(ticker) {
+        if !stage.scenario.poison.contains_key(ticker) && !is_unlucky(stage, tick, ticker) {
             faults.push(format!("{ticker} failed although it is not bad: {}", failure.reason));
         }
     }
@@ -61,6 +62,24 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     }
     faults.extend(miscounted(stage, tick, run));
     faults
+}
+
+/// Whether a storm has happened to strike this ticker each time, so that it looked like the ticker's own fault.
+fn is_unlucky(stage: &Stage, tick: &Tick, ticker: &str) -> bool {
+    /// A ticker may be deferred to the next attempt five times.
+    const STRUCK: usize = 6;
+    let journal = stage.journal();
+    let is_of = |call: &&Call| {
+        call.fetch.run_time == tick.time()
+            && call.fetch.job == tick.job.name
+            && call.fetch.tickers.iter().any(|asked| asked == ticker)
+    };
+    let is_answered = |call: &Call| {
+        let answer = call.end.as_ref().and_then(|end| serde_json::from_slice::<Json>(&end.body).ok());
+        answer.is_some_and(|answer| answer["data"].is_array())
+    };
+    let latest: Vec<_> = journal.calls.iter().filter(is_of).rev().take(STRUCK).collect();
+    latest.len() == STRUCK && !latest.into_iter().any(is_answered)
 }
 
 /// What is wrong with how many of its records a run has found unchanged or revised.
