@@ -64,7 +64,7 @@ fn faults(stage: &Stage, tick: &Tick, run: &RunState) -> Vec<String> {
     faults
 }
 
-/// Whether a storm has happened to strike this ticker each time, so that it looked like the ticker's own fault.
+/// Whether storms have happened to strike this ticker so often that it looked like its own fault.
 fn is_unlucky(stage: &Stage, tick: &Tick, ticker: &str) -> bool {
     /// A ticker may be deferred to the next attempt five times.
     const STRUCK: usize = 6;
@@ -78,8 +78,7 @@ fn is_unlucky(stage: &Stage, tick: &Tick, ticker: &str) -> bool {
         let answer = call.end.as_ref().and_then(|end| serde_json::from_slice::<Json>(&end.body).ok());
         answer.is_some_and(|answer| answer["data"].is_array())
     };
-    let latest: Vec<_> = journal.calls.iter().filter(is_of).rev().take(STRUCK).collect();
-    latest.len() == STRUCK && !latest.into_iter().any(is_answered)
+    journal.calls.iter().filter(is_of).filter(|call| !is_answered(call)).count() >= STRUCK
 }
 
 /// What is wrong with how many of its records a run has found unchanged or revised.
