@@ -13,4 +13,5 @@ mod planning;
 mod publication;
 mod streams;
 mod tokens;
+mod watch;
 mod world;
