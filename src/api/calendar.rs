@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Datelike, Days, NaiveDate, Utc};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 use http::{StatusCode, Uri};
 use serde::Serialize;
 use url::form_urlencoded;
@@ -13,14 +13,12 @@ use super::answer::json;
 use crate::api::problem::{FieldError, Problem};
 use crate::app::App;
 use crate::calendar::new_york::{in_new_york, to_new_york};
-use crate::calendar::{Calendar, FIRST_YEAR, Session};
+use crate::calendar::{Calendar, Session};
 
 /// Most days in one response: a year, about 20 KB.
 pub(super) const DAYS_MAX: u64 = 366;
 /// Days in a response, unless the caller says until when.
 pub(super) const DAYS_DEFAULT: u64 = 30;
-/// The last year that the rules are known to be right for, as far as rules are.
-const LAST_YEAR: i32 = 2099;
 
 /// The sessions of some days.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -88,12 +86,9 @@ fn range(query: &str, today: NaiveDate) -> Result<(NaiveDate, NaiveDate), Proble
     Ok((from, to))
 }
 
-/// A day that the calendar knows.
+/// The day that a parameter of a query names.
 pub(super) fn day(name: &str, text: &str) -> Result<NaiveDate, Problem> {
-    let date = text.parse::<NaiveDate>().ok();
-    date.filter(|date| (FIRST_YEAR..=LAST_YEAR).contains(&date.year())).ok_or_else(|| {
-        invalid(name, text, format!("must be a day, YYYY-MM-DD, from {FIRST_YEAR} to {LAST_YEAR}"))
-    })
+    super::day::parse(text).map_err(|message| invalid(name, text, message))
 }
 
 fn invalid(name: &str, value: &str, message: String) -> Problem {

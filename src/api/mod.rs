@@ -5,6 +5,7 @@ mod backfills;
 mod boundary;
 mod calendar;
 mod coverage;
+mod day;
 mod jobs;
 #[cfg(not(target_family = "wasm"))]
 pub mod openapi;

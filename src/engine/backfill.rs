@@ -1,12 +1,13 @@
 //! What a request for past days asks for: which tickers in which windows, according to the coverage.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
 use chrono::NaiveDate;
 use serde::Serialize;
 
 use super::{Engine, plan};
+use crate::calendar::Calendar;
 use crate::catalogue::{Endpoint, Job, Ticker};
 use crate::firestore::FirestoreError;
 use crate::ledger::coverage::DayCells;
@@ -87,7 +88,7 @@ pub fn batch_size(job: &Job, window: Option<Window>, endpoint: &str, batch_max: 
 impl Engine {
     /// What a backfill would do; nothing is written and no provider is called.
     pub async fn preview(&self, trigger: &Trigger, backfill: Backfill) -> Result<Plan, NoPlan> {
-        let mut plan = self.plan_backfill(trigger, backfill).await?;
+        let mut plan = self.plan_backfill(trigger, backfill, &Requested::default()).await?;
         plan.minutes = self.minutes(trigger.job, plan.quota_requests).await;
         Ok(plan)
     }
@@ -98,14 +99,29 @@ impl Engine {
         trigger: Trigger,
         backfill: Backfill,
     ) -> Result<RunState, NoPlan> {
-        let plan = self.plan_backfill(&trigger, backfill).await?;
-        let mut state = trigger.into_state(self.world.clock.now());
+        self.run_without(&trigger, backfill, &Requested::default()).await
+    }
+
+    /// The same without what other runs have still to request.
+    pub(super) async fn run_without(
+        &self,
+        trigger: &Trigger,
+        backfill: Backfill,
+        requested: &Requested,
+    ) -> Result<RunState, NoPlan> {
+        let plan = self.plan_backfill(trigger, backfill, requested).await?;
+        let mut state = trigger.clone().into_state(self.world.clock.now());
         state.watchlist_problems = plan.problems;
         state.plan(plan.work, plan.tickers);
         Ok(state)
     }
 
-    async fn plan_backfill(&self, trigger: &Trigger, backfill: Backfill) -> Result<Plan, NoPlan> {
+    async fn plan_backfill(
+        &self,
+        trigger: &Trigger,
+        backfill: Backfill,
+        requested: &Requested,
+    ) -> Result<Plan, NoPlan> {
         let (tickers, problems) = match &trigger.tickers {
             Some(tickers) => (tickers.clone(), WatchlistProblems::default()),
             None => plan::resolve(&self.firestore, &self.settings.collections, trigger.scope).await?,
@@ -113,7 +129,7 @@ impl Engine {
         if let Some(reason) = packing::excess(&tickers) {
             return Err(NoPlan::TooLarge(reason));
         }
-        let mut holes = Holes::new(&tickers, backfill);
+        let mut holes = Holes::new(&tickers, backfill, requested);
         let mut plan = Plan {
             cells: 0,
             tickers: 0,
@@ -162,7 +178,7 @@ impl Engine {
             let range: RangeInclusive<NaiveDate> = *first..=*last;
             let take = |date: NaiveDate, cells: &DayCells| {
                 if unknown.remove(&date) {
-                    holes.look(date, Some(cells), &mut pieces);
+                    holes.look(endpoint, date, Some(cells), &mut pieces);
                 }
             };
             let mut take = take;
@@ -171,7 +187,7 @@ impl Engine {
                 .await?;
         }
         for date in unknown {
-            holes.look(date, None, &mut pieces);
+            holes.look(endpoint, date, None, &mut pieces);
         }
         Ok(pieces.into_iter().filter_map(|piece| piece.into_work(endpoint, holes.tickers)).collect())
     }
@@ -205,10 +221,56 @@ fn check_size(tickers: usize, windows: usize, days: usize) -> Result<(), NoPlan>
     Ok(())
 }
 
+/// Cells that runs have still to request: the tickers by endpoint and day.
+#[derive(Debug, Default)]
+pub(super) struct Requested(BTreeMap<(String, NaiveDate), Tickers>);
+
+/// Which tickers of an endpoint and a day.
+#[derive(Debug)]
+enum Tickers {
+    /// It does not know them yet.
+    All,
+    These(BTreeSet<Ticker>),
+}
+
+impl Requested {
+    /// Adds what is left of a tick's run: current data, so the cells of the tick's day.
+    pub(super) fn add(&mut self, job: &Job, state: &RunState, calendar: &Calendar) {
+        let Some(tick) = state.tick() else { return };
+        for endpoint in job.endpoints {
+            let Some(day) = Follows::of(endpoint.dataset).day_at(calendar, tick) else { continue };
+            let left = state.pending.iter().filter(|work| work.endpoint == endpoint.path);
+            let left: BTreeSet<_> = left.flat_map(|work| work.tickers.iter().cloned()).collect();
+            let known = self
+                .0
+                .entry((endpoint.path.to_owned(), day))
+                .or_insert_with(|| Tickers::These(BTreeSet::new()));
+            match known {
+                _ if !state.planned => *known = Tickers::All,
+                Tickers::These(known) => known.extend(left),
+                Tickers::All => {}
+            }
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn has(&self, endpoint: &Endpoint, day: NaiveDate, ticker: &Ticker) -> bool {
+        match self.0.get(&(endpoint.path.to_owned(), day)) {
+            None => false,
+            Some(Tickers::All) => true,
+            Some(Tickers::These(tickers)) => tickers.contains(ticker),
+        }
+    }
+}
+
 /// What is found while the coverage is read.
 struct Holes<'a> {
     tickers: &'a [Ticker],
     backfill: Backfill,
+    requested: &'a Requested,
     cells: usize,
     named: Vec<Hole>,
 }
@@ -223,17 +285,17 @@ struct Piece {
 }
 
 impl<'a> Holes<'a> {
-    fn new(tickers: &'a [Ticker], backfill: Backfill) -> Self {
-        Self { tickers, backfill, cells: 0, named: Vec::new() }
+    fn new(tickers: &'a [Ticker], backfill: Backfill, requested: &'a Requested) -> Self {
+        Self { tickers, backfill, requested, cells: 0, named: Vec::new() }
     }
 
     /// Notes the cells of a day that are to be requested; none of its cells is known without a document.
-    fn look(&mut self, date: NaiveDate, cells: Option<&DayCells>, pieces: &mut [Piece]) {
+    fn look(&mut self, endpoint: &Endpoint, date: NaiveDate, cells: Option<&DayCells>, pieces: &mut [Piece]) {
         let Some(piece) = pieces.iter_mut().find(|piece| piece.window.contains(date)) else { return };
         for (ticker, lacks) in self.tickers.iter().zip(&mut piece.lacks) {
             let known = cells.and_then(|cells| cells.get(ticker.as_str()));
             let state = known.and_then(|known| known.cell.as_ref()).map(|cell| cell.state);
-            if !self.backfill.only.wants(state) {
+            if !self.backfill.only.wants(state) || self.requested.has(endpoint, date, ticker) {
                 continue;
             }
             self.cells += 1;
@@ -316,7 +378,9 @@ mod tests {
     fn a_window_reaches_from_the_first_to_the_last_hole() {
         let tickers = ["A", "B", "C"].map(|ticker| Ticker::parse(ticker).unwrap());
         let all = window("2025-12-01", "2026-11-25");
-        let mut holes = Holes::new(&tickers, Backfill { window: all, only: Only::Missing, insists: false });
+        let requested = Requested::default();
+        let backfill = Backfill { window: all, only: Only::Missing, insists: false };
+        let mut holes = Holes::new(&tickers, backfill, &requested);
         let mut pieces = all.pieces(200).into_iter().map(|window| Piece::new(window, 3)).collect::<Vec<_>>();
         let date = |text: &str| text.parse::<NaiveDate>().unwrap();
         let mut cells = DayCells::default();
@@ -326,9 +390,9 @@ mod tests {
             ..Default::default()
         };
         cells.apply(&change);
-        holes.look(date("2026-11-02"), Some(&cells), &mut pieces);
-        holes.look(date("2026-11-20"), Some(&cells), &mut pieces);
         let endpoint = &find("tiingo-daily-prices").unwrap().endpoints[0];
+        holes.look(endpoint, date("2026-11-02"), Some(&cells), &mut pieces);
+        holes.look(endpoint, date("2026-11-20"), Some(&cells), &mut pieces);
         let works: Vec<_> =
             pieces.into_iter().filter_map(|piece| piece.into_work(endpoint, &tickers)).collect();
         assert_eq!(works.len(), 1, "{works:?}");
@@ -336,5 +400,22 @@ mod tests {
         assert_eq!((works[0].tickers.as_slice(), holes.cells), (&tickers[1..2], 2));
         let told: Vec<_> = holes.named.iter().map(|hole| (hole.date.as_str(), hole.state)).collect();
         assert_eq!(told, [("2026-11-02", "missing"), ("2026-11-20", "missing")]);
+    }
+    #[test]
+    fn what_a_run_has_still_to_request_is_left_to_it() {
+        let job = find("tiingo-daily-prices").unwrap();
+        let tickers = ["A", "B"].map(|ticker| Ticker::parse(ticker).unwrap());
+        let tick = Some("2026-11-20T23:00:00Z".parse().unwrap());
+        let pending = vec![Work::new(job.endpoints[0].path, vec![tickers[1].clone()])];
+        let run = RunState { scheduled_at: tick, planned: true, pending, ..RunState::default() };
+        let has = |run: &RunState, date: &str| {
+            let mut requested = Requested::default();
+            requested.add(job, run, &Calendar::default());
+            tickers.each_ref().map(|ticker| requested.has(&job.endpoints[0], date.parse().unwrap(), ticker))
+        };
+        assert_eq!(has(&run, "2026-11-20"), [false, true]);
+        assert_eq!(has(&run, "2026-11-19"), [false, false], "it requests the day of its tick");
+        let unplanned = RunState { planned: false, pending: Vec::new(), ..run };
+        assert_eq!(has(&unplanned, "2026-11-20"), [true, true], "it will find its tickers");
     }
 }

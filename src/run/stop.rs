@@ -30,6 +30,8 @@ pub enum StopReason {
     Lost,
     /// An operator has ordered it.
     Cancelled,
+    /// Nobody goes on with it, for this reason.
+    GivenUp { reason: &'static str },
     /// The job is paused: this tick is skipped.
     JobPaused { reason: String },
 }
@@ -55,6 +57,7 @@ impl StopReason {
             }
             Self::Storage { reason } => format!("not everything could be stored: {reason}"),
             Self::Ledger { reason } | Self::JobPaused { reason } => reason.clone(),
+            Self::GivenUp { reason } => format!("the run is given up: {reason}"),
             Self::Lost => "another instance has taken over the run".to_owned(),
             Self::Cancelled => "an operator has cancelled the run".to_owned(),
         }
@@ -62,13 +65,13 @@ impl StopReason {
 
     /// Whether nothing more is done for the run in this attempt.
     pub fn is_final(&self) -> bool {
-        matches!(self, Self::Lost | Self::Ledger { .. } | Self::Cancelled)
+        matches!(self, Self::Lost | Self::Ledger { .. } | Self::Cancelled | Self::GivenUp { .. })
     }
 
     /// When the caller should retry.
     pub fn retry_after(&self) -> Duration {
         match self {
-            Self::Deadline | Self::Cancelled | Self::JobPaused { .. } => RETRY_SOON,
+            Self::Deadline | Self::Cancelled | Self::GivenUp { .. } | Self::JobPaused { .. } => RETRY_SOON,
             Self::Breaker { retry_after, .. }
             | Self::Unanswered { retry_after, .. }
             | Self::Paused { retry_after, .. }

@@ -156,7 +156,7 @@ pub struct SimulateArgs {
     /// Run only this seed and print its history
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from", "mutants"])]
     pub seed: Option<u64>,
-    /// Break the component in many ways, one at a time, and check that the simulation catches each
+    /// Break the component in many ways, one at a time, and check that the tests catch each
     #[arg(long, conflicts_with = "from")]
     pub mutants: bool,
     /// Of these, only those whose name contains this text

@@ -42,9 +42,10 @@ fn folder(below: &Path, to: &Path, changes: &Changes) -> Result<()> {
     for entry in fs::read_dir(workspace::root().join(below))? {
         let entry = entry?;
         let path = entry.path();
-        // Every build directory has this tag, whatever its name.
+        // Every build directory that cargo made has this tag, whatever its name. The copy lies in this one.
         if matches!(entry.file_name().to_str(), Some(".git" | "node_modules"))
             || path.join("CACHEDIR.TAG").exists()
+            || path == workspace::target_dir()
         {
             continue;
         }

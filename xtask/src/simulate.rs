@@ -1,5 +1,6 @@
 //! `cargo xtask simulate`: seeded worlds full of faults, and a check that they detect a broken component.
 
+mod market;
 mod mutants;
 mod patch;
 
@@ -10,8 +11,6 @@ use anyhow::Result;
 use crate::cli::SimulateArgs;
 use crate::{build, progress};
 
-/// Default number of seeds for each mutant.
-const SEEDS_OF_A_MUTANT: u64 = 1_000;
 /// Default number of seeds.
 const SEEDS: u64 = 2_000;
 const TEST: &str = "simulation::invariants_hold_for_every_seed";
@@ -19,7 +18,7 @@ const TEST: &str = "simulation::invariants_hold_for_every_seed";
 pub fn run(args: &SimulateArgs) -> Result<()> {
     if args.mutants || args.mutant.is_some() {
         let named = args.mutant.as_deref().unwrap_or_default();
-        return mutants::run(args.seeds.unwrap_or(SEEDS_OF_A_MUTANT), named);
+        return mutants::run(args.seeds, named);
     }
     let mut command = test(build::cargo("test"));
     match args.seed {

@@ -1,4 +1,4 @@
-//! Which unfinished runs the watch goes on with, and when.
+//! Which unfinished runs the watch goes on with, and when, and which it gives up.
 
 use std::time::Duration;
 
@@ -19,22 +19,45 @@ const WAIT: Duration = Duration::from_secs(60);
 /// Longest such wait.
 const WAIT_MAX: Duration = Duration::from_secs(900);
 
+/// What the watch does with an unfinished run, unless its owner is alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Duty {
+    GoOn,
+    /// Closes it, for this reason: nobody else would, and it would count as running for ever.
+    GiveUp(&'static str),
+}
+
+/// Why the watch does not go on with a run.
+const REPLACED: &str = "its instance has died, and a later tick of the job requests the same";
+const TOO_OLD: &str = "nobody has finished it in time";
+
 /// Whether it is a run that leaves the provider to others.
 pub(super) fn is_background(run: &RunSummary) -> bool {
     run.trigger == Source::Backfill.name()
 }
 
-/// Whether work is left of a run that nobody else will take up, and it is time to.
-pub(super) fn is_due(job: &Job, run: &RunSummary, ticks: &Ticks, now: DateTime<Utc>) -> bool {
-    let Some(created_at) = run.created_at else { return false };
+/// Why nobody goes on with a run any more, whatever is left of it.
+fn given_up(job: &Job, run: &RunSummary, ticks: &Ticks, now: DateTime<Utc>) -> Option<&'static str> {
+    let created_at = run.created_at?;
     let age = if is_background(run) { BACKFILL_FOR } else { CURRENT_FOR };
-    // A later tick requests the same.
     let is_replaced = run.trigger == Source::Scheduler.name()
         && ticks.next(job, created_at + CLOCKS_APART).is_some_and(|next| next <= now);
-    if now - created_at > age || is_replaced {
-        return false;
+    if is_replaced { Some(REPLACED) } else { (now - created_at > age).then_some(TOO_OLD) }
+}
+
+/// Whether a tick's run is still worked on, or will be: what is left of it, it requests itself.
+pub(super) fn is_expected(job: &Job, run: &RunSummary, ticks: &Ticks, now: DateTime<Utc>) -> bool {
+    let is_left = run.run_status == Status::Running || run.stopped.is_some();
+    run.trigger == Source::Scheduler.name() && is_left && given_up(job, run, ticks, now).is_none()
+}
+
+/// Whether work is left of a run that nobody else will take up, and it is time to.
+pub(super) fn duty(job: &Job, run: &RunSummary, ticks: &Ticks, now: DateTime<Utc>) -> Option<Duty> {
+    let created_at = run.created_at?;
+    if let Some(reason) = given_up(job, run, ticks, now) {
+        return (run.run_status == Status::Running).then_some(Duty::GiveUp(reason));
     }
-    match run.run_status {
+    let is_due = match run.run_status {
         // Whether its owner is alive, its entry says.
         Status::Running => true,
         Status::Failed => {
@@ -47,7 +70,8 @@ pub(super) fn is_due(job: &Job, run: &RunSummary, ticks: &Ticks, now: DateTime<U
             has_work && !waits && TimeDelta::from_std(wait).is_ok_and(|wait| now - ended >= wait)
         }
         _ => false,
-    }
+    };
+    is_due.then_some(Duty::GoOn)
 }
 
 #[cfg(test)]
@@ -74,7 +98,11 @@ mod tests {
     }
 
     fn check(job: &str, run: &RunSummary, now: &str) -> bool {
-        is_due(find(job).unwrap(), run, &Ticks { skip: true, ..Ticks::default() }, at(now))
+        on(job, run, now) == Some(Duty::GoOn)
+    }
+
+    fn on(job: &str, run: &RunSummary, now: &str) -> Option<Duty> {
+        duty(find(job).unwrap(), run, &Ticks { skip: true, ..Ticks::default() }, at(now))
     }
 
     const PRICES: &str = "tiingo-daily-prices";
@@ -109,6 +137,20 @@ mod tests {
         assert!(!check(PRICES, &stopped(Source::Manual), "2026-11-25T00:00:00Z"), "a day is enough");
         assert!(check(PRICES, &stopped(Source::Backfill), "2026-12-05T00:00:00Z"));
         assert!(!check(PRICES, &stopped(Source::Backfill), "2026-12-08T00:00:00Z"));
+    }
+
+    #[test]
+    fn what_still_runs_when_nobody_goes_on_with_it_is_given_up() {
+        let running = |trigger| RunSummary { run_status: Status::Running, stopped: None, ..stopped(trigger) };
+        let tick = running(Source::Scheduler);
+        assert_eq!(on(PRICES, &tick, "2026-11-24T22:59:00Z"), Some(Duty::GoOn));
+        assert_eq!(on(PRICES, &tick, "2026-11-24T23:00:00Z"), Some(Duty::GiveUp(REPLACED)));
+        assert_eq!(on(PRICES, &running(Source::Manual), "2026-11-25T00:00:00Z"), Some(Duty::GiveUp(TOO_OLD)));
+        assert_eq!(
+            on(PRICES, &running(Source::Backfill), "2026-12-08T00:00:00Z"),
+            Some(Duty::GiveUp(TOO_OLD))
+        );
+        assert_eq!(on(PRICES, &stopped(Source::Scheduler), "2026-11-24T23:00:00Z"), None, "it has ended");
     }
 
     #[test]

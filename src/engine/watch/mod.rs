@@ -15,18 +15,21 @@ use super::{Answer, Engine};
 use crate::base::context::{self, RequestContext};
 use crate::base::ports::{Instant, TransportError};
 use crate::catalogue::{self, Job, Provider};
-use crate::engine::backfill::NoPlan;
+use crate::engine::backfill::{NoPlan, Requested};
+use crate::engine::execute::Executed;
 use crate::firestore::FirestoreError;
 use crate::ledger::summary::{ListedRun, RunSummary};
 use crate::ledger::{Claim, Filter, PageToken};
 use crate::run::report::ReportStatus;
 use crate::run::stop::StopReason;
 use crate::run::{RunState, Status, Trigger};
-use due::{is_background, is_due};
+use due::{Duty, is_background};
 
 /// Runs in one list, and lists of one status that are looked at.
 const RUNS_MAX: usize = 200;
 const PAGES_MAX: usize = 5;
+/// Latest runs of a job among which are those of the ticks that no later tick has replaced.
+const RUNS_HEALED: usize = 20;
 /// After this long, the watch begins with no further run: the next watch does.
 const BEGINS_FOR: Duration = Duration::from_secs(30);
 
@@ -59,7 +62,7 @@ pub struct UnwatchedRun {
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct WatchedRuns {
-    /// Unfinished runs that it went on with.
+    /// Unfinished runs that it went on with, or closed because nobody goes on with them any more.
     pub resumed: Vec<WatchedRun>,
     /// Backfills that it started because records were missing.
     pub healed: Vec<WatchedRun>,
@@ -70,6 +73,7 @@ pub struct WatchedRuns {
 /// Something to do.
 enum Task {
     GoOn { run_id: String, job: &'static Job },
+    GiveUp { run_id: String, job: &'static Job, reason: &'static str },
     Heal(Box<Trigger>),
 }
 
@@ -118,6 +122,10 @@ impl Engine {
                     let worked = Box::pin(self.apart(self.go_on(&run_id, job, start))).await;
                     worked.map(|run| done.resumed.extend(run))
                 }
+                Task::GiveUp { run_id, job, reason } => {
+                    let worked = Box::pin(self.apart(self.give_up(&run_id, job, reason, start))).await;
+                    worked.map(|run| done.resumed.extend(run))
+                }
                 Task::Heal(trigger) => {
                     let worked = Box::pin(self.apart(self.heal(*trigger, start))).await;
                     worked.map(|run| done.healed.extend(run))
@@ -142,10 +150,10 @@ impl Engine {
         }
     }
 
-    /// Unfinished runs that are due: oldest first, backfills after the others.
+    /// Unfinished runs that are due or given up: oldest first, backfills after the others.
     async fn unfinished(&self) -> Result<Vec<Task>, FirestoreError> {
         let now = self.world.clock.now();
-        let mut due: Vec<(&'static Job, RunSummary)> = Vec::new();
+        let mut due: Vec<(&'static Job, Duty, RunSummary)> = Vec::new();
         for status in [Status::Running, Status::Failed] {
             let mut after = None;
             for _ in 0..PAGES_MAX {
@@ -156,8 +164,9 @@ impl Engine {
                 };
                 let goes_on = page.runs.last().is_some_and(is_recent);
                 for run in page.runs {
-                    let job = catalogue::find(&run.job).map(|job| (job, run.summary));
-                    due.extend(job.filter(|(job, run)| is_due(job, run, &self.settings.ticks, now)));
+                    let Some(job) = catalogue::find(&run.job) else { continue };
+                    let duty = due::duty(job, &run.summary, &self.settings.ticks, now);
+                    due.extend(duty.map(|duty| (job, duty, run.summary)));
                 }
                 match page.next_page_token.as_deref().and_then(PageToken::parse).filter(|_| goes_on) {
                     Some(token) => after = Some(token),
@@ -165,8 +174,11 @@ impl Engine {
                 }
             }
         }
-        due.sort_by_key(|(_, run)| (is_background(run), run.created_at));
-        let task = |(job, run): (_, RunSummary)| Task::GoOn { run_id: run.run_id, job };
+        due.sort_by_key(|(_, _, run)| (is_background(run), run.created_at));
+        let task = |(job, duty, run): (_, _, RunSummary)| match duty {
+            Duty::GoOn => Task::GoOn { run_id: run.run_id, job },
+            Duty::GiveUp(reason) => Task::GiveUp { run_id: run.run_id, job, reason },
+        };
         Ok(due.into_iter().map(task).collect())
     }
 
@@ -184,27 +196,28 @@ impl Engine {
         }
     }
 
+    /// Closes a run whose owner has died; what was pending is named in its entry and stays so. None if its owner is
+    /// alive, or it has ended.
+    async fn give_up(
+        &self,
+        run_id: &str,
+        job: &'static Job,
+        reason: &'static str,
+        start: Instant,
+    ) -> Result<Option<WatchedRun>, FirestoreError> {
+        let claim = self.ledger.go_on(run_id, &|state, owner| self.beside(state, owner)).await?;
+        let Some(Claim::Owned(owned)) = claim else { return Ok(None) };
+        context::works_on(job.name, run_id);
+        let given_up = Executed::stopped(*owned, StopReason::GivenUp { reason });
+        Ok(watched(self.end(given_up, start, false).await))
+    }
+
     async fn attempt(&self, claim: Claim, job: &'static Job, start: Instant) -> Option<WatchedRun> {
         let Claim::Owned(owned) = &claim else { return None };
         let spent = self.world.clock.instant().since(start);
         let deadline = self.deadline_of(job, owned.state.identity.trigger).saturating_sub(spent);
         let work = Box::pin(self.answer(claim, start, true));
-        let answer = self.by_deadline(deadline, work).await.unwrap_or_else(|late| late);
-        match answer {
-            Answer::Ended { report, .. } | Answer::Running { report, .. } | Answer::Finished(report) => {
-                Some(WatchedRun {
-                    run_id: report.data.identity.run_id.clone(),
-                    job: report.job.clone(),
-                    status: report.status,
-                    message: report.message.clone(),
-                })
-            }
-            Answer::Different | Answer::TooLarge(_) => None,
-            Answer::Unavailable(error) => {
-                tracing::warn!(%error, "the watch could not finish an attempt");
-                None
-            }
-        }
+        watched(self.by_deadline(deadline, work).await.unwrap_or_else(|late| late))
     }
 
     /// The backfills of the last sessions that are not known to be made.
@@ -230,21 +243,45 @@ impl Engine {
         else {
             return Ok(None);
         };
-        let skipped = trigger.clone().into_state(now);
-        let state = match self.run_of_backfill(trigger, backfill).await {
+        let requested = self.requested(job).await?;
+        let state = match self.run_without(&trigger, backfill, &requested).await {
             Ok(state) => state,
             Err(NoPlan::Firestore(error)) => return Err(error),
             Err(NoPlan::TooLarge(reason)) => {
                 tracing::error!(run.id = run_id, reason, "missing records cannot be filled by one run");
-                return self.note_healed(RunState { status: Status::Partial, ..skipped }, reason).await;
+                let refused = RunState { status: Status::Partial, ..trigger.into_state(now) };
+                return self.note_healed(refused, reason).await;
             }
         };
         if state.pending.is_empty() {
-            return self.note_healed(state, "no record is missing".to_owned()).await;
+            let remark = match requested.is_empty() {
+                true => "no record is missing",
+                false => "no record is missing but those that a tick's run has still to request",
+            };
+            return self.note_healed(state, remark.to_owned()).await;
         }
         let claim = self.ledger.claim(state, &|state, owner| self.beside(state, owner)).await?;
         self.remembered().insert(run_id);
         Ok(self.attempt(claim, job, start).await)
+    }
+
+    /// What the runs of a job's ticks have still to request.
+    async fn requested(&self, job: &'static Job) -> Result<Requested, FirestoreError> {
+        let now = self.world.clock.now();
+        let mut requested = Requested::default();
+        for status in [Status::Running, Status::Failed] {
+            let filter =
+                Filter { job: Some(job.name), status: Some(status), limit: RUNS_HEALED, ..Filter::default() };
+            let page = self.ledger.list(&filter).await?;
+            let is_expected =
+                |run: &&ListedRun| due::is_expected(job, &run.summary, &self.settings.ticks, now);
+            for run in page.runs.iter().filter(is_expected) {
+                if let Some(state) = self.ledger.get(&run.summary.run_id).await? {
+                    requested.add(job, &state, &self.settings.ticks.calendar);
+                }
+            }
+        }
+        Ok(requested)
     }
 
     /// Stores that there was nothing to do, so that no instance looks again.
@@ -304,17 +341,36 @@ impl Engine {
     }
 }
 
+/// What the watch says of a run; nothing if it could not end its attempt.
+fn watched(answer: Answer) -> Option<WatchedRun> {
+    match answer {
+        Answer::Ended { report, .. } | Answer::Running { report, .. } | Answer::Finished(report) => {
+            Some(WatchedRun {
+                run_id: report.data.identity.run_id.clone(),
+                job: report.job.clone(),
+                status: report.status,
+                message: report.message.clone(),
+            })
+        }
+        Answer::Different | Answer::TooLarge(_) => None,
+        Answer::Unavailable(error) => {
+            tracing::warn!(%error, "the watch could not finish an attempt");
+            None
+        }
+    }
+}
+
 impl Task {
     fn run_id(&self) -> &str {
         match self {
-            Self::GoOn { run_id, .. } => run_id,
+            Self::GoOn { run_id, .. } | Self::GiveUp { run_id, .. } => run_id,
             Self::Heal(trigger) => &trigger.run_id,
         }
     }
 
     fn provider(&self) -> Provider {
         match self {
-            Self::GoOn { job, .. } => job.provider,
+            Self::GoOn { job, .. } | Self::GiveUp { job, .. } => job.provider,
             Self::Heal(trigger) => trigger.job.provider,
         }
     }

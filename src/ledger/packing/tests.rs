@@ -43,24 +43,27 @@ fn entry(state: RunState) -> Entry {
 }
 
 /// Everything that is known of a run's work, by endpoint and ticker.
-fn left(state: &RunState) -> BTreeMap<Place, (Outcome, Option<Class>, u32)> {
+fn left(state: &RunState) -> BTreeMap<Place, (Outcome, Option<Class>, u32, bool)> {
     let pending = state.pending.iter().flat_map(|work| {
         let names: Vec<_> = match work.tickers.as_slice() {
             [] => vec![String::new()],
             tickers => tickers.iter().map(ToString::to_string).collect(),
         };
-        names
-            .into_iter()
-            .map(|name| (place(&work.endpoint, work.window, name), (Outcome::Pending, None, work.deferrals)))
+        names.into_iter().map(|name| {
+            (
+                place(&work.endpoint, work.window, name),
+                (Outcome::Pending, None, work.deferrals, work.enlarged),
+            )
+        })
     });
     let failed = state.shortfalls.iter().map(|failure| {
         let name = failure.ticker.as_ref().map(ToString::to_string).unwrap_or_default();
-        (place(&failure.endpoint, failure.window, name), (failure.outcome, failure.class, 0))
+        (place(&failure.endpoint, failure.window, name), (failure.outcome, failure.class, 0, false))
     });
     let done = state.units().filter(|unit| unit.outcome == Outcome::Stored);
     let done = done.map(|unit| {
         let name = unit.ticker.map(ToString::to_string).unwrap_or_default();
-        (place(unit.endpoint, unit.window, name), (unit.outcome, None, 0))
+        (place(unit.endpoint, unit.window, name), (unit.outcome, None, 0, false))
     });
     pending.chain(failed).chain(done).collect()
 }
@@ -169,11 +172,28 @@ fn pending_work_with_words_of_its_own_fits_and_goes_on() {
     let work = |(at, ticker): (usize, &Ticker)| Work {
         reason: Some(noise.text(HOSTILE, 300)),
         deferrals: u32::try_from(at % 5).unwrap(),
+        enlarged: at % 3 == 0,
+        outdated: vec![noise.text(HOSTILE, at % 40)],
         ..Work::new("/fetch", vec![ticker.clone()])
     };
     let pending = tickers.iter().enumerate().map(work).collect();
     let run = RunState { pending, shortfalls: vec![failure("/fetch", "ALONE")], ..state() };
     check(&run);
+}
+
+#[test]
+fn pending_work_keeps_what_an_answer_has_said_of_its_parts() {
+    let tickers = ["A", "B"].map(|ticker| Ticker::parse(ticker).unwrap()).to_vec();
+    let work = Work {
+        enlarged: true,
+        parts: vec!["rsi".into(), "sma".into()],
+        outdated: vec!["ema".into()],
+        ..Work::new("/fetch", tickers)
+    };
+    let run = RunState { pending: vec![work], ..state() };
+    let text = tight::encode(&run);
+    let (head, lines) = text.split_once('\n').unwrap();
+    assert_eq!(tight::decode(head, lines).unwrap().pending, run.pending);
 }
 
 #[test]
@@ -205,7 +225,8 @@ proptest! {
             let ticker = (ticker > 0).then(|| Ticker::parse(&format!("T{ticker}")).unwrap());
             if kind == 0 {
                 let (tickers, reason) = (Vec::from_iter(ticker), Some(words));
-                run.pending.push(Work { window, reason, deferrals, ..Work::new(&endpoint, tickers) });
+                let enlarged = deferrals % 2 == 1;
+                run.pending.push(Work { window, reason, deferrals, enlarged, ..Work::new(&endpoint, tickers) });
             } else if kind == 1 {
                 let (outcome, class) = (Outcome::Failed, Some(Class::Refused));
                 run.shortfalls.push(Shortfall { ticker, endpoint, window, outcome, class, reason: words });

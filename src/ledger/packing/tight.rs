@@ -10,8 +10,8 @@
 //! |---|---|
 //! | names of tickers, each with its line's end | 650,000 |
 //! | numbers, of three digits, of 20,000 tickers at 2 endpoints | 160,000 |
-//! | at most 999 groups, of 42 bytes without their reasons | 42,000 |
-//! | their reasons | 52,000 |
+//! | at most 999 groups, of 52 bytes without their reasons | 52,000 |
+//! | their reasons | 42,000 |
 //! | remarks, and why the run stopped | 22,000 |
 //! | documents of the watchlist that cannot be read ([`crate::run::watchlist::ALL_BYTES_MAX`]) | 12,000 |
 //! | the rest of the state, whose length nobody else determines | 20,000 |
@@ -29,11 +29,13 @@ use crate::run::{Outcome, RunState, Shortfall, Window, Work};
 
 /// Maximum number of groups: a group's number has three digits.
 const GROUPS_MAX: usize = 999;
-/// Maximum bytes of all reasons.
-const REASONS_BYTES_MAX: usize = 50_000;
+/// Maximum bytes of all reasons, and of the parts beside them.
+const REASONS_BYTES_MAX: usize = 40_000;
 /// Maximum bytes of all remarks.
 const REMARKS_BYTES_MAX: usize = 20_000;
 const STOPPED_BYTES_MAX: usize = 2_000;
+/// Bytes of a list in JSON beside its members: its name, quoted, and brackets.
+const LIST_BYTES: usize = 7;
 /// The highest count of deferrals that is stored: beyond it, every ticker is requested alone anyway.
 const DEFERRALS_MAX: u32 = 9;
 /// The placeholder for a reason that does not fit.
@@ -47,6 +49,14 @@ enum Group {
         reason: Option<String>,
         #[serde(rename = "tries")]
         deferrals: u32,
+        #[serde(default, rename = "e", skip_serializing_if = "std::ops::Not::not")]
+        enlarged: bool,
+        /// The parts of a ticker's data that are missing, and those that were not current. Without room for them, all
+        /// parts are requested again, which tells both.
+        #[serde(default, rename = "m", skip_serializing_if = "Vec::is_empty")]
+        parts: Vec<String>,
+        #[serde(default, rename = "o", skip_serializing_if = "Vec::is_empty")]
+        outdated: Vec<String>,
     },
     #[serde(rename = "f")]
     Short {
@@ -73,7 +83,13 @@ struct Head {
 
 impl Group {
     fn of_work(work: &Work) -> Self {
-        Self::Pending { reason: work.reason.clone(), deferrals: work.deferrals }
+        Self::Pending {
+            reason: work.reason.clone(),
+            deferrals: work.deferrals,
+            enlarged: work.enlarged,
+            parts: work.parts.clone(),
+            outdated: work.outdated.clone(),
+        }
     }
 
     fn of_shortfall(short: &Shortfall) -> Self {
@@ -83,9 +99,14 @@ impl Group {
     /// The same with a truncated message.
     fn clipped(self, bytes_max: usize) -> Self {
         match self {
-            Self::Pending { reason, deferrals } => {
-                let reason = reason.map(|reason| clip(&reason, bytes_max));
-                Self::Pending { reason, deferrals }
+            Self::Pending { reason, deferrals, enlarged, parts, outdated } => {
+                let taken = list_bytes(&parts) + list_bytes(&outdated);
+                let (parts, outdated, left) = match bytes_max.checked_sub(taken) {
+                    Some(left) => (parts, outdated, left),
+                    None => (Vec::new(), Vec::new(), bytes_max),
+                };
+                let reason = reason.map(|reason| clip(&reason, left));
+                Self::Pending { reason, deferrals, enlarged, parts, outdated }
             }
             Self::Short { reason, class, outcome } => {
                 Self::Short { reason: clip(&reason, bytes_max), class, outcome }
@@ -98,17 +119,26 @@ impl Group {
     fn without_words(&self) -> Self {
         let reason = NO_ROOM.to_owned();
         match self {
-            Self::Pending { deferrals, .. } => {
-                Self::Pending { reason: Some(reason), deferrals: (*deferrals).min(DEFERRALS_MAX) }
-            }
+            Self::Pending { deferrals, enlarged, .. } => Self::Pending {
+                reason: Some(reason),
+                deferrals: (*deferrals).min(DEFERRALS_MAX),
+                enlarged: *enlarged,
+                parts: Vec::new(),
+                outdated: Vec::new(),
+            },
             Self::Short { class, outcome, .. } => Self::Short { reason, class: *class, outcome: *outcome },
             Self::Done { outcome } => Self::Done { outcome: *outcome },
         }
     }
 }
 
-/// Maximum number of groups without messages: each count of deferrals, each class, each outcome.
-const WORDLESS_MAX: usize = DEFERRALS_MAX as usize + 1 + Class::ALL.len() + 1 + Outcome::ALL.len();
+/// Bytes of a list of parts in JSON, with its name.
+fn list_bytes(parts: &[String]) -> usize {
+    if parts.is_empty() { 0 } else { LIST_BYTES + parts.iter().map(|part| part.len() + 3).sum::<usize>() }
+}
+
+/// Maximum number of groups without messages: each count of deferrals, twice, each class, each outcome.
+const WORDLESS_MAX: usize = 2 * (DEFERRALS_MAX as usize + 1) + Class::ALL.len() + 1 + Outcome::ALL.len();
 
 pub(super) fn encode(state: &RunState) -> String {
     let mut tickers = Tickers::default();
@@ -136,9 +166,9 @@ pub(super) fn encode(state: &RunState) -> String {
     for work in &state.pending {
         let (group, number) = names.name(Group::of_work(work));
         if work.tickers.is_empty()
-            && let Group::Pending { reason, deferrals } = group
+            && let Group::Pending { reason, deferrals, parts, outdated, .. } = group
         {
-            bare.pending.push(Work { reason, deferrals, ..work.clone() });
+            bare.pending.push(Work { reason, deferrals, parts, outdated, ..work.clone() });
         }
         work.tickers.iter().for_each(|ticker| mark(&work.endpoint, work.window, ticker, number));
     }
@@ -272,7 +302,7 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                     class: *class,
                     reason: reason.clone(),
                 }),
-                Group::Pending { reason, deferrals } => {
+                Group::Pending { reason, deferrals, enlarged, parts, outdated } => {
                     match works.iter_mut().find(|(of, _)| *of == number) {
                         Some((_, work)) => work.tickers.push(ticker.clone()),
                         None => {
@@ -283,6 +313,9 @@ pub(super) fn decode(head: &str, lines: &str) -> Result<RunState, String> {
                                     window,
                                     reason,
                                     deferrals: *deferrals,
+                                    enlarged: *enlarged,
+                                    parts: parts.clone(),
+                                    outdated: outdated.clone(),
                                     ..Work::new(endpoint, tickers)
                                 },
                             ));

@@ -14,4 +14,5 @@ mod planning;
 mod publication;
 mod streams;
 mod tokens;
+mod watch;
 mod world;

@@ -94,7 +94,7 @@ async fn what_cannot_be_requested_is_refused_by_name() {
         (backfill("finnhub-quote-portfolio", "2026-10-05", "2026-10-06"), "its provider takes no dates"),
         (backfill(PRICES, "2036-10-06", "2036-10-07"), "must not be after today"),
         (backfill(PRICES, "2026-10-09", "2026-10-05"), "must not be after to"),
-        (backfill(PRICES, "yesterday", "2026-10-05"), "must be a day such as"),
+        (backfill(PRICES, "yesterday", "2026-10-05"), "must be a day, YYYY-MM-DD"),
         (by_hand(PRICES).field("only", json!("failed")), "is missing"),
     ] {
         let refused = send(&stack.orchestrator, &tick).await;
