@@ -80,6 +80,8 @@ pub struct RunData {
     pub provider: &'static str,
     pub tickers_requested: usize,
     pub tickers_processed: usize,
+    /// The processed ones whose records were all stored like this before.
+    pub tickers_unchanged: usize,
     #[serde(flatten)]
     pub shortfalls: Shortfalls,
     pub tickers_pending: usize,
@@ -123,6 +125,7 @@ impl RunReport {
                 provider: catalogue::find(&state.job).map_or("unknown", |job| job.provider.name()),
                 tickers_requested: state.tickers_requested,
                 tickers_processed: state.tickers_processed(),
+                tickers_unchanged: state.tickers_unchanged(),
                 shortfalls: Shortfalls::new(&state.shortfalls),
                 tickers_pending: state.tickers_pending(),
                 pending,
