@@ -24,11 +24,13 @@ pub struct RequestContext {
     run: OnceLock<Run>,
 }
 
-/// Bytes of bodies that a request has sent and received.
+/// Bytes of bodies that a request has sent and received, and documents that it has read and written in Firestore.
 #[derive(Debug, Default)]
 pub struct Traffic {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    documents_read: AtomicU64,
+    documents_written: AtomicU64,
 }
 
 impl Traffic {
@@ -43,6 +45,12 @@ impl Traffic {
     /// Bytes in, bytes out.
     pub fn bytes(&self) -> (u64, u64) {
         (self.bytes_in.load(Ordering::Relaxed), self.bytes_out.load(Ordering::Relaxed))
+    }
+
+    /// Documents read and documents written since this was last asked.
+    pub fn take_documents(&self) -> (u64, u64) {
+        let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
+        (take(&self.documents_read), take(&self.documents_written))
     }
 }
 
@@ -74,6 +82,23 @@ pub fn current() -> Option<Arc<RequestContext>> {
 pub fn works_on(job: &str, run_id: &str) {
     if let Some(current) = current() {
         let _ = current.run.set(Run { job: job.to_owned(), run_id: run_id.to_owned() });
+    }
+}
+
+/// Counts documents that the current request has read.
+pub fn documents_read(documents: usize) {
+    count(documents, |traffic| &traffic.documents_read);
+}
+
+/// Counts documents that the current request has written.
+pub fn documents_written(documents: usize) {
+    count(documents, |traffic| &traffic.documents_written);
+}
+
+fn count(documents: usize, counter: fn(&Traffic) -> &AtomicU64) {
+    if let Some(current) = current() {
+        let documents = u64::try_from(documents).unwrap_or_default();
+        counter(&current.traffic).fetch_add(documents, Ordering::Relaxed);
     }
 }
 

@@ -10,6 +10,7 @@ import { alertKey, alertsView } from "./views/alerts.js";
 import { coverageView, dayView } from "./views/coverage.js";
 import { givenView } from "./views/given.js";
 import { jobsView } from "./views/jobs.js";
+import { PRICES, lookupView, pricesId, recordPath, recordView } from "./views/record.js";
 import { runView } from "./views/run.js";
 import { overviewPath, runsView } from "./views/runs.js";
 import { servicesView } from "./views/services.js";
@@ -35,7 +36,7 @@ const DETAILS_MAX = 22;
 const state = {
   status: null, statusError: null, statusAt: 0, announced: null,
   runs: null, runsError: null, details: new Map(),
-  coverage: { datasets: null, grids: new Map(), error: null, at: 0 }, day: null,
+  coverage: { datasets: null, grids: new Map(), error: null, at: 0 }, day: null, record: null,
   given: { orders: null, error: null, at: 0 },
   catalogue: null, page: null, orders: new Map(), trouble: new Map(), notice: null, route: null,
 };
@@ -52,7 +53,9 @@ function route() {
   if (path.startsWith("#/runs/")) return { view: "run", id: decoded(path.slice(7)) };
   const [dataset, date] = path.startsWith("#/coverage/") ? path.slice(11).split("/").map(decoded) : [];
   if (date) return { view: "day", id: `${dataset}/${date}`, dataset, date };
-  const { job, status, page } = Object.fromEntries(new URLSearchParams(query));
+  const [collection, id] = path.startsWith("#/records/") ? path.slice(10).split("/").map(decoded) : [];
+  const { job, status, page, as_of: asOf } = Object.fromEntries(new URLSearchParams(query));
+  if (id) return { view: "record", id: `${collection}/${id}`, record: { collection, id, asOf } };
   return { view: "overview", filter: { job, status, page } };
 }
 
@@ -72,7 +75,8 @@ function navigate() {
   state.runs = state.runsError = null;
   state.page = after.view === "run" ? { id: after.id, find: "", allCalls: false } : null;
   state.day = after.view === "day" ? { dataset: after.dataset, date: after.date } : null;
-  for (const source of ["runs", "run", "calls", "day"]) state.trouble.delete(source);
+  state.record = after.record ?? null;
+  for (const source of ["runs", "run", "calls", "day", "record", "revisions"]) state.trouble.delete(source);
   draw();
   if (before && (before.view !== after.view || before.id !== after.id)) {
     scrollTo(0, 0);
@@ -88,7 +92,8 @@ async function refresh() {
   aborter.abort();
   aborter = new AbortController();
   const { signal } = aborter;
-  const page = state.page ? loadRun(state.page, signal) : state.day ? loadDay(state.day, signal) : loadRuns(signal);
+  const page = state.page ? loadRun(state.page, signal) : state.day ? loadDay(state.day, signal)
+    : state.record ? loadRecord(state.record, signal) : loadRuns(signal);
   if (state.route.view === "overview" && Date.now() - state.coverage.at >= COVERAGE_MS) loadCoverage();
   // Which jobs can be run for past days: without an answer, there is no button for it until the next refresh.
   if (state.route.view !== "overview" && !state.catalogue) loadCatalogue().catch(() => {});
@@ -165,6 +170,22 @@ function loadDay(day, signal) {
   });
 }
 
+async function loadRecord(record, signal) {
+  const path = `/records/${encodeURIComponent(record.collection)}/${encodeURIComponent(record.id)}`;
+  const asOf = record.asOf ? `?${new URLSearchParams({ as_of: record.asOf })}` : "";
+  await Promise.all([
+    ask("record", path + asOf, signal, (answer, error) => {
+      record.answer = answer;
+      record.error = error;
+    }),
+    ask("revisions", `${path}/revisions`, signal, (answer, error) => {
+      // A record that nobody knows has no history either: that is said once.
+      record.revisions = answer ?? (error?.status === 404 ? { current: null, revisions: [] } : null);
+      record.revisionsError = error?.status === 404 ? null : error;
+    }),
+  ]);
+}
+
 async function loadCatalogue() {
   state.catalogue = (await get("/jobs")).jobs;
   draw();
@@ -227,7 +248,7 @@ function draw() {
   const { status, page, route: here } = state;
   if (page) page.order = state.orders.get(page.id);
   const alerts = status?.alerts.length ?? 0;
-  const place = state.day ? state.day.dataset : page ? page.report?.job ?? "Run" : "Orchestrator";
+  const place = state.day?.dataset ?? state.record?.id ?? (page ? page.report?.job ?? "Run" : "Orchestrator");
   document.title = `${alerts > 0 ? `(${alerts}) ` : ""}${place}${status ? ` · ${status.status}` : ""}`;
   const where = status && span("where", `${status.project} · ${status.version}`);
   render(home("health"), status && pill(status.status), where);
@@ -235,9 +256,19 @@ function draw() {
   render(home("alerts"), alertsView(status, state.details));
   home("alerts").classList.toggle("compact", here.view !== "overview");
   home("run-now").disabled = !status;
-  const views = { run: () => runView(page, now()), day: () => dayView(state.day, isFillable(state.day.dataset)), overview };
+  const views = {
+    run: () => runView(page, now()), day: () => dayView(state.day, isFillable(state.day.dataset), recordsOf(state.day)),
+    record: () => recordView(state.record), overview,
+  };
   render(home("content"), views[here.view]());
   tick();
+}
+
+/** The path of a ticker's record of a day, for datasets with one such record. */
+function recordsOf({ dataset, date }) {
+  const endpoints = (state.catalogue ?? []).flatMap((job) => job.endpoints);
+  const prices = dataset === PRICES && endpoints.find((endpoint) => endpoint.dataset === PRICES);
+  return prices ? (ticker) => recordPath(prices.collection, pricesId(ticker, date)) : null;
 }
 
 /** Whether some job can request past days of a dataset. */
@@ -256,7 +287,7 @@ function overview() {
   return [
     part("services", "Services", known(servicesView)),
     part("jobs", "Jobs", known((shown) => jobsView(shown, state.catalogue ?? []))),
-    part("coverage", "Coverage", coverageView(state.coverage)),
+    part("coverage", "Coverage", [coverageView(state.coverage), lookupView(state.catalogue ?? [])]),
     h("section", { key: "runs", id: "runs", "aria-labelledby": "runs-title" },
       runsView(filter, runs, runsError, state.trouble.has("runs"), names)),
     part("orders", "Orders", givenView(state.given)),
@@ -324,6 +355,16 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", ({ target }) => {
   const { filter: name } = target.dataset;
   if (name) location.hash = overviewPath({ ...state.route.filter, page: null, [name]: target.value });
+});
+
+document.addEventListener("submit", (event) => {
+  const { lookup, asOf } = event.target.dataset;
+  if (lookup === undefined && !asOf) return;
+  event.preventDefault();
+  const given = Object.fromEntries(new FormData(event.target));
+  const { collection, id } = state.record ?? given;
+  location.hash = asOf ? recordPath(collection, id, new Date(given.time).toISOString())
+    : lookup ? recordPath(lookup, pricesId(given.ticker.trim().toUpperCase(), given.day)) : recordPath(collection, id.trim());
 });
 
 document.addEventListener("input", ({ target }) => {

@@ -2,14 +2,17 @@
 
 import { SHORTFALLS } from "./parts.js";
 
+/** Alerts about records, and what counts the records that they are about. */
+const RECORDS = { RecordsFlagged: "records_flagged", RecordsRestated: "records_revised" };
+
 /**
  * The run that best shows what an alert is about: the latest unsuccessful one of the alert's job, or of the
- * jobs whose provider it names. A job that has succeeded since says nothing about its provider. For doubtful records, it
- * is the latest run that stored some.
+ * jobs whose provider it names. A job that has succeeded since says nothing about its provider. For records, it is
+ * the latest run that took in such ones.
  */
 export function witness(status, alert) {
   const runs = status.jobs.flatMap(({ job, provider, recent_runs: recent }) => {
-    if (isAboutRecords(alert)) return job === alert.job ? recent.filter((run) => run.records_flagged > 0) : [];
+    if (isAboutRecords(alert)) return job === alert.job ? recent.filter((run) => run[RECORDS[alert.alert]] > 0) : [];
     if (job === alert.job) return recent.filter(({ run_status: state }) => state === "failed" || state === "partial");
     const concerned = !alert.job && provider === alert.provider && recent[0]?.run_status === "failed";
     return concerned ? [{ ...recent[0], job }] : [];
@@ -19,7 +22,7 @@ export function witness(status, alert) {
 
 /** Whether an alert is about records that were stored, not about tickers that were not. */
 export function isAboutRecords({ alert }) {
-  return alert === "RecordsFlagged";
+  return alert in RECORDS;
 }
 
 /** Runs whose reports explain the firing alerts. A run that was continued since must be read again. */

@@ -258,6 +258,9 @@ impl Engine {
     fn take_stock(&self, state: &mut RunState) {
         if let Some(request) = context::current() {
             (state.attempt.resources.bytes_in, state.attempt.resources.bytes_out) = request.traffic.bytes();
+            let (read, written) = request.traffic.take_documents();
+            state.counts.documents_read += read;
+            state.counts.documents_written += written;
         }
         state.attempt.resources.memory_bytes = self.world.machine.memory_bytes();
         if let Some(job) = catalogue::find(&state.job) {
@@ -296,6 +299,10 @@ fn log_run(state: &RunState, close_ms: u64) {
         records.stored = state.counts.records_stored(),
         records.rejected = state.counts.records_rejected(),
         records.flagged = state.counts.records_flagged,
+        records.unchanged = state.counts.records_unchanged,
+        records.revised = state.counts.records_revised,
+        documents.read = state.counts.documents_read,
+        documents.written = state.counts.documents_written,
         provider.calls = state.counts.calls,
         provider.retries = state.counts.retries,
         duration_ms = state.attempt.duration_ms,

@@ -18,7 +18,7 @@ use super::query::{FieldRange, NameRange, Query, Start};
 use super::stream::{self, Found};
 use super::write::{EncodedWrite, Write};
 use crate::base::ports::OutboundRequest;
-use crate::base::redact;
+use crate::base::{context, redact};
 use crate::base::world::World;
 use crate::firestore::settings::FirestoreConfig;
 use crate::google::{Google, Token};
@@ -91,7 +91,9 @@ impl Firestore {
             body.insert("mask".to_owned(), serde_json::json!({"fieldPaths": mask}));
         }
         let body = Bytes::from(body.to_string());
-        self.read(":batchGet", body, |answer| stream::batch_get(answer, &names)).await
+        let found = self.read(":batchGet", body, |answer| stream::batch_get(answer, &names)).await?;
+        context::documents_read(names.len());
+        Ok(found)
     }
 
     /// One page of a collection, ordered by ID, with only the fields of `mask`. This is a query, because a listing
@@ -110,20 +112,27 @@ impl Firestore {
 
     /// The documents that a query finds.
     pub async fn query(&self, query: &Query<'_>) -> Result<Page, FirestoreError> {
-        let found = self.read(":runQuery", query.to_json(), stream::query).await;
+        let found = self.run_query(query.to_json()).await;
         found.map(|found| page(found, query.limit)).map_err(|error| error.of_query(|| query.index()))
     }
 
     /// The documents whose names are in a range.
     pub async fn names(&self, range: &NameRange<'_>) -> Result<Page, FirestoreError> {
-        let found = self.read(":runQuery", range.to_json(), stream::query).await;
+        let found = self.run_query(range.to_json()).await;
         found.map(|found| page(found, range.limit))
     }
 
     /// The documents with a field in a range.
     pub async fn range(&self, range: &FieldRange<'_>) -> Result<Page, FirestoreError> {
-        let found = self.read(":runQuery", range.to_json(), stream::query).await;
+        let found = self.run_query(range.to_json()).await;
         found.map(|found| page(found, range.limit)).map_err(|error| error.of_query(|| range.index()))
+    }
+
+    /// A query that finds nothing counts, and costs, as much as one that finds one document.
+    async fn run_query(&self, query: Bytes) -> Result<Found, FirestoreError> {
+        let found = self.read(":runQuery", query, stream::query).await?;
+        context::documents_read(found.documents.len().max(1));
+        Ok(found)
     }
 
     /// Commits all writes or none; returns the times at which the documents were changed. Tried once: only the caller
@@ -144,6 +153,7 @@ impl Firestore {
         let writes: Vec<_> = writes.iter().map(|write| write.encode(self.database())).collect();
         let answer: Answer = self.send(":commit", writes_body(&writes), parse).await?;
         accounted(answer.write_results.len(), writes.len())?;
+        context::documents_written(writes.len());
         // A write that changed nothing has no update time of its own.
         Ok(answer
             .write_results
@@ -173,7 +183,9 @@ impl Firestore {
         accounted(answer.status.len(), writes.len())?;
         let status =
             |status: Status| Code::from_number(status.code).map(|code| (code, shorten(&status.message)));
-        Ok(answer.status.into_iter().map(status).collect())
+        let statuses: Vec<_> = answer.status.into_iter().map(status).collect();
+        context::documents_written(statuses.iter().filter(|status| status.is_none()).count());
+        Ok(statuses)
     }
 
     /// A read-only request: retried as long as that may help.

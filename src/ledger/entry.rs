@@ -70,6 +70,8 @@ impl Entry {
             ("tickers_pending", Value::count(state.tickers_pending())),
             ("records_stored", Value::Integer(state.counts.records_stored().cast_signed())),
             ("records_rejected", Value::Integer(state.counts.records_rejected().cast_signed())),
+            ("records_unchanged", Value::Integer(state.counts.records_unchanged.cast_signed())),
+            ("records_revised", Value::Integer(state.counts.records_revised.cast_signed())),
             ("records_flagged", Value::Integer(state.counts.records_flagged.cast_signed())),
             ("duration_ms", Value::Integer(state.attempt.duration_ms.cast_signed())),
             ("trace_id", state.attempt.trace_id.as_ref().map_or(Value::NULL, Value::string)),

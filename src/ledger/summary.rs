@@ -32,7 +32,11 @@ pub struct RunSummary {
     pub tickers_deferred: u64,
     pub tickers_pending: u64,
     pub records_stored: u64,
-    /// The doubtful ones among them.
+    /// Records that were stored before and say the same.
+    pub records_unchanged: u64,
+    /// Records among the stored ones that said something else before.
+    pub records_revised: u64,
+    /// The doubtful ones among those stored and unchanged.
     pub records_flagged: u64,
     /// Why the latest attempt ended with work left.
     pub stopped: Option<String>,
@@ -68,6 +72,8 @@ pub(super) const FIELDS: &[&str] = &[
     "tickers_deferred",
     "tickers_pending",
     "records_stored",
+    "records_unchanged",
+    "records_revised",
     "records_flagged",
     "stopped",
     "waits_until",
@@ -113,6 +119,8 @@ impl RunSummary {
             tickers_deferred: count("tickers_deferred"),
             tickers_pending: count("tickers_pending"),
             records_stored: count("records_stored"),
+            records_unchanged: count("records_unchanged"),
+            records_revised: count("records_revised"),
             records_flagged: count("records_flagged"),
             stopped: text("stopped"),
             waits_until: time("waits_until"),

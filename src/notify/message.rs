@@ -42,6 +42,9 @@ pub fn advice(alert: &str) -> &'static str {
         "JobOverdue" => "Check whether the scheduler calls, then run the job now.",
         "JobSlow" => "Open the run: its steps and waits show whether the provider or a limit is slow.",
         "RecordsFlagged" => "Compare the doubtful records with another source before you rely on them.",
+        "RecordsRestated" => {
+            "Look at the revisions of some of the run's records: what was computed from their earlier forms may be wrong."
+        }
         "BreakerOpen" => {
             "Check the provider's service; the breaker closes by itself when a probe is answered."
         }

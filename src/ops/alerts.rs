@@ -14,7 +14,7 @@ use crate::ops::settings::AlertConfig;
 use crate::resilience::breaker::Position;
 use crate::run::{Source as Trigger, Status};
 
-/// How far back failures and doubtful records count.
+/// How far back failures, doubtful records and restatements count.
 const WITHIN: TimeDelta = TimeDelta::hours(24);
 
 /// How long a job may be paused before an alert reminds of it.
@@ -114,6 +114,7 @@ pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) ->
         slow(facts, rules),
         overdue(facts, now),
         flagged(facts, rules, now),
+        restated(facts, rules, now),
         paused(facts, now),
     ];
     let of_job = |alert| Alert { job: Some(job.name), provider: Some(job.provider.name()), ..alert };
@@ -211,23 +212,41 @@ fn overdue(facts: &JobFacts, now: DateTime<Utc>) -> Option<Alert> {
 }
 
 fn flagged(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
-    let job = facts.job;
+    let percent = rules.config.flagged_percent.of(facts.job.name);
+    let (message, since) = too_many(facts, now, |run| run.records_flagged, percent, "are doubtful")?;
+    Some(Alert { since, ..Alert::new("RecordsFlagged", Severity::Warning, message) })
+}
+
+fn restated(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) -> Option<Alert> {
+    let percent = rules.config.restated_percent.of(facts.job.name);
+    let verb = "say something else than before";
+    let (message, since) = too_many(facts, now, |run| run.records_revised, percent, verb)?;
+    Some(Alert { since, ..Alert::new("RecordsRestated", Severity::Warning, message) })
+}
+
+/// Whether more than `percent` of the records that a job took in during the last day, new or not, are such records: in
+/// words, and since when.
+fn too_many(
+    facts: &JobFacts,
+    now: DateTime<Utc>,
+    such: fn(&RunSummary) -> u64,
+    percent: u64,
+    verb: &str,
+) -> Option<(String, Option<DateTime<Utc>>)> {
     let sum = |count: fn(&RunSummary) -> u64| {
         of_last_day(facts, now).fold(0_u64, |sum, run| sum.saturating_add(count(run)))
     };
-    let (flagged, stored) = (sum(|run| run.records_flagged), sum(|run| run.records_stored));
-    let percent = rules.config.flagged_percent.of(job.name);
-    if flagged == 0 || flagged.saturating_mul(100) <= stored.saturating_mul(percent) {
+    let (count, all) = (sum(such), sum(|run| run.records_stored.saturating_add(run.records_unchanged)));
+    if count == 0 || count.saturating_mul(100) <= all.saturating_mul(percent) {
         return None;
     }
-    let mut doubtful = of_last_day(facts, now).filter(|run| run.records_flagged > 0);
-    let latest = doubtful.next()?;
+    let mut runs = of_last_day(facts, now).filter(|run| such(run) > 0);
+    let latest = runs.next()?;
     let message = format!(
-        "{flagged} of {stored} records that {} stored in the last 24 hours are doubtful, limit {percent} %; latest in {}",
-        job.name, latest.run_id
+        "{count} of {all} records that {} took in during the last 24 hours {verb}, limit {percent} %; latest in {}",
+        facts.job.name, latest.run_id
     );
-    let since = doubtful.last().unwrap_or(latest).ended_at;
-    Some(Alert { since, ..Alert::new("RecordsFlagged", Severity::Warning, message) })
+    Some((message, runs.last().unwrap_or(latest).ended_at))
 }
 
 /// How long the ticks of a job have been skipped, if they still are.

@@ -23,6 +23,7 @@ pub fn render(facts: &Facts, collections: &Collections, rules: &Rules<'_>, now: 
     runs(&mut text, &jobs);
     records(&mut text, &jobs, collections);
     calls(&mut text, &jobs);
+    documents(&mut text, &jobs);
     counters(&mut text, &jobs);
     breakers(&mut text, facts);
     times(&mut text, &jobs, &facts.pauses, rules, now);
@@ -156,6 +157,15 @@ fn calls(text: &mut Exposition, rows: &Rows<'_>) {
     }
 }
 
+fn documents(text: &mut Exposition, rows: &Rows<'_>) {
+    let help = "Documents read from and written to Firestore by runs, the ledger's own included.";
+    text.metric("orchestrator_firestore_documents_total", Kind::Counter, help);
+    for (job, totals) in rows {
+        text.count(&with(job, "kind", "read"), totals.counts.documents_read);
+        text.count(&with(job, "kind", "written"), totals.counts.documents_written);
+    }
+}
+
 /// The counters that are one number, by their rows.
 fn counters(text: &mut Exposition, rows: &Rows<'_>) {
     for counter in Counts::COUNTERS {
@@ -274,6 +284,11 @@ fn thresholds(text: &mut Exposition, rules: &Rules<'_>) {
     text.metric("orchestrator_alert_flagged_ratio", Kind::Gauge, help);
     for job in catalogue::jobs() {
         text.sample(&labels(job), super::exposition::float(config.flagged_percent.of(job.name)) / 100.0);
+    }
+    let help = "Ratio of restated records above which RecordsRestated fires.";
+    text.metric("orchestrator_alert_restated_ratio", Kind::Gauge, help);
+    for job in catalogue::jobs() {
+        text.sample(&labels(job), super::exposition::float(config.restated_percent.of(job.name)) / 100.0);
     }
     text.metric(
         "orchestrator_alert_run_seconds",

@@ -120,6 +120,12 @@ counts! {
             "orchestrator_records_flagged_total",
             "Records whose values are doubtful: stored, and marked.",
         ));
+        /// Documents that Firestore was asked for, found or missing; a query that finds nothing counts as one. Without
+        /// what closing an attempt takes, and without attempts that were cut off.
+        documents_read, stored "documents_read", metric None;
+        /// Documents written, the ledger's own included. Without what closing an attempt takes, and without attempts
+        /// that were cut off.
+        documents_written, stored "documents_written", metric None;
     }
     kept {
         /// Documents written.

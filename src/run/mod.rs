@@ -270,15 +270,6 @@ impl RunState {
         distinct(&mut done.filter(|ticker| !open.contains(ticker)))
     }
 
-    /// Distinct tickers that were processed, and all of whose data was stored before.
-    pub fn tickers_unchanged(&self) -> usize {
-        let of = |is_wanted: fn(&Unit<'_>) -> bool| -> BTreeSet<_> {
-            self.units().filter(|unit| is_wanted(unit)).filter_map(|unit| unit.ticker).collect()
-        };
-        let unchanged = of(|unit| unit.outcome == Outcome::Unchanged);
-        unchanged.difference(&of(|unit| unit.outcome != Outcome::Unchanged)).count()
-    }
-
     /// Distinct tickers that failed permanently.
     pub fn tickers_failed(&self) -> usize {
         self.tickers_short(Outcome::Failed)

@@ -140,6 +140,15 @@ impl RunState {
         self.counts.outcomes = counts;
     }
 
+    /// Distinct tickers whose data was stored before at every endpoint.
+    pub fn tickers_unchanged(&self) -> usize {
+        let mut tickers = BTreeMap::<_, bool>::new();
+        for (ticker, outcome) in self.units().filter_map(|unit| Some((unit.ticker?, unit.outcome))) {
+            *tickers.entry(ticker).or_insert(true) &= outcome == Outcome::Unchanged;
+        }
+        tickers.values().filter(|unchanged| **unchanged).count()
+    }
+
     /// Every planned unit of work.
     pub fn units(&self) -> impl Iterator<Item = Unit<'_>> {
         let done =
@@ -205,6 +214,18 @@ mod tests {
             ("/d", "", Outcome::Pending),
         ];
         assert_eq!(told, expect);
+    }
+
+    #[test]
+    fn a_ticker_is_unchanged_if_it_is_at_every_endpoint() {
+        let mut run = state();
+        run.settle("/a", None, work("/a", &["A", "B", "C", "D"]).tickers, Outcome::Unchanged);
+        run.settle("/b", None, work("/b", &["A"]).tickers, Outcome::Unchanged);
+        run.settle("/b", None, work("/b", &["B"]).tickers, Outcome::Stored);
+        run.settle("/c", None, Vec::new(), Outcome::Unchanged);
+        run.shortfalls = vec![failure("/b", "C")];
+        run.pending = vec![work("/b", &["D"])];
+        assert_eq!(run.tickers_unchanged(), 1);
     }
 
     #[test]

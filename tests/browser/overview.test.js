@@ -66,6 +66,20 @@ test("a job that waits for its data has not failed, and lists count what is miss
   },
 ));
 
+test("restated records lead to the run that revised them", () => {
+  const world = waiting();
+  const [job] = world.jobs;
+  Object.assign(job.recent_runs[1], { records_revised: 900 });
+  world.alerts = [{
+    alert: "RecordsRestated", severity: "warning", job: job.job, provider: "tiingo", since: job.recent_runs[1].ended_at,
+    message: "900 of 15,240 records say something else than before", runbook: "docs/operations.md#recordsrestated",
+  }];
+  return visit({ "GET /status": world }, async (page) => {
+    const link = page.locator(".alert", { hasText: "RecordsRestated" }).getByRole("link", { name: "succeeded run" });
+    await eventually(() => link.getAttribute("href"), `#/runs/${encodeURIComponent(job.recent_runs[1].run_id)}`);
+  });
+});
+
 test("the run that explains an alert is read once, not at every refresh", () => visit(
   { "GET /status": troubled(), ...runAnswers(failedRun()) },
   async (page, server) => {

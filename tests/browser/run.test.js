@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { eventually } from "./support/browser.js";
+import { accessibilityFaults, eventually } from "./support/browser.js";
 import { runAddress, runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { RESET } from "./support/mock.js";
 import { disaster, failedCalls, failedRun, shortRun, waitingRun } from "./support/trouble.js";
@@ -50,6 +50,18 @@ test("each outcome has its share of the bar, its count and its tickers by reason
     assert.match(await page.locator(".tiles").innerText(), /Records flagged\s+12/);
     await page.fill("[data-find]", "t290");
     await eventually(() => page.locator(".tickers li").allInnerTexts(), ["T290"]);
+  }, { path: runAddress(run) });
+});
+
+test("what came again unchanged and what was revised is told", () => {
+  const change = { tickers_unchanged: 40, records_stored: 61, records_unchanged: 1439, records_revised: 51 };
+  const run = report(JOB, change);
+  return visit(runAnswers(run), async (page) => {
+    await page.locator(".progress").waitFor();
+    assert.deepEqual(await page.locator(".progress .key").allInnerTexts(), ["10 stored", "40 unchanged"]);
+    assert.match(await page.locator(".tiles").innerText(), /Records stored\s+61\s+Records unchanged\s+1,439\s+Records revised\s+51/);
+    await page.getByText("1,214 read, 1,050 written").waitFor();
+    assert.deepEqual(await accessibilityFaults(page), []);
   }, { path: runAddress(run) });
 });
 

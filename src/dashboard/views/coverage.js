@@ -87,8 +87,11 @@ function shortDay(date, before) {
   return `${of} ${month.format(new Date(`${date}T00:00:00Z`))}`;
 }
 
-/** The tickers of one day, by state; `fillable`: whether a job can request past days of the dataset. */
-export function dayView({ dataset, date, answer, error }, fillable) {
+/**
+ * The tickers of one day, by state; fillable: whether a job can request past days of the dataset; recordOf: the path of a
+ * ticker's record, if it has one.
+ */
+export function dayView({ dataset, date, answer, error }, fillable, recordOf) {
   const back = h("p", { class: "back" }, h("a", { href: "#/" }, "← Overview"));
   const title = h("h2", { tabindex: -1, key: "title" }, `${dataset}, ${day(date)}`);
   if (error) return [back, title, problem("This day cannot be shown", error.message, null, "day")];
@@ -105,7 +108,7 @@ export function dayView({ dataset, date, answer, error }, fillable) {
     div("buttons", fillable && fillButton(dataset, date, answer),
       answer.has_sessions && button("Count the documents…", "verify", { key: "verify", dataset, date })),
     answer.states.length === 0 ? empty("No tickers", "Nothing was expected on this day, and nothing is stored.")
-      : answer.states.map(group),
+      : answer.states.map((state) => group(state, recordOf)),
   ];
 }
 
@@ -118,8 +121,10 @@ function fillButton(dataset, date, { states }) {
   return button("Fill…", "backfill", { key: "fill", of: dataset, from: date, to: date, only }, "primary");
 }
 
-function group({ state, count, tickers, left_out: leftOut }) {
-  const list = h("ul", { class: "tickers" }, tickers.map((ticker) => h("li", {}, ticker)));
+function group({ state, count, tickers, left_out: leftOut }, recordOf) {
+  const isStored = state === "stored" || state === "flagged";
+  const name = (ticker) => (recordOf && isStored ? h("a", { href: recordOf(ticker) }, ticker) : ticker);
+  const list = h("ul", { class: "tickers" }, tickers.map((ticker) => h("li", {}, name(ticker))));
   const more = leftOut > 0 && h("p", { class: "quiet" }, `and ${number(leftOut)} more`);
   const head = div("group-head", span(`pill ${TONES[state]}`, icon(TONES[state]), state), h("strong", {}, plural(count, "ticker")),
     MEANING[state] && span("quiet", MEANING[state]));

@@ -120,7 +120,7 @@ function progress(data) {
   // A ticker can fail at one endpoint of a job and be stored at the other; within an outcome it counts once.
   const short = (outcome) => new Set(listed(data, outcome).map(({ ticker }) => ticker)).size + leftOut(data, outcome);
   const parts = [
-    ["ok", "stored", data.tickers_processed], ["none", "empty", short("empty")], ["warn", "stale", short("stale")],
+    ["ok", "stored", data.tickers_processed - data.tickers_unchanged], ["same", "unchanged", data.tickers_unchanged], ["none", "empty", short("empty")], ["warn", "stale", short("stale")],
     ["bad", "failed", short("failed")], ["wait", "deferred", short("deferred")], ["idle", "pending", data.tickers_pending],
   ].filter(([, , count]) => count > 0);
   const whole = Math.max(data.tickers_requested, parts.reduce((sum, [, , count]) => sum + count, 0));
@@ -130,7 +130,7 @@ function progress(data) {
     x += (count / whole) * 1000;
     return rect;
   });
-  const words = parts.map(([look, name, count]) => span(`key ${look}`, icon(look), `${number(count)} ${name}`));
+  const words = parts.map(([look, name, count]) => span(`key ${look}`, icon(look === "same" ? "idle" : look), `${number(count)} ${name}`));
   return h("div", { class: "progress", key: "progress" },
     h("svg", { viewBox: "0 0 1000 10", preserveAspectRatio: "none", "aria-hidden": "true" }, rects),
     h("p", {}, words, span("quiet", `of ${plural(data.tickers_requested, "ticker")}`)));
@@ -143,10 +143,11 @@ function figures(data) {
     ["Duration", duration(data.duration_ms)],
     ["Attempt", number(data.attempt)],
     ["Records stored", number(data.records_stored)],
+    ["Records unchanged", number(data.records_unchanged)],
+    ["Records revised", number(data.records_revised)],
     ["Records flagged", number(data.records_flagged), data.records_flagged > 0 ? "warn-text" : null],
     ["Records rejected", number(data.records_rejected), data.records_rejected > 0 ? "bad-text" : null],
     ["Calls", number(data.calls) + retries],
-    ["Raw logs", number(data.raw_logs)],
   ], "tiles");
 }
 
@@ -228,7 +229,8 @@ function details(job, data) {
       ["Run time", when(data.run_time)], ["Created", when(data.created_at)],
       ["Ended", data.ended_at && when(data.ended_at)],
       ["Cancelled", data.cancelled && [`by ${data.cancelled.by}, `, when(data.cancelled.at)]],
-      ["Batches", number(data.batches)], ["Write retries", number(data.write_retries)],
+      ["Batches", number(data.batches)], ["Raw logs", number(data.raw_logs)], ["Write retries", number(data.write_retries)],
+      ["Documents", `${number(data.documents_read)} read, ${number(data.documents_written)} written`],
       ["Stored in", stored.length > 0 && stored],
       ...(resources ? [
         ["Steps", lengths(resources.steps_ms)], ["Waits", lengths(resources.waits_ms)],

@@ -13,6 +13,7 @@ fn config() -> AlertConfig {
         run_seconds: all(600),
         overdue_minutes: all(30),
         flagged_percent: all(5),
+        restated_percent: PerJob { default: 100, jobs: [(JOB, 5)].into() },
         coverage_percent: 99,
     }
 }
@@ -44,6 +45,8 @@ fn run(status: Status, ended_at: &str, seconds: u64) -> RunSummary {
         tickers_deferred: 0,
         tickers_pending: 0,
         records_stored: 0,
+        records_unchanged: 0,
+        records_revised: 0,
         records_flagged: 0,
         waits_until: None,
         stopped: (status == Status::Failed).then(|| "the provider is down".to_owned()),
@@ -172,12 +175,64 @@ fn doubtful_records_above_the_share_raise_an_alert() {
         check(success, vec![doubtful(now, 7), doubtful(before, 4)], &[("RecordsFlagged", Severity::Warning)]);
     assert_eq!(
         alerts[0].message,
-        "11 of 200 records that tiingo-daily-prices stored in the last 24 hours are doubtful, limit 5 %; \
+        "11 of 200 records that tiingo-daily-prices took in during the last 24 hours are doubtful, limit 5 %; \
          latest in run-2026-11-23T23:50:00Z"
     );
     assert_eq!(alerts[0].since, Some(time(before)));
     check(success, vec![doubtful(now, 6), doubtful(before, 4)], &[]);
     check(success, vec![doubtful(now, 0), doubtful(old, 90)], &[]);
+}
+
+#[test]
+fn doubtful_records_that_come_again_are_compared_with_all_that_came() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let repeated = |records_unchanged| RunSummary {
+        records_stored: 10,
+        records_unchanged,
+        records_flagged: 9,
+        ..run(Status::Succeeded, "2026-11-23T23:50:00Z", 1)
+    };
+    check(success, vec![repeated(290)], &[]);
+    check(success, vec![repeated(100)], &[("RecordsFlagged", Severity::Warning)]);
+}
+
+#[test]
+fn restated_records_above_the_share_raise_an_alert() {
+    let success = Some("2026-11-23T23:50:00Z");
+    let restated = |ended_at, records_revised| RunSummary {
+        records_stored: 10,
+        records_unchanged: 90,
+        records_revised,
+        ..run(Status::Succeeded, ended_at, 1)
+    };
+    let (now, before, old) = ("2026-11-23T23:50:00Z", "2026-11-23T23:40:00Z", "2026-11-22T23:50:00Z");
+    let expect = [("RecordsRestated", Severity::Warning)];
+    let alerts = check(success, vec![restated(now, 8), restated(before, 3)], &expect);
+    assert_eq!(
+        alerts[0].message,
+        "11 of 200 records that tiingo-daily-prices took in during the last 24 hours say something else than before, \
+         limit 5 %; latest in run-2026-11-23T23:50:00Z"
+    );
+    assert_eq!((alerts[0].since, alerts[0].key()), (Some(time(before)), "RecordsRestated_tiingo-daily-prices".into()));
+    check(success, vec![restated(now, 7), restated(before, 3)], &[]);
+    check(success, vec![restated(now, 0), restated(old, 10)], &[]);
+    let backfill = RunSummary { trigger: "backfill".to_owned(), ..restated(now, 10) };
+    check(success, vec![backfill, restated(before, 5)], &[]);
+}
+
+#[test]
+fn a_job_whose_limit_is_all_records_never_alerts_about_restatements() {
+    let recent_runs = vec![RunSummary {
+        records_stored: 10,
+        records_revised: 10,
+        ..run(Status::Succeeded, "2026-11-23T23:50:00Z", 1)
+    }];
+    let (config, ticks) = (config(), Ticks::default());
+    let rules = Rules { config: &config, ticks: &ticks };
+    let job = crate::catalogue::find("finnhub-fundamentals-earnings").unwrap();
+    let facts =
+        JobFacts { job, statistics: JobStatistics::default(), overdue_since: None, pause: None, recent_runs };
+    assert_eq!(of_job(&facts, &rules, now()), []);
 }
 
 #[test]

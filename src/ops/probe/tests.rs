@@ -26,6 +26,8 @@ fn run(status: Status, started_at: &str) -> RunSummary {
         tickers_deferred: 0,
         tickers_pending: 0,
         records_stored: 0,
+        records_unchanged: 0,
+        records_revised: 0,
         records_flagged: 0,
         waits_until: None,
         stopped: None,

@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { DESKTOP, PHONE, launch, open } from "./browser.js";
 import { HANG, RESET, mock } from "./mock.js";
 import { disaster, failedCalls, failedRun, shortRun, troubled, waiting, waitingRun } from "./trouble.js";
-import { at, backfillCalls, backfillRun, calls, coverage, dayOfPrices, fresh, given, healthy, jobList, line, paused, planOfPrices, report } from "./world.js";
+import { at, backfillCalls, backfillRun, calls, coverage, dayOfPrices, fresh, given, healthy, jobList, line, paused, planOfPrices, recordAnswers, report } from "./world.js";
 
 const directory = process.argv[2] ?? "gallery";
 await mkdir(directory, { recursive: true });
@@ -42,6 +42,11 @@ await shoot("dialog-backfill-refused", ...preview([422, { title: "Invalid reques
 await shoot("healthy", world(healthy()));
 await shoot("troubled", world(troubled()));
 await shoot("day", world(healthy()), "/#/coverage/daily_prices/2026-11-23");
+await shoot("record", world(healthy(), recordAnswers()), "/#/records/prices_daily/AAPL_2026-11-20");
+await shoot("record-then", world(healthy(), recordAnswers()), "/#/records/prices_daily/AAPL_2026-11-20?as_of=2026-11-22T00:00:00Z");
+await shoot("record-lookup", world(healthy(), recordAnswers()), "/", async (page) => { await page.getByText("Find a record").click(); });
+const repeated = report("tiingo-daily-prices", { tickers_unchanged: 120, records_stored: 430, records_unchanged: 14_702, records_revised: 42 });
+await shoot("run-repeated", world(healthy(), { [`GET /runs/${repeated.data.run_id}`]: repeated }), of(repeated));
 await shoot("run-failed", world(troubled()), of(bad));
 await shoot("run-good", world(healthy()), of(good));
 for (const [name, run] of [["run-short", shortRun()], ["run-waiting", waitingRun()]]) {

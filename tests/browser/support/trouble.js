@@ -104,7 +104,7 @@ export function waiting() {
   Object.assign(doubtful, { records_flagged: 61 });
   world.alerts = [{
     alert: "RecordsFlagged", severity: "warning", job: "polygon-news-universe", provider: "polygon", since: at(-7200), runbook: "docs/operations.md#recordsflagged",
-    message: `61 of 508 records that polygon-news-universe stored in the last 24 hours are doubtful, limit 5 %; latest in ${doubtful.run_id}`,
+    message: `61 of 508 records that polygon-news-universe took in during the last 24 hours are doubtful, limit 5 %; latest in ${doubtful.run_id}`,
   }];
   return { ...world, status: "degraded" };
 }

@@ -35,9 +35,10 @@ export function report(job, change = {}, message = null) {
   const pending = change.pending?.reduce((sum, work) => sum + work.tickers.length, 0) ?? 0;
   const data = {
     run_id: `${job}_2026-11-24T18:00:00Z`, run_status: "succeeded", attempt: 1, trigger: "scheduler", scope, provider,
-    run_time: at(-600), tickers_requested: requested, tickers_processed: requested - short - pending,
+    run_time: at(-600), tickers_requested: requested, tickers_processed: requested - short - pending, tickers_unchanged: 0,
     tickers_failed: [], tickers_empty: [], tickers_stale: [], tickers_deferred: [], tickers_pending: pending, pending: [],
     records_stored: requested - short - pending, records_rejected: 0, records_flagged: 0,
+    records_unchanged: 0, records_revised: 0, documents_read: 1214, documents_written: 1050,
     collections: { [`${provider}_daily_records`]: requested - short - pending }, raw_logs: 11,
     batches: 11, calls: 11, retries: 0, write_retries: 0, remarks: [], watchlist_problems: [],
     watchlist_problems_count: 0, created_at: at(-601), started_at: at(-600), ended_at: at(-596), duration_ms: 4321,
@@ -62,7 +63,8 @@ export function line(run) {
 /** A run as the status page lists it. */
 export function brief({ data }, stopped = null) {
   const kept = ["run_id", "run_status", "trigger", "attempt", "created_at", "started_at", "ended_at", "duration_ms",
-    "tickers_requested", "tickers_processed", "tickers_pending", "records_stored", "records_flagged", "waits_until"];
+    "tickers_requested", "tickers_processed", "tickers_pending", "records_stored", "records_unchanged", "records_revised",
+    "records_flagged", "waits_until"];
   const run = Object.fromEntries(kept.map((name) => [name, data[name] ?? null]));
   const short = Object.fromEntries(SHORTFALLS.map((outcome) => [`tickers_${outcome}`, data[`tickers_${outcome}`].length]));
   return { ...run, ...short, stopped: stopped ?? data.stopped ?? null };
@@ -141,7 +143,8 @@ const PAST_DAYS = ["daily_prices", "finnhub_news", "polygon_news"];
 
 /** The catalogue, as far as the page reads it. */
 export function jobList() {
-  const endpoint = (dataset) => ({ path: "/fetch", dataset, collection: dataset, past_days: PAST_DAYS.includes(dataset) });
+  const collection = { daily_prices: "prices_daily" };
+  const endpoint = (dataset) => ({ path: "/fetch", dataset, collection: collection[dataset] ?? dataset, past_days: PAST_DAYS.includes(dataset) });
   return { jobs: JOBS.map(([job]) => ({ job, endpoints: DATASETS[job].map(endpoint) })) };
 }
 
@@ -236,4 +239,43 @@ export function backfillRun(change = {}) {
 export function backfillCalls() {
   const windows = [{ from: "2026-01-02", to: "2026-11-24" }, { from: "2025-06-02", to: "2025-06-02" }];
   return { calls: calls(3, (at) => (windows[at] ? { window: windows[at] } : {})), truncated: false };
+}
+
+const AAPL = { ticker: "AAPL", date: "2026-11-20", open: 231.5, high: 236.2, low: 230.9, close: 235.5, volume: 40_125_300, source: "tiingo" };
+
+/** A record of prices that was corrected once, and then adjusted for a dividend. */
+export function historyOfPrices() {
+  const forms = [
+    { ...AAPL, adj_close: 235.5, volume: 39_870_000 }, { ...AAPL, adj_close: 235.5 },
+    { ...AAPL, adj_close: 235.26, note: "restated <after> the dividend of 2026-11-24" },
+  ];
+  const times = ["2026-11-20T23:00:41.250Z", "2026-11-21T23:00:39.000Z", "2026-11-24T23:00:52.125Z"];
+  const revision = (number, changed) => ({
+    number, fields: forms[number], known_since: times[number], superseded_at: times[number + 1],
+    superseded_by_run: `tiingo-daily-prices_${times[number + 1].slice(0, 10)}T23:00:00Z`, changed,
+  });
+  return {
+    collection: "prices_daily", document: "AAPL_2026-11-20", current: { fields: forms[2], known_since: times[2] },
+    revisions: [revision(1, ["adj_close", "note"]), revision(0, ["volume"])],
+  };
+}
+
+/** What was known of that record at a time; now if there is none. */
+export function recordOfPrices(asOf = null) {
+  const { collection, document, current, revisions } = historyOfPrices();
+  const form = asOf ? revisions.find(({ known_since: since, superseded_at: until }) => since <= asOf && asOf < until) : current;
+  if (!form) return [404, { title: "Not found", detail: `${document} was not known at ${asOf}` }];
+  return {
+    collection, document, as_of: asOf, fields: form.fields, known_since: form.known_since, superseded_at: form.superseded_at ?? null,
+    superseded_by_run: form.superseded_by_run ?? null, revisions: revisions.length,
+  };
+}
+
+/** The answers about it. */
+export function recordAnswers() {
+  const path = "GET /records/prices_daily/AAPL_2026-11-20";
+  return {
+    [path]: ({ url }) => recordOfPrices(url.searchParams.get("as_of")),
+    [`${path}/revisions`]: historyOfPrices(),
+  };
 }
