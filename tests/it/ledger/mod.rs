@@ -11,6 +11,7 @@ mod order;
 mod pauses;
 mod planning;
 mod publication;
+mod round_trips;
 mod streams;
 mod tokens;
 mod world;
