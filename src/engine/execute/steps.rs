@@ -43,6 +43,8 @@ pub(super) enum Step {
         is_late: bool,
     },
     LimitOver,
+    /// Leave the list before the attempt ends, because others wait.
+    MakeRoom,
 }
 
 /// A completed step, and whether it succeeded if it was a claim.
@@ -74,6 +76,7 @@ impl Step {
                 breakers.limit_hit(provider, *asked, reason, *is_late).await?;
             }
             Self::LimitOver => breakers.limit_over(provider).await?,
+            Self::MakeRoom => breakers.make_room(provider, &owner).await?,
         }
         Ok(true)
     }
@@ -154,12 +157,19 @@ pub(super) struct Turn {
     began: Option<Instant>,
     /// Whether it has registered the number of concurrent calls it wants.
     has_asked: bool,
+    /// Whether it has left the list, having nothing more to call.
+    has_left: bool,
 }
 
 impl Turn {
     /// The run has moved to the end of the list, with the number of calls that it wants.
     pub(super) fn ask(&mut self) {
-        *self = Self { began: None, has_asked: true };
+        *self = Self { began: None, has_asked: true, has_left: false };
+    }
+
+    /// The run has nothing more to call; whether that is new.
+    pub(super) fn leave(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_left, true)
     }
 
     /// The run may call; its turn begins unless it already has.

@@ -12,6 +12,7 @@ mod order;
 mod pauses;
 mod planning;
 mod publication;
+mod round_trips;
 mod streams;
 mod tokens;
 mod watch;
