@@ -213,7 +213,10 @@ fn restated_records_above_the_share_raise_an_alert() {
         "11 of 200 records that tiingo-daily-prices took in during the last 24 hours say something else than before, \
          limit 5 %; latest in run-2026-11-23T23:50:00Z"
     );
-    assert_eq!((alerts[0].since, alerts[0].key()), (Some(time(before)), "RecordsRestated_tiingo-daily-prices".into()));
+    assert_eq!(
+        (alerts[0].since, alerts[0].key()),
+        (Some(time(before)), "RecordsRestated_tiingo-daily-prices".into())
+    );
     check(success, vec![restated(now, 7), restated(before, 3)], &[]);
     check(success, vec![restated(now, 0), restated(old, 10)], &[]);
     let backfill = RunSummary { trigger: "backfill".to_owned(), ..restated(now, 10) };

@@ -4,6 +4,7 @@ mod accounts;
 mod cancel;
 mod closed_days;
 mod coverage;
+mod documents;
 mod leases;
 mod lists;
 mod lost_answers;
