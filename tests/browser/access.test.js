@@ -6,7 +6,7 @@ import { DESKTOP, PHONE, accessibilityFaults, overflow } from "./support/browser
 import { runAddress, runAnswers, useBrowser, visit } from "./support/fixture.js";
 import { HANG, RESET } from "./support/mock.js";
 import { disaster, failedCalls, failedRun, shortRun, troubled, waiting, waitingRun } from "./support/trouble.js";
-import { fresh, line, report } from "./support/world.js";
+import { fresh, line, recordAnswers, report } from "./support/world.js";
 
 useBrowser();
 
@@ -35,6 +35,7 @@ const STATES = {
   "every outcome": [runAnswers(shortRun()), runAddress(shortRun()), ".group"],
   "a run that waits": [runAnswers(waitingRun()), runAddress(waitingRun()), ".notice"],
   "a job that waits": [{ "GET /status": waiting(), "GET /runs": { runs: [waitingRun(), shortRun()].map(line), next_page_token: null } }, "/", "#runs .count-warn"],
+  "a record": [recordAnswers(), "/#/records/prices_daily/AAPL_2026-11-20?as_of=2026-11-22T00:00:00Z", ".group"],
   "a good run": [runAnswers(good), runAddress(good), ".message"],
 };
 

@@ -87,14 +87,6 @@ test("the stored tickers of a day of prices lead to their records", () => visit(
   assert.equal(await page.locator(".group", { hasText: "the provider reported an error" }).locator(".tickers a").count(), 0);
 }, { path: "/#/coverage/daily_prices/2026-11-23" }));
 
-for (const [name, options] of [["in light", {}], ["in dark", { dark: true }], ["on a phone", { viewport: PHONE }]]) {
-  test(`the page of a record is accessible and fits, ${name}`, () => visit(recordAnswers(), async (page) => {
-    await page.locator(".group").first().waitFor();
-    assert.deepEqual(await accessibilityFaults(page), []);
-    assert.equal(await overflow(page), 0);
-  }, { path: `${ADDRESS}?as_of=2026-11-22T00:00:00Z`, ...options }));
-}
-
 test("the forms that find a record are accessible and fit a phone", () => visit(recordAnswers(), async (page) => {
   await page.getByText("Find a record").click();
   assert.deepEqual(await accessibilityFaults(page), []);

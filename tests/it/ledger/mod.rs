@@ -5,6 +5,7 @@ mod cancel;
 mod changes;
 mod closed_days;
 mod coverage;
+mod documents;
 mod leases;
 mod lists;
 mod lost_answers;
