@@ -46,11 +46,11 @@ impl<T: Copy + Ord + Send + Sync + 'static> BulkWriter<T> {
         self.delayed.iter().map(|(at, _)| at.since(now)).min()
     }
 
-    /// Whether the ready writes should go out now. A write whose request size is limited gains nothing by waiting for
-    /// others.
+    /// Whether the ready writes should go out now: not a few of them while others are being compared, which are about to
+    /// join them. A write whose request size is limited gains nothing by waiting for others.
     fn is_worth_a_request(&self) -> bool {
         let Some(first) = self.ready.front() else { return false };
-        self.writes_in_flight == 0
+        (self.writes_in_flight == 0 && self.reads_in_flight == 0)
             || self.ready.len() >= COMPANY_WRITES_MIN
             || self.ready.iter().map(Item::bytes).sum::<usize>() >= COMPANY_BYTES_MIN
             || first.company_max < BATCH_WRITES_MAX
