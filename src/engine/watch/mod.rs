@@ -254,9 +254,10 @@ impl Engine {
             }
         };
         if state.pending.is_empty() {
-            let remark = match requested.is_empty() {
-                true => "no record is missing",
-                false => "no record is missing but those that a tick's run has still to request",
+            let remark = if requested.is_empty() {
+                "no record is missing"
+            } else {
+                "no record is missing but those that a tick's run has still to request"
             };
             return self.note_healed(state, remark.to_owned()).await;
         }

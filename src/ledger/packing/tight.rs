@@ -168,7 +168,7 @@ pub(super) fn encode(state: &RunState) -> String {
         if work.tickers.is_empty()
             && let Group::Pending { reason, deferrals, parts, outdated, .. } = group
         {
-            bare.pending.push(Work { reason, deferrals, parts, outdated, ..work.clone() });
+            bare.pending.push(Work { parts, outdated, reason, deferrals, ..work.clone() });
         }
         work.tickers.iter().for_each(|ticker| mark(&work.endpoint, work.window, ticker, number));
     }

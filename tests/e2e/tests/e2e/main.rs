@@ -12,6 +12,7 @@ mod deadline;
 mod defects;
 mod faults;
 mod firestore_down;
+mod heal;
 mod health;
 mod hostile;
 mod instances;
