@@ -1,6 +1,5 @@
 //! One run, from its claim to its end: claim, plan, execute, close, report.
 
-mod ahead;
 pub mod backfill;
 pub mod execute;
 pub mod orders;
@@ -35,7 +34,6 @@ use crate::provider::settings::{CallConfig, ProviderConfig};
 use crate::run::report::RunReport;
 use crate::run::stop::{RETRY_LATER, RETRY_SOON, StopReason};
 use crate::run::{Outcome, RunState, Status, Trigger};
-use ahead::Ahead;
 use backfill::NoPlan;
 use execute::{Executed, execute};
 use plan::watched::Watched;
@@ -114,10 +112,8 @@ impl Engine {
                 let order = order.clone().filter(|_| state.attempt.number == 1);
                 self.beside(state, owner).into_iter().chain(order).collect()
             };
-            let mut ahead = self.read_ahead(&new);
-            let claim = ahead.beside(self.ledger.claim(new, &beside)).await;
-            match claim {
-                Ok(claim) => self.answer_with(claim, start, true, ahead).await,
+            match self.ledger.claim(new, &beside).await {
+                Ok(claim) => self.answer(claim, start, true).await,
                 Err(error) => Answer::Unavailable(error),
             }
         };
@@ -135,11 +131,6 @@ impl Engine {
 
     /// `is_tick`: nobody ordered it, so it waits for its data to be published, and a pause of its job skips it.
     async fn answer(&self, claim: Claim, start: Instant, is_tick: bool) -> Answer {
-        self.answer_with(claim, start, is_tick, Ahead::Nothing).await
-    }
-
-    /// The same with a watchlist that is on its way.
-    async fn answer_with(&self, claim: Claim, start: Instant, is_tick: bool, ahead: Ahead) -> Answer {
         match claim {
             Claim::Owned(owned) if owned.state.status == Status::Skipped => {
                 log_run(&owned.state, 0);
@@ -147,7 +138,7 @@ impl Engine {
             }
             Claim::Owned(owned) => {
                 context::works_on(&owned.state.job, &owned.state.identity.run_id);
-                self.work(*owned, start, is_tick, ahead).await
+                self.work(*owned, start, is_tick).await
             }
             Claim::Running { state, retry_after } => running(&state, retry_after),
             Claim::NotDue { state, retry_after } => {
@@ -184,7 +175,7 @@ impl Engine {
     }
 
     /// Does the remaining work of an owned run and ends its attempt.
-    async fn work(&self, mut owned: Owned, start: Instant, is_tick: bool, ahead: Ahead) -> Answer {
+    async fn work(&self, mut owned: Owned, start: Instant, is_tick: bool) -> Answer {
         if let Some(request) = context::current() {
             owned.state.attempt.trace_id = Some(request.trace.trace_id());
         }
@@ -196,7 +187,7 @@ impl Engine {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
                 Executed::stopped(owned, StopReason::Ledger { reason })
             }
-            Some((job, scope)) => match self.prepare(job, scope, &mut owned, start, is_tick, ahead).await {
+            Some((job, scope)) => match self.prepare(job, scope, &mut owned, start, is_tick).await {
                 Ok(()) => {
                     let began = self.world.clock.instant();
                     let mut executed = Box::pin(execute(self, job, scope, owned, start)).await;

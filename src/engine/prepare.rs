@@ -2,11 +2,10 @@
 
 use std::pin::pin;
 
-use chrono::{DateTime, Utc};
 use futures::future::{Either, join, select};
 
-use super::ahead::Ahead;
-use super::{Engine, plan};
+use super::Engine;
+use super::plan;
 use crate::base::ports::Instant;
 use crate::catalogue::{Job, Scope, Ticker};
 use crate::firestore::FirestoreError;
@@ -29,13 +28,11 @@ impl Engine {
         owned: &mut Owned,
         start: Instant,
         is_tick: bool,
-        ahead: Ahead,
     ) -> Result<(), StopReason> {
         let began = self.world.clock.instant();
         let pause = self.pause_of(job, &owned.state, is_tick);
         let given = owned.state.tickers_given.clone();
-        let claimed_at = owned.fence.written_at();
-        let plan = self.plan(job, scope, given, owned.state.planned, claimed_at, ahead);
+        let plan = self.plan(job, scope, given, owned.state.planned);
         // Read meanwhile: a tick that is not paused takes no longer for it.
         let plan = pin!(async {
             let (paused, planned) = join(pause, plan).await;
@@ -98,16 +95,15 @@ impl Engine {
         scope: Scope,
         given: Option<Vec<Ticker>>,
         is_planned: bool,
-        claimed_at: DateTime<Utc>,
-        ahead: Ahead,
     ) -> Result<Option<(Vec<Ticker>, WatchlistProblems)>, StopReason> {
         let storage = |error: FirestoreError| StopReason::Storage { reason: error.to_string() };
-        // Not an earlier copy: the run has just been added to the list of callers.
-        let refresh = self.breakers.reload_after(job.provider, claimed_at);
+        // Not the earlier copy: the run has just been added to the list of callers.
+        let refresh = self.breakers.reload(job.provider);
         // The watchlist is read meanwhile, unless the provider is known to refuse calls: then it is not needed.
-        let mut resolve = pin!(self.resolved(scope, ahead));
-        let (refreshed, resolved) = if !is_planned && given.is_none() && self.all_refused(job).is_none() {
-            let (refreshed, resolved) = join(refresh, resolve.as_mut()).await;
+        let reads = !is_planned && given.is_none() && self.all_refused(job).is_none();
+        let resolve = || plan::resolve(&self.firestore, &self.settings.collections, scope);
+        let (refreshed, resolved) = if reads {
+            let (refreshed, resolved) = join(refresh, resolve()).await;
             (refreshed, Some(resolved))
         } else {
             (refresh.await, None)
@@ -122,7 +118,7 @@ impl Engine {
         let (tickers, problems) = match (given, resolved) {
             (Some(tickers), _) => (tickers, WatchlistProblems::default()),
             (None, Some(resolved)) => resolved.map_err(storage)?,
-            (None, None) => resolve.await.map_err(storage)?,
+            (None, None) => resolve().await.map_err(storage)?,
         };
         match packing::excess(&tickers) {
             None => Ok(Some((tickers, problems))),
@@ -131,7 +127,7 @@ impl Engine {
     }
 
     /// Why nothing of the job may be called, if every endpoint's breaker refuses it.
-    pub(super) fn all_refused(&self, job: &Job) -> Option<StopReason> {
+    fn all_refused(&self, job: &Job) -> Option<StopReason> {
         let mut soonest: Option<StopReason> = None;
         for endpoint in job.endpoints {
             let Admission::Refuse { retry_after } = self.breakers.admit(job.provider, endpoint.path) else {

@@ -88,11 +88,6 @@ pub struct Fence {
 }
 
 impl Fence {
-    /// When the owner last wrote the entry, by Firestore's clock.
-    pub fn written_at(&self) -> DateTime<Utc> {
-        self.update_time
-    }
-
     /// Until when nobody else can have taken over the run.
     pub fn lease_until(&self) -> Instant {
         self.lease_until

@@ -10,7 +10,6 @@
 //! A run may only lower its registered calls in place; to get more it moves to the end of the list. So a run that
 //! acts on an older copy of the list can use too little, never too much.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,7 +24,7 @@ const LEASES_LONG: u32 = 3;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The owner's name: unique to this attempt of a run.
-    pub owner: Arc<str>,
+    pub owner: String,
     /// Calls it wants to have in flight.
     pub calls: usize,
     /// Its place in the list, by Firestore's clock.
@@ -62,8 +61,6 @@ pub struct Share {
     pub calls: usize,
     /// Runs on the list, itself included.
     pub runs: usize,
-    /// Runs before it that must leave until it may have a call in flight; none if it may.
-    pub ahead: usize,
     /// Whether a run behind it has no call at all.
     pub others_wait: bool,
     /// What it should register instead; in the same place, since it is less.
@@ -84,18 +81,10 @@ impl Slots {
 
     /// What `owner` may do; none if it is not on the list.
     pub fn share(&self, owner: &str, limit: usize) -> Option<Share> {
-        let place = self.entries.iter().position(|entry| *entry.owner == *owner)?;
+        let place = self.entries.iter().position(|entry| entry.owner == owner)?;
         let mine = self.entries.get(place)?;
         let registered = |entries: &[Entry]| entries.iter().map(|entry| entry.calls).sum::<usize>();
-        let in_front = self.entries.get(..place).unwrap_or_default();
-        let before = registered(in_front);
-        let mut left = before;
-        let is_in_the_way = |entry: &&Entry| {
-            let is_full = left >= limit;
-            left = left.saturating_sub(entry.calls);
-            is_full
-        };
-        let ahead = in_front.iter().take_while(is_in_the_way).count();
+        let before = registered(self.entries.get(..place).unwrap_or_default());
         let calls = mine.calls.min(limit.saturating_sub(before));
         let behind = self.entries.get(place + 1..).unwrap_or_default();
         let mut taken = before + mine.calls;
@@ -109,7 +98,7 @@ impl Slots {
         }
         let fair = (limit / self.entries.len().max(1)).max(1);
         let lower_to = (squeezed && mine.calls > fair).then_some(fair);
-        Some(Share { calls, runs: self.entries.len(), ahead, others_wait, lower_to })
+        Some(Share { calls, runs: self.entries.len(), others_wait, lower_to })
     }
 }
 
@@ -127,7 +116,7 @@ mod tests {
 
     fn entry(owner: &str, calls: usize, since: i64) -> Entry {
         Entry {
-            owner: owner.into(),
+            owner: owner.to_owned(),
             calls,
             since: at(since),
             renewed: at(since),
@@ -138,16 +127,6 @@ mod tests {
 
     fn share(entries: &[Entry], owner: &str, limit: usize) -> Share {
         Slots::new(entries.to_vec(), at(10)).share(owner, limit).unwrap()
-    }
-
-    #[test]
-    fn those_ahead_are_the_runs_that_must_leave_before_it_is_the_turn_of_another() {
-        let entries = [entry("a", 1, 1), entry("b", 2, 2), entry("c", 1, 3), entry("d", 1, 4)];
-        let ahead = |limit| ["a", "b", "c", "d"].map(|owner| share(&entries, owner, limit).ahead);
-        assert_eq!(ahead(1), [0, 1, 2, 3]);
-        assert_eq!(ahead(2), [0, 0, 2, 2], "the second has one of its two calls at once");
-        assert_eq!(ahead(4), [0, 0, 0, 1]);
-        assert_eq!(ahead(5), [0, 0, 0, 0]);
     }
 
     #[test]

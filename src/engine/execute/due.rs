@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// Shortest sleep: whatever is due now is done now, the rest may wait this long.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
-/// Longest sleep while waiting for a turn to call, unless nothing has changed by then.
-const SHARE_POLL: Duration = Duration::from_millis(20);
+/// Longest sleep while waiting for a turn to call; the list of callers is read again after it.
+const SHARE_POLL: Duration = Duration::from_millis(50);
 
 /// A reason to wake up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,14 +88,6 @@ impl Due {
             (Self::Retry, later(|calling| calling.retry.unwrap_or_default())),
             (Self::SharePoll, calling(|calling| calling.polls_share().then_some(SHARE_POLL))),
         ]
-    }
-}
-
-impl Facts {
-    /// The same for a run that is woken when its turn comes.
-    pub(super) fn without_poll(self) -> Self {
-        let calling = self.calling.map(|calling| Calling { awaits_share: false, ..calling });
-        Self { calling, ..self }
     }
 }
 

@@ -42,9 +42,8 @@ mod watch;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use futures::future::select;
 
-use crate::base::ports::{BoxFuture, Instant, millis};
+use crate::base::ports::{Instant, millis};
 use crate::base::turns::yield_now;
 use crate::catalogue::{Job, Scope};
 use crate::engine::{Engine, backfill};
@@ -218,7 +217,6 @@ impl<'a> Execution<'a> {
             if self.must_cut() {
                 return;
             }
-            self.leave_if_done();
             self.checkpoint_if_due();
             self.look_if_due();
         }
@@ -242,7 +240,8 @@ impl<'a> Execution<'a> {
     }
 
     async fn next_event(&mut self) -> Event {
-        let (due, timer) = self.timer();
+        let (due, wait) = Due::next(&self.due_facts());
+        let timer = self.engine.world.clock.sleep(wait);
         let Self { calls, lease, watch, writer, steps, coverage, .. } = self;
         let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
@@ -261,23 +260,6 @@ impl<'a> Execution<'a> {
             event = replied.fuse() => event,
             event = time.fuse() => event,
         }
-    }
-
-    /// What is due next, and a timer until then. While the run waits for its turn, that ends as soon as it may have come:
-    /// hundreds of runs may wait, and going through the loop costs each of them more than a look.
-    fn timer(&self) -> (Due, BoxFuture<'static, ()>) {
-        let facts = self.due_facts();
-        let (due, wait) = Due::next(&facts);
-        let clock = &self.engine.world.clock;
-        if due != Due::SharePoll {
-            return (due, clock.sleep(wait));
-        }
-        let (breakers, provider) = (self.engine.breakers.clone(), self.run.provider());
-        let (owner, limit) =
-            (self.lease.owner().to_owned(), self.engine.settings.provider(provider).max_concurrency);
-        let others = clock.sleep(Due::next(&facts.without_poll()).1);
-        let turn = async move { breakers.turn(provider, &owner, limit, wait).await };
-        (due, Box::pin(select(Box::pin(turn), others).map(drop)))
     }
 
     /// Time left until each event.
@@ -312,10 +294,10 @@ impl<'a> Execution<'a> {
             || self.deadline.until_hard(now).is_zero()
     }
 
-    /// Records progress, at most once a second, and renews the lease when there is none. What is done is closed instead.
+    /// Records progress, at most once a second, and renews the lease when there is none.
     fn checkpoint_if_due(&mut self) {
         let now = self.engine.world.clock.instant();
-        if self.lease.is_checkpoint_due(now) && !self.is_done() {
+        if self.lease.is_checkpoint_due(now) {
             let state = RunState { pending: self.backlog.pending(self.calls.work()), ..self.state.clone() };
             let saved = self.engine.ledger.checkpoint(self.lease.fence(), state);
             self.lease.begin_checkpoint(saved, now);

@@ -43,8 +43,6 @@ pub(super) enum Step {
         is_late: bool,
     },
     LimitOver,
-    /// Leave the list before the attempt ends, because others wait.
-    MakeRoom,
 }
 
 /// A completed step, and whether it succeeded if it was a claim.
@@ -76,7 +74,6 @@ impl Step {
                 breakers.limit_hit(provider, *asked, reason, *is_late).await?;
             }
             Self::LimitOver => breakers.limit_over(provider).await?,
-            Self::MakeRoom => breakers.make_room(provider, &owner).await?,
         }
         Ok(true)
     }
@@ -157,19 +154,12 @@ pub(super) struct Turn {
     began: Option<Instant>,
     /// Whether it has registered the number of concurrent calls it wants.
     has_asked: bool,
-    /// Whether it has left the list, having nothing more to call.
-    has_left: bool,
 }
 
 impl Turn {
     /// The run has moved to the end of the list, with the number of calls that it wants.
     pub(super) fn ask(&mut self) {
-        *self = Self { began: None, has_asked: true, has_left: false };
-    }
-
-    /// The run has nothing more to call; whether that is new.
-    pub(super) fn leave(&mut self) -> bool {
-        !std::mem::replace(&mut self.has_left, true)
+        *self = Self { began: None, has_asked: true };
     }
 
     /// The run may call; its turn begins unless it already has.

@@ -46,11 +46,8 @@ impl Execution<'_> {
             return is_calling.then(|| self.renewal()).flatten();
         }
         let (breakers, provider) = (&self.engine.breakers, self.run.provider());
-        let is_stale = match self.share() {
-            Some(share) if share.calls > 0 => breakers.is_stale(provider, now),
-            share => breakers.is_stale_waiting(provider, now, share.map_or(0, |share| share.ahead)),
-        };
-        if is_stale {
+        let is_waiting = self.share().is_none_or(|share| share.calls == 0);
+        if breakers.is_stale(provider, now, is_waiting) {
             return Some(Step::Refresh);
         }
         if !is_due {
@@ -104,17 +101,6 @@ impl Execution<'_> {
     fn renewal(&self) -> Option<Step> {
         let (calls, age) = self.engine.breakers.registered(self.run.provider(), self.lease.owner())?;
         (age >= self.engine.settings.run.lease / 3).then_some(Step::Register { calls, at_the_end: false })
-    }
-
-    /// Leaves the list of callers once there is nothing more to call.
-    pub(super) fn leave_if_done(&mut self) {
-        let is_calling = !self.calls.is_empty() || (self.backlog.has_work() && self.stop.is_none());
-        if !is_calling && self.turn.leave() {
-            if self.share().is_some_and(|share| share.others_wait) {
-                self.steps.push(Step::MakeRoom);
-            }
-            self.engine.breakers.leave(self.run.provider(), self.lease.owner());
-        }
     }
 
     /// Whether others wait for this run's calls to end.

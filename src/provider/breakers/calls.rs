@@ -43,7 +43,6 @@ impl Breakers {
             let is_alive = |registered: &Registered| renewed.since(registered.renewed) < self.inner.lease * 2;
             cell.registered.retain(|registered| registered.owner != owner && is_alive(registered));
             cell.registered.push(Registered { owner: owner.to_owned(), calls, background, renewed });
-            cell.left.retain(|left| left != owner);
         });
         let mut write = self.entry(provider, owner, calls, background);
         write.times.push(format!("{SINCE}{owner}"));
@@ -66,12 +65,6 @@ impl Breakers {
         write
     }
 
-    /// `owner` makes no further call unless it registers again: runs that wait in this instance need not wait until its
-    /// documents are stored.
-    pub fn leave(&self, provider: Provider, owner: &str) {
-        self.with(provider, |cell| cell.leave(owner));
-    }
-
     /// Removes `owner`, and every dead run, from the list, and records how its calls went; to be committed with the end
     /// of its attempt.
     pub fn farewell(&self, provider: Provider, owner: &str, trends: &[Trend]) -> Write {
@@ -83,7 +76,7 @@ impl Breakers {
             let long_dead = cell.state.entries.clone();
             let as_of = cell.as_of;
             let dead = long_dead.iter().filter(|entry| entry.is_long_dead(as_of));
-            gone.extend(dead.map(|entry| entry.owner.to_string()));
+            gone.extend(dead.map(|entry| entry.owner.clone()));
             for trend in trends {
                 let name = format!("{FAILURES}{}", trend.endpoint);
                 let stored = cell.state.failures.get(trend.endpoint).copied().unwrap_or_default();
@@ -94,18 +87,12 @@ impl Breakers {
                     (true, count) => drop(write.fields.insert(name, Value::Integer(count.into()))),
                 }
             }
-            cell.leave(owner);
-            cell.state.entries.retain(|entry| !gone.iter().any(|gone| *entry.owner == **gone));
+            // All its calls have ended: runs waiting in this instance need not read that first.
+            cell.state.entries.retain(|entry| !gone.contains(&entry.owner));
         });
-        write.removals = gone.iter().flat_map(|owner| names(owner)).collect();
+        let names = |owner: &String| [CALLS, SINCE, RENEWED].map(|prefix| format!("{prefix}{owner}"));
+        write.removals = gone.iter().flat_map(names).collect();
         write
-    }
-
-    /// Removes `owner` from the stored list as well, before its attempt ends: runs in other instances wait for its place.
-    pub async fn make_room(&self, provider: Provider, owner: &str) -> Result<(), FirestoreError> {
-        let mut write = Write::merge(self.document(provider), fields([]));
-        write.removals = names(owner).into();
-        self.inner.firestore.commit(&[write]).await.map(drop)
     }
 
     /// What `owner` may do, according to this instance's copy; none if it is not on the list, or counts as dead.
@@ -120,19 +107,6 @@ impl Breakers {
             let share = slots(cell, owner, own).share(owner, limit)?;
             Some(Share { calls: share.calls.min(own.calls), ..share })
         })
-    }
-
-    /// Looks every `interval` until `owner` may call, is not on the list, or should read the list again: one request of an
-    /// instance cannot wake another when it makes room.
-    pub async fn turn(&self, provider: Provider, owner: &str, limit: usize, interval: Duration) {
-        loop {
-            self.inner.world.clock.sleep(interval).await;
-            match self.share(provider, owner, limit) {
-                Some(Share { calls: 0, ahead, .. })
-                    if !self.is_stale_waiting(provider, self.inner.world.clock.instant(), ahead) => {}
-                _ => return,
-            }
-        }
     }
 
     /// Whether a run that is not in the background is on the list.
@@ -181,15 +155,10 @@ impl Breakers {
             });
             return Ok(());
         };
-        self.with(provider, |cell| cell.state.entries.retain(|entry| *entry.owner != *owner));
+        self.with(provider, |cell| cell.state.entries.retain(|entry| entry.owner != owner));
         self.inner.firestore.commit(&[write]).await?;
         self.reload(provider).await
     }
-}
-
-/// The fields of a registered run.
-fn names(owner: &str) -> [String; 3] {
-    [CALLS, SINCE, RENEWED].map(|prefix| format!("{prefix}{owner}"))
 }
 
 /// The instance's copy of the list, with what the run knows about itself. Runs that were alive when it was read count
@@ -197,7 +166,7 @@ fn names(owner: &str) -> [String; 3] {
 fn slots(cell: &Cell, owner: &str, own: &Registered) -> Slots {
     let of_its_kind = cell.state.entries.iter().filter(|entry| entry.background == own.background);
     let mut entries: Vec<_> = of_its_kind.cloned().collect();
-    for entry in entries.iter_mut().filter(|entry| *entry.owner == *owner) {
+    for entry in entries.iter_mut().filter(|entry| entry.owner == owner) {
         entry.calls = entry.calls.min(own.calls);
         // Its own lease is judged by its own clock.
         entry.renewed = entry.renewed.max(cell.as_of);

@@ -17,7 +17,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::base::ports::Instant;
 use crate::base::world::World;
 use crate::catalogue::{PerProvider, Provider};
-use crate::firestore::document::Document;
 use crate::firestore::{DocumentPath, Firestore, FirestoreError};
 use crate::resilience::breaker::{Admission, BreakerConfig, BreakerState};
 use crate::resilience::limits::Limit;
@@ -29,14 +28,10 @@ pub use stored::StoredBreaker;
 /// How long a copy of the shared state is trusted.
 pub const FRESH: Duration = Duration::from_secs(5);
 /// The same while a run waits for its turn to call.
-const FRESH_WAITING: Duration = Duration::from_millis(50);
+const FRESH_WAITING: Duration = Duration::from_millis(250);
 /// While it waits, a copy is trusted for this fraction of the time since the last change: a run that waits for minutes
 /// need not read every moment.
 const QUIET_PARTS: u32 = 8;
-/// It is also trusted this long for every run ahead: a queue moves by one place in about this time, if calls are quick.
-const PLACE: Duration = Duration::from_millis(12);
-/// A read for runs that wait serves all of them, unless it takes longer than this.
-const READ_SLOW: Duration = Duration::from_secs(1);
 
 /// All breakers; cheap to clone.
 #[derive(Clone)]
@@ -70,12 +65,8 @@ struct Cell {
     ahead: TimeDelta,
     /// Until when this instance holds back its calls, whether or not that is already stored.
     held_until: Option<Instant>,
-    /// When the latest read that is still under way began.
-    reading_since: Option<Instant>,
     /// The runs of this instance that have registered.
     registered: Vec<Registered>,
-    /// Those that make no further calls, though they are still on the stored list.
-    left: Vec<String>,
 }
 
 impl Breakers {
@@ -138,47 +129,45 @@ impl Breakers {
         })
     }
 
-    /// Whether the copy is too old to call by.
-    pub fn is_stale(&self, provider: Provider, now: Instant) -> bool {
-        self.with(provider, |cell| cell.is_older(FRESH, now))
-    }
-
-    /// Whether the copy is too old for a run that may not call until others have left: those `ahead` of it, of which it
-    /// will see some go before it is its turn. One read serves all runs of the instance that wait.
-    pub fn is_stale_waiting(&self, provider: Provider, now: Instant, ahead: usize) -> bool {
+    /// Whether the copy is too old to call by; sooner while `waiting` for others.
+    pub fn is_stale(&self, provider: Provider, now: Instant, waiting: bool) -> bool {
         self.with(provider, |cell| {
-            if cell.reading_since.is_some_and(|since| now.since(since) < READ_SLOW) {
-                return false;
-            }
             let quiet = cell.changed_at.map_or(Duration::ZERO, |changed_at| now.since(changed_at));
-            let queue = PLACE.saturating_mul(u32::try_from(ahead).unwrap_or(u32::MAX));
-            cell.is_older((quiet / QUIET_PARTS).max(queue).clamp(FRESH_WAITING, FRESH), now)
+            let fresh = if waiting { (quiet / QUIET_PARTS).clamp(FRESH_WAITING, FRESH) } else { FRESH };
+            cell.read_at.is_none_or(|read_at| now.since(read_at) >= fresh)
         })
     }
 
     /// Reads the shared state again, unless the copy is fresh.
     pub async fn refresh(&self, provider: Provider) -> Result<(), FirestoreError> {
-        if self.is_stale(provider, self.inner.world.clock.instant()) {
+        if self.is_stale(provider, self.inner.world.clock.instant(), false) {
             return self.reload(provider).await;
         }
         Ok(())
     }
 
-    /// Reads the shared state again, unless the copy is fresh and newer than `time`, by Firestore's clock.
-    pub async fn reload_after(&self, provider: Provider, time: DateTime<Utc>) -> Result<(), FirestoreError> {
-        let is_newer = self.with(provider, |cell| cell.as_of > time);
-        if is_newer { self.refresh(provider).await } else { self.reload(provider).await }
-    }
-
     /// Reads the shared state again.
     pub async fn reload(&self, provider: Provider) -> Result<(), FirestoreError> {
-        let began = self.inner.world.clock.instant();
-        self.with(provider, |cell| cell.reading_since = Some(began));
         let read = self.inner.firestore.get(&self.document(provider)).await;
         let (read_at, now) = (self.inner.world.clock.instant(), self.inner.world.clock.now());
-        self.with(provider, |cell| {
-            cell.reading_since.take_if(|since| *since == began);
-            cell.take(read, read_at, now)
+        self.with(provider, |cell| match read {
+            Ok(document) => {
+                let update_time = document.as_ref().map(|document| document.update_time);
+                if cell.changed_at.is_none() || update_time != cell.update_time {
+                    cell.changed_at = Some(read_at);
+                }
+                cell.update_time = update_time;
+                cell.state = document.as_ref().map(State::from_document).unwrap_or_default();
+                cell.ahead = document.as_ref().map_or(cell.ahead, |document| document.read_time - now);
+                cell.as_of = document.map_or(cell.as_of, |document| document.read_time);
+                cell.read_at = Some(read_at);
+                Ok(())
+            }
+            // Unreachable: an existing copy is trusted a little longer, or nothing could be called at all.
+            Err(error) => {
+                cell.read_at = cell.read_at.and(Some(read_at));
+                Err(error)
+            }
         })
     }
 
@@ -190,50 +179,5 @@ impl Breakers {
     fn with<T>(&self, provider: Provider, act: impl FnOnce(&mut Cell) -> T) -> T {
         let mut cells: MutexGuard<'_, _> = self.inner.cells.lock().unwrap_or_else(PoisonError::into_inner);
         act(cells.get_mut(provider))
-    }
-}
-
-impl Cell {
-    /// Whether the copy was read this long ago, or never.
-    fn is_older(&self, age: Duration, now: Instant) -> bool {
-        self.read_at.is_none_or(|read_at| now.since(read_at) >= age)
-    }
-
-    /// `owner` makes no further call: it has no place among the callers, even if the stored list still says so.
-    fn leave(&mut self, owner: &str) {
-        self.state.entries.retain(|entry| *entry.owner != *owner);
-        if !self.left.iter().any(|left| left == owner) {
-            self.left.push(owner.to_owned());
-        }
-    }
-
-    /// Replaces the copy with what was read.
-    fn take(
-        &mut self,
-        read: Result<Option<Document>, FirestoreError>,
-        read_at: Instant,
-        now: DateTime<Utc>,
-    ) -> Result<(), FirestoreError> {
-        match read {
-            Ok(document) => {
-                let update_time = document.as_ref().map(|document| document.update_time);
-                if self.changed_at.is_none() || update_time != self.update_time {
-                    self.changed_at = Some(read_at);
-                }
-                self.update_time = update_time;
-                self.state = document.as_ref().map(State::from_document).unwrap_or_default();
-                self.left.retain(|owner| self.state.entries.iter().any(|entry| *entry.owner == **owner));
-                self.state.entries.retain(|entry| !self.left.iter().any(|left| *entry.owner == **left));
-                self.ahead = document.as_ref().map_or(self.ahead, |document| document.read_time - now);
-                self.as_of = document.map_or(self.as_of, |document| document.read_time);
-                self.read_at = Some(read_at);
-                Ok(())
-            }
-            // Unreachable: an existing copy is trusted a little longer, or nothing could be called at all.
-            Err(error) => {
-                self.read_at = self.read_at.and(Some(read_at));
-                Err(error)
-            }
-        }
     }
 }

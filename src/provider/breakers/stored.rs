@@ -126,7 +126,7 @@ fn entry(stored: &Fields, owner: &str, value: &Value) -> Option<Entry> {
     let time = |prefix: &str| stored.get(&format!("{prefix}{owner}")).and_then(Value::as_timestamp);
     let value = value.as_map()?;
     Some(Entry {
-        owner: owner.into(),
+        owner: owner.to_owned(),
         calls: usize::try_from(number(value, "calls")).ok()?,
         since: time(SINCE)?,
         renewed: time(RENEWED)?,

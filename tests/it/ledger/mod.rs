@@ -13,7 +13,6 @@ mod order;
 mod pauses;
 mod planning;
 mod publication;
-mod round_trips;
 mod streams;
 mod tokens;
 mod watch;
