@@ -8,6 +8,7 @@ use e2e::stored::{
 };
 use e2e::system::{assert_same, at, expect, job, start};
 use serde_json::json;
+use sim::endpoint::Endpoint;
 use sim::scheduler::{JOBS, Job, Reply, Tick};
 use sim::stack::Stack;
 use sim::watchlist::{ACTIVE, UNIVERSE, Watchlist};
@@ -52,16 +53,19 @@ async fn does_its_work(job: &Job) {
     let tick = |minutes| Tick::new(job, at(minutes)).field("run_time", json!(run_time.to_rfc3339()));
 
     let reply = expect(&stack.orchestrator, &tick(0), 200).await;
-    assert_answer(&stack, job, &reply, &format!("{}_2025-11-20T15:00:00Z", job.name));
-    assert_exactly(&stack, job, run_time, reply.body["data"]["run_id"].as_str().expect("a run id")).await;
+    let first = format!("{}_2025-11-20T15:00:00Z", job.name);
+    assert_answer(&stack, job, &reply, &first, false);
+    assert_exactly(&stack, job, run_time, &first).await;
     assert_raw_logs(&stack).await;
     let counts = record_counts(&stack).await;
     assert_only_known_collections(&stack).await;
 
     let again = expect(&stack.orchestrator, &tick(5), 200).await;
-    assert_answer(&stack, job, &again, &format!("{}_2025-11-20T15:05:00Z", job.name));
+    let second = format!("{}_2025-11-20T15:05:00Z", job.name);
+    let is_compared = job.endpoints[0] != Endpoint::FINNHUB_QUOTES;
+    assert_answer(&stack, job, &again, &second, is_compared);
     assert_eq!(record_counts(&stack).await, counts, "the second run adds no record");
-    assert_exactly(&stack, job, run_time, again.body["data"]["run_id"].as_str().expect("a run id")).await;
+    assert_exactly(&stack, job, run_time, if is_compared { &first } else { &second }).await;
     assert_raw_logs(&stack).await;
     assert_eq!(count(&stack.db, RUNS).await, 2);
     let statistics = &list(&stack.db, STATISTICS).await[0].fields;
@@ -72,13 +76,14 @@ async fn does_its_work(job: &Job) {
 }
 
 /// The response has the form of the contract, and its counts are those of the run.
-fn assert_answer(stack: &Stack, job: &Job, reply: &Reply, run_id: &str) {
+fn assert_answer(stack: &Stack, job: &Job, reply: &Reply, run_id: &str, is_unchanged: bool) {
     let (body, data) = (&reply.body, &reply.body["data"]);
     let expected = stack.expected(job, at(0));
     let mut collections = BTreeMap::<&str, usize>::new();
-    for (collection, _) in expected.keys() {
+    for (collection, _) in expected.keys().filter(|_| !is_unchanged) {
         *collections.entry(collection).or_default() += 1;
     }
+    let stored: usize = collections.values().sum();
     let tickers = stack.watchlist.tickers(job.scope).len();
     let calls = calls_of(job, tickers);
 
@@ -98,7 +103,10 @@ fn assert_answer(stack: &Stack, job: &Job, reply: &Reply, run_id: &str) {
         ("tickers_processed", json!(tickers)),
         ("tickers_failed", json!([])),
         ("tickers_pending", json!(0)),
-        ("records_stored", json!(expected.len())),
+        ("tickers_unchanged", json!(if is_unchanged { tickers } else { 0 })),
+        ("records_stored", json!(stored)),
+        ("records_unchanged", json!(expected.len() - stored)),
+        ("records_revised", json!(0)),
         ("records_rejected", json!(0)),
         ("collections", json!(collections)),
         ("batches", json!(calls)),

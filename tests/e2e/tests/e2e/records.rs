@@ -35,7 +35,8 @@ async fn check(name: &str, endpoint: Endpoint, id: &str, table: &str) {
     let reply = expect(&stack.orchestrator, &tick(name), 200).await;
     let path = format!("{}/{id}", endpoint.collection());
     let doc = stack.db.get(&path).await.expect("an answer").unwrap_or_else(|| panic!("no {path}"));
-    assert_types(&doc, &format!("{COMMON}, {table}"));
+    let hash = if endpoint == Endpoint::FINNHUB_QUOTES { "" } else { "content_hash stringValue, " };
+    assert_types(&doc, &format!("{COMMON}, {hash}{table}"));
     assert_eq!(doc.fields["run_id"], reply.body["data"]["run_id"]);
     assert_eq!(doc.fields["ingested_at"], "2025-11-20T15:00:00.118812", "the provider's own time is kept");
     let sent = stack.expected(job(name), at(0));
@@ -111,7 +112,7 @@ async fn a_market_article_has_no_ticker() {
     expect(&stack.orchestrator, &tick(name), 200).await;
     let doc = stack.db.get(&format!("news_articles/{id}")).await.expect("an answer").expect("the article");
     let common = COMMON.replace("ticker stringValue", "ticker nullValue");
-    assert_types(&doc, &format!("{common}, {POLYGON_ARTICLE}"));
+    assert_types(&doc, &format!("{common}, content_hash stringValue, {POLYGON_ARTICLE}"));
 }
 
 #[tokio::test]

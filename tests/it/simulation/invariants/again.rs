@@ -155,6 +155,9 @@ fn ticker_of(fields: &Fields) -> String {
     to_plain(fields.get("ticker").unwrap_or(&Json::Null)).as_str().unwrap_or_default().to_owned()
 }
 
+/// A record without what depends on its run. A broken record among the articles may make an answer look cut, and mark
+/// them.
 fn without_run(fields: &Fields) -> Fields {
-    fields.iter().filter(|(name, _)| *name != "run_id").map(|(k, v)| (k.clone(), v.clone())).collect()
+    let is_of_run = |name: &str| matches!(name, "run_id" | "quality");
+    fields.iter().filter(|(name, _)| !is_of_run(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
