@@ -84,7 +84,9 @@ fn put(bytes: &mut Vec<u8>, value: &Value) {
         Value::Array { values } => {
             bytes.push(b'a');
             put_length(bytes, values.len());
-            values.iter().for_each(|value| put(bytes, value));
+            for value in values {
+                put(bytes, value);
+            }
         }
         Value::Map { fields } => {
             bytes.push(b'm');

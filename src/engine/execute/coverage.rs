@@ -131,7 +131,7 @@ impl Execution<'_> {
         }
         let contradicted = self.coverage.held.as_mut().map(Held::take_contradicted).unwrap_or_default();
         for mut delivery in self.backlog.deliveries.covered(result.is_ok()) {
-            self.contradict(&mut delivery, &contradicted);
+            Self::contradict(&mut delivery, &contradicted);
             self.settle(delivery);
         }
         let Err(error) = result else { return };

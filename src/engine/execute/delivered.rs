@@ -163,7 +163,7 @@ impl Execution<'_> {
             let Tally { written: records, revised, unchanged } = again;
             let (endpoint, collection) = (endpoint.clone(), delivery.collection.clone());
             let rest = delivery.stale;
-            self.state.note_stale(StaleRecords { endpoint, collection, records, revised, unchanged, ..rest });
+            self.state.note_stale(StaleRecords { endpoint, collection, records, unchanged, revised, ..rest });
         }
         self.state.shortfalls.extend(delivery.shortfalls);
     }

@@ -170,11 +170,8 @@ impl Scenario {
         hanging.skip(HANGING_MAX).for_each(|poison| *poison = Poison::Crash);
         let is_paced = !is_big && dice.chance(15);
         let thin = |_| (tickers[dice.below(tickers.len())].clone(), dice.pick(&[Thin::Empty, Thin::Stale]));
-        let thin = if dice.chance(25) {
-            (0..dice.between(1, size / 3 + 1)).map(thin).collect()
-        } else {
-            BTreeMap::new()
-        };
+        let lacking = if dice.chance(25) { dice.between(1, size / 3 + 1) } else { 0 };
+        let thin = (0..lacking).map(thin).collect();
         let published_at = Duration::from_secs(if dice.chance(20) { dice.between(60, 7_200) } else { 0 });
         let mut scenario = Self {
             begins: EPOCH,

@@ -19,11 +19,7 @@ const CONTRADICTED: &str = "the service sent nothing for days of which it has se
 impl Execution<'_> {
     /// A service that ignores the requested days may send others inside of them, and looks as if it had nothing else. What
     /// is stored of these days shows that it has.
-    pub(super) fn contradict(
-        &mut self,
-        delivery: &mut Delivery,
-        contradicted: &BTreeSet<(Arc<str>, NaiveDate)>,
-    ) {
+    pub(super) fn contradict(delivery: &mut Delivery, contradicted: &BTreeSet<(Arc<str>, NaiveDate)>) {
         let Some(work) = &delivery.work else { return };
         let Some(window) = work.window.filter(|_| !contradicted.is_empty()) else { return };
         let in_window = contradicted.iter().filter(|(_, day)| window.contains(*day));
