@@ -52,7 +52,7 @@ pub(super) struct WireDocument {
     pub(super) name: String,
     #[serde(default)]
     fields: Fields,
-    create_time: DateTime<Utc>,
+    create_time: Option<DateTime<Utc>>,
     update_time: DateTime<Utc>,
 }
 
@@ -63,7 +63,7 @@ impl WireDocument {
             Some((_, id)) => Ok(Document {
                 id: id.to_owned(),
                 fields: self.fields,
-                create_time: self.create_time,
+                create_time: self.create_time.unwrap_or(self.update_time),
                 update_time: self.update_time,
                 read_time,
             }),
