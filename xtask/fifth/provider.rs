@@ -44,4 +44,5 @@ static DIVIDENDS: Dataset = Dataset {
     checks: &[Check::Positive("amount")],
     quality: Quality::Unchecked,
     adjusts: &[],
+    repeats: true,
 };
