@@ -1,6 +1,7 @@
 //! Runs that an operator stops: on any instance, whoever is working on them, and whatever answer is lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -169,6 +170,32 @@ fn an_order_that_comes_when_everything_is_done_changes_nothing() {
         assert_eq!(message, "3 of 3 tickers processed, 3 records stored");
         assert_eq!(cancel(&other, TICK).await.0, "ended");
         assert_eq!(cancel(&other, "no-such-run").await.0, "unknown");
+    });
+}
+
+/// The run ends between the look at its entry and the order.
+#[test]
+fn an_order_that_is_overtaken_by_the_end_changes_nothing() {
+    let is_late = Arc::new(AtomicBool::new(false));
+    let late = is_late.clone();
+    let script = move |method: &str, _: usize| match method {
+        "call" => Way::Slow(5 * SECOND),
+        "batchGet" if late.swap(false, Relaxed) => Way::Slow(10 * SECOND),
+        _ => Way::Usual,
+    };
+    play(script, |world| async move {
+        let (owner, other) = two(&world);
+        let start = world.handle.now();
+        let stops = async {
+            world.until(start + 3 * SECOND).await;
+            is_late.store(true, Relaxed);
+            cancel(&other, TICK).await
+        };
+        let ((_, report), (told, message)) = join(run(&owner), stops).await;
+        assert_eq!((&report["status"], told), (&json!("ok"), "ended"), "{message}");
+        let state = other.engine.ledger.get(TICK).await.expect("Firestore answers").expect("a run");
+        assert_eq!((state.status, state.cancelled), (Status::Succeeded, None));
+        assert_eq!(other.engine.ledger.orders(10).await.expect("Firestore answers").len(), 0);
     });
 }
 

@@ -12,10 +12,11 @@ use orchestrator::calendar::Calendar;
 use orchestrator::catalogue;
 use orchestrator::engine::Answer;
 use orchestrator::engine::backfill::Plan as BackfillPlan;
+use orchestrator::ledger::Filter;
 use orchestrator::run::Trigger;
 use orchestrator::run::report::RunReport;
 
-use super::plan::{Fault, Plan, names};
+use super::plan::{Fault, Plan, is_change, names};
 use super::stored::stored;
 use super::world::{JOB, Market, tick_of};
 use super::{HOUR, check};
@@ -90,10 +91,12 @@ fn only_tickers_and_days_with_holes_are_requested() {
 
 #[test]
 fn a_year_of_a_ticker_is_one_request_and_no_answer_is_too_large() {
-    let market = Market::stage(Dice::new(3), &Plan { tickers: 15, ..Plan::quiet(3) }, |market| async move {
+    // All of them together would have more records than an answer may.
+    let plan = Plan { tickers: 25, batch: 50, ..Plan::quiet(3) };
+    let market = Market::stage(Dice::new(3), &plan, |market| async move {
         let (app, _) = market.instance();
         let report = run(&app, r#"{"from": "2024-01-01", "to": "2025-12-31"}"#).await;
-        let expect = u64::try_from(15 * sessions("2024-01-01", "2025-12-31").len()).expect("few");
+        let expect = u64::try_from(25 * sessions("2024-01-01", "2025-12-31").len()).expect("few");
         assert_eq!((report.http_status().as_u16(), report.data.records_stored), (200, expect), "{report:?}");
     });
     let mut asked = BTreeMap::<String, usize>::new();
@@ -102,8 +105,28 @@ fn a_year_of_a_ticker_is_one_request_and_no_answer_is_too_large() {
         assert!(call.days.is_some());
         call.tickers.into_iter().for_each(|ticker| *asked.entry(ticker).or_default() += 1);
     }
-    assert!(asked.values().all(|count| *count == 2) && asked.len() == 15, "{asked:?}");
+    assert!(asked.values().all(|count| *count == 2) && asked.len() == 25, "{asked:?}");
     assert_eq!(check::coverage(&market), Vec::<String>::new());
+}
+
+/// Two backfills bring a dividend or split of the same day, each of another ticker.
+#[test]
+fn each_backfill_that_brings_a_change_has_its_histories_requested_again() {
+    let day: NaiveDate = "2026-11-19".parse().expect("a day");
+    let changed: Vec<String> =
+        names(500).into_iter().filter(|ticker| is_change(ticker, day)).take(2).collect();
+    assert_eq!(changed.len(), 2, "too few tickers change on {day}");
+    Market::stage(Dice::new(10), &Plan { tickers: 500, ..Plan::quiet(10) }, move |market| async move {
+        let (app, _) = market.instance();
+        for ticker in &changed {
+            let body = format!(r#"{{"from": "{day}", "to": "{day}", "tickers": ["{ticker}"]}}"#);
+            assert_eq!(run(&app, &body).await.data.records_stored, 1);
+        }
+        let all = app.engine.ledger.list(&Filter { limit: 10, ..Filter::default() }).await;
+        let runs = all.expect("Firestore answers").runs.into_iter().map(|run| run.summary.run_id);
+        let histories = runs.filter(|run_id| run_id.contains(&format!("_adjust_{day}_")));
+        assert_eq!(histories.count(), 2);
+    });
 }
 
 #[test]

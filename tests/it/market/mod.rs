@@ -42,6 +42,16 @@ fn a_provider_that_was_down_for_days_is_made_up_for() {
     play(7, &plan);
 }
 
+/// The scheduler is gone, so no tick brings the last weeks again, and for two days the provider has nothing yet for most
+/// tickers: the watch alone requests it until it is there.
+#[test]
+fn what_the_provider_had_nothing_for_is_requested_again() {
+    let mut plan = Plan::quiet(8);
+    plan.faults.push(Fault::silent(6 * DAY, 31 * DAY));
+    plan.faults.push(Fault::empty(7 * DAY + 10 * HOUR, 2 * DAY));
+    play(8, &plan);
+}
+
 /// Without the watch, what was missed stays missing: the world can tell.
 #[test]
 fn without_a_watch_holes_stay() {

@@ -22,6 +22,8 @@ pub(super) struct Plan {
     pub(super) is_watched: bool,
     /// How many percent of the requests are taken by an instance that dies while it works on them.
     pub(super) mortality: u64,
+    /// Tickers of one request at most.
+    pub(super) batch: usize,
     /// The provider works on one ticker at a time, each this long.
     pub(super) pace: Duration,
 }
@@ -56,6 +58,14 @@ impl Fault {
     pub(super) fn ignored(from: Duration, length: Duration) -> Self {
         Self { from, to: from + length, kind: Kind::Ignorant }
     }
+
+    pub(super) fn empty(from: Duration, length: Duration) -> Self {
+        Self { from, to: from + length, kind: Kind::Empty }
+    }
+
+    pub(super) fn silent(from: Duration, length: Duration) -> Self {
+        Self { from, to: from + length, kind: Kind::Silent }
+    }
 }
 
 impl Plan {
@@ -66,6 +76,7 @@ impl Plan {
             never: BTreeSet::new(),
             is_watched: true,
             mortality: 0,
+            batch: 4,
             pace: Duration::ZERO,
         }
     }
@@ -102,7 +113,7 @@ impl Plan {
 }
 
 /// Whether the provider has a split or a dividend of a ticker on a day.
-fn is_change(ticker: &str, date: NaiveDate) -> bool {
+pub(super) fn is_change(ticker: &str, date: NaiveDate) -> bool {
     let at = civil(Duration::from_secs(u64::from(DAYS) * 24 * 3_600));
     let prices = records_of(&Market::spec(), Endpoint::TIINGO_PRICES, ticker, (date, date), at);
     prices.iter().any(|price| price["div_cash"] != 0.0 || price["split_factor"] != 1.0)

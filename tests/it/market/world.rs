@@ -188,7 +188,7 @@ impl Market {
             machine: Arc::new(()),
         };
         let setting = |name: &str| match name {
-            "batch_size_tiingo" => Some("4".to_owned()),
+            "batch_size_tiingo" => Some(self.plan.batch.to_string()),
             "heal_sessions" => Some("5".to_owned()),
             "refetch_history_sessions" => Some(HISTORY.to_string()),
             _ => deaf::setting(name),

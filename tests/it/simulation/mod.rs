@@ -34,7 +34,7 @@ use std::time::Instant;
 use run::Outcome;
 
 /// Seeds of a normal test run.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 1_000;
 const THREADS: usize = 2;
 /// Default number of failing seeds after which the search ends.
 const FAILURES_MAX: u64 = 5;
