@@ -138,8 +138,11 @@ pub struct RunState {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
     /// Whether records are written even if they say what is stored already.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "work::is_false")]
     pub force: bool,
+    /// The stored answers that it takes in once more; none if it calls its provider. It is planned once it is through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Box<Replay>>,
     pub status: Status,
     /// Whether the tickers are resolved; until then `pending` says nothing.
     pub planned: bool,
@@ -221,6 +224,11 @@ impl RunState {
     /// Whether it leaves the provider to other runs.
     pub fn is_background(&self) -> bool {
         self.identity.trigger == Source::Backfill
+    }
+
+    /// Ends a replay whose answers are all taken in.
+    pub fn end_replay(&mut self) {
+        self.planned = true;
     }
 
     /// Whether shortfalls can be requested again.

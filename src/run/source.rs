@@ -11,6 +11,8 @@ pub enum Source {
     Scheduler,
     /// A request for past days, by a person or by the watch.
     Backfill,
+    /// A request to take in stored answers once more, by a person.
+    Replay,
     /// Anybody else.
     #[default]
     Manual,
@@ -21,6 +23,7 @@ impl Source {
         match self {
             Self::Scheduler => "scheduler",
             Self::Backfill => "backfill",
+            Self::Replay => "replay",
             Self::Manual => "manual",
         }
     }

@@ -31,7 +31,7 @@ pub struct Work {
     pub enlarged: bool,
 }
 
-fn is_false(flag: &bool) -> bool {
+pub(super) fn is_false(flag: &bool) -> bool {
     !flag
 }
 

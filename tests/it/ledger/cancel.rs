@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use futures::future::join;
 use orchestrator::app::App;
 use orchestrator::engine::orders::{Fate, Selection, Stopped};
+use orchestrator::ledger::LOOK_INTERVAL;
 use orchestrator::ledger::orders::{Action, Order};
 use orchestrator::ledger::statistics::JobTotals;
 use orchestrator::run::Status;
@@ -187,7 +188,8 @@ fn an_order_that_is_overtaken_by_the_end_changes_nothing() {
         let (owner, other) = two(&world);
         let start = world.handle.now();
         let stops = async {
-            world.until(start + 3 * SECOND).await;
+            // Between two looks of the owner.
+            world.until(start + 2 * LOOK_INTERVAL + SECOND / 5).await;
             is_late.store(true, Relaxed);
             cancel(&other, TICK).await
         };

@@ -37,6 +37,13 @@ pub(super) fn run(seeds: Option<u64>, named: &str) -> Result<()> {
     copy::sources(&tree, &copy::Changes::new())?;
     let mut table = progress::table(["mutant", "file", "caught by", "as"]);
     let mut survivors = Vec::new();
+    if chosen.iter().any(|(mutant, _)| market::MUTANTS.iter().any(|known| known.name == mutant.name)) {
+        progress::step("the sources as they are");
+        compile(&tree)?;
+        if let Fate::Caught { by, violation } = run_tests(&tree, seeds)? {
+            bail!("{by} fails without any mutant, so it would catch them all: {violation}");
+        }
+    }
     for (mutant, play) in chosen {
         progress::step(mutant.name);
         match judge(mutant, &tree, &|tree| play(tree, seeds))? {
