@@ -15,6 +15,7 @@ mod pages;
 pub mod problem;
 mod records;
 mod refusal;
+mod replays;
 pub mod request;
 mod runs;
 mod watch;
@@ -69,6 +70,8 @@ pub fn router(app: Arc<App>) -> Router {
         ("/runs/{run_id}", get(runs::show)),
         ("/runs/{run_id}/calls", get(runs::calls)),
         ("/runs/{run_id}/cancel", post(orders::cancel)),
+        ("/runs/{run_id}/replay", post(replays::replay)),
+        ("/replays", post(replays::replays)),
         ("/runs/{run_id}/resume", post(orders::resume)),
         ("/runs/resume", post(orders::resume_runs)),
         ("/providers/{provider}/probe", post(ops::probe)),

@@ -4,6 +4,7 @@
 mod coverage;
 mod orders;
 mod records;
+mod replays;
 mod trigger;
 
 use serde_json::{Map, Value as Json, json};
@@ -12,8 +13,8 @@ use utoipa::OpenApi as _;
 use crate::api::problem::Problem;
 use crate::api::request::Body;
 use crate::api::{
-    answer, calendar, coverage as api_coverage, jobs, orders as api_orders, records as api_records, runs,
-    watch,
+    answer, calendar, coverage as api_coverage, jobs, orders as api_orders, records as api_records,
+    replays as api_replays, runs, watch,
 };
 use crate::catalogue::{self, Provider};
 use crate::intake::call_log::CallList;
@@ -42,6 +43,7 @@ use crate::run::report::RunReport;
     runs::BreakerView,
     api_records::RecordView,
     api_records::RevisionList,
+    api_replays::ReplayPreview,
     runs::RunList,
     StatusReport,
     watch::TestReport,
@@ -104,7 +106,7 @@ fn paths() -> Json {
     for (path, method, operation) in records::operations() {
         add(path, method, operation);
     }
-    for (path, method, operation) in orders::operations() {
+    for (path, method, operation) in orders::operations().into_iter().chain(replays::operations()) {
         add(path, method, operation);
     }
     add("/providers/{provider}/probe", "post", probe());

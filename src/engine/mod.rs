@@ -6,6 +6,7 @@ pub mod orders;
 pub mod plan;
 mod prepare;
 pub mod records;
+pub mod replay;
 mod timing;
 pub mod watch;
 
@@ -163,6 +164,9 @@ impl Engine {
 
     /// What is written in the commit that claims a run: it is registered to call its provider, unless it is skipped.
     fn beside(&self, state: &RunState, owner: &str) -> Vec<Write> {
+        if state.replay.is_some() {
+            return Vec::new();
+        }
         if state.status == Status::Skipped {
             return vec![self.ledger.count_skipped(state)];
         }
@@ -187,6 +191,12 @@ impl Engine {
                 let reason = format!("the job {} is not in the catalogue", owned.state.job);
                 Executed::stopped(owned, StopReason::Ledger { reason })
             }
+            Some((job, scope)) if owned.state.replay.is_some() => {
+                let began = self.world.clock.instant();
+                let mut executed = Box::pin(self.replay_runs(job, scope, owned, start)).await;
+                executed.state.attempt.resources.steps_ms.execute = self.millis_since(began);
+                executed
+            }
             Some((job, scope)) => match self.prepare(job, scope, &mut owned, start, is_tick).await {
                 Ok(()) => {
                     let began = self.world.clock.instant();
@@ -210,7 +220,7 @@ impl Engine {
             state.skipped = Some(reason.clone());
         }
         let stop = stop.filter(|_| state.skipped.is_none());
-        let waits = is_tick && stop.is_none() && fence.cancelled().is_none();
+        let waits = is_tick && stop.is_none() && fence.cancelled().is_none() && state.replay.is_none();
         let unpublished = waits.then(|| self.await_publication(&mut state));
         let stop = stop.or(unpublished.flatten());
         let unplanned = if lost { None } else { self.plan_refetches(&mut state).await };
@@ -225,6 +235,7 @@ impl Engine {
         self.take_stock(&mut state);
         let closing = self.world.clock.instant();
         let farewell = catalogue::find(&state.job)
+            .filter(|_| state.replay.is_none())
             .map(|job| self.breakers.farewell(job.provider, fence.owner(), &trends));
         let closed =
             if lost { Err(SaveError::Lost) } else { self.ledger.close(fence, state.clone(), farewell).await };

@@ -16,7 +16,7 @@ use crate::run::stop::StopReason;
 use crate::run::{RunState, Source, Status, WatchlistProblems};
 
 /// Why a run ends if its lease expires during preparation.
-const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
+pub(super) const LEASE_EXPIRED: &str = "the lease could not be renewed in time";
 
 impl Engine {
     /// Makes sure that the provider may be called and that the tickers are known. Firestore may be slow: the lease is

@@ -13,6 +13,8 @@ pub mod kind;
 mod pieces;
 pub mod quality;
 pub mod raw_log;
+pub mod recall;
 pub mod record;
 pub mod rejected;
+pub mod replayed;
 pub mod revision;

@@ -8,6 +8,7 @@ use crate::catalogue::{Job, Scope, Ticker, WindowParameters};
 use crate::firestore::payload;
 use crate::firestore::value::fields;
 use crate::firestore::{DocumentPath, Value, Write};
+use crate::intake::call_log::CHECK;
 use crate::intake::kind::Kind;
 use crate::run::Window;
 
@@ -43,6 +44,9 @@ pub struct RawLog<'a> {
     /// What went wrong, if anything.
     pub error: Option<&'a str>,
     pub attempt: u32,
+    /// Whether it shows only whether the provider is up: its records are not stored.
+    pub is_check: bool,
+    /// When the response arrived.
     pub now: DateTime<Utc>,
     pub retention: TimeDelta,
 }
@@ -111,6 +115,7 @@ impl RawLog<'_> {
             ("tickers_failed", tickers(self.failed)),
             ("date", Value::String(self.requested_at.date_naive().to_string())),
             ("log_id", Value::string(self.log_id)),
+            (CHECK, Value::Boolean(self.is_check)),
             ("ingested_at", time(self.now)),
         ])
     }

@@ -32,9 +32,16 @@ pub struct RecordComparison {
 impl RecordComparison {
     /// None for a record without a hash: its dataset has nothing that may come twice.
     pub fn of(record: &Write, rules: &Arc<Rules>) -> Option<Self> {
-        let hash = record.fields.get(HASH_FIELD).and_then(Value::as_str)?.to_owned();
-        let quality = record.fields.get(QUALITY_FIELD).cloned();
-        Some(Self { rules: rules.clone(), hash, quality, is_merged: record.mode == Mode::Merge })
+        record.fields.contains_key(HASH_FIELD).then(|| Self::of_any(record, rules))
+    }
+
+    /// The same for any record.
+    pub fn of_any(record: &Write, rules: &Arc<Rules>) -> Self {
+        let fields = &record.fields;
+        let known = fields.get(HASH_FIELD).and_then(Value::as_str);
+        let hash = known.map_or_else(|| hash(fields), ToOwned::to_owned);
+        let (quality, is_merged) = (fields.get(QUALITY_FIELD).cloned(), record.mode == Mode::Merge);
+        Self { rules: rules.clone(), hash, quality, is_merged }
     }
 
     /// The stored document says the same.

@@ -24,6 +24,7 @@ pub enum Action {
     ResumeRuns,
     ResetBreaker,
     Backfill,
+    Replay,
 }
 
 impl Action {
@@ -36,6 +37,7 @@ impl Action {
             Self::ResumeRuns => "resume_runs",
             Self::ResetBreaker => "reset_breaker",
             Self::Backfill => "backfill",
+            Self::Replay => "replay",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A run in one sentence, for people.
 
-use super::{Outcome, RunState, Status};
+use super::{Outcome, Replay, RunState, Status};
 use crate::base::text;
 
 impl RunState {
@@ -19,6 +19,9 @@ impl RunState {
             1 => "; 1 watchlist document cannot be read".to_owned(),
             count => format!("; {count} watchlist documents cannot be read"),
         };
+        if let Some(replay) = &self.replay {
+            return self.message_of_replay(replay);
+        }
         match self.status {
             Status::Skipped => format!("skipped, {}", self.skipped.as_deref().unwrap_or("nothing to do")),
             // Before the first checkpoint after the tickers are known, there is nothing to count.
@@ -63,6 +66,36 @@ impl RunState {
                 format!("{done}; {failed} failed, {others}{rejected} rejected{left_out}")
             }
             Status::Succeeded => done,
+        }
+    }
+
+    fn message_of_replay(&self, replay: &Replay) -> String {
+        let superseded = match replay.records_superseded {
+            0 => String::new(),
+            count => format!(", {} superseded since", text::count(count, "record")),
+        };
+        let rejected = match self.counts.records_rejected() {
+            0 => String::new(),
+            count => format!(", {} rejected", text::count(count, "record")),
+        };
+        let unreadable = match replay.answers_unreadable {
+            0 => String::new(),
+            count => format!("; {} cannot be read any more", text::count(count, "answer")),
+        };
+        let done = format!(
+            "{} of {} of {} taken in once more, {} written{}{superseded}{rejected}{unreadable}",
+            text::count(replay.answers, "answer"),
+            replay.runs_done,
+            text::count(u64::try_from(replay.runs.len()).unwrap_or(u64::MAX), "run"),
+            text::count(self.counts.records_stored(), "record"),
+            self.old_news(),
+        );
+        let stopped = self.stopped.as_deref().unwrap_or("something is left to do");
+        match self.status {
+            Status::Running if self.cancelled.is_some() => format!("being cancelled: {done}"),
+            Status::Running => format!("running: {done}"),
+            Status::Failed | Status::Cancelled => format!("{done}; {stopped}"),
+            Status::Succeeded | Status::Partial | Status::Skipped => done,
         }
     }
 

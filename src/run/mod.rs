@@ -12,6 +12,7 @@ mod last_calls;
 mod message;
 pub mod outcome;
 pub mod publication;
+pub mod replay;
 pub mod report;
 pub mod resources;
 mod source;
@@ -34,6 +35,7 @@ pub use counts::Counts;
 pub use last_calls::LastCalls;
 pub use outcome::{Done, Outcome, Shortfall, Unit};
 pub use publication::StaleRecords;
+pub use replay::Replay;
 pub use resources::Resources;
 pub use source::Source;
 pub use trigger::Trigger;
@@ -226,11 +228,6 @@ impl RunState {
         self.identity.trigger == Source::Backfill
     }
 
-    /// Ends a replay whose answers are all taken in.
-    pub fn end_replay(&mut self) {
-        self.planned = true;
-    }
-
     /// Whether shortfalls can be requested again.
     pub fn can_try_again(&self) -> bool {
         self.status == Status::Partial && !self.shortfalls.is_empty()
@@ -316,6 +313,7 @@ impl RunState {
             Status::Failed
         } else if !self.shortfalls.is_empty()
             || self.counts.records_rejected() > 0
+            || self.replay.as_ref().is_some_and(|replay| replay.answers_unreadable > 0)
             || !self.watchlist_problems.is_empty()
         {
             Status::Partial

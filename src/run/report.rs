@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::catalogue;
 use crate::run::counts::Reported;
+use crate::run::replay::ReplayView;
 use crate::run::watchlist::WatchlistProblem;
 use crate::run::{Attempt, Backfill, Cancelled, Identity, RunState, Status, Work};
 use bounds::Shortfalls;
@@ -65,6 +66,9 @@ pub struct RunData {
     /// The days that it is for; absent for current data.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backfill: Option<Backfill>,
+    /// The stored answers that it takes in once more; absent for a run that calls its provider.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayView>,
     /// Why there was nothing to do; only if the run was skipped: the market was closed, or the job paused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub skipped: Option<String>,
@@ -118,6 +122,7 @@ impl RunReport {
                 attempt: state.attempt.clone(),
                 run_status: state.status,
                 backfill: state.backfill,
+                replay: state.replay.as_ref().map(|replay| replay.view()),
                 skipped: state.skipped.clone(),
                 cancelled: state.cancelled.clone(),
                 stopped: state.stopped.clone(),

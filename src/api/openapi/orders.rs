@@ -109,7 +109,7 @@ fn reset() -> Json {
     with(with_parameters(operation, &[parameter]), "requestBody", body)
 }
 
-fn with_body(problems: &[u16]) -> Vec<u16> {
+pub(super) fn with_body(problems: &[u16]) -> Vec<u16> {
     BODY.into_iter().chain(problems.iter().copied()).collect()
 }
 
@@ -126,7 +126,7 @@ fn reason() -> Json {
     })
 }
 
-fn optional_reason() -> Json {
+pub(super) fn optional_reason() -> Json {
     json!({
         "type": ["string", "null"], "maxLength": REASON_CHARS_MAX,
         "description": "Why, for those who look at it later",

@@ -4,6 +4,7 @@ mod body;
 mod fields;
 pub mod order;
 mod past;
+pub mod replay;
 
 use chrono::{DateTime, Datelike, SecondsFormat, TimeDelta, Utc};
 use http::HeaderMap;
@@ -160,7 +161,7 @@ fn schedule_time(headers: &HeaderMap, now: DateTime<Utc>) -> Option<DateTime<Utc
     (time <= now + TICK_AHEAD_MAX).then_some(time)
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     let key = value.to_str().unwrap_or_default().trim();
     // No spaces: the key becomes part of the run ID, which appears in URLs and is searched for in logs.

@@ -110,7 +110,7 @@ fn limit(members: &Map<String, Json>, errors: &mut Vec<FieldError>) -> usize {
     })
 }
 
-fn job(name: &str, errors: &mut Vec<FieldError>) -> Option<&'static Job> {
+pub(super) fn job(name: &str, errors: &mut Vec<FieldError>) -> Option<&'static Job> {
     let job = catalogue::find(name);
     if job.is_none() {
         let message = format!("is not a known job; known jobs: {}", catalogue::job::names());

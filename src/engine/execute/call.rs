@@ -51,7 +51,8 @@ pub(super) fn send(
             Err(error) => (None, Err(CallError::Token(error))),
         };
         let latency = world.clock.instant().since(start);
-        Reply { number, batch, requested_at, latency, token, answer }
+        let received_at = world.clock.now();
+        Reply { number, batch, requested_at, latency, received_at, token, answer }
     })
 }
 

@@ -24,6 +24,7 @@ impl Execution<'_> {
     /// Applies a delivery's outcome to the run's state; work whose documents could not be stored is deferred.
     pub(super) fn note_delivered(&mut self, delivered: Delivered<Kind>) -> Option<StopReason> {
         let mut delivery = self.backlog.deliveries.close(delivered.delivery)?;
+        self.note_superseded(&mut delivery, &delivered.superseded);
         self.state.counts.write_retries += delivered.retries;
         self.state.counts.writes += delivered.sent;
         for (kind, tally) in delivered.tallies {
@@ -137,7 +138,12 @@ impl Execution<'_> {
         counts.records_flagged += delivery.flagged;
         self.lease.note_progress();
         // Responses that settle no ticker may still have stored something.
-        let Some(work) = delivery.work else { return };
+        let Some(work) = delivery.work else {
+            if let Some(log_id) = &delivery.recalled {
+                self.end_recalled(log_id, true);
+            }
+            return;
+        };
         counts.batches += 1;
         let Work { endpoint, window, mut tickers, .. } = work;
         let knows_tickers = !tickers.is_empty();

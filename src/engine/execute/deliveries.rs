@@ -32,6 +32,8 @@ pub(super) struct Delivery {
     pub rejected: BTreeMap<String, u64>,
     /// Whether all of its records are requested once more, and count only then.
     pub is_preliminary: bool,
+    /// The log ID of the stored response, if it was taken in once more.
+    pub recalled: Option<String>,
 }
 
 /// What became of the records of one ticker.

@@ -12,11 +12,14 @@ use crate::resilience::limits::IN_ROW_MAX;
 use crate::run::stop::{RETRY_LATER, StopReason};
 
 /// Bytes of pending writes above which no further call starts.
-const WAITING_BYTES_MAX: usize = 8 << 20;
+pub(super) const WAITING_BYTES_MAX: usize = 8 << 20;
 
 impl Execution<'_> {
     /// Starts every call that may start now.
     pub(super) fn dispatch(&mut self) {
+        if self.recalls.is_some() {
+            return self.recall_in_time();
+        }
         let now = self.engine.world.clock.instant();
         // Events are shared with other runs whether or not this run continues. Until that is done the shared state is
         // outdated: after an answered probe the breaker still reads half-open.

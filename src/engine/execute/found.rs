@@ -138,6 +138,11 @@ impl Cells {
         }
     }
 
+    /// Without what a later answer may have changed: only what is stored.
+    pub(super) fn stored_only(self) -> Self {
+        Self { found: self.found, ..Self::default() }
+    }
+
     /// These documents were not stored.
     pub(super) fn refuse<'a>(&mut self, documents: impl Iterator<Item = &'a DocumentPath>) {
         let documents: BTreeSet<_> = documents.collect();

@@ -11,6 +11,8 @@
 //! - [`steps`]: the changes to the state that all runs share;
 //! - [`due`]: every reason to wake up.
 //!
+//! A replay has [`recall`] in place of calls: responses come from the raw logs. [`differences`] tells what it would do.
+//!
 //! [`dispatch`] decides which calls may start; [`reaction`], [`complaints`], [`failing`] and [`delivered`] handle
 //! events; [`upkeep`] maintains the run's place in the list of callers; [`ending`] closes the attempt.
 
@@ -23,6 +25,7 @@ mod complaints;
 mod coverage;
 mod delivered;
 mod deliveries;
+pub mod differences;
 mod dispatch;
 mod due;
 mod ending;
@@ -32,6 +35,7 @@ mod lane;
 mod lease;
 pub mod queue;
 mod reaction;
+pub(super) mod recall;
 mod reply;
 mod run_context;
 mod steps;
@@ -65,6 +69,7 @@ use due::Due;
 use lane::Lane;
 use lease::{Lease, Saved};
 use queue::Queue;
+use recall::{Next, Recalls};
 use reply::Reply;
 use run_context::RunContext;
 use steps::{Stepped, Steps, Turn};
@@ -109,6 +114,8 @@ struct Execution<'a> {
     last_call: Option<LastCall>,
     /// The ID token that the provider rejected in this attempt.
     refused_token: Option<Arc<Token>>,
+    /// Of a replay.
+    recalls: Option<Recalls>,
 }
 
 enum Event {
@@ -118,6 +125,7 @@ enum Event {
     Looked(Looked),
     Stepped(Stepped),
     Landed(Landed),
+    Recalled(Next),
     Due(Due),
 }
 
@@ -150,7 +158,6 @@ impl<'a> Execution<'a> {
             Lane::new(endpoint, diagnosis, provider.max_concurrency, state.controls.get(*endpoint).cloned())
         };
         let lanes = endpoints.iter().map(lane).collect();
-        let tick = state.tick().unwrap_or_else(|| engine.world.clock.now());
         let rules = Rules {
             revisions: engine.settings.collections.revisions.clone(),
             database: engine.firestore.database().to_owned(),
@@ -160,15 +167,7 @@ impl<'a> Execution<'a> {
         let deadline = Deadline::new(start, engine.deadline_of(job, state.identity.trigger));
         Self {
             engine,
-            run: RunContext {
-                job,
-                scope,
-                run_id: state.identity.run_id.clone(),
-                run_attempt: state.attempt.number,
-                run_time: state.identity.run_time.clone(),
-                tick,
-                since: RunContext::since(tick),
-            },
+            run: RunContext::of(job, scope, state.attempt.number, &state),
             state,
             watch: Watch::new(fence.lease_until() - engine.settings.run.lease),
             lease: Lease::new(fence, engine.settings.run.lease, now),
@@ -185,6 +184,7 @@ impl<'a> Execution<'a> {
             limited_at: 0,
             last_call: None,
             refused_token: None,
+            recalls: None,
         }
     }
 
@@ -212,6 +212,10 @@ impl<'a> Execution<'a> {
                 Event::Looked(looked) => self.on_looked(looked),
                 Event::Stepped(stepped) => self.on_stepped(stepped),
                 Event::Landed(landed) => self.on_landed(landed),
+                Event::Recalled(next) => {
+                    self.on_recalled(next);
+                    yield_now().await;
+                }
                 Event::Due(due) => tracing::trace!(?due, "woken"),
             }
             if self.must_cut() {
@@ -236,21 +240,23 @@ impl<'a> Execution<'a> {
     /// Whether nothing is left to call or to store in this attempt, except the coverage.
     fn has_stored(&self) -> bool {
         let no_more = !self.backlog.has_work() || self.stop.is_some();
-        no_more && self.calls.is_empty() && self.writer.is_idle()
+        no_more && !self.has_recalls() && self.calls.is_empty() && self.writer.is_idle()
     }
 
     async fn next_event(&mut self) -> Event {
         let (due, wait) = Due::next(&self.due_facts());
         let timer = self.engine.world.clock.sleep(wait);
-        let Self { calls, lease, watch, writer, steps, coverage, .. } = self;
+        let may_recall = self.may_recall();
+        let Self { calls, lease, watch, writer, steps, coverage, recalls, .. } = self;
         let replied = calls.next().map(Event::Replied);
         let saved = lease.saved().map(Event::Saved);
         let looked = watch.looked().map(Event::Looked);
         let stepped = steps.taken().map(Event::Stepped);
         let landed = coverage.landed().map(Event::Landed);
+        let recalled = recall::next(recalls, may_recall).map(Event::Recalled);
         let delivered = writer.delivered().map(Event::Delivered);
         let time = timer.map(|()| Event::Due(due));
-        futures::pin_mut!(replied, saved, looked, stepped, landed, delivered, time);
+        futures::pin_mut!(replied, saved, looked, stepped, landed, delivered, recalled, time);
         futures::select_biased! {
             event = saved.fuse() => event,
             event = looked.fuse() => event,
@@ -258,6 +264,7 @@ impl<'a> Execution<'a> {
             event = landed.fuse() => event,
             event = delivered.fuse() => event,
             event = replied.fuse() => event,
+            event = recalled.fuse() => event,
             event = time.fuse() => event,
         }
     }

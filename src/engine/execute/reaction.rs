@@ -26,6 +26,18 @@ use crate::run::{Outcome, Shortfall, StaleRecords, Work};
 /// This many unrecognized errors in one response, if they are most of it, are not about single tickers.
 const MANY: usize = 5;
 
+/// What is over once a response's documents are stored.
+#[derive(Default)]
+pub(super) struct Settling {
+    pub shortfalls: Vec<Shortfall>,
+    pub work: Option<Work>,
+    pub raw_log: Vec<(Kind, Write)>,
+    /// Whether some of its tickers are requested again.
+    pub asks_again: bool,
+    /// The log ID of a stored response that is taken in once more.
+    pub recalled: Option<String>,
+}
+
 impl Execution<'_> {
     pub(super) fn on_reply(&mut self, reply: Reply) {
         self.calls.land(reply.number);
@@ -136,7 +148,7 @@ impl Execution<'_> {
         self.ask_once_more(batch, complaints.unclear);
         self.on_nothing(reply, complaints.nothing);
         let shortfalls = shortfalls(batch, &mut intake, complaints.failed);
-        self.store(batch, intake, shortfalls, work, raw_log, asks_again);
+        self.store(batch, intake, Settling { shortfalls, work, raw_log, asks_again, recalled: None });
     }
 
     /// Requests once more, with a larger number, the tickers that have as many records as the provider usually sends.
@@ -247,15 +259,8 @@ impl Execution<'_> {
     }
 
     /// Hands a response's documents to the writer.
-    fn store(
-        &mut self,
-        batch: &Batch,
-        mut intake: Intake,
-        shortfalls: Vec<Shortfall>,
-        work: Option<Work>,
-        raw_log: Vec<(Kind, Write)>,
-        asks_again: bool,
-    ) {
+    pub(super) fn store(&mut self, batch: &Batch, mut intake: Intake, settling: Settling) {
+        let Settling { shortfalls, work, raw_log, asks_again, recalled } = settling;
         let endpoint = batch.endpoint;
         for remark in std::mem::take(&mut intake.remarks) {
             self.state.remark(remark);
@@ -276,8 +281,12 @@ impl Execution<'_> {
         let rejected = u64::try_from(intake.rejected.len()).unwrap_or(u64::MAX).saturating_sub(kept_before);
         let collection = self.collection(intake.dataset);
         let rejected = (rejected > 0).then(|| (collection.clone(), rejected));
-        self.note_adjusted(&intake);
-        let cells = self.cells(batch, &intake);
+        let cells = if recalled.is_some() {
+            self.cells(batch, &intake).stored_only()
+        } else {
+            self.note_adjusted(&intake);
+            self.cells(batch, &intake)
+        };
         self.coverage.foresee(endpoint, &cells);
         let (records, subjects) = self.backlog.deliveries.seen.told(intake.dataset, intake.records);
         if asks_again {
@@ -297,6 +306,7 @@ impl Execution<'_> {
             collection,
             subjects,
             rejected,
+            recalled,
             ..Delivery::default()
         });
         self.push(id, writes);
@@ -333,11 +343,12 @@ impl Execution<'_> {
     pub(super) fn push(&mut self, delivery: DeliveryId, writes: Vec<(Kind, Write)>) {
         let database = self.engine.firestore.database();
         let outgoing = |(kind, write): (Kind, Write)| {
-            let comparison = match kind {
-                Kind::Record(..) => RecordComparison::of(&write, &self.rules),
-                Kind::RawLog | Kind::Rejected | Kind::Part => None,
+            let comparison = match (&self.recalls, kind) {
+                (Some(recalls), _) => self.comparison_again(recalls, kind, &write),
+                (None, Kind::Record(..)) => RecordComparison::of(&write, &self.rules)
+                    .map(|comparison| Box::new(comparison) as Box<dyn Comparison>),
+                (None, Kind::RawLog | Kind::Rejected | Kind::Part) => None,
             };
-            let comparison = comparison.map(|comparison| Box::new(comparison) as Box<dyn Comparison>);
             Outgoing { tag: kind, write: write.encode(database), comparison }
         };
         let outgoing = writes.into_iter().map(outgoing).collect();

@@ -34,6 +34,8 @@ pub(super) struct Reply {
     pub batch: Batch,
     pub requested_at: DateTime<Utc>,
     pub latency: Duration,
+    /// When the response arrived.
+    pub received_at: DateTime<Utc>,
     /// The ID token it carried.
     pub token: Option<Arc<Token>>,
     pub answer: Result<InboundResponse, CallError>,
@@ -86,7 +88,6 @@ impl Reply {
     /// What the response says about the batch.
     pub(super) fn read(&self, engine: &Engine, run: &RunContext) -> Result<Intake, Fault> {
         let answer = self.answer.as_ref().map_err(|error| Fault::new(error.class(), error.to_string()))?;
-        let now = engine.world.clock.now();
         if let Some(class) = Class::of_status(answer.status) {
             let redirect = answer.status.is_redirection();
             let message = if redirect { REDIRECT.to_owned() } else { failure_message(&answer.body) };
@@ -101,7 +102,7 @@ impl Reply {
             return Err(Fault {
                 class,
                 message: format!("{}: {message}", answer.status.as_u16()),
-                retry_after: retry_after::parse(&answer.headers, now),
+                retry_after: retry_after::parse(&answer.headers, self.received_at),
                 named,
             });
         }
@@ -117,7 +118,7 @@ impl Reply {
             collections: &engine.settings.collections,
             source: run.provider().name(),
             run_id: &run.run_id,
-            now,
+            now: self.received_at,
             calendar: &engine.settings.ticks.calendar,
             tick: run.tick,
             asked: Asked {
@@ -182,7 +183,8 @@ impl Reply {
             body: &body,
             error: read.as_ref().err().map(|fault| fault.message.as_str()),
             attempt: self.batch.attempt,
-            now: engine.world.clock.now(),
+            is_check: self.batch.is_control(),
+            now: self.received_at,
             retention: engine.settings.run.raw_log_retention,
         }
         .writes(&engine.settings.collections.raw_logs)

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::queue::Batch;
 use crate::catalogue::{Dataset, Job, Provider, Scope, WindowParameters};
-use crate::run::Window;
+use crate::run::{RunState, Window};
 
 /// What stays the same for a whole run.
 #[derive(Clone, Debug)]
@@ -24,8 +24,22 @@ pub(super) struct RunContext {
 const REACHES_BACK: TimeDelta = TimeDelta::hours(72);
 
 impl RunContext {
+    /// The context of a run.
+    pub(super) fn of(job: &'static Job, scope: Scope, run_attempt: u32, state: &RunState) -> Self {
+        let tick = state.tick().unwrap_or(state.identity.created_at);
+        Self {
+            job,
+            scope,
+            run_id: state.identity.run_id.clone(),
+            run_attempt,
+            run_time: state.identity.run_time.clone(),
+            tick,
+            since: Self::since(tick),
+        }
+    }
+
     /// Up to when a run of this tick needs no answer to reach.
-    pub(super) fn since(tick: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    fn since(tick: DateTime<Utc>) -> Option<DateTime<Utc>> {
         tick.checked_sub_signed(REACHES_BACK)
     }
 

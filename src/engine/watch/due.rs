@@ -33,7 +33,7 @@ const TOO_OLD: &str = "nobody has finished it in time";
 
 /// Whether it is a run that leaves the provider to others.
 pub(super) fn is_background(run: &RunSummary) -> bool {
-    run.trigger == Source::Backfill.name()
+    [Source::Backfill, Source::Replay].iter().any(|source| run.trigger == source.name())
 }
 
 /// Why nobody goes on with a run any more, whatever is left of it.

@@ -35,6 +35,8 @@ pub trait Comparison: Send + Sync {
 pub enum Verdict {
     /// The document says the same already.
     Unchanged,
+    /// The document says something newer, which stays.
+    Superseded,
     /// This very write was made before, and nobody learnt of it. Whether it changed an earlier document.
     Done { revised: bool },
     /// It is written in this form.
@@ -145,6 +147,9 @@ impl<T: Copy + Ord + Send + Sync + 'static> BulkWriter<T> {
             Some(Verdict::Unchanged) => {
                 self.settle(item, |outcome, item| outcome.tally(item.tag).unchanged += 1);
             }
+            Some(Verdict::Superseded) => self.settle(item, |outcome, item| {
+                outcome.superseded.push(item.write.document);
+            }),
             Some(Verdict::Done { revised }) => self.settle(item, |outcome, item| {
                 outcome.note_written(item.tag, revised);
             }),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use super::DeliveryId;
-use crate::firestore::EncodedWrite;
+use crate::firestore::{DocumentPath, EncodedWrite};
 
 /// The outcome of a delivery.
 #[derive(Debug)]
@@ -15,6 +15,8 @@ pub struct Delivered<T> {
     pub tallies: BTreeMap<T, Tally>,
     /// Documents that were sent and written, those that keep what others were included.
     pub sent: u64,
+    /// Documents that say something newer, and were left alone.
+    pub superseded: Vec<DocumentPath>,
     /// Writes that Firestore will never accept, with its message.
     pub refused: Vec<Unwritten<T>>,
     /// Writes that could not be carried out now, with the last reason.
@@ -64,6 +66,7 @@ impl<T> Delivered<T> {
             delivery,
             tallies: BTreeMap::new(),
             sent: 0,
+            superseded: Vec::new(),
             refused: Vec::new(),
             failed: Vec::new(),
             unknown: 0,

@@ -13,6 +13,7 @@ mod order;
 mod pauses;
 mod planning;
 mod publication;
+mod replay;
 mod streams;
 mod tokens;
 mod watch;
