@@ -29,6 +29,8 @@ pub struct Recalled {
     /// The parameters of the request.
     pub parameters: Fields,
     pub received_at: DateTime<Utc>,
+    /// When its raw log was stored, by Firestore's clock.
+    pub logged_at: DateTime<Utc>,
     /// Whether it counted as a failure of the call.
     pub had_failed: bool,
     pub status: StatusCode,
@@ -103,7 +105,17 @@ async fn recalled(
     let parameters = request.get("params").and_then(Value::as_map).cloned().unwrap_or_default();
     let window = metadata.get("window").and_then(Value::as_map).and_then(window);
     let had_failed = response.get("error").is_some_and(|error| error.as_str().is_some());
-    Ok(Ok(Recalled { endpoint, tickers, window, parameters, received_at, had_failed, status, body }))
+    Ok(Ok(Recalled {
+        endpoint,
+        tickers,
+        window,
+        parameters,
+        received_at,
+        logged_at: document.create_time,
+        had_failed,
+        status,
+        body,
+    }))
 }
 
 /// The bytes of a response, from its document or from its parts.

@@ -193,11 +193,12 @@ async fn take_in(
     found: &mut Differences,
 ) -> Result<(), FirestoreError> {
     let had_failed = answer.as_ref().is_ok_and(|recalled| recalled.had_failed);
-    let read = answer.and_then(|recalled| reply_of(run.job, recalled)).and_then(|reply| {
-        let intake = reply.read(engine, run).map_err(|fault| fault.message)?;
-        Ok((reply.received_at, intake))
+    let read = answer.and_then(|recalled| {
+        let logged_at = recalled.logged_at;
+        let intake = reply_of(run.job, recalled)?.read(engine, run).map_err(|fault| fault.message)?;
+        Ok((logged_at, intake))
     });
-    let Ok((received_at, intake)) = read else {
+    let Ok((logged_at, intake)) = read else {
         found.answers_unreadable += u64::from(!had_failed);
         return Ok(());
     };
@@ -217,7 +218,7 @@ async fn take_in(
         let stored = stored(engine, records, found).await?;
         for record in records {
             let stored = stored.get(&record.document);
-            let comparison = ReplayedRecord::of(record, &rules, received_at);
+            let comparison = ReplayedRecord::of(record, &rules, logged_at);
             let write = record.encode(&rules.database);
             let verdict = stored.map(|stored| {
                 comparison.judge(&write, stored).unwrap_or_else(|| comparison.judge_whole(&write, stored))

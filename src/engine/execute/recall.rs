@@ -23,7 +23,6 @@ use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
 use crate::firestore::bulk::Comparison;
 use crate::firestore::{DocumentPath, Firestore, FirestoreError, Value, Write};
-use crate::intake::answer::Intake;
 use crate::intake::call_log::Logged;
 use crate::intake::kind::Kind;
 use crate::intake::recall::{self, Answer, Recalled};
@@ -50,8 +49,8 @@ pub(super) struct Recalls {
     is_exhausted: bool,
     /// Log IDs in order, each with whether it is through; the first is not.
     open: VecDeque<(String, bool)>,
-    /// When the response arrived whose documents are being handed to the writer.
-    received_at: DateTime<Utc>,
+    /// When the raw log was stored whose documents are being handed to the writer.
+    logged_at: DateTime<Utc>,
 }
 
 impl Recalls {
@@ -65,7 +64,7 @@ impl Recalls {
             waiting: VecDeque::new(),
             is_exhausted: false,
             open: VecDeque::new(),
-            received_at: DateTime::UNIX_EPOCH,
+            logged_at: DateTime::UNIX_EPOCH,
         }
     }
 
@@ -171,13 +170,19 @@ impl Execution<'_> {
         }
         // What was no answer then is no loss now.
         let had_failed = answer.as_ref().is_ok_and(|recalled| recalled.had_failed);
-        let read = answer.and_then(|recalled| reply_of(self.run.job, recalled));
-        let taken_in = read.and_then(|reply| {
+        let taken_in = answer.and_then(|recalled| {
+            let logged_at = recalled.logged_at;
+            let reply = reply_of(self.run.job, recalled)?;
             let intake = reply.read(self.engine, &self.run).map_err(|fault| fault.message)?;
-            Ok((reply, intake))
+            Ok((reply.batch, intake, logged_at))
         });
         match taken_in {
-            Ok((reply, intake)) => self.store_again(log_id, &reply, intake),
+            Ok((batch, intake, logged_at)) => {
+                if let Some(recalls) = &mut self.recalls {
+                    recalls.logged_at = logged_at;
+                }
+                self.store(&batch, intake, Settling { recalled: Some(log_id), ..Settling::default() });
+            }
             Err(reason) => {
                 if !had_failed {
                     self.note_unreadable(&log_id, &reason);
@@ -185,13 +190,6 @@ impl Execution<'_> {
                 self.end_recalled(&log_id, false);
             }
         }
-    }
-
-    fn store_again(&mut self, log_id: String, reply: &Reply, intake: Intake) {
-        if let Some(recalls) = &mut self.recalls {
-            recalls.received_at = reply.received_at;
-        }
-        self.store(&reply.batch, intake, Settling { recalled: Some(log_id), ..Settling::default() });
     }
 
     fn note_unreadable(&mut self, log_id: &str, reason: &str) {
@@ -220,7 +218,7 @@ impl Execution<'_> {
         write: &Write,
     ) -> Option<Box<dyn Comparison>> {
         match kind {
-            Kind::Record(..) => Some(Box::new(ReplayedRecord::of(write, &self.rules, recalls.received_at))),
+            Kind::Record(..) => Some(Box::new(ReplayedRecord::of(write, &self.rules, recalls.logged_at))),
             Kind::Rejected | Kind::Part => Some(Box::new(OnlyIfMissing)),
             Kind::RawLog => None,
         }

@@ -6,7 +6,7 @@ use orchestrator::firestore::{DocumentPath, Value};
 use orchestrator::run::Trigger;
 use serde_json::{Value as Json, json};
 
-use super::world::{Way, World, play, reported, tick_at, usual};
+use super::world::{LEASE, Way, World, play, reported, tick_at, usual};
 use crate::world::clock::civil;
 
 const PRICES: &str = "prices_daily";
@@ -128,4 +128,34 @@ fn a_write_that_was_made_unnoticed_counts_as_ones_own() {
         assert_eq!(counts(&data), [20, 0, 0]);
         assert!(app.engine.history(PRICES, PRICE).await.expect("answered").revisions.is_empty());
     });
+}
+
+/// An instance dies at any step of a run that changes records: in the end each has changed once, and what it said is kept
+/// once.
+#[test]
+fn a_run_that_dies_at_any_step_keeps_what_was_known() {
+    const DOOMED: u32 = 99;
+    for step in 1..160 {
+        play(usual, move |world| async move {
+            let app = world.instance(TimeDelta::zero());
+            world.seed(&app, 3);
+            run(&world, &app, tick_at(&app, "2026-11-23T12:00:00Z")).await;
+            world.restate(Some(1.5));
+            let doomed = world.instance(TimeDelta::seconds(1));
+            world.handle.kill_after(DOOMED, step);
+            let again = tick_at(&app, "2026-11-23T12:01:00Z");
+            let same = again.clone();
+            world.handle.spawn(DOOMED, async move { drop(doomed.engine.run(again).await) });
+            world.handle.sleep(2 * LEASE).await;
+            let (_, report, status) = reported(app.engine.run(same).await);
+            assert_eq!(
+                (status, &report["data"]["records_revised"]),
+                (200, &json!(3)),
+                "step {step}: {report:#}"
+            );
+            let history = app.engine.history(PRICES, PRICE).await.expect("answered");
+            let known: Vec<_> = history.revisions.iter().map(|form| close(Some(form))).collect();
+            assert_eq!((known, close(history.current.as_ref())), (vec![Some(1.0)], Some(1.5)), "step {step}");
+        });
+    }
 }

@@ -33,7 +33,7 @@ async fn preview(app: &App, body: &str) -> BackfillPlan {
     app.engine.preview(&trigger, asked).await.expect("a plan")
 }
 
-async fn run(app: &Arc<App>, body: &str) -> RunReport {
+pub(super) async fn run(app: &Arc<App>, body: &str) -> RunReport {
     match app.engine.run(backfill(app, body)).await {
         Answer::Ended { report, .. } => *report,
         other => panic!("{other:?}"),

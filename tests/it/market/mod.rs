@@ -5,6 +5,7 @@
 mod backfill;
 mod check;
 mod plan;
+mod replay;
 mod stored;
 mod world;
 

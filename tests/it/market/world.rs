@@ -224,6 +224,16 @@ impl Market {
         civil(self.handle.now())
     }
 
+    /// Somebody deletes all prices.
+    pub(super) fn forget_prices(&self) {
+        let folder = format!("{}/documents/prices_daily/", self.database());
+        let names: Vec<_> =
+            self.store().documents().keys().filter(|name| name.starts_with(&folder)).cloned().collect();
+        for name in names {
+            self.store().remove(&name);
+        }
+    }
+
     /// What the provider's data is made of.
     pub(super) fn spec() -> Spec {
         Spec { seed: 3, records_per_ticker: 2, market_articles: 1 }

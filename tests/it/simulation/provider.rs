@@ -130,6 +130,7 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
         Some(days) => entries_of(&spec, fetch.endpoint, &fetch.tickers, days, fetch.limit, at),
         None => entries_within(&spec, fetch.endpoint, &fetch.tickers, fetch.limit, at),
     };
+    let now_text = stage.civil().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
     let mut errors = Vec::new();
     entries.retain_mut(|entry| {
         let ticker = entry["ticker"].as_str().unwrap_or_default().to_owned();
@@ -163,10 +164,27 @@ fn envelope(stage: &Stage, fetch: &Fetch, fault: Option<Fault>) -> Json {
             _ if poisoned => fail(entry, &mut errors),
             _ => {}
         }
+        ingested_now(entry, &now_text);
         true
     });
     let errors = if errors.is_empty() { Json::Null } else { json!(errors) };
     json!({"status": "ok", "fetched": entries.len(), "data": entries, "errors": errors, "duration_ms": 5})
+}
+
+/// Services stamp their records when they answer.
+fn ingested_now(json: &mut Json, now: &str) {
+    match json {
+        Json::Object(members) => {
+            for (name, value) in members {
+                match value {
+                    Json::String(time) if name == "ingested_at" => now.clone_into(time),
+                    value => ingested_now(value, now),
+                }
+            }
+        }
+        Json::Array(items) => items.iter_mut().for_each(|item| ingested_now(item, now)),
+        _ => {}
+    }
 }
 
 /// How old the data of a stale ticker is: there are sessions in any week.

@@ -45,6 +45,74 @@ pub(super) async fn check(stage: &Stage, slots: &Slots) {
     if ended_run(stage, tick).is_some_and(|run| run.status.is_success()) {
         repeat_work(stage, slots, tick).await;
     }
+    for tick in &stage.scenario.ticks {
+        if ended_run(stage, tick).is_some() {
+            replay(stage, slots, tick).await;
+        }
+    }
+}
+
+/// Answers are taken in once more: nothing changes. If the run's documents are lost, they come back.
+async fn replay(stage: &Stage, slots: &Slots, tick: &Tick) {
+    let before = stored_records(stage);
+    let run = tick.run_id();
+    ask_for_replay(stage, slots, &run, "nothing is lost").await;
+    let after = stored_records(stage);
+    let changed = after.iter().filter(|(name, now)| before.get(*name) != Some(*now)).map(|(name, _)| name);
+    let changed: Vec<_> = changed.collect();
+    if let Some(name) = changed.first() {
+        let count = changed.len();
+        let (was, is) = (before.get(*name).map(|stored| &stored.fields), &after[*name].fields);
+        stage.accuse(format!(
+            "the replay of {run} has changed {count} documents, {name} from {was:?} to {is:?}"
+        ));
+    }
+    let is_of_run = |stored: &Stored| to_plain(stored.fields.get("run_id").unwrap_or(&Json::Null)) == run;
+    let lost: Vec<_> = before.iter().filter(|(_, stored)| is_of_run(stored)).collect();
+    for (name, _) in &lost {
+        stage.store().remove(&format!("{}/documents/{name}", stage.database));
+        stage.journal().records.remove(*name);
+    }
+    ask_for_replay(stage, slots, &run, "all is lost").await;
+    let now = stored_records(stage);
+    for (name, was) in lost {
+        let is_restated = stage.scenario.restated.contains_key(&ticker_of(&was.fields));
+        let is = now.get(name).map(|is| without_form(&is.fields));
+        if is.as_ref() != Some(&without_form(&was.fields)) && !(is_restated && is.is_some()) {
+            stage.accuse(format!(
+                "{name} of {run} was lost and is not as it was: {:?}, now {is:?}",
+                was.fields
+            ));
+        }
+    }
+}
+
+/// Replays a run; no provider may be called.
+async fn ask_for_replay(stage: &Stage, slots: &Slots, run: &str, key: &str) {
+    let calls = stage.journal().calls.len();
+    let path = format!("/runs/{run}/replay");
+    let key = format!("{run}:{}", key.replace(' ', "-"));
+    let request = || {
+        let request = Request::post(&path).header("idempotency-key", &key);
+        request.body(Body::empty()).expect("a valid request")
+    };
+    match ask(stage, slots, request).await {
+        None => stage.accuse(format!("the replay of {run} does not end")),
+        Some(answered) if answered.body["data"]["replay"]["runs_done"] != 1 => {
+            stage.accuse(format!("the replay of {run} is not through: {}", answered.body));
+        }
+        Some(_) => {}
+    }
+    if stage.journal().calls.len() > calls {
+        stage.accuse(format!("the replay of {run} has called a provider"));
+    }
+}
+
+/// A record without the number of its earlier forms.
+fn without_form(fields: &Fields) -> Fields {
+    let mut fields = without_run(fields);
+    fields.remove("content_revision");
+    fields
 }
 
 async fn repeat_tick(stage: &Stage, slots: &Slots, tick: &Tick) {
@@ -158,6 +226,6 @@ fn ticker_of(fields: &Fields) -> String {
 /// A record without what depends on its run. A broken record among the articles may make an answer look cut, and mark
 /// them.
 fn without_run(fields: &Fields) -> Fields {
-    let is_of_run = |name: &str| matches!(name, "run_id" | "quality");
+    let is_of_run = |name: &str| matches!(name, "run_id" | "quality" | "ingested_at");
     fields.iter().filter(|(name, _)| !is_of_run(name)).map(|(k, v)| (k.clone(), v.clone())).collect()
 }
