@@ -26,6 +26,7 @@ mod outbound;
 mod payloads;
 mod poison;
 mod records;
+mod replay;
 mod requests;
 mod runs;
 mod service;

@@ -81,7 +81,7 @@ async fn the_catalogue_is_that_of_cloud_scheduler() {
 #[test]
 fn the_component_stays_small() {
     /// The size that docs/performance.md weighs against speed, and some room.
-    const BYTES_MAX: u64 = 3_500_000;
+    const BYTES_MAX: u64 = 3_600_000;
     let bytes = std::fs::metadata(component()).expect("the component is built").len();
     assert!(bytes <= BYTES_MAX, "{bytes} bytes, limit {BYTES_MAX}: see [profile.release] in Cargo.toml");
 }
