@@ -13,6 +13,7 @@ mod jobs;
 mod load;
 mod process;
 mod recording;
+mod repeats;
 mod scene;
 
 use std::path::PathBuf;
@@ -56,6 +57,8 @@ enum Part {
     /// Only the job whose growth is measured
     Growth,
     Load,
+    /// Answers that were stored before: a second run, and a replay
+    Repeats,
     Footprint,
 }
 
@@ -84,6 +87,10 @@ async fn measure(cli: Cli, cores: Cores) -> Result<()> {
     if wanted(Part::Load) {
         scene.renew().await?;
         figures.extend(load::measure(&scene).await?);
+    }
+    if wanted(Part::Repeats) {
+        scene.renew().await?;
+        figures.extend(repeats::measure(&scene).await?);
     }
     let growth_alone = cli.only == Some(Part::Growth);
     if wanted(Part::Jobs) || growth_alone {

@@ -22,7 +22,7 @@ use crate::process;
 use crate::recording::Recording;
 
 /// Longest wait for one run.
-const RUN_LIMIT: Duration = Duration::from_mins(15);
+pub const RUN_LIMIT: Duration = Duration::from_mins(15);
 /// Longest wait for the end of a process.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 

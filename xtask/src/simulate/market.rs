@@ -1,4 +1,4 @@
-//! Mutants that the tests of the market and of the ledger must catch: backfills, the watch, healing, orders and pauses.
+//! Mutants that the tests of the market and of the ledger must catch: backfills, the watch, healing, orders, pauses and replays.
 
 use super::patch::Mutant;
 
@@ -140,5 +140,11 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: "src/ledger/pauses.rs",
         old: "Pause::of(&document).filter(|pause| pause.is_active(document.read_time))",
         new: "Pause::of(&document).filter(|pause| pause.is_active(DateTime::UNIX_EPOCH))",
+    },
+    Mutant {
+        name: "a replay stamps its records with the time of today",
+        file: "src/engine/execute/recall.rs",
+        old: "        requested_at: received_at,\n        latency: Duration::ZERO,\n        received_at,",
+        new: "        requested_at: received_at,\n        latency: Duration::ZERO,\n        received_at: received_at + chrono::TimeDelta::days(30),",
     },
 ];

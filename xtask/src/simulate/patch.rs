@@ -227,10 +227,4 @@ pub(super) const MUTANTS: &[Mutant] = &[
         old: "    answers.sort_unstable_by_key(|answer| answer.order);",
         new: "    answers.sort_unstable_by_key(|answer| answer.order);\n    answers.pop();",
     },
-    Mutant {
-        name: "a replay stamps its records with the time of today",
-        file: "src/engine/execute/recall.rs",
-        old: "        requested_at: received_at,\n        latency: Duration::ZERO,\n        received_at,",
-        new: "        requested_at: received_at,\n        latency: Duration::ZERO,\n        received_at: received_at + chrono::TimeDelta::days(30),",
-    },
 ];

@@ -153,6 +153,16 @@ impl Db {
         checked(self.client.delete(url).send().await?).await.map(drop)
     }
 
+    /// Deletes many documents; they need not exist.
+    pub async fn delete_many(&self, paths: &[String]) -> Result<()> {
+        for batch in paths.chunks(BATCH_SIZE) {
+            let writes: Vec<Value> =
+                batch.iter().map(|path| json!({"delete": format!("{}/{path}", self.root)})).collect();
+            self.post(&format!("{}:batchWrite", self.root), &json!({"writes": writes})).await?;
+        }
+        Ok(())
+    }
+
     /// Empties the database.
     pub async fn delete_all(&self) -> Result<()> {
         let url = format!("http://{}/emulator/v1/{}/documents", self.host, self.database);

@@ -6,6 +6,7 @@
 mod fault;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use reqwest::Client;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Emulator;
 use crate::client::client;
@@ -22,6 +24,9 @@ use crate::gate::Gate;
 use crate::server::{Body, Handler, Reset, Server};
 use fault::Effect;
 pub use fault::Fault;
+
+/// How a write of a document begins.
+const WRITE: &str = "{\"update\":{";
 
 /// A request that was let through and its response.
 #[derive(Debug, Clone)]
@@ -76,6 +81,11 @@ impl Proxy {
         self.shared.with(|state| state.script.clear());
     }
 
+    /// Admits this many writes in a second, as a database under its limit does: a request waits for its writes.
+    pub fn admit_writes(&self, per_second: Option<u32>) {
+        self.shared.with(|state| state.limit = per_second.map(|rate| (rate, Instant::now())));
+    }
+
     /// Starts a new recording of every exchange.
     pub fn record(&self) {
         self.shared.with(|state| state.recording = Some(Vec::new()));
@@ -117,6 +127,8 @@ struct State {
     turned_away: usize,
     struck: usize,
     recording: Option<Vec<Exchange>>,
+    /// Writes in a second, and when the next may be carried out.
+    limit: Option<(u32, Instant)>,
 }
 
 impl Shared {
@@ -134,6 +146,17 @@ impl Shared {
         })
     }
 
+    /// When the writes of a request may be carried out, if they are limited.
+    fn turn(&self, body: &[u8]) -> Option<Instant> {
+        self.with(|state| {
+            let (rate, next) = state.limit.as_mut()?;
+            let writes = String::from_utf8_lossy(body).matches(WRITE).count();
+            let writes = u32::try_from(writes).ok().filter(|writes| *writes > 0)?;
+            *next = (*next).max(Instant::now()) + Duration::from_secs(1) * writes / *rate;
+            Some(*next)
+        })
+    }
+
     /// Forwards a request to the emulator; resets the connection if the emulator does not answer.
     async fn forward(&self, head: &http::request::Parts, body: Bytes) -> Result<Response<Body>, Reset> {
         let mut request =
@@ -144,6 +167,9 @@ impl Shared {
             if let Some(value) = if swap { Some(&owner) } else { head.headers.get(&name) } {
                 request = request.header(name, value);
             }
+        }
+        if let Some(turn) = self.turn(&body) {
+            tokio::time::sleep_until(turn).await;
         }
         let answer = request.body(body.clone()).send().await.map_err(|_| Reset)?;
         let status = answer.status();
