@@ -134,7 +134,7 @@ pub struct BenchArgs {
     /// Print JSON instead of the table, to this file if one is given
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-")]
     pub json: Option<PathBuf>,
-    /// Measure only this part: exchange, jobs, growth, load, repeats, footprint
+    /// Measure only this part: exchange, jobs, growth, load, repeats, coverage, footprint
     #[arg(long, value_name = "PART")]
     pub only: Option<String>,
     /// Among the jobs, measure only this one

@@ -6,6 +6,7 @@
 
 mod bare;
 mod cores;
+mod coverage;
 mod exchange;
 mod figure;
 mod footprint;
@@ -59,6 +60,8 @@ enum Part {
     Load,
     /// Answers that were stored before: a second run, and a replay
     Repeats,
+    /// The coverage grid of a large watchlist
+    Coverage,
     Footprint,
 }
 
@@ -91,6 +94,10 @@ async fn measure(cli: Cli, cores: Cores) -> Result<()> {
     if wanted(Part::Repeats) {
         scene.renew().await?;
         figures.extend(repeats::measure(&scene).await?);
+    }
+    if wanted(Part::Coverage) {
+        scene.renew().await?;
+        figures.extend(coverage::measure(&scene).await?);
     }
     let growth_alone = cli.only == Some(Part::Growth);
     if wanted(Part::Jobs) || growth_alone {

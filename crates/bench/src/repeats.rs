@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Client;
 use serde_json::{Value, json};
 use sim::data::Spec;
-use sim::firestore::Proxy;
+use sim::firestore::proxy::Proxy;
 use sim::scheduler::{Job, Reply, Tick};
 
 use crate::figure::{Figure, Goal, count, median};
@@ -81,7 +81,7 @@ async fn run(system: &System<'_>, day: i64, writes_all: bool) -> Result<Reply> {
 
 /// Makes the records of a run again: with all of them stored, and with none.
 async fn replays(scene: &Scene) -> Result<Vec<Figure>> {
-    let mut system = scene.system(TICKERS, &[]).await?;
+    let system = scene.system(TICKERS, &[]).await?;
     let (mut live, mut same, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..REPEATS {
         scene.renew_if_worn().await?;

@@ -147,6 +147,13 @@ impl Db {
         answer.get("commitTime").map(drop).with_context(|| format!("not written: {answer}"))
     }
 
+    /// Writes one document with typed fields, as [`Doc::raw`] has them.
+    pub async fn put(&self, path: &str, raw: &Value) -> Result<()> {
+        let update = json!({"name": format!("{}/{path}", self.root), "fields": raw});
+        let writes = json!({"writes": [{"update": update}]});
+        self.post(&format!("{}:commit", self.root), &writes).await.map(drop)
+    }
+
     /// Deletes one document; it need not exist.
     pub async fn delete(&self, path: &str) -> Result<()> {
         let url = self.url(&format!("{}/{path}", self.root))?;
