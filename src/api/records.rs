@@ -13,6 +13,7 @@ use url::form_urlencoded;
 use super::answer::json;
 use super::runs::unavailable;
 use crate::api::problem::{FieldError, Problem};
+use crate::api::request::time;
 use crate::app::App;
 use crate::base::text::excerpt;
 use crate::engine::records::{Form, History};
@@ -165,13 +166,10 @@ fn as_of(query: &str) -> Result<Option<DateTime<Utc>>, Problem> {
     let Some((_, text)) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "as_of") else {
         return Ok(None);
     };
-    match DateTime::parse_from_rfc3339(&text) {
-        Ok(time) => Ok(Some(time.to_utc())),
-        Err(error) => {
-            let message = format!("must be an RFC 3339 time such as 2026-01-31T18:00:00Z: {error}");
-            Err(Problem::invalid(vec![FieldError::new("as_of", excerpt(&text, EXCERPT_CHARS), message)]))
-        }
-    }
+    let mut errors = Vec::new();
+    let as_of = time("as_of", &text, &mut errors);
+    Problem::check(errors)?;
+    Ok(as_of)
 }
 
 #[cfg(test)]

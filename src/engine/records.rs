@@ -1,6 +1,7 @@
 //! What is known about a record, and what was known about it at any earlier time.
 
 use chrono::{DateTime, Utc};
+use futures::future::try_join;
 
 use super::Engine;
 use crate::firestore::document::Document;
@@ -87,9 +88,13 @@ impl Engine {
     /// All forms of a record.
     pub async fn history(&self, collection: &str, id: &str) -> Result<History, FirestoreError> {
         let path = DocumentPath::new(collection, id);
-        let current = self.firestore.get(&path).await?;
+        let (current, revisions) = try_join(self.firestore.get(&path), self.revisions(&path)).await?;
+        Ok(History::new(current, &revisions))
+    }
+
+    async fn revisions(&self, path: &DocumentPath) -> Result<Vec<Document>, FirestoreError> {
         let revisions = &self.settings.collections.revisions;
-        let (from, until) = revision::names(revisions, &path);
+        let (from, until) = revision::names(revisions, path);
         let name = |path: &DocumentPath| format!("{}/documents/{path}", self.firestore.database());
         let mut start = Start::At(name(&from));
         let mut found = Vec::new();
@@ -105,7 +110,7 @@ impl Engine {
                     start =
                         Start::After(format!("{}/documents/{revisions}/{last}", self.firestore.database()));
                 }
-                None => return Ok(History::new(current, &found)),
+                None => return Ok(found),
             }
         }
     }

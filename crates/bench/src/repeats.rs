@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::Client;
 use serde_json::{Value, json};
-use sim::data::Spec;
+use sim::data::{Spec, records};
+use sim::endpoint::Endpoint;
 use sim::firestore::proxy::Proxy;
 use sim::scheduler::{Job, Reply, Tick};
 
@@ -36,15 +37,16 @@ pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
 async fn second_run(scene: &Scene, limit: Option<u32>) -> Result<Vec<Figure>> {
     let proxy = Proxy::start(&scene.emulator).await?;
     let host = if limit.is_some() { proxy.host() } else { scene.emulator.host() };
-    let mut system = scene.system_at(&host, TICKERS, &[]).await?;
+    let mut system = scene.system_at(&host, 0, &[]).await?;
+    let tickers = unadjusted();
     let (mut all, mut new) = (Vec::new(), Vec::new());
     for _ in 0..REPEATS {
         for (writes_all, times) in [(true, &mut all), (false, &mut new)] {
             scene.renew_if_worn().await?;
             proxy.admit_writes(None);
-            prepare(scene, &mut system).await?;
+            prepare(scene, &mut system, &tickers).await?;
             proxy.admit_writes(limit);
-            times.push(millis(run(&system, 1, writes_all).await?.duration));
+            times.push(millis(run(&system, 1, writes_all, &tickers).await?.duration));
             scene.took(TICKERS * SESSIONS * 2);
         }
     }
@@ -63,16 +65,33 @@ async fn second_run(scene: &Scene, limit: Option<u32>) -> Result<Vec<Figure>> {
 }
 
 /// Stores all but the last session.
-async fn prepare(scene: &Scene, system: &mut System<'_>) -> Result<()> {
+async fn prepare(scene: &Scene, system: &mut System<'_>, tickers: &[String]) -> Result<()> {
     system.reset().await?;
-    scene.answers(Spec { records_per_ticker: SESSIONS, ..Spec::default() }, Duration::ZERO);
-    run(system, 0, false).await.map(drop)
+    scene.answers(spec(), Duration::ZERO);
+    run(system, 0, false, tickers).await.map(drop)
+}
+
+fn spec() -> Spec {
+    Spec { records_per_ticker: SESSIONS, ..Spec::default() }
+}
+
+/// Tickers whose earlier prices the second session leaves as they were: it has no dividend and no split of them.
+fn unadjusted() -> Vec<String> {
+    let is_same = |ticker: &String| {
+        let prices = records(&spec(), Endpoint::TIINGO_PRICES, ticker, at(1));
+        prices.iter().all(|price| price["div_cash"] == 0.0 && price["split_factor"] == 1.0)
+    };
+    (0..).map(|number| format!("T{number:04}")).filter(is_same).take(TICKERS).collect()
+}
+
+fn at(day: i64) -> DateTime<Utc> {
+    tick_time(0) + TimeDelta::days(day)
 }
 
 /// The tick of a day.
-async fn run(system: &System<'_>, day: i64, writes_all: bool) -> Result<Reply> {
-    let time: DateTime<Utc> = tick_time(0) + TimeDelta::days(day);
-    let tick = Tick::new(Job::find(JOB).context("no such job")?, time);
+async fn run(system: &System<'_>, day: i64, writes_all: bool, tickers: &[String]) -> Result<Reply> {
+    let time = at(day);
+    let tick = Tick::new(Job::find(JOB).context("no such job")?, time).tickers(tickers);
     let tick = tick.field("run_time", json!(time)).field("force", json!(writes_all)).deadline(RUN_LIMIT);
     let reply = tick.send(system.orchestrator.url()).await?;
     ensure!(reply.status == 200, "{}", reply.body["message"]);
@@ -81,13 +100,14 @@ async fn run(system: &System<'_>, day: i64, writes_all: bool) -> Result<Reply> {
 
 /// Makes the records of a run again: with all of them stored, and with none.
 async fn replays(scene: &Scene) -> Result<Vec<Figure>> {
-    let system = scene.system(TICKERS, &[]).await?;
+    let system = scene.system(0, &[]).await?;
+    let tickers = unadjusted();
     let (mut live, mut same, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..REPEATS {
         scene.renew_if_worn().await?;
         system.reset().await?;
-        scene.answers(Spec { records_per_ticker: SESSIONS, ..Spec::default() }, Duration::ZERO);
-        let reply = run(&system, 0, false).await?;
+        scene.answers(spec(), Duration::ZERO);
+        let reply = run(&system, 0, false, &tickers).await?;
         live.push(millis(reply.duration));
         let run_id = reply.body["data"]["run_id"].as_str().context("no run ID")?.to_owned();
         same.push(millis(replay(&system, &run_id, "records_unchanged").await?));

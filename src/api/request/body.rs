@@ -66,7 +66,11 @@ fn zoneless(text: &str) -> Option<DateTime<Utc>> {
     ["Z", ":00Z"].iter().find_map(with).map(|time| time.to_utc())
 }
 
-pub(super) fn time(name: &'static str, text: &str, errors: &mut Vec<FieldError>) -> Option<DateTime<Utc>> {
+pub(in crate::api) fn time(
+    name: &'static str,
+    text: &str,
+    errors: &mut Vec<FieldError>,
+) -> Option<DateTime<Utc>> {
     let text = text.trim();
     match DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()) {
         Ok(time) => Some(time),

@@ -17,6 +17,7 @@ use crate::catalogue::{self, Job, Scope};
 use crate::run::trigger::{digest, tick_id};
 use crate::run::{Source, Trigger};
 pub use body::Body;
+pub(super) use body::time;
 use past::past_days;
 
 /// Maximum bytes of a request body.

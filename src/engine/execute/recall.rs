@@ -33,8 +33,8 @@ use crate::run::{Identity, RunState, Source};
 
 /// Groups of responses that are read ahead.
 const READS: usize = 2;
-/// Responses whose documents are being stored.
-const OPEN_MAX: usize = 64;
+/// Responses whose documents or whose coverage, which is written every two seconds at most, are being stored.
+const OPEN_MAX: usize = 1_000;
 
 /// The run whose responses are taken in once more.
 pub(in crate::engine) struct SourceRun {
