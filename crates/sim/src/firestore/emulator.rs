@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
+use super::choice::Kind;
 use super::db::{Db, unique_project};
 use super::install::Installation;
 use crate::client::client;
@@ -45,10 +46,15 @@ impl Emulator {
     }
 
     /// The emulator that all tests of this process share; it ends with the process. Each test uses its own project.
-    pub async fn shared() -> Result<Arc<Self>> {
+    ///
+    /// None on a machine without an emulator, unless the tests are told to use it.
+    pub async fn shared() -> Result<Option<Arc<Self>>> {
         static SHARED: OnceCell<Arc<Emulator>> = OnceCell::const_new();
+        if Kind::demanded()? != Some(Kind::Emulator) && Self::find().is_err() {
+            return Ok(None);
+        }
         let start = async || Self::start(None).await.map(Arc::new);
-        SHARED.get_or_try_init(start).await.cloned()
+        SHARED.get_or_try_init(start).await.cloned().map(Some)
     }
 
     /// `127.0.0.1:PORT`, the format of `FIRESTORE_EMULATOR_HOST`.
