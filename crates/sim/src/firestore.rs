@@ -8,13 +8,15 @@ mod db;
 mod embedded;
 mod emulator;
 mod install;
+mod kind;
 pub mod memory;
 pub mod proxy;
 mod value;
 
-pub use choice::{Firestore, Kind};
+pub use choice::Firestore;
 pub use db::{Db, Doc, unique_project};
 pub use embedded::Embedded;
 pub use emulator::Emulator;
 pub use install::Installation;
+pub use kind::Kind;
 pub use value::{to_plain, to_typed};

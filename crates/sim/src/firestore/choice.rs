@@ -2,26 +2,14 @@
 
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tokio::sync::OnceCell;
 
 use super::db::Db;
 use super::embedded::Embedded;
 use super::emulator::Emulator;
+use super::kind::Kind;
 use super::memory::Strictness;
-
-/// Selects the Firestore that tests share: `emulator` or `embedded`. If it is not set, they use the emulator where there
-/// is one.
-const VARIABLE: &str = "E2E_FIRESTORE";
-
-/// Which Firestore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The one of this crate.
-    Embedded,
-    /// Google's.
-    Emulator,
-}
 
 /// A running Firestore.
 #[derive(Debug)]
@@ -30,31 +18,6 @@ pub enum Firestore {
     Embedded(Embedded),
     /// Google's.
     Emulator(Emulator),
-}
-
-impl Kind {
-    /// The emulator if this machine has one, otherwise the embedded one.
-    pub fn available() -> Self {
-        if Emulator::find().is_ok() { Self::Emulator } else { Self::Embedded }
-    }
-
-    /// The one that tests must use, if they are told.
-    pub fn demanded() -> Result<Option<Self>> {
-        match std::env::var(VARIABLE).as_deref() {
-            Ok("emulator") => Ok(Some(Self::Emulator)),
-            Ok("embedded") => Ok(Some(Self::Embedded)),
-            Err(_) => Ok(None),
-            Ok(other) => bail!("{VARIABLE} is `{other}`: set it to emulator or embedded"),
-        }
-    }
-
-    /// The name on command lines and in the tests' environment.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Embedded => "embedded",
-            Self::Emulator => "emulator",
-        }
-    }
 }
 
 impl Firestore {

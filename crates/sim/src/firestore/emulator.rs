@@ -12,9 +12,9 @@ use anyhow::{Context, Result, bail};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-use super::choice::Kind;
 use super::db::{Db, unique_project};
 use super::install::Installation;
+use super::kind::Kind;
 use crate::client::client;
 use crate::ports::free_port;
 use crate::process::{Leashed, Program};
@@ -50,7 +50,7 @@ impl Emulator {
     /// None on a machine without an emulator, unless the tests are told to use it.
     pub async fn shared() -> Result<Option<Arc<Self>>> {
         static SHARED: OnceCell<Arc<Emulator>> = OnceCell::const_new();
-        if Kind::demanded()? != Some(Kind::Emulator) && Self::find().is_err() {
+        if Kind::leaves_out_emulator()? {
             return Ok(None);
         }
         let start = async || Self::start(None).await.map(Arc::new);
