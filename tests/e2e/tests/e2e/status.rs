@@ -173,7 +173,8 @@ async fn metrics_are_true_across_instances_and_resumed_runs() {
 async fn without_firestore_status_reports_it_quickly_and_a_scrape_fails() {
     let firestore = Firestore::shared().await.expect("Firestore");
     let proxy = Proxy::start(&firestore.host()).await.expect("the proxy");
-    let parts = Parts { firestore: Some(firestore), watchlist: Some(Watchlist::new(3, 3)), ..Parts::default() };
+    let parts =
+        Parts { firestore: Some(firestore), watchlist: Some(Watchlist::new(3, 3)), ..Parts::default() };
     let stack = start_with(parts, builder().variable("firestore_emulator_host", proxy.host())).await;
     proxy.fault(proxy::Fault::status(503));
     let status = status_of(&stack.orchestrator).await;
