@@ -119,9 +119,10 @@ fn show(stack: &Stack, args: &UpArgs, is_kept: bool) {
     println!("{table}");
     println!("\n  curl {url}/jobs");
     println!("  cargo xtask trigger finnhub-quote-portfolio --url {url}");
-    let watchlist = match is_kept {
-        true => "The data is that of the last time.".to_owned(),
-        false => format!("The watchlist has {} symbols, {} of them active.", WATCHLIST.0, WATCHLIST.1),
+    let watchlist = if is_kept {
+        "The data is that of the last time.".to_owned()
+    } else {
+        format!("The watchlist has {} symbols, {} of them active.", WATCHLIST.0, WATCHLIST.1)
     };
     println!("\n{watchlist} Press Ctrl-C to stop.");
 }

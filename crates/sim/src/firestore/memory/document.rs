@@ -26,7 +26,7 @@ impl Store {
         body: &[u8],
     ) -> Result<Json, Refusal> {
         let parameters = Parameters::parse(parameters);
-        let is_document = target.path.len() % 2 == 0;
+        let is_document = target.path.len().is_multiple_of(2);
         match (method, is_document) {
             (&Method::GET, true) => self.get(target, &parameters),
             (&Method::GET, false) => self.list(target, &parameters),

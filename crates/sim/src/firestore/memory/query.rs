@@ -81,9 +81,12 @@ impl<'a> Query<'a> {
 
     /// The values by which a document is sorted; none if the query does not find it.
     pub(super) fn key(&self, name: &str, stored: &Stored) -> Option<Vec<Json>> {
-        let value = |field: &FieldPath| match field.is_name() {
-            true => Some(json!({"referenceValue": name})),
-            false => field.get(&stored.fields).map(|value| self.indexed(value.clone())),
+        let value = |field: &FieldPath| {
+            if field.is_name() {
+                Some(json!({"referenceValue": name}))
+            } else {
+                field.get(&stored.fields).map(|value| self.indexed(value.clone()))
+            }
         };
         let holds = |condition: &Condition| {
             value(&condition.field).is_some_and(|value| condition.holds(&value, |other| self.indexed(other)))
