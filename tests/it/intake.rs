@@ -26,7 +26,7 @@ fn answered(route: &str, body: &[u8]) -> Played {
 /// The documents of a collection as plain JSON, by id.
 pub(crate) fn documents(played: &Played, collection: &str) -> BTreeMap<String, Json> {
     let store = played.store.lock().unwrap_or_else(PoisonError::into_inner);
-    let plain = |fields: &crate::firestore::Fields| {
+    let plain = |fields: &sim::firestore::memory::Fields| {
         fields.iter().map(|(name, value)| (name.clone(), to_plain(value))).collect()
     };
     store

@@ -27,12 +27,12 @@ use sim::endpoint::Endpoint;
 use tower::ServiceExt as _;
 use tracing::Level;
 
-use crate::firestore::Store;
 use crate::tidy::generated::check_file;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
 use crate::world::listening::listen;
+use sim::firestore::memory::Store;
 
 /// Where the samples are.
 const STORED: &str = "tests/it/logging.jsonl";

@@ -4,7 +4,6 @@ mod calendar;
 mod conformance;
 mod defects;
 mod deploy;
-mod firestore;
 mod hostile;
 mod intake;
 mod ledger;

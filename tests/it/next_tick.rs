@@ -17,11 +17,11 @@ use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
 use orchestrator::settings::Config;
 
-use crate::firestore::Store;
 use crate::hostile::deaf;
 use crate::world::clock::{EPOCH, VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
+use sim::firestore::memory::Store;
 
 /// Firestore answers at once, the provider never.
 struct Wire {

@@ -23,8 +23,8 @@ use orchestrator::firestore::{DocumentPath, Value, Write};
 use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
 
-use crate::firestore::Store;
 use crate::hostile::deaf;
+use sim::firestore::memory::Store;
 
 const TICKERS: usize = 40;
 /// More polls than any run here takes.

@@ -15,7 +15,8 @@ const PROFILE: &str = "measure";
 /// Builds the component, the host and the measuring program, and starts the latter.
 pub fn run(args: &BenchArgs) -> Result<()> {
     let program = args.runtime.program()?;
-    setup::everything()?;
+    setup::target()?;
+    setup::emulator()?;
     build::component(false)?;
     progress::step("building the simulators with optimizations, and the host if it is measured");
     progress::note("the first build takes a few minutes, or ten with the host");

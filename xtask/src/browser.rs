@@ -20,7 +20,7 @@ const ROUNDS: usize = 8;
 
 /// Sets up, builds, runs the tests and, if requested, takes the README's screenshots.
 pub async fn run(args: &BrowserArgs) -> Result<()> {
-    setup::everything()?;
+    setup::target()?;
     let tools = Tools::ensure()?;
     build::all(args.runtime)?;
     let tally = test(&tools, args.runtime).await?;

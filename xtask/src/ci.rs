@@ -12,7 +12,8 @@ use crate::{build, progress, setup, test};
 /// Runs the checks from quickest to slowest and stops at the first failure.
 pub fn run() -> Result<()> {
     let start = Instant::now();
-    setup::everything()?;
+    setup::target()?;
+    setup::emulator()?;
     format()?;
     lint()?;
     dependencies()?;

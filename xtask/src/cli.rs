@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use sim::providers::Pace;
 
+use crate::firestore::Choice;
 use crate::gcloud::Mode;
 use crate::limits::Platform;
 use crate::runtime::Runtime;
@@ -18,7 +19,7 @@ use crate::runtime::Runtime;
 /// Development commands of the orchestrator.
 ///
 /// New here? `cargo xtask demo` sets everything up, runs all jobs once against
-/// simulated providers and the real Firestore emulator, and checks what they
+/// simulated providers and a Firestore on this machine, and checks what they
 /// stored. `cargo xtask test` runs every test.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask", verbatim_doc_comment)]
@@ -31,7 +32,11 @@ pub struct Cli {
 pub enum Command {
     /// Run the whole system once: set up, build, start everything, play all jobs, check what they stored
     Demo(DemoArgs),
-    /// Run every test: native, tidy, and end to end on the built component and the emulator
+    /// Run every test: native, tidy, and end to end on the built component
+    ///
+    /// What needs a tool that this machine lacks is left out, and named at the end. Without the
+    /// Firestore emulator, the end-to-end tests use the embedded Firestore.
+    #[command(verbatim_doc_comment)]
     Test(TestArgs),
     /// Run only the dashboard's tests, in headless Chromium, against scripted responses and the built component
     ///
@@ -85,7 +90,7 @@ pub enum Command {
     Indexes(IndexesArgs),
     /// Build the component
     Build(BuildArgs),
-    /// Set up this machine: the compiler target, Java, the Firestore emulator
+    /// Set up this machine: the compiler target; names what else is missing and what is left out without it
     Setup(SetupArgs),
 }
 
@@ -97,6 +102,9 @@ pub struct DemoArgs {
     /// Active positions among them
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=5000))]
     pub active: u32,
+    /// Which Firestore [default: the emulator where there is one, otherwise the embedded one]
+    #[arg(long, value_enum)]
+    pub firestore: Option<Choice>,
     /// What runs the component
     #[arg(long, value_enum, default_value_t)]
     pub runtime: Runtime,
@@ -166,7 +174,7 @@ pub struct SimulateArgs {
 
 #[derive(Debug, Args)]
 pub struct UpArgs {
-    /// Use the well-known ports: emulator 8080, providers 8001 to 8004, component 8000
+    /// Use the well-known ports: Firestore 8080, providers 8001 to 8004, component 8000
     ///
     /// Otherwise every part gets a free port.
     #[arg(long)]
@@ -176,6 +184,12 @@ pub struct UpArgs {
     /// Otherwise they do neither, and every job finishes immediately.
     #[arg(long, value_name = "TIMES_FASTER", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limits: Option<u32>,
+    /// Which Firestore [default: the emulator where there is one, otherwise the embedded one]
+    #[arg(long, value_enum)]
+    pub firestore: Option<Choice>,
+    /// Keep the data of the embedded Firestore in this file, from one start to the next
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
     /// What runs the component
     #[arg(long, value_enum, default_value_t)]
     pub runtime: Runtime,

@@ -12,7 +12,7 @@ use anyhow::{Result, bail};
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use orchestrator::catalogue::{self, Ticks};
 use sim::data::Spec;
-use sim::firestore::Emulator;
+use sim::firestore::Kind;
 use sim::providers::Pace;
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
@@ -20,7 +20,7 @@ use sim::watchlist::Watchlist;
 use self::found::Found;
 use self::verdict::Played;
 use crate::cli::DemoArgs;
-use crate::{build, progress, setup, system};
+use crate::{build, firestore, progress, setup, system};
 
 /// Turns off the runs that the service makes by itself.
 const ITSELF: [(&str, &str); 2] = [("heal_sessions", "0"), ("refetch_history_sessions", "0")];
@@ -31,14 +31,18 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     if args.active > args.symbols {
         bail!("--active {} is more than --symbols {}", args.active, args.symbols);
     }
-    setup::everything()?;
+    let kind = firestore::kind(args.firestore);
+    setup::target()?;
+    if kind == Kind::Emulator {
+        setup::emulator()?;
+    }
     let program = args.runtime.program()?;
     build::all(args.runtime)?;
 
     let watchlist = Watchlist::new(args.symbols as usize, args.active as usize);
     // Every job once: what the service makes up for by itself would add to the counts.
     let builder = system::builder(args.runtime, program).variables(ITSELF);
-    let stack = start_stack(&watchlist, builder).await?;
+    let stack = start_stack(kind, &watchlist, builder).await?;
     progress::step("simulating Cloud Scheduler: every job once");
     let run_time = tick_time(SystemTime::now().into());
     let plans = plan::plan(&watchlist, &Spec::default(), run_time)?;
@@ -49,13 +53,17 @@ pub async fn run(args: &DemoArgs) -> Result<()> {
     let found = Found::read(&stack.db, expected.keys().copied()).await?;
     let played: Vec<_> = plans.iter().zip(&replies).map(|(plan, reply)| Played { plan, reply }).collect();
     println!("{}\n", verdict::jobs_table(&played, &found));
-    println!("{}\n", verdict::collections_table(&expected, &found));
+    println!("{}\n", verdict::collections_table(&expected, &found, kind));
     let problems = verdict::problems(&played, &plans, &found);
     if !problems.is_empty() {
         eprintln!("the component's last log lines:\n{}", stack.orchestrator.log().tail());
         bail!("the results are not as expected:\n  {}", problems.join("\n  "));
     }
-    println!("All counts match exactly. Took {:.1} s.\n{WHERE_NEXT}", start.elapsed().as_secs_f64());
+    println!(
+        "All counts match exactly (Firestore: {}). Took {:.1} s.\n{WHERE_NEXT}",
+        kind.name(),
+        start.elapsed().as_secs_f64()
+    );
     Ok(())
 }
 
@@ -78,15 +86,20 @@ Where to look next:
   README.md                 jobs, first settings, deployment, all documents
   ARCHITECTURE.md           how a scheduled job runs through the code";
 
-async fn start_stack(watchlist: &Watchlist, builder: sim::orchestrator::Builder) -> Result<Stack> {
+async fn start_stack(
+    kind: Kind,
+    watchlist: &Watchlist,
+    builder: sim::orchestrator::Builder,
+) -> Result<Stack> {
     progress::step(&format!(
-        "starting the Firestore emulator, the simulated providers and the component; {} symbols in the watchlist",
+        "starting Firestore ({}), the simulated providers and the component; {} symbols in the watchlist",
+        kind.name(),
         watchlist.tickers(sim::watchlist::Scope::EntireWatchlist).len()
     ));
     let spinner = progress::spinner("starting");
-    let emulator = Some(Arc::new(Emulator::start(None).await?));
+    let firestore = Some(Arc::new(firestore::start(kind, None).await?));
     let pace = Some(Pace::Unlimited);
-    let parts = Parts { emulator, watchlist: Some(watchlist.clone()), pace, ..Parts::default() };
+    let parts = Parts { firestore, watchlist: Some(watchlist.clone()), pace, ..Parts::default() };
     let stack = Stack::start(parts, builder).await;
     spinner.finish_and_clear();
     stack

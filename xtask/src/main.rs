@@ -13,6 +13,7 @@ mod copy;
 mod demo;
 mod environment;
 mod fifth;
+mod firestore;
 mod gcloud;
 mod indexes;
 mod limits;

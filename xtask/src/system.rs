@@ -1,4 +1,4 @@
-//! How the commands start the component with simulated providers and the emulator.
+//! How the commands start the component with simulated providers and a Firestore.
 
 use std::path::PathBuf;
 

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use sim::firestore::{Emulator, Kind};
 
 use crate::cli::TestArgs;
 use crate::runtime::Runtime;
@@ -13,11 +14,14 @@ use crate::{browser, build, conformance, fifth, progress, setup};
 /// Builds what the end-to-end tests need, runs all tests and prints a summary.
 pub fn run(args: &TestArgs) -> Result<()> {
     let program = args.runtime.program()?;
-    setup::everything()?;
+    setup::target()?;
+    let emulator = Emulator::find();
     build::all(args.runtime)?;
     progress::step("running all tests: unit, flow, tidy, simulators, host, end to end");
     let mut command = build::cargo("test");
     command.args(["--workspace", "--no-fail-fast"]).env("E2E_RUNTIME", args.runtime.name());
+    // Where there is an emulator, its tests must not be skipped for another reason.
+    command.env("E2E_FIRESTORE", if emulator.is_ok() { Kind::Emulator } else { Kind::Embedded }.name());
     if args.runtime == Runtime::Spin {
         // The host's parity is tested on it too.
         command.env("SPIN", program);
@@ -30,9 +34,18 @@ pub fn run(args: &TestArgs) -> Result<()> {
     println!("\nSummary: {tally} in {} s", start.elapsed().as_secs());
     match &browser {
         Some(browser) => println!("         {browser}"),
-        None => println!("         the dashboard in Chromium was skipped: see the lines above"),
+        None => println!(
+            "         left out: the dashboard in Chromium; the lines above say how to get what is missing"
+        ),
     }
     println!("         {checkers}");
+    match &emulator {
+        Ok(_) => println!("         end to end on the real Firestore emulator"),
+        Err(missing) => {
+            println!("         end to end on the embedded Firestore, with the cloud's limits");
+            println!("         left out: the conformance suite against the real emulator. {missing:#}");
+        }
+    }
     if !succeeded {
         bail!("tests failed; see the lines above");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, bail};
-use sim::firestore::Emulator;
+use sim::firestore::{Firestore, Kind};
 use sim::orchestrator::Orchestrator;
 use sim::providers::Ports;
 use sim::scheduler::{Tick, WATCH_INTERVAL};
@@ -14,10 +14,11 @@ use sim::watchlist::Watchlist;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::UpArgs;
+use crate::firestore::{self, Choice};
 use crate::{build, environment, progress, setup, system};
 
 /// The well-known port of the Firestore emulator.
-const EMULATOR_PORT: u16 = 8080;
+const FIRESTORE_PORT: u16 = 8080;
 
 /// The well-known port of the component.
 const COMPONENT_PORT: u16 = 8000;
@@ -36,11 +37,15 @@ const END_LIMIT: Duration = Duration::from_secs(35);
 
 /// Starts all parts, prints their addresses and stops them together.
 pub async fn run(args: &UpArgs) -> Result<()> {
-    setup::everything()?;
+    let kind = choose(args)?;
+    setup::target()?;
+    if kind == Kind::Emulator {
+        setup::emulator()?;
+    }
     let program = args.runtime.program()?;
     build::all(args.runtime)?;
-    let (emulator_port, ports, component_port) = if args.mission_ports {
-        (Some(EMULATOR_PORT), Ports::standard(), COMPONENT_PORT)
+    let (firestore_port, ports, component_port) = if args.mission_ports {
+        (Some(FIRESTORE_PORT), Ports::standard(), COMPONENT_PORT)
     } else {
         (None, Ports::default(), 0)
     };
@@ -52,21 +57,45 @@ pub async fn run(args: &UpArgs) -> Result<()> {
         .variables(settings.into_iter().filter(|(name, _)| !is_wiring(name)))
         .echo(true);
 
-    progress::step("starting the Firestore emulator, the simulated providers and the component");
+    progress::step("starting Firestore, the simulated providers and the component");
+    let firestore = match &args.data {
+        Some(file) => firestore::with_data(file.clone(), firestore_port).await?,
+        None => firestore::start(kind, firestore_port).await?,
+    };
+    // Kept data has a watchlist, which may have been changed since.
+    let is_kept = matches!(&firestore, Firestore::Embedded(embedded) if !embedded.is_empty());
+    let watchlist = (!is_kept).then(|| Watchlist::new(WATCHLIST.0, WATCHLIST.1));
     let parts = Parts {
-        emulator: Some(Arc::new(Emulator::start(emulator_port).await?)),
+        firestore: Some(Arc::new(firestore)),
         ports,
         project: Some(project),
-        watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
+        watchlist,
         pace: Some(args.pace()),
         ..Parts::default()
     };
     let stack = Stack::start(parts, builder).await?;
-    show(&stack);
-    wait_for_the_end(&stack.orchestrator).await?;
+    show(&stack, args, is_kept);
+    let ended = wait_for_the_end(&stack.orchestrator).await;
     progress::step("stopping everything");
-    stack.orchestrator.terminate(END_LIMIT).await?;
-    Ok(())
+    let terminated = match ended {
+        Ok(()) => stack.orchestrator.terminate(END_LIMIT).await.map(drop),
+        exited => exited,
+    };
+    if let Firestore::Embedded(embedded) = &*stack.firestore {
+        embedded.close().await?;
+    }
+    terminated
+}
+
+/// Only the embedded Firestore keeps its data.
+fn choose(args: &UpArgs) -> Result<Kind> {
+    match (&args.data, args.firestore) {
+        (Some(_), Some(Choice::Emulator)) => {
+            bail!("--data needs --firestore embedded: the emulator keeps no data")
+        }
+        (Some(_), _) => Ok(Kind::Embedded),
+        (None, choice) => Ok(firestore::kind(choice)),
+    }
 }
 
 /// Whether this command sets the variable itself, to connect the parts.
@@ -75,22 +104,27 @@ fn is_wiring(variable: &str) -> bool {
         || ["firestore_emulator_host", "google_cloud_project"].contains(&variable)
 }
 
-fn show(stack: &Stack) {
+fn show(stack: &Stack, args: &UpArgs, is_kept: bool) {
     let url = stack.orchestrator.url();
     let mut table = progress::table(["part", "address"]);
     table.add_row(["component", url]);
     for (service, url) in stack.providers.urls() {
         table.add_row([&format!("{service}, simulated"), &url]);
     }
-    table.add_row(["Firestore emulator", &stack.emulator.host()]);
+    table.add_row([&format!("Firestore, {}", stack.firestore.kind().name()), &stack.firestore.host()]);
     table.add_row(["project", &stack.project]);
+    if let Some(file) = &args.data {
+        table.add_row(["data", &file.display().to_string()]);
+    }
     println!("{table}");
     println!("\n  curl {url}/jobs");
     println!("  cargo xtask trigger finnhub-quote-portfolio --url {url}");
-    println!(
-        "\nThe watchlist has {} symbols, {} of them active. Press Ctrl-C to stop.",
-        WATCHLIST.0, WATCHLIST.1
-    );
+    let watchlist = if is_kept {
+        "The data is that of the last time.".to_owned()
+    } else {
+        format!("The watchlist has {} symbols, {} of them active.", WATCHLIST.0, WATCHLIST.1)
+    };
+    println!("\n{watchlist} Press Ctrl-C to stop.");
 }
 
 /// Returns when this process is told to stop; fails if the component exits on its own. Until then it calls the watch

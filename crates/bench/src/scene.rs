@@ -139,7 +139,7 @@ impl Scene {
         settings: &[(&str, &str)],
     ) -> Result<System<'_>> {
         let project = unique_project();
-        let mut variables = standard_variables(&self.emulator, &self.providers, &project);
+        let mut variables = standard_variables(&self.emulator.host(), &self.providers, &project);
         variables.insert("firestore_emulator_host".to_owned(), firestore.to_owned());
         let concurrency = |(service, _)| (format!("max_concurrency_{service}"), CALLS.to_string());
         variables.extend(self.providers.urls().into_iter().map(concurrency));
@@ -153,7 +153,7 @@ impl Scene {
 
     /// Runs a job once and keeps all its exchanges.
     pub async fn record(&self, job: &Job, symbols: usize, spec: Spec) -> Result<(Recording, Reply)> {
-        let proxy = Proxy::start(&self.emulator).await?;
+        let proxy = Proxy::start(&self.emulator.host()).await?;
         let mut system = self.system_at(&proxy.host(), symbols, &[]).await?;
         self.answers(spec, Duration::ZERO);
         proxy.record();

@@ -3,7 +3,7 @@
 //! ```text
 //! scheduler ──tick──▶ orchestrator ──fetch──▶ providers ── data, faults, journal
 //!                          │
-//!                          └──read, write──▶ firestore (the real emulator) ◀──seed, read back── watchlist, tests
+//!                          └──read, write──▶ firestore ◀──seed, read back── watchlist, tests
 //! ```
 //!
 //! - [`scheduler`] simulates Cloud Scheduler; its table of jobs is independent of the orchestrator's.
@@ -11,7 +11,8 @@
 //! - [`providers`] are the provider services on real sockets, with scripted faults and a journal; each is described by
 //!   one file of `services/`.
 //! - [`data`] computes their responses, and so what must be stored; [`endpoint`] names paths and collections.
-//! - [`firestore`] runs the real emulator, reads it with a separate client, and can inject faults in front of it.
+//! - [`firestore`] runs the real emulator or serves a Firestore in memory, reads it with a separate client, and can inject
+//!   faults in front of it.
 //! - [`google`] issues and checks tokens: published keys, token endpoint, metadata server.
 //! - [`gate`] makes parties require such tokens of their callers.
 //! - [`watchlist`] is the configuration that the orchestrator reads its tickers from.

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use crate::client::client;
-use crate::firestore::Emulator;
 use crate::process::{Leashed, Log};
 use crate::providers::Providers;
 
@@ -275,14 +274,14 @@ async fn ready(stdout: &Log, address: Option<SocketAddr>) -> Option<String> {
 
 /// The variables that connect an orchestrator to these parts, without authentication.
 pub fn standard_variables(
-    emulator: &Emulator,
+    firestore_host: &str,
     providers: &Providers,
     project: &str,
 ) -> BTreeMap<String, String> {
     let mut variables: BTreeMap<String, String> =
         providers.urls().into_iter().map(|(service, url)| (format!("{service}_service_url"), url)).collect();
     for (name, value) in [
-        ("firestore_emulator_host", emulator.host()),
+        ("firestore_emulator_host", firestore_host.to_owned()),
         ("google_cloud_project", project.to_owned()),
         ("inbound_auth", "none".to_owned()),
     ] {

@@ -1,4 +1,4 @@
-//! The whole system: emulator, providers, seeded watchlist, orchestrator.
+//! The whole system: Firestore, providers, seeded watchlist, orchestrator.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::data;
 use crate::firestore::proxy::Proxy;
-use crate::firestore::{Db, Emulator, unique_project};
+use crate::firestore::{Db, Firestore, unique_project};
 use crate::gate::Gate;
 use crate::google::Google;
 use crate::orchestrator::{Builder, Orchestrator, standard_variables};
@@ -20,8 +20,8 @@ use crate::watchlist::Watchlist;
 /// What to build a [`Stack`] from; every part has a default.
 #[derive(Debug, Clone, Default)]
 pub struct Parts {
-    /// A running emulator; by default the shared emulator of this process.
-    pub emulator: Option<Arc<Emulator>>,
+    /// A running Firestore; by default the one that this process shares.
+    pub firestore: Option<Arc<Firestore>>,
     /// Where the providers listen.
     pub ports: Ports,
     /// The providers' pace; by default their own.
@@ -46,9 +46,9 @@ pub struct Stack {
     pub orchestrator: Orchestrator,
     /// The simulated services.
     pub providers: Providers,
-    /// The emulator, possibly shared with other stacks.
-    pub emulator: Arc<Emulator>,
-    /// The proxy in front of the emulator that requires access tokens, if there is one.
+    /// Firestore, possibly shared with other stacks.
+    pub firestore: Arc<Firestore>,
+    /// The proxy in front of Firestore that requires access tokens, if there is one.
     pub front: Option<Proxy>,
     /// A client for the database that the orchestrator uses.
     pub db: Db,
@@ -64,16 +64,16 @@ impl Stack {
     ///
     /// `builder` configures the orchestrator; its variables override the standard ones.
     pub async fn start(parts: Parts, builder: Builder) -> Result<Self> {
-        let emulator = match parts.emulator {
-            Some(emulator) => emulator,
-            None => Emulator::shared().await?,
+        let firestore = match parts.firestore {
+            Some(firestore) => firestore,
+            None => Firestore::shared().await?,
         };
         let providers = Providers::start(parts.ports).await?;
         if let Some(pace) = parts.pace {
             providers.set_pace(pace);
         }
         let project = parts.project.unwrap_or_else(unique_project);
-        let db = emulator.db(&project);
+        let db = firestore.db(&project);
         let watchlist = match parts.watchlist {
             Some(watchlist) => {
                 watchlist.seed(&db).await?;
@@ -82,10 +82,10 @@ impl Stack {
             None => Watchlist::new(0, 0).without_indices(),
         };
         let front = match parts.firestore_gate {
-            Some(gate) => Some(Proxy::guarded(&emulator, gate).await?),
+            Some(gate) => Some(Proxy::guarded(&firestore.host(), gate).await?),
             None => None,
         };
-        let mut variables = standard_variables(&emulator, &providers, &project);
+        let mut variables = standard_variables(&firestore.host(), &providers, &project);
         if let Some(front) = &front {
             variables.insert("firestore_emulator_host".to_owned(), front.host());
         }
@@ -98,7 +98,7 @@ impl Stack {
             }
         }
         let orchestrator = builder.default_variables(variables.clone()).start().await?;
-        Ok(Self { orchestrator, providers, emulator, front, db, project, watchlist, variables })
+        Ok(Self { orchestrator, providers, firestore, front, db, project, watchlist, variables })
     }
 
     /// The variables that connect another orchestrator to the same parts.

@@ -1,10 +1,10 @@
-//! Sizes. Limits of the cloud that the emulator lacks are tested only on the in-memory store.
+//! Sizes.
 
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::write::DOCUMENT_BYTES_MAX;
 use orchestrator::firestore::{Code, Firestore, Value, Write};
 
-use super::{code, path, reach, write};
+use super::{code, path, write};
 
 /// A document of this size, made of two strings.
 fn of_size(id: &str, bytes: usize) -> Write {
@@ -35,28 +35,4 @@ pub(super) async fn nesting_is_limited(db: Firestore) {
     let deep = |levels| [Write::overwrite(path("deep"), fields([("a", nested(levels))]))];
     db.commit(&deep(20)).await.expect("written");
     assert_eq!(code(db.commit(&deep(21)).await), Some(Code::InvalidArgument));
-}
-
-#[test]
-fn the_in_memory_store_limits_writes_per_request_as_the_cloud_does() {
-    reach::in_memory(|db: Firestore| async move {
-        let writes: Vec<_> = (0..501).map(|n| write(&n.to_string(), n).encode(db.database())).collect();
-        assert_eq!(code(db.batch_write(&writes).await), Some(Code::InvalidArgument));
-        assert!(db.batch_write(&writes[..500]).await.is_ok());
-    });
-}
-
-#[test]
-fn the_in_memory_store_limits_index_entries_as_the_cloud_does() {
-    reach::in_memory(|db: Firestore| async move {
-        let map = |members: i64| {
-            let member = |number: i64| (format!("m{number}"), Value::Integer(number));
-            [Write::overwrite(
-                path("a"),
-                fields([("map", Value::Map { fields: (0..members).map(member).collect() })]),
-            )]
-        };
-        db.commit(&map(19_000)).await.expect("written");
-        assert_eq!(code(db.commit(&map(20_000)).await), Some(Code::InvalidArgument));
-    });
 }

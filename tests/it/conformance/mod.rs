@@ -1,9 +1,11 @@
-//! One suite for two Firestores: the in-memory store must answer as the real emulator does.
+//! One suite for all Firestores: the in-memory store must answer as the real emulator does.
 //!
-//! Each case gets the component's own client with an empty database. It runs twice: in virtual time against the
-//! in-memory store, and over HTTP against the emulator.
+//! Each case gets the component's own client with an empty database. It runs three times: in virtual time against the
+//! in-memory store, over HTTP against the same store in its server, and over HTTP against the emulator if this machine
+//! has one.
 
 mod batches;
+mod cloud;
 mod commits;
 mod documents;
 mod limits;
@@ -14,8 +16,8 @@ mod reach;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{Code, DocumentPath, Fields, FirestoreError, Value, Write};
 
-/// Makes two tests of each case: `in_memory` and `emulator`.
-macro_rules! both {
+/// Makes three tests of each case: `in_memory`, `embedded` and `emulator`.
+macro_rules! each {
     ($($module:ident: $($case:ident)*;)*) => {
         mod in_memory {
             $($(#[test]
@@ -23,16 +25,25 @@ macro_rules! both {
                 super::reach::in_memory(super::$module::$case);
             })*)*
         }
+        mod embedded {
+            $($(#[tokio::test]
+            async fn $case() {
+                let (_server, db) = super::reach::embedded().await;
+                super::$module::$case(db).await;
+            })*)*
+        }
         mod emulator {
             $($(#[tokio::test]
             async fn $case() {
-                super::$module::$case(super::reach::emulator().await).await;
+                if let Some(db) = super::reach::emulator().await {
+                    super::$module::$case(db).await;
+                }
             })*)*
         }
     };
 }
 
-both! {
+each! {
     documents:
         a_missing_document_is_none
         every_requested_document_is_found_or_missing_once

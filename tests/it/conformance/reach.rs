@@ -1,4 +1,4 @@
-//! Connects a case to either Firestore.
+//! Connects a case to one of the Firestores.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant as RealInstant, SystemTime};
@@ -13,20 +13,31 @@ use orchestrator::base::ports::{
 use orchestrator::base::world::World;
 use orchestrator::firestore::Firestore;
 use orchestrator::settings::Config;
-use sim::firestore::{Emulator, unique_project};
+use sim::firestore::memory::{Store, Strictness};
+use sim::firestore::{Embedded, Emulator, unique_project};
 
-use crate::firestore::Store;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
 
-/// Runs a case against the in-memory store.
+/// Runs a case against the in-memory store, which refuses what the emulator refuses.
 pub(super) fn in_memory<F: Future<Output = ()> + Send + 'static>(case: fn(Firestore) -> F) {
+    in_store(Strictness::Emulator, case);
+}
+
+/// Runs a case against the in-memory store.
+pub(super) fn in_store<F: Future<Output = ()> + Send + 'static>(
+    strictness: Strictness,
+    case: fn(Firestore) -> F,
+) {
     let dice = Dice::new(1);
     let mut executor = Executor::new(dice.split());
     let handle = executor.handle();
     let world = World {
-        transport: Arc::new(Direct { handle: handle.clone(), store: Arc::default() }),
+        transport: Arc::new(Direct {
+            handle: handle.clone(),
+            store: Arc::new(Mutex::new(Store::new(strictness))),
+        }),
         clock: Arc::new(VirtualClock::new(handle, chrono::TimeDelta::zero(), Duration::ZERO)),
         entropy: Arc::new(dice),
         machine: Arc::new(()),
@@ -34,16 +45,30 @@ pub(super) fn in_memory<F: Future<Output = ()> + Send + 'static>(case: fn(Firest
     executor.run(case(client("memory.test:1", "conformance", world))).expect("the case ends");
 }
 
-/// A client for a separate database in the emulator that all tests share.
-pub(super) async fn emulator() -> Firestore {
+/// The in-memory store in its server, and a client for it.
+pub(super) async fn embedded() -> (Embedded, Firestore) {
+    let embedded = Embedded::start(None, Strictness::Emulator).await.expect("it starts");
+    let db = over_http(&embedded.host());
+    (embedded, db)
+}
+
+/// A client for a separate database in the emulator that all tests share. None, and a note, on a machine without one.
+pub(super) async fn emulator() -> Option<Firestore> {
     let emulator = Emulator::shared().await.expect("the emulator starts");
+    if emulator.is_none() {
+        println!("skipped: there is no Firestore emulator here");
+    }
+    emulator.map(|emulator| over_http(&emulator.host()))
+}
+
+fn over_http(host: &str) -> Firestore {
     let world = World {
         transport: Arc::new(Http(reqwest::Client::new())),
         clock: Arc::new(RealClock(RealInstant::now())),
         entropy: Arc::new(Dice::new(1)),
         machine: Arc::new(()),
     };
-    client(&emulator.host(), &unique_project(), world)
+    client(host, &unique_project(), world)
 }
 
 fn client(host: &str, project: &str, world: World) -> Firestore {

@@ -15,9 +15,9 @@ use tracing::Level;
 
 use super::service::{Played, ROUTES, play, play_as, post, trigger};
 use super::{deaf, samples};
-use crate::firestore::Store;
 use crate::world::executor::Handle;
 use crate::world::listening::listen;
+use sim::firestore::memory::Store;
 
 /// The key of an upstream. It has no characters that JSON or a URL would escape.
 const MARK: &str = "Kp7Zq04MarkedKey19xW";

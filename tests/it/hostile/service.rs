@@ -20,11 +20,11 @@ use tower::ServiceExt as _;
 
 use super::mutate::hostile;
 use super::{deaf, samples};
-use crate::firestore::Store;
 use crate::intake::assert_counted;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
+use sim::firestore::memory::Store;
 
 /// A working Firestore, and providers that always give the same response.
 struct Wire {

@@ -21,11 +21,11 @@ use orchestrator::run::Trigger;
 use orchestrator::settings::Config;
 use serde_json::{Value as Json, json};
 
-use crate::firestore::Store;
 use crate::hostile::deaf;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle};
+use sim::firestore::memory::Store;
 
 pub(super) const JOB: &str = "tiingo-daily-prices";
 /// The lease in the settings.

@@ -91,7 +91,7 @@ pub(super) fn coverage(market: &Market) -> Vec<String> {
 fn coverage_of(market: &Market) -> BTreeMap<NaiveDate, DayCells> {
     let store = market.store();
     let documents = store.collection(&market.database(), "ingestion_coverage");
-    let read = |(id, stored): (&str, &crate::firestore::Stored)| {
+    let read = |(id, stored): (&str, &sim::firestore::memory::Stored)| {
         let date = id.strip_prefix("daily_prices_")?.parse().ok()?;
         let typed = |(name, value): (&String, &Json)| {
             (name.clone(), serde_json::from_value::<Value>(value.clone()).expect("a value"))

@@ -23,7 +23,7 @@ pub(super) fn sessions(market: &Market) -> Vec<NaiveDate> {
 pub(super) fn stored(market: &Market) -> BTreeMap<(String, NaiveDate), Json> {
     let store = market.store();
     let documents = store.collection(&market.database(), "prices_daily");
-    let text = |fields: &crate::firestore::Fields, name: &str| {
+    let text = |fields: &sim::firestore::memory::Fields, name: &str| {
         fields[name]["stringValue"].as_str().expect("a string").to_owned()
     };
     documents

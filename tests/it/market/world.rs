@@ -24,11 +24,11 @@ use sim::data::{Spec, entries, entries_of, moment};
 use sim::endpoint::Endpoint;
 
 use super::plan::{Kind, Plan, first_day, last_day, names};
-use crate::firestore::Store;
 use crate::hostile::deaf;
 use crate::world::clock::{VirtualClock, civil};
 use crate::world::dice::Dice;
 use crate::world::executor::{Executor, Handle, WORLD};
+use sim::firestore::memory::Store;
 
 pub(super) const JOB: &str = "tiingo-daily-prices";
 /// Sessions of a history that are requested again.

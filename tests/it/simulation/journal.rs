@@ -27,7 +27,7 @@ pub(super) struct Journal {
     /// Runs that were skipped because their job was paused.
     pub(super) paused: BTreeSet<String>,
     /// The records as they were last written, by path.
-    pub(super) records: BTreeMap<String, crate::firestore::Fields>,
+    pub(super) records: BTreeMap<String, sim::firestore::memory::Fields>,
     pub(super) holds: super::order_watch::Holds,
     /// Attempts that should have stopped by now, by path.
     pub(super) overdue: BTreeMap<String, u32>,

@@ -10,7 +10,7 @@ use orchestrator::run::{RunState, Status};
 use super::instance::Identity;
 use super::order_watch;
 use super::stage::Stage;
-use crate::firestore::Fields;
+use sim::firestore::memory::Fields;
 
 /// An entry after its latest write.
 #[derive(Clone, Debug)]

@@ -20,8 +20,8 @@ use super::scenario::Poison;
 use super::stage::Stage;
 use super::storm::{Break, Fault, Target};
 use super::{alarms, breaker_watch, ledger_watch, order_watch, record_watch, stream};
-use crate::firestore::{Refusal, Reply};
 use crate::world::executor::WORLD;
+use sim::firestore::memory::{Refusal, Reply};
 
 type Answer = Result<InboundResponse, TransportError>;
 

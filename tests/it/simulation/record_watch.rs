@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value as Json, json};
 
 use super::stage::Stage;
-use crate::firestore::Fields;
+use sim::firestore::memory::Fields;
 
 /// Collections whose records are compared, and that of the revisions.
 pub(super) const COMPARED: [&str; 5] =

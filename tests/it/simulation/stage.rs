@@ -10,9 +10,9 @@ use sim::endpoint::Service;
 use super::journal::Journal;
 use super::scenario::Scenario;
 use super::storm::{Fault, Target};
-use crate::firestore::Store;
 use crate::world::dice::Dice;
 use crate::world::executor::Handle;
+use sim::firestore::memory::Store;
 
 /// One world of a scenario; cheap to clone.
 #[derive(Clone)]

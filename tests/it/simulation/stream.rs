@@ -4,8 +4,8 @@ use orchestrator::base::ports::InboundResponse;
 use serde_json::{Value as Json, json};
 
 use super::storm::Break;
-use crate::firestore::Reply;
 use crate::world::dice::Dice;
+use sim::firestore::memory::Reply;
 
 /// Whether the response to a request is a stream.
 pub(super) fn is_stream(path: &str) -> bool {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use orchestrator::catalogue::jobs;
 use serde_json::{Value, json};
-use sim::firestore::Emulator;
+use sim::firestore::Firestore;
 use sim::providers::{Fault, Pace};
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
@@ -52,7 +52,7 @@ impl Scene {
             ("breaker_open_max_seconds", "3600"),
         ]);
         let parts = Parts {
-            emulator: Some(Arc::new(Emulator::start(None).await?)),
+            firestore: Some(Arc::new(Firestore::for_tests().await?)),
             watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
             pace: Some(Pace::Unlimited),
             ..Parts::default()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use orchestrator::catalogue::jobs;
 use serde_json::json;
-use sim::firestore::Emulator;
+use sim::firestore::Firestore;
 use sim::providers::{Fault, Pace};
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
@@ -43,7 +43,7 @@ impl Scene {
             ("retry_max_ms", "20"),
         ]);
         let parts = Parts {
-            emulator: Some(Arc::new(Emulator::start(None).await?)),
+            firestore: Some(Arc::new(Firestore::for_tests().await?)),
             watchlist: Some(Watchlist::new(WATCHLIST.0, WATCHLIST.1)),
             pace: Some(Pace::Unlimited),
             ..Parts::default()

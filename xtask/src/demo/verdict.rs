@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use comfy_table::{CellAlignment, Table};
 use serde_json::Value;
+use sim::firestore::Kind;
 use sim::scheduler::Reply;
 
 use super::found::Found;
@@ -98,8 +99,9 @@ pub fn jobs_table(played: &[Played], found: &Found) -> Table {
 }
 
 /// One row per collection.
-pub fn collections_table(expected: &Documents, found: &Found) -> Table {
-    let mut table = progress::table(["collection", "documents"]);
+pub fn collections_table(expected: &Documents, found: &Found, kind: Kind) -> Table {
+    let documents = format!("documents, Firestore: {}", kind.name());
+    let mut table = progress::table(["collection", documents.as_str()]);
     for (collection, ids) in expected {
         let actual = found.documents.get(collection).map_or(0, BTreeSet::len);
         table.add_row([(*collection).to_owned(), of(actual, ids.len())]);

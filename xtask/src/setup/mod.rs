@@ -5,7 +5,7 @@ mod debian;
 mod from_source;
 mod target;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow};
 use sim::firestore::Emulator;
 
 use self::compiler::Compiler;
@@ -16,47 +16,30 @@ use crate::workspace::WASM_TARGET;
 /// `cargo xtask setup`.
 pub fn run(args: SetupArgs) -> Result<()> {
     let compiler = Compiler::new(args.rustc);
-    let findings = [
-        Finding::new("compiler target", describe_target(&compiler, !args.no_rustup)),
-        Finding::new("Firestore emulator and its Java", find_emulator()),
-    ];
-    let mut missing = Vec::new();
-    for finding in findings {
-        match finding.result {
-            Ok(fact) => println!("ok       {}: {fact}", finding.what),
-            Err(error) => {
-                println!("missing  {}: {error:#}", finding.what);
-                missing.push(finding.what);
-            }
-        }
+    let target = describe_target(&compiler, !args.no_rustup)
+        .inspect_err(|error| println!("missing  compiler target: {error:#}"));
+    if let Ok(fact) = &target {
+        println!("ok       compiler target: {fact}");
     }
-    if !missing.is_empty() {
-        bail!("missing: {}", missing.join(", "));
+    match Emulator::find() {
+        Ok(found) => println!("ok       Firestore emulator and its Java: {}", found.program.display()),
+        Err(error) => println!("left out Firestore emulator: {error:#}.\n         {WITHOUT_EMULATOR}"),
     }
-    Ok(())
+    target.map(drop).map_err(|_| anyhow!("the compiler target is missing"))
 }
+
+/// What is different on a machine without the emulator.
+pub const WITHOUT_EMULATOR: &str = "Until then the commands use the embedded Firestore, the conformance suite is not \
+    run against the real one, and `cargo xtask bench` and `cargo xtask ci` do not run.";
 
 /// Ensures what a build of the component needs; prints nothing if it is installed.
 pub fn target() -> Result<()> {
     target::ensure(&Compiler::new(None), true).map(drop)
 }
 
-/// Ensures what the whole system needs; prints nothing if it is installed.
-pub fn everything() -> Result<()> {
-    target()?;
-    find_emulator().map(drop)
-}
-
-/// A requirement: where it is, or how to get it.
-struct Finding {
-    what: &'static str,
-    result: Result<String>,
-}
-
-impl Finding {
-    fn new(what: &'static str, result: Result<String>) -> Self {
-        Self { what, result }
-    }
+/// Demands the emulator; the error says how to get it.
+pub fn emulator() -> Result<()> {
+    Emulator::find().map(drop)
 }
 
 fn describe_target(compiler: &Compiler, use_rustup: bool) -> Result<String> {
@@ -66,8 +49,4 @@ fn describe_target(compiler: &Compiler, use_rustup: bool) -> Result<String> {
         Origin::Source => ", built from source; to undo delete that directory",
     };
     Ok(format!("{WASM_TARGET} in {}{how}", compiler.target_libdir()?.display()))
-}
-
-fn find_emulator() -> Result<String> {
-    Ok(Emulator::find()?.program.display().to_string())
 }

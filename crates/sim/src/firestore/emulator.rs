@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 
 use super::db::{Db, unique_project};
 use super::install::Installation;
+use super::kind::Kind;
 use crate::client::client;
 use crate::ports::free_port;
 use crate::process::{Leashed, Program};
@@ -45,10 +46,15 @@ impl Emulator {
     }
 
     /// The emulator that all tests of this process share; it ends with the process. Each test uses its own project.
-    pub async fn shared() -> Result<Arc<Self>> {
+    ///
+    /// None on a machine without an emulator, unless the tests are told to use it.
+    pub async fn shared() -> Result<Option<Arc<Self>>> {
         static SHARED: OnceCell<Arc<Emulator>> = OnceCell::const_new();
+        if Kind::leaves_out_emulator()? {
+            return Ok(None);
+        }
         let start = async || Self::start(None).await.map(Arc::new);
-        SHARED.get_or_try_init(start).await.cloned()
+        SHARED.get_or_try_init(start).await.cloned().map(Some)
     }
 
     /// `127.0.0.1:PORT`, the format of `FIRESTORE_EMULATOR_HOST`.

@@ -1,7 +1,7 @@
-//! A proxy between the orchestrator and the emulator that can fail as a network or a busy Firestore does.
+//! A proxy between the orchestrator and Firestore that can fail as a network or a busy Firestore does.
 //!
-//! The real emulator carries out what it lets through. The proxy recognises requests by their address and body only.
-//! With a gate it requires an access token, which Firestore does and the emulator does not.
+//! The Firestore behind it carries out what it lets through. The proxy recognises requests by their address and body only.
+//! With a gate it requires an access token, which Google's Firestore does and an emulator does not.
 
 mod fault;
 
@@ -18,7 +18,6 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::Emulator;
 use crate::client::client;
 use crate::gate::Gate;
 use crate::server::{Body, Handler, Reset, Server};
@@ -49,18 +48,18 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy to `emulator` on a free port.
-    pub async fn start(emulator: &Emulator) -> Result<Self> {
-        Self::open(emulator, None).await
+    /// Starts a proxy to the Firestore at `host` on a free port.
+    pub async fn start(host: &str) -> Result<Self> {
+        Self::open(host, None).await
     }
 
-    /// Starts a proxy that admits only callers with the right token; the emulator treats them as its owner.
-    pub async fn guarded(emulator: &Emulator, gate: Gate) -> Result<Self> {
-        Self::open(emulator, Some(gate)).await
+    /// Starts a proxy that admits only callers with the right token; the Firestore at `host` treats them as its owner.
+    pub async fn guarded(host: &str, gate: Gate) -> Result<Self> {
+        Self::open(host, Some(gate)).await
     }
 
-    async fn open(emulator: &Emulator, gate: Option<Gate>) -> Result<Self> {
-        let (target, state) = (emulator.host(), Mutex::default());
+    async fn open(host: &str, gate: Option<Gate>) -> Result<Self> {
+        let (target, state) = (host.to_owned(), Mutex::default());
         let shared = Arc::new(Shared { target, client: client(), gate, state });
         let server = Server::start(0, Arc::clone(&shared)).await.context("the proxy cannot listen")?;
         Ok(Self { shared, server })
@@ -157,7 +156,7 @@ impl Shared {
         })
     }
 
-    /// Forwards a request to the emulator; resets the connection if the emulator does not answer.
+    /// Forwards a request; resets the connection if there is no answer.
     async fn forward(&self, head: &http::request::Parts, body: Bytes) -> Result<Response<Body>, Reset> {
         let mut request =
             self.client.request(head.method.clone(), format!("http://{}{}", self.target, head.uri));

@@ -1,4 +1,4 @@
-//! Tests of the simulators from outside, with real sockets, real processes and the real emulator.
+//! Tests of the simulators from outside, with real sockets, real processes and both Firestores.
 #![allow(
     clippy::disallowed_methods,
     reason = "the ban on clocks, environment and processes is the component's"

@@ -1,15 +1,15 @@
-//! The proxy between the orchestrator and the emulator.
+//! The proxy between the orchestrator and Firestore.
 
 use serde_json::json;
 use sim::firestore::proxy::{Fault, Proxy};
-use sim::firestore::{Db, Emulator, unique_project};
+use sim::firestore::{Db, Firestore, unique_project};
 
 async fn both() -> (Proxy, Db, Db) {
-    let emulator = Emulator::shared().await.expect("the emulator starts");
-    let proxy = Proxy::start(&emulator).await.expect("the proxy starts");
+    let firestore = Firestore::shared().await.expect("Firestore starts");
+    let proxy = Proxy::start(&firestore.host()).await.expect("the proxy starts");
     let project = unique_project();
     let through = Db::new(&proxy.host(), &project, "(default)");
-    (proxy, through, emulator.db(&project))
+    (proxy, through, firestore.db(&project))
 }
 
 fn doc(id: &str) -> Vec<(String, serde_json::Value)> {

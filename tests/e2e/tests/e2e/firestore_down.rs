@@ -1,6 +1,6 @@
 //! Firestore fails: nothing claims success, nothing is lost, nothing counts twice.
 //!
-//! A proxy in front of the emulator injects the faults; the last test kills a real emulator.
+//! A proxy in front of Firestore injects the faults; the last test kills Firestore itself.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use e2e::stored::{
 };
 use e2e::system::{PATIENCE, at, expect, job, retry_after, send, start_with, tick};
 use serde_json::json;
-use sim::firestore::Emulator;
+use sim::firestore::Firestore;
 use sim::firestore::proxy::{Fault, Proxy};
 use sim::scheduler::{Reply, Tick};
 use sim::stack::{Parts, Stack};
@@ -26,8 +26,8 @@ const FENCE: &str = "\"updateTime\"";
 const CLOSE: &str = STATISTICS;
 
 async fn behind_proxy(watchlist: Watchlist, settings: &[(&str, &str)]) -> (Proxy, Stack) {
-    let emulator = Emulator::shared().await.expect("the emulator");
-    let proxy = Proxy::start(&emulator).await.expect("the proxy");
+    let firestore = Firestore::shared().await.expect("Firestore");
+    let proxy = Proxy::start(&firestore.host()).await.expect("the proxy");
     let parts = Parts { watchlist: Some(watchlist), ..Parts::default() };
     let builder =
         builder().variable("firestore_emulator_host", proxy.host()).variables(settings.iter().copied());
@@ -223,21 +223,21 @@ async fn an_unreadable_watchlist_is_not_treated_as_empty() {
 }
 
 #[tokio::test]
-async fn a_killed_emulator_causes_no_false_success() {
-    let emulator = Arc::new(Emulator::start(None).await.expect("a separate emulator"));
+async fn a_killed_firestore_causes_no_false_success() {
+    let firestore = Arc::new(Firestore::for_tests().await.expect("a separate Firestore"));
     let watchlist = Watchlist::new(30, 0).without_indices();
     let parts =
-        Parts { emulator: Some(emulator.clone()), watchlist: Some(watchlist.clone()), ..Parts::default() };
+        Parts { firestore: Some(firestore.clone()), watchlist: Some(watchlist.clone()), ..Parts::default() };
     let settings = [("batch_size_tiingo", "1"), ("max_concurrency_tiingo", "1")];
     let stack = start_with(parts, builder().variables(settings)).await;
     let tiingo = stack.providers.tiingo();
 
-    emulator.kill().await.expect("killed");
+    firestore.kill().await.expect("killed");
     let reply = expect(&stack.orchestrator, &tick(PRICES), 503).await;
     retry_after(&reply);
     assert_eq!(tiingo.journal().count(), 0, "down at the start: no provider is called");
 
-    emulator.restart().await.expect("restarted");
+    firestore.restart().await.expect("restarted");
     watchlist.seed(&stack.db).await.expect("seeded");
     tiingo.set_latency(Duration::from_millis(50), Duration::ZERO);
     let sending = tokio::spawn({
@@ -245,12 +245,12 @@ async fn a_killed_emulator_causes_no_false_success() {
         async move { Tick::new(job(PRICES), at(0)).send(&url).await.expect("an answer") }
     });
     tiingo.journal().wait_for(5, PATIENCE).await.expect("under way");
-    emulator.kill().await.expect("killed");
+    firestore.kill().await.expect("killed");
     let reply = sending.await.expect("no panic");
     assert_eq!(reply.status, 503, "down in the middle: {:#}", reply.body);
     retry_after(&reply);
 
-    emulator.restart().await.expect("restarted");
+    firestore.restart().await.expect("restarted");
     watchlist.seed(&stack.db).await.expect("seeded");
     tiingo.set_latency(Duration::ZERO, Duration::ZERO);
     stack.providers.clear();

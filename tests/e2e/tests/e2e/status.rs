@@ -3,7 +3,7 @@
 use e2e::runtime::builder;
 use e2e::system::{another, expect, get, post, start, start_with, tick};
 use serde_json::{Value, json};
-use sim::firestore::Emulator;
+use sim::firestore::Firestore;
 use sim::firestore::proxy::{self, Proxy};
 use sim::orchestrator::Orchestrator;
 use sim::providers::Fault;
@@ -171,9 +171,10 @@ async fn metrics_are_true_across_instances_and_resumed_runs() {
 
 #[tokio::test]
 async fn without_firestore_status_reports_it_quickly_and_a_scrape_fails() {
-    let emulator = Emulator::shared().await.expect("the emulator");
-    let proxy = Proxy::start(&emulator).await.expect("the proxy");
-    let parts = Parts { emulator: Some(emulator), watchlist: Some(Watchlist::new(3, 3)), ..Parts::default() };
+    let firestore = Firestore::shared().await.expect("Firestore");
+    let proxy = Proxy::start(&firestore.host()).await.expect("the proxy");
+    let parts =
+        Parts { firestore: Some(firestore), watchlist: Some(Watchlist::new(3, 3)), ..Parts::default() };
     let stack = start_with(parts, builder().variable("firestore_emulator_host", proxy.host())).await;
     proxy.fault(proxy::Fault::status(503));
     let status = status_of(&stack.orchestrator).await;

@@ -5,7 +5,7 @@ use e2e::system::{assert_same, at, expect, job, start, start_with, tick};
 use serde_json::json;
 use sim::data::Spec;
 use sim::endpoint::Service;
-use sim::firestore::{Db, Emulator, unique_project};
+use sim::firestore::{Db, Firestore, unique_project};
 use sim::stack::Parts;
 use sim::watchlist::{FALLBACK_INDICES, Scope, Watchlist};
 
@@ -79,9 +79,9 @@ async fn an_empty_list_in_the_body_means_the_scope() {
 
 #[tokio::test]
 async fn another_database_id_is_used_for_everything() {
-    let emulator = Emulator::shared().await.expect("the emulator");
+    let firestore = Firestore::shared().await.expect("Firestore");
     let project = unique_project();
-    let other = Db::new(&emulator.host(), &project, "ingestion");
+    let other = Db::new(&firestore.host(), &project, "ingestion");
     let watchlist = Watchlist::new(5, 5);
     watchlist.seed(&other).await.expect("seeded");
     let parts = Parts { project: Some(project), ..Parts::default() };

@@ -23,8 +23,8 @@ async fn head_and_body_of_a_request_are_sent_together() {
         ("batch_size_tiingo", "1".to_owned()),
         ("max_concurrency_tiingo", "8".to_owned()),
     ]);
-    let emulator = sim::firestore::Emulator::shared().await.expect("the emulator starts");
-    firestore.lead_to(emulator.host());
+    let real = sim::firestore::Firestore::shared().await.expect("Firestore starts");
+    firestore.lead_to(real.host());
     let parts = Parts { watchlist: Some(Watchlist::new(100, 1)), ..Parts::default() };
     let stack = start_with(parts, builder).await;
     provider.lead_to(stack.providers.tiingo().url().trim_start_matches("http://"));

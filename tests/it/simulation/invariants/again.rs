@@ -11,11 +11,11 @@ use serde_json::{Value as Json, json};
 use sim::firestore::to_plain;
 
 use super::{ended_run, records, statistics};
-use crate::firestore::{Fields, Stored};
 use crate::simulation::instance::{Answered, Slots};
 use crate::simulation::scenario::Tick;
 use crate::simulation::scheduler;
 use crate::simulation::stage::Stage;
+use sim::firestore::memory::{Fields, Stored};
 
 /// Deliveries of one request, a minute apart, before it counts as unanswered.
 const DELIVERIES_MAX: usize = 200;

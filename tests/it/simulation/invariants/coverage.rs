@@ -169,6 +169,6 @@ fn scan(stage: &Stage, dataset: &Dataset) -> BTreeSet<Cell> {
     cells
 }
 
-fn typed(fields: &crate::firestore::Fields) -> Fields {
+fn typed(fields: &sim::firestore::memory::Fields) -> Fields {
     serde_json::from_value(fields.clone().into()).expect("fields are values")
 }

@@ -6,9 +6,9 @@ use orchestrator::firestore::payload::TEXT_BYTES_MAX;
 use serde_json::Value as Json;
 use sim::firestore::to_plain;
 
-use crate::firestore::Fields;
 use crate::simulation::journal::{Call, Ending};
 use crate::simulation::stage::Stage;
+use sim::firestore::memory::Fields;
 
 /// What identifies a call: run, endpoint, tickers, status and body of the response.
 type Key = (String, String, String, Option<i64>, String);

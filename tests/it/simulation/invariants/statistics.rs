@@ -6,10 +6,10 @@ use orchestrator::run::Status;
 use serde_json::Value as Json;
 use sim::firestore::to_plain;
 
-use crate::firestore::Fields;
 use crate::simulation::ledger_watch;
 use crate::simulation::scenario::Tick;
 use crate::simulation::stage::Stage;
+use sim::firestore::memory::Fields;
 
 /// Runs, successes, partial successes, failures and cancellations of a job.
 type Counts = [i64; 5];

@@ -16,6 +16,11 @@ pub(super) fn compare(a: &Json, b: &Json) -> Ordering {
     })
 }
 
+/// Whether two values are of kinds that a range can hold together.
+pub(super) fn is_comparable(a: &Json, b: &Json) -> bool {
+    rank(a) == rank(b)
+}
+
 /// The larger of two integers; the given number if there is no other.
 pub(super) fn larger(value: Option<&Json>, number: &Json) -> Json {
     let integer = |value: &Json| value["integerValue"].as_str().and_then(|text| text.parse::<i64>().ok());

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde_json::{Value as Json, json};
 
-use super::limits::{WRITES_MAX, check_document, check_fields, check_name};
+use super::field::FieldPath;
+use super::limits::{check_count, check_document, check_fields, check_name};
 use super::value::{add, larger};
 use super::{Fields, Refusal, Store, Stored, rfc3339};
 
@@ -16,7 +17,7 @@ impl Store {
         database: &str,
         body: &Json,
     ) -> Result<Json, Refusal> {
-        let writes = checked(database, body)?;
+        let writes = self.checked(database, body)?;
         if writes.is_empty() {
             return Ok(json!({}));
         }
@@ -31,7 +32,7 @@ impl Store {
             match self.apply(database, write, time) {
                 Ok(result) => results.push(result),
                 Err(refusal) => {
-                    self.restore(before);
+                    self.undo(before);
                     self.written.truncate(written);
                     return Err(refusal);
                 }
@@ -46,7 +47,7 @@ impl Store {
         database: &str,
         body: &Json,
     ) -> Result<Json, Refusal> {
-        let writes = checked(database, body)?;
+        let writes = self.checked(database, body)?;
         let names: BTreeSet<_> = writes.iter().map(|write| name_of(write)).collect();
         if names.len() < writes.len() {
             let message = "the same document cannot be written more than once in a single request";
@@ -70,8 +71,27 @@ impl Store {
         Ok(if statuses.is_empty() { json!({}) } else { json!({"writeResults": results, "status": statuses}) })
     }
 
+    /// The writes of a request, each of a form that Firestore accepts.
+    fn checked<'a>(&self, database: &str, body: &'a Json) -> Result<Vec<&'a Json>, Refusal> {
+        if body["transaction"].is_string() {
+            return Err(Refusal::unsupported("transactions"));
+        }
+        let writes: Vec<_> = body["writes"].as_array().into_iter().flatten().collect();
+        check_count(writes.len(), self.strictness)?;
+        for write in &writes {
+            if name_of(write).is_empty() {
+                return Err(Refusal::invalid("empty write operation"));
+            }
+            check_name(database, name_of(write))?;
+            if let Some(fields) = write.pointer("/update/fields").and_then(Json::as_object) {
+                check_fields(fields)?;
+            }
+        }
+        Ok(writes)
+    }
+
     /// Undoes the changes of a refused commit.
-    fn restore(&mut self, before: Vec<(String, Option<Stored>)>) {
+    fn undo(&mut self, before: Vec<(String, Option<Stored>)>) {
         for (name, stored) in before {
             match stored {
                 Some(stored) => self.documents.insert(name, stored),
@@ -85,19 +105,13 @@ impl Store {
         let name = name_of(write);
         let stored = self.documents.get(name);
         check_precondition(name, stored, &write["currentDocument"])?;
-        let mut fields = merged(stored, write);
-        let mut transformed = Vec::new();
-        for transform in write["updateTransforms"].as_array().into_iter().flatten() {
-            let field = unquoted(transform["fieldPath"].as_str().unwrap_or_default());
-            let value = match (&transform["maximum"], &transform["setToServerValue"]) {
-                (_, Json::String(_)) => json!({"timestampValue": rfc3339(time)}),
-                (Json::Null, _) => add(fields.get(&field), &transform["increment"]),
-                (number, _) => larger(fields.get(&field), number),
-            };
-            transformed.push(value.clone());
-            fields.insert(field, value);
+        if write.get("delete").is_some() {
+            self.remove(name);
+            return Ok(json!({}));
         }
-        check_document(name, &fields)?;
+        let mut fields = merged(stored, write);
+        let transformed = transform(&mut fields, write, time);
+        check_document(name, &fields, self.strictness)?;
         let update_time = match stored {
             // A write that changes nothing keeps the document's time.
             Some(stored) if stored.fields == fields => stored.update_time,
@@ -107,6 +121,7 @@ impl Store {
         let path = name.strip_prefix(database).and_then(|rest| rest.strip_prefix("/documents/"));
         self.written.push(path.unwrap_or(name).to_owned());
         self.documents.insert(name.to_owned(), Stored { fields, create_time, update_time });
+        self.revision += 1;
         let mut result = json!({"updateTime": rfc3339(update_time)});
         if !transformed.is_empty() {
             result["transformResults"] = Json::Array(transformed);
@@ -115,23 +130,25 @@ impl Store {
     }
 }
 
-/// The writes of a request, each of a form that Firestore accepts.
-fn checked<'a>(database: &str, body: &'a Json) -> Result<Vec<&'a Json>, Refusal> {
-    let writes: Vec<_> = body["writes"].as_array().into_iter().flatten().collect();
-    if writes.len() > WRITES_MAX {
-        return Err(Refusal::invalid(format!("maximum {WRITES_MAX} writes allowed per request")));
+/// Carries out the transforms of a write; returns the new values.
+fn transform(fields: &mut Fields, write: &Json, time: DateTime<Utc>) -> Vec<Json> {
+    let mut transformed = Vec::new();
+    for transform in write["updateTransforms"].as_array().into_iter().flatten() {
+        let path = FieldPath::parse(transform["fieldPath"].as_str().unwrap_or_default());
+        let value = match (&transform["maximum"], &transform["setToServerValue"]) {
+            (_, Json::String(_)) => json!({"timestampValue": rfc3339(time)}),
+            (Json::Null, _) => add(path.get(fields), &transform["increment"]),
+            (number, _) => larger(path.get(fields), number),
+        };
+        transformed.push(value.clone());
+        path.set(fields, value);
     }
-    for write in &writes {
-        check_name(database, name_of(write))?;
-        if let Some(fields) = write.pointer("/update/fields").and_then(Json::as_object) {
-            check_fields(fields)?;
-        }
-    }
-    Ok(writes)
+    transformed
 }
 
 fn name_of(write: &Json) -> &str {
-    write.pointer("/update/name").and_then(Json::as_str).unwrap_or_default()
+    let name = write.pointer("/update/name").or(write.get("delete"));
+    name.and_then(Json::as_str).unwrap_or_default()
 }
 
 fn check_precondition(name: &str, stored: Option<&Stored>, precondition: &Json) -> Result<(), Refusal> {
@@ -163,19 +180,11 @@ fn merged(stored: Option<&Stored>, write: &Json) -> Fields {
         return new.clone();
     };
     let mut fields = stored.map(|stored| stored.fields.clone()).unwrap_or_default();
-    for path in mask.iter().filter_map(Json::as_str).map(unquoted) {
-        match new.get(&path) {
-            Some(value) => fields.insert(path, value.clone()),
-            None => fields.remove(&path),
-        };
+    for path in mask.iter().filter_map(Json::as_str).map(FieldPath::parse) {
+        match path.get(new) {
+            Some(value) => path.set(&mut fields, value.clone()),
+            None => path.remove(&mut fields),
+        }
     }
     fields
-}
-
-/// The field name in a field path of one segment.
-fn unquoted(path: &str) -> String {
-    match path.strip_prefix('`').and_then(|path| path.strip_suffix('`')) {
-        Some(quoted) => quoted.replace("\\`", "`").replace("\\\\", "\\"),
-        None => path.to_owned(),
-    }
 }
