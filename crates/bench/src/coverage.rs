@@ -22,7 +22,7 @@ const REPEATS: usize = 5;
 const COLLECTION: &str = "ingestion_coverage";
 
 pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
-    let proxy = Proxy::start(&scene.emulator).await?;
+    let proxy = Proxy::start(&scene.emulator.host()).await?;
     let system = scene.system_at(&proxy.host(), TICKERS, &[]).await?;
     scene.answers(Spec { records_per_ticker: 1, ..Spec::default() }, std::time::Duration::ZERO);
     let time: DateTime<Utc> = tick_time(0) + TimeDelta::days(1);

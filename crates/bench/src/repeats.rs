@@ -35,7 +35,7 @@ pub async fn measure(scene: &Scene) -> Result<Vec<Figure>> {
 }
 
 async fn second_run(scene: &Scene, limit: Option<u32>) -> Result<Vec<Figure>> {
-    let proxy = Proxy::start(&scene.emulator).await?;
+    let proxy = Proxy::start(&scene.emulator.host()).await?;
     let host = if limit.is_some() { proxy.host() } else { scene.emulator.host() };
     let mut system = scene.system_at(&host, 0, &[]).await?;
     let tickers = unadjusted();

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::firestore::bulk::{Comparison, Verdict};
 use crate::firestore::document::Document;
 use crate::firestore::write::Mode;
-use crate::firestore::{DocumentPath, Fields, FirestoreError, Write};
+use crate::firestore::{DocumentPath, Fields, FirestoreError, Value, Write};
 use crate::intake::answer::Intake;
 use crate::intake::content;
 use crate::intake::recall::{self, Answer};
@@ -122,7 +122,7 @@ impl Differences {
         });
     }
 
-    fn add(&mut self, record: &Write, stored: Option<&Document>, verdict: Option<Verdict>) {
+    fn add(&mut self, record: &Write, stored: Option<&Document>, verdict: Option<&Verdict>) {
         let is_new = stored.is_none();
         match verdict {
             Some(Verdict::Unchanged | Verdict::Done { .. }) => self.unchanged += 1,
@@ -141,7 +141,12 @@ impl Differences {
                     fields,
                     reasons: Vec::new(),
                 });
-                self.planned.insert(record.document.clone(), record.fields.clone());
+                let mut planned = match (record.mode, stored) {
+                    (Mode::Merge, Some(stored)) => stored.clone(),
+                    _ => Fields::new(),
+                };
+                planned.extend(record.fields.clone());
+                self.planned.insert(record.document.clone(), planned);
             }
         }
     }
@@ -149,8 +154,7 @@ impl Differences {
 
 fn changes(stored: &Fields, record: &Write) -> BTreeMap<String, FieldChange> {
     let is_merged = record.mode == Mode::Merge;
-    let plain =
-        |fields: &Fields, name: &String| fields.get(name).map_or(Json::Null, |value| value.to_plain());
+    let plain = |fields: &Fields, name: &String| fields.get(name).map_or(Json::Null, Value::to_plain);
     let differs = content::differences(stored, &record.fields, is_merged).into_iter();
     differs
         .map(|name| {
@@ -223,7 +227,7 @@ async fn take_in(
             let verdict = stored.map(|stored| {
                 comparison.judge(&write, stored).unwrap_or_else(|| comparison.judge_whole(&write, stored))
             });
-            found.add(record, stored, verdict);
+            found.add(record, stored, verdict.as_ref());
         }
     }
     Ok(())
