@@ -8,7 +8,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use sim::providers::Pace;
 
 use crate::firestore::Choice;
@@ -243,6 +243,17 @@ pub struct TriggerArgs {
     /// Write records even if they say what is stored already
     #[arg(long)]
     pub force: bool,
+    /// What is printed
+    #[arg(short, long, value_enum, default_value_t = Output::Summary)]
+    pub output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// What became of the run, in a few lines
+    Summary,
+    /// The whole response
+    Json,
 }
 
 #[derive(Debug, Args)]

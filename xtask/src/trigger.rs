@@ -1,20 +1,19 @@
 //! `cargo xtask trigger`: runs a job on a running instance and shows the response.
 
+mod summary;
+
 use anyhow::{Context, Result, bail};
-use comfy_table::Table;
+use orchestrator::catalogue;
 use serde_json::{Map, Value, json};
 
-use crate::cli::TriggerArgs;
-use crate::progress;
+use crate::cli::{Output, TriggerArgs};
 
 /// The instance's route for jobs by name.
 const ROUTE: &str = "/manual/trigger-job";
 
-/// Maximum elements of a list that are shown.
-const ELEMENTS_MAX: usize = 20;
-
-/// Shown for null and for an empty list.
-const NOTHING: &str = "-";
+/// How alike a known name must be to be suggested, from 0 to 1, and how many are.
+const LIKENESS_MIN: f64 = 0.8;
+const NEAREST_MAX: usize = 3;
 
 /// Posts the request, prints the response, and fails on anything other than 2xx.
 pub async fn run(args: &TriggerArgs) -> Result<()> {
@@ -30,14 +29,19 @@ pub async fn run(args: &TriggerArgs) -> Result<()> {
     })?;
     let status = answer.status();
     let text = answer.text().await.context("the response ended early")?;
-    match serde_json::from_str(&text) {
-        Ok(value) => println!("{}", render(&value)),
-        Err(_) => println!("{text}"),
+    match (args.output, serde_json::from_str::<Value>(&text)) {
+        (Output::Summary, Ok(value)) => println!("{}", summary::of(&args.url, &value).join("\n")),
+        (Output::Json, Ok(value)) => println!("{value:#}"),
+        (_, Err(_)) => println!("{text}"),
     }
-    if !status.is_success() {
-        bail!("{} returned {status}", args.job);
+    if status.is_success() {
+        return Ok(());
     }
-    Ok(())
+    match nearest(&args.job)[..] {
+        [] => bail!("{} returned {status}", args.job),
+        _ if catalogue::find(&args.job).is_some() => bail!("{} returned {status}", args.job),
+        ref names => bail!("{} returned {status}: did you mean {}?", args.job, names.join(" or ")),
+    }
 }
 
 fn body(args: &TriggerArgs) -> Value {
@@ -63,70 +67,19 @@ fn body(args: &TriggerArgs) -> Value {
     Value::Object(body)
 }
 
-/// One row for each value of the response, labelled with its path.
-fn render(value: &Value) -> Table {
-    let mut rows = Vec::new();
-    flatten("", value, &mut rows);
-    let mut table = progress::table(["field", "value"]);
-    table.add_rows(rows);
-    table
-}
-
-fn flatten(path: &str, value: &Value, rows: &mut Vec<[String; 2]>) {
-    match value {
-        Value::Object(fields) if !fields.is_empty() => {
-            for (name, field) in fields {
-                let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(&below, field, rows);
-            }
-        }
-        Value::Array(elements) => rows.push([path.to_owned(), list(elements)]),
-        _ => rows.push([path.to_owned(), plain(value)]),
-    }
-}
-
-fn list(elements: &[Value]) -> String {
-    if elements.is_empty() {
-        return NOTHING.to_owned();
-    }
-    let separator = if elements.iter().any(Value::is_object) { "\n" } else { ", " };
-    let shown: Vec<_> = elements.iter().take(ELEMENTS_MAX).map(plain).collect();
-    let more = match elements.len().saturating_sub(ELEMENTS_MAX) {
-        0 => String::new(),
-        more => format!("{separator}and {more} more"),
-    };
-    shown.join(separator) + &more
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => NOTHING.to_owned(),
-        other => other.to_string(),
-    }
+/// The known jobs whose names are closest to a name that is not among them; the closest first.
+fn nearest(name: &str) -> Vec<&'static str> {
+    let mut jobs: Vec<_> = catalogue::jobs()
+        .map(|job| (strsim::jaro_winkler(name, job.name), job.name))
+        .filter(|(likeness, known)| *likeness >= LIKENESS_MIN && *known != name)
+        .collect();
+    jobs.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    jobs.into_iter().map(|(_, name)| name).take(NEAREST_MAX).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn responses_are_shown_by_path() {
-        let answer =
-            json!({"status": "ok", "data": {"tickers_processed": 2, "failed": ["A", "B"], "none": null}});
-        let mut rows = Vec::new();
-        flatten("", &answer, &mut rows);
-        rows.sort();
-        let expected =
-            [["data.failed", "A, B"], ["data.none", "-"], ["data.tickers_processed", "2"], ["status", "ok"]];
-        assert_eq!(rows, expected.map(|row| row.map(str::to_owned)));
-    }
-
-    #[test]
-    fn long_lists_are_truncated() {
-        let many: Vec<_> = (0..25).map(|n| json!(n)).collect();
-        assert!(list(&many).ends_with("19, and 5 more"));
-    }
 
     #[test]
     fn only_given_arguments_are_sent() {
@@ -141,6 +94,7 @@ mod tests {
             only: None,
             dry_run: false,
             force: false,
+            output: Output::Summary,
         };
         assert_eq!(body(&args), json!({"job": "polygon-news-market"}));
         args.tickers = vec!["AAPL".to_owned()];
@@ -159,5 +113,12 @@ mod tests {
             "dry_run": true
         });
         assert_eq!(body(&args), expect);
+    }
+
+    #[test]
+    fn a_mistyped_job_gets_the_nearest_names() {
+        assert_eq!(nearest("tingo-daily-prices")[0], "tiingo-daily-prices");
+        assert_eq!(nearest("finhub-quotes-portfolio")[0], "finnhub-quote-portfolio");
+        assert_eq!(nearest("xyz"), Vec::<&str>::new());
     }
 }

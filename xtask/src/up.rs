@@ -116,7 +116,7 @@ fn show(stack: &Stack, args: &UpArgs, is_kept: bool) {
     if let Some(file) = &args.data {
         table.add_row(["data", &file.display().to_string()]);
     }
-    println!("{table}");
+    println!("\nThe dashboard: {url}/\n\n{table}");
     println!("\n  curl {url}/jobs");
     println!("  cargo xtask trigger finnhub-quote-portfolio --url {url}");
     let watchlist = if is_kept {
