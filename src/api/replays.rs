@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::Caller;
 use crate::base::id::new_uuid;
 use crate::base::text;
-use crate::catalogue;
+use crate::catalogue::{self, Job};
 use crate::engine::execute::differences::Differences;
 use crate::engine::replay::{RUNS_MAX, Recalling, Selected};
 use crate::ledger::orders::Action;
@@ -65,8 +65,8 @@ pub(super) async fn replay(
         let message = format!("{run_id} is a replay itself: replay the runs whose answers it has taken in");
         return Err(Problem::conflict(message).into());
     }
-    let subject = run_id.clone();
-    begin(&app, Recalling { job, runs: vec![run_id] }, how, &subject, &caller, &headers).await
+    let wanted = Recalling { job, asked: run_id.clone(), runs: vec![run_id] };
+    begin(&app, wanted, how, &caller, &headers).await
 }
 
 /// `POST /replays`
@@ -78,6 +78,14 @@ pub(super) async fn replays(
 ) -> Carried {
     let wanted = parse_replays(&read(&app, body).await?)?;
     let (job, from, until) = (wanted.job, wanted.from, wanted.until);
+    let asked = format!("{} from {} to {}", job.name, from.to_rfc3339(), until.to_rfc3339());
+    // What a key stands for does not change while runs come and go.
+    if let Some(key) = idempotency_key(&headers)?.filter(|_| !wanted.how.dry_run)
+        && let Some(known) = app.engine.ledger.get(&run_id_of(job, &key)).await?
+    {
+        let runs = known.replay.map(|replay| replay.runs).unwrap_or_default();
+        return begin(&app, Recalling { job, runs, asked }, wanted.how, &caller, &headers).await;
+    }
     let runs = match app.engine.in_time(app.engine.replayable(job, from, until)).await? {
         Selected::Runs(runs) if !runs.is_empty() => runs,
         Selected::Runs(_) => {
@@ -89,19 +97,17 @@ pub(super) async fn replays(
             return Err(Problem::invalid(vec![FieldError::new("from", from.to_rfc3339(), message)]).into());
         }
     };
-    let subject = format!("{} from {} to {}", job.name, from.to_rfc3339(), until.to_rfc3339());
-    begin(&app, Recalling { job, runs }, wanted.how, &subject, &caller, &headers).await
+    begin(&app, Recalling { job, runs, asked }, wanted.how, &caller, &headers).await
 }
 
 async fn begin(
     app: &App,
     wanted: Recalling,
     how: ReplayOrder,
-    subject: &str,
     Caller(who): &Caller,
     headers: &HeaderMap,
 ) -> Carried {
-    let job = wanted.job.name;
+    let (job, subject) = (wanted.job.name, wanted.asked.clone());
     if how.dry_run {
         let found = app.engine.differences(&wanted).await?;
         let message = message(&found);
@@ -109,11 +115,15 @@ async fn begin(
         return Ok(json(StatusCode::OK, &ReplayPreview { status: ReportStatus::Ok, job, message, data }));
     }
     let key = idempotency_key(headers)?.unwrap_or_else(|| new_uuid(&app.engine.world));
-    let run_id = format!("{job}_replay_{key}");
+    let run_id = run_id_of(wanted.job, &key);
     let details = format!("{run_id}: {}", text::count(count(wanted.runs.len()), "run"));
-    let order = order(Action::Replay, subject, who, how.reason.as_deref(), Some(details));
+    let order = order(Action::Replay, &subject, who, how.reason.as_deref(), Some(details));
     let order = app.engine.ledger.order(&order);
     Ok(app.engine.replay(run_id, wanted, order).await.into_response())
+}
+
+fn run_id_of(job: &Job, key: &str) -> String {
+    format!("{}_replay_{key}", job.name)
 }
 
 fn message(found: &Differences) -> String {

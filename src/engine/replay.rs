@@ -29,6 +29,8 @@ pub struct Recalling {
     pub job: &'static Job,
     /// Oldest first.
     pub runs: Vec<String>,
+    /// What was asked for: distinguishes requests under the same key.
+    pub asked: String,
 }
 
 /// The runs of a job in some time.
@@ -75,7 +77,10 @@ impl Engine {
         let mut found = Differences::of(wanted.runs.len());
         let work = async {
             for run_id in &wanted.runs {
-                let Some((scope, source)) = self.source_run(run_id, None).await? else { continue };
+                let Some((scope, source)) = self.source_run(run_id, None).await? else {
+                    found.answers_unreadable += 1;
+                    continue;
+                };
                 differences::compare(self, wanted.job, scope, source, &deadline, &mut found).await?;
             }
             Ok::<_, FirestoreError>(())
@@ -108,7 +113,7 @@ impl Engine {
         self.by_deadline(deadline, Box::pin(work)).await.unwrap_or_else(|late| late)
     }
 
-    fn replaying(&self, run_id: String, Recalling { job, runs }: Recalling) -> RunState {
+    fn replaying(&self, run_id: String, Recalling { job, runs, asked }: Recalling) -> RunState {
         let now = self.world.clock.now();
         let trigger = Trigger {
             job,
@@ -119,7 +124,7 @@ impl Engine {
             force: false,
             dry_run: false,
             reason: None,
-            digest: format!("{:032x}", fnv1a_128(format!("replay\n{}", runs.join("\n")).as_bytes())),
+            digest: format!("{:032x}", fnv1a_128(format!("replay\n{asked}").as_bytes())),
             run_id,
             source: Source::Replay,
             tick: None,
@@ -166,8 +171,9 @@ impl Engine {
                 }
             };
             let Some((_, source)) = source else {
-                owned.state.remark(format!("{run_id} no longer exists"));
+                owned.state.remark(format!("{run_id} has expired: its answers cannot be read any more"));
                 if let Some(replay) = &mut owned.state.replay {
+                    replay.answers_unreadable += 1;
                     replay.end_run();
                 }
                 continue;
@@ -193,8 +199,8 @@ impl Engine {
         let Some(state) = self.ledger.get(run_id).await? else { return Ok(None) };
         let collection = &self.settings.collections.raw_logs;
         let mut answers = call_log::answers(&self.firestore, collection, run_id).await?;
-        if let Some(at) = answers.iter().position(|answer| Some(answer.log_id.as_str()) == after) {
-            answers.drain(..=at);
+        if let Some(after) = after {
+            answers.retain(|answer| answer.is_after(after, run_id));
         }
         let scope = Scope::parse(&state.identity.scope).unwrap_or(Scope::None);
         Ok(Some((scope, SourceRun { state, answers })))

@@ -94,6 +94,13 @@ pub struct Logged {
     pub bytes: usize,
 }
 
+impl Logged {
+    /// Whether it was requested later than the call with this log ID.
+    pub fn is_after(&self, log_id: &str, run_id: &str) -> bool {
+        numbers(log_id, run_id).is_none_or(|order| self.order > order)
+    }
+}
+
 /// The successful responses that a run has taken in, in the order in which they were requested.
 pub async fn answers(
     firestore: &Firestore,
@@ -199,6 +206,7 @@ pub(super) mod tests {
     fn a_log_id_tells_the_order_of_calls() {
         assert_eq!(numbers("r_a2_c10", "r"), Some((2, 10)));
         assert!(numbers("r_a2_c10", "r") > numbers("r_a2_c9", "r"));
+        assert!(logged(10, 1).is_after("r_a1_c9", "r") && !logged(9, 1).is_after("r_a1_c9", "r"));
         for other in ["r_a2", "r_x_a2_c1", "r_a2_cx"] {
             assert_eq!(numbers(other, "r"), None, "{other}");
         }

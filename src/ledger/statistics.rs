@@ -155,10 +155,15 @@ fn moved(before: Option<&Counted>, status: Status) -> Vec<(String, Value)> {
     names.into_iter().zip(changes).map(|(name, by)| (name.to_owned(), Value::Integer(by))).collect()
 }
 
+/// Whether how a run ends says something about how its job does: backfills and replays say nothing.
+fn is_current(state: &RunState) -> bool {
+    state.backfill.is_none() && state.replay.is_none()
+}
+
 /// How a change of a run's status alone changes its job's statistics: nobody has worked on it.
 pub(super) fn recount(mut state: RunState, collection: &str) -> (RunState, Write) {
     let before = state.counted.take();
-    let increments = moved(before.as_deref(), state.status);
+    let increments = if is_current(&state) { moved(before.as_deref(), state.status) } else { Vec::new() };
     let known = before.unwrap_or_else(|| Box::new(Counted::nothing(state.status)));
     state.counted = Some(Box::new(Counted { status: state.status, ..*known }));
     let fields = fields([("job", Value::string(&state.job))]);
@@ -183,8 +188,7 @@ pub(super) fn count(mut state: RunState, collection: &str) -> (RunState, Write) 
     let status = if state.is_waiting() { Status::Running } else { state.status };
     let before = state.counted.take();
     let known = before.as_deref();
-    // How backfills end says nothing about how the job does.
-    let is_current = state.backfill.is_none();
+    let is_current = is_current(&state);
     let mut increments = if is_current { moved(known, status) } else { Vec::new() };
     let done = known.map_or_else(|| state.counts.clone(), |counted| state.counts.since(&counted.counts));
     // A run whose failed tickers are retried has none for a while; those that fail again are not new.

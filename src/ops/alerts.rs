@@ -121,9 +121,11 @@ pub(super) fn of_job(facts: &JobFacts, rules: &Rules<'_>, now: DateTime<Utc>) ->
     alerts.into_iter().flatten().map(of_job).collect()
 }
 
-/// The runs that are about current data, newest first: how long a backfill takes and how it ends says nothing about a job.
+/// The runs that are about current data, newest first: how long a backfill or a replay takes and how it ends says nothing
+/// about a job.
 fn current_runs(facts: &JobFacts) -> impl Iterator<Item = &RunSummary> {
-    facts.recent_runs.iter().filter(|run| run.trigger != Trigger::Backfill.name())
+    let others = [Trigger::Backfill.name(), Trigger::Replay.name()];
+    facts.recent_runs.iter().filter(move |run| !others.contains(&run.trigger.as_str()))
 }
 
 /// The runs of which an attempt has ended within the last day, newest first.

@@ -135,7 +135,7 @@ impl Execution<'_> {
             self.settle(delivery);
         }
         let Err(error) = result else { return };
-        tracing::warn!(run.id = self.run.run_id, %error, "coverage could not be written");
+        tracing::warn!(run.id = self.state.identity.run_id, %error, "coverage could not be written");
         if !error.is_retryable() || self.deadline.until_soft(now).is_zero() {
             let reason = format!("the coverage could not be recorded: {error}");
             self.stop.get_or_insert(StopReason::Storage { reason });

@@ -140,6 +140,9 @@ impl Execution<'_> {
         // Responses that settle no ticker may still have stored something.
         let Some(work) = delivery.work else {
             if let Some(log_id) = &delivery.recalled {
+                if all.written > 0 {
+                    self.note_adjusted_again(delivery.endpoint);
+                }
                 self.end_recalled(log_id, true);
             }
             return;

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::recall::{SourceRun, reply_of};
 use super::run_context::RunContext;
+use crate::base::text::excerpt;
 use crate::base::turns::yield_now;
 use crate::catalogue::{Job, Scope};
 use crate::engine::Engine;
@@ -28,10 +29,12 @@ use crate::resilience::deadline::Deadline;
 const DOCUMENTS_MAX: usize = 100;
 /// Differences that are named.
 const NAMED_MAX: usize = 100;
-/// Documents that would be written, and are kept to compare later answers with. Beyond that the rest is not looked at.
+/// Documents that would be written, and are kept to compare later answers with, and their bytes. Beyond that the rest is
+/// not looked at.
 const PLANNED_MAX: usize = 20_000;
-/// Groups of responses that are read ahead.
-const READS: usize = 2;
+const PLANNED_BYTES_MAX: usize = 16 << 20;
+/// Characters of a value that is shown.
+const VALUE_CHARS_MAX: usize = 500;
 
 /// What a replay would do.
 #[cfg_attr(not(target_family = "wasm"), derive(utoipa::ToSchema))]
@@ -60,6 +63,8 @@ pub struct Differences {
     pub differences: Vec<Difference>,
     #[serde(skip)]
     planned: HashMap<DocumentPath, Fields>,
+    #[serde(skip)]
+    planned_bytes: usize,
     #[serde(skip)]
     rejected_seen: HashSet<(Option<String>, u128)>,
 }
@@ -100,6 +105,12 @@ pub struct FieldChange {
 impl Differences {
     pub fn of(runs: usize) -> Self {
         Self { runs, complete: true, ..Self::default() }
+    }
+
+    /// Whether there are too many differences to go on.
+    fn is_full(&self) -> bool {
+        self.planned.len().max(self.rejected_seen.len()) > PLANNED_MAX
+            || self.planned_bytes > PLANNED_BYTES_MAX
     }
 
     fn name(&mut self, difference: Difference) {
@@ -146,6 +157,7 @@ impl Differences {
                     _ => Fields::new(),
                 };
                 planned.extend(record.fields.clone());
+                self.planned_bytes += record.stored_bytes();
                 self.planned.insert(record.document.clone(), planned);
             }
         }
@@ -154,7 +166,7 @@ impl Differences {
 
 fn changes(stored: &Fields, record: &Write) -> BTreeMap<String, FieldChange> {
     let is_merged = record.mode == Mode::Merge;
-    let plain = |fields: &Fields, name: &String| fields.get(name).map_or(Json::Null, Value::to_plain);
+    let plain = |fields: &Fields, name: &String| fields.get(name).map_or(Json::Null, shown);
     let differs = content::differences(stored, &record.fields, is_merged).into_iter();
     differs
         .map(|name| {
@@ -162,6 +174,13 @@ fn changes(stored: &Fields, record: &Write) -> BTreeMap<String, FieldChange> {
             (name, change)
         })
         .collect()
+}
+
+/// A value, or the start of its text if it is long.
+fn shown(value: &Value) -> Json {
+    let plain = value.to_plain();
+    let text = plain.as_str().map_or_else(|| plain.to_string(), ToOwned::to_owned);
+    if text.len() <= VALUE_CHARS_MAX { plain } else { excerpt(&text, VALUE_CHARS_MAX).into() }
 }
 
 /// Compares the responses of one run with what is stored.
@@ -176,10 +195,10 @@ pub(in crate::engine) async fn compare(
     let run = RunContext::of(job, scope, 1, &source.state);
     let collection = &engine.settings.collections.raw_logs;
     let read = |group: Vec<_>| async move { recall::read(&engine.firestore, collection, &group).await };
-    let mut answers = Box::pin(stream::iter(recall::groups(source.answers)).map(read).buffered(READS));
+    let mut answers = Box::pin(stream::iter(recall::groups(source.answers)).then(read));
     while let Some(group) = answers.next().await {
         for answer in group? {
-            if !deadline.admits(engine.world.clock.instant()) || found.planned.len() > PLANNED_MAX {
+            if !deadline.admits(engine.world.clock.instant()) || found.is_full() {
                 found.complete = false;
                 return Ok(());
             }

@@ -320,7 +320,7 @@ impl<'a> Execution<'a> {
             }
             Err(SaveError::Lost) => self.stop = Some(StopReason::Lost),
             Err(SaveError::Firestore(error)) => {
-                tracing::warn!(run.id = self.run.run_id, %error, "checkpoint could not be written");
+                tracing::warn!(run.id = self.state.identity.run_id, %error, "checkpoint could not be written");
             }
         }
     }

@@ -31,10 +31,12 @@ use crate::ledger::Owned;
 use crate::run::stop::StopReason;
 use crate::run::{Identity, RunState, Source};
 
-/// Groups of responses that are read ahead.
-const READS: usize = 2;
 /// Responses whose documents or whose coverage, which is written every two seconds at most, are being stored.
 const OPEN_MAX: usize = 1_000;
+
+/// What is said if adjusted prices were written.
+const ADJUSTED: &str = "adjusted prices are written as they were adjusted when the answers arrived: where there has been a \
+                        split or dividend since, request the history again (a backfill with only: all)";
 
 /// The run whose responses are taken in once more.
 pub(in crate::engine) struct SourceRun {
@@ -60,7 +62,7 @@ impl Recalls {
             async move { recall::read(&firestore, &collection, &group).await }
         };
         Self {
-            answers: Box::pin(stream::iter(recall::groups(answers)).map(read).buffered(READS)),
+            answers: Box::pin(stream::iter(recall::groups(answers)).then(read)),
             waiting: VecDeque::new(),
             is_exhausted: false,
             open: VecDeque::new(),
@@ -68,18 +70,16 @@ impl Recalls {
         }
     }
 
-    /// The next response; none if there are no more.
-    async fn next(&mut self) -> Result<Option<Answer>, FirestoreError> {
+    /// Reads the next responses if none is waiting; false if there are no more. A read that was begun must not stand
+    /// still while documents are stored, or its time would be up.
+    async fn fill(&mut self) -> Result<bool, FirestoreError> {
         while self.waiting.is_empty() {
             match self.answers.next().await {
                 Some(group) => self.waiting.extend(group?),
-                None => {
-                    self.is_exhausted = true;
-                    return Ok(None);
-                }
+                None => return Ok(false),
             }
         }
-        Ok(self.waiting.pop_front())
+        Ok(true)
     }
 
     /// A response is through. Returns the latest one up to which all are, if that has changed.
@@ -199,6 +199,13 @@ impl Execution<'_> {
         self.state.remark(format!("{log_id}: {reason}"));
     }
 
+    /// Adjusted prices of then are not what they are today.
+    pub(super) fn note_adjusted_again(&mut self, endpoint: &str) {
+        if self.run.dataset(endpoint).is_some_and(|dataset| !dataset.adjusts.is_empty()) {
+            self.state.remark(ADJUSTED.to_owned());
+        }
+    }
+
     /// A response is through: its documents and their coverage are stored, if it was taken in.
     pub(super) fn end_recalled(&mut self, log_id: &str, is_taken_in: bool) {
         let Some(recalls) = &mut self.recalls else { return };
@@ -257,10 +264,14 @@ pub(super) fn reply_of(job: &'static Job, recalled: Recalled) -> Result<Reply, S
     })
 }
 
-/// Waits for the next response; for ever if none may be taken in.
+/// Waits for the next response; for ever if none may be taken in, or there are no more.
 pub(super) async fn next(recalls: &mut Option<Recalls>, may_recall: bool) -> Next {
-    match recalls {
-        Some(recalls) if may_recall => recalls.next().await,
-        _ => pending().await,
+    let Some(recalls) = recalls.as_mut().filter(|recalls| !recalls.is_exhausted) else {
+        return pending().await;
+    };
+    if !recalls.fill().await? {
+        recalls.is_exhausted = true;
+        return Ok(None);
     }
+    if may_recall { Ok(recalls.waiting.pop_front()) } else { pending().await }
 }

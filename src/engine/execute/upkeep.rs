@@ -137,7 +137,7 @@ impl Execution<'_> {
     pub(super) fn look_if_due(&mut self) {
         let now = self.engine.world.clock.instant();
         if self.watch.is_due(now) {
-            self.watch.begin(self.engine.ledger.cancelled(&self.run.run_id), now);
+            self.watch.begin(self.engine.ledger.cancelled(&self.state.identity.run_id), now);
         }
     }
 
@@ -146,7 +146,7 @@ impl Execution<'_> {
             Ok(Some(order)) => self.lease.note(order),
             Ok(None) => {}
             Err(error) => {
-                tracing::debug!(run.id = self.run.run_id, %error, "could not look for an order to stop");
+                tracing::debug!(run.id = self.state.identity.run_id, %error, "could not look for an order to stop");
             }
         }
         self.heed_order();
@@ -158,7 +158,11 @@ impl Execution<'_> {
         if stops || !self.lease.is_cancelled() {
             return;
         }
-        tracing::info!(run.id = self.run.run_id, calls = self.calls.len(), "an order to stop has come");
+        tracing::info!(
+            run.id = self.state.identity.run_id,
+            calls = self.calls.len(),
+            "an order to stop has come"
+        );
         self.stop = Some(StopReason::Cancelled);
         for work in self.calls.cut().into_iter().filter_map(|call| call.purpose.work) {
             self.backlog.defer_work(work);

@@ -52,6 +52,23 @@ fn a_tick_that_is_skipped_again_counts_once() {
     assert_eq!((stored(&[first]).ticks_skipped, stored(&[second]).ticks_skipped), (1, 0));
 }
 
+#[test]
+fn how_a_replay_ends_says_nothing_about_its_job() {
+    let replay = || Some(Box::new(crate::run::Replay::of(vec!["r".into()])));
+    let counts = Counts { records_revised: 3, ..Counts::default() };
+    let (failed, first) =
+        count(RunState { status: Status::Failed, replay: replay(), counts, ..state() }, "c");
+    let (_, cancelled) = recount(RunState { status: Status::Cancelled, ..failed.clone() }, "c");
+    let (_, ended) = count(RunState { status: Status::Succeeded, ..failed }, "c");
+    for write in [&first, &cancelled, &ended] {
+        assert!(!write.fields.contains_key("last_success_time"), "{write:?}");
+        assert!(write.maximums.iter().all(|(name, _)| name != COVERED_UNTIL), "{write:?}");
+    }
+    let totals = stored(&[first, cancelled, ended]);
+    let statistics = &totals.statistics;
+    assert_eq!((statistics.jobs_failed, statistics.jobs_cancelled, totals.counts.records_revised), (0, 0, 3));
+}
+
 /// What a document holds after these writes.
 fn stored(writes: &[Write]) -> JobTotals {
     let mut fields = crate::firestore::Fields::default();

@@ -219,8 +219,10 @@ fn restated_records_above_the_share_raise_an_alert() {
     );
     check(success, vec![restated(now, 7), restated(before, 3)], &[]);
     check(success, vec![restated(now, 0), restated(old, 10)], &[]);
-    let backfill = RunSummary { trigger: "backfill".to_owned(), ..restated(now, 10) };
-    check(success, vec![backfill, restated(before, 5)], &[]);
+    for trigger in ["backfill", "replay"] {
+        let other = RunSummary { trigger: trigger.to_owned(), ..restated(now, 10) };
+        check(success, vec![other, restated(before, 5)], &[]);
+    }
 }
 
 #[test]

@@ -34,6 +34,7 @@ fn a_replay_survives_the_death_of_its_instance_at_any_step() {
             let wanted = || Recalling {
                 job: catalogue::find(JOB).expect("a job"),
                 runs: vec![source.data.identity.run_id.clone()],
+                asked: "all".to_owned(),
             };
             market.handle().kill_after(owner, 5 + seed * 13);
             let (first, again, same) = (wanted(), wanted(), order.clone());
