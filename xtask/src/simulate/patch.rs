@@ -74,8 +74,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "no run waits for data that is not published",
         file: "src/engine/mod.rs",
-        old: "let waits = is_tick && stop.is_none() && fence.cancelled().is_none();",
-        new: "let waits = is_tick && stop.is_some() && fence.cancelled().is_none();",
+        old: "let waits = is_tick && stop.is_none() && fence.cancelled().is_none() && state.replay.is_none();",
+        new: "let waits = is_tick && stop.is_some() && fence.cancelled().is_none() && state.replay.is_none();",
     },
     Mutant {
         name: "a batch counts as done before its documents are stored",
