@@ -80,7 +80,8 @@ pub(super) async fn replays(
     let (job, from, until) = (wanted.job, wanted.from, wanted.until);
     let asked = format!("{} from {} to {}", job.name, from.to_rfc3339(), until.to_rfc3339());
     // What a key stands for does not change while runs come and go.
-    if let Some(key) = idempotency_key(&headers)?.filter(|_| !wanted.how.dry_run)
+    let key = idempotency_key(&headers)?;
+    if let Some(key) = key.filter(|_| !wanted.how.dry_run)
         && let Some(known) = app.engine.ledger.get(&run_id_of(job, &key)).await?
     {
         let runs = known.replay.map(|replay| replay.runs).unwrap_or_default();
@@ -108,13 +109,14 @@ async fn begin(
     headers: &HeaderMap,
 ) -> Carried {
     let (job, subject) = (wanted.job.name, wanted.asked.clone());
+    let key = idempotency_key(headers)?;
     if how.dry_run {
         let found = app.engine.differences(&wanted).await?;
         let message = message(&found);
         let data = ReplayPreviewData { dry_run: true, found };
         return Ok(json(StatusCode::OK, &ReplayPreview { status: ReportStatus::Ok, job, message, data }));
     }
-    let key = idempotency_key(headers)?.unwrap_or_else(|| new_uuid(&app.engine.world));
+    let key = key.unwrap_or_else(|| new_uuid(&app.engine.world));
     let run_id = run_id_of(wanted.job, &key);
     let details = format!("{run_id}: {}", text::count(count(wanted.runs.len()), "run"));
     let order = order(Action::Replay, &subject, who, how.reason.as_deref(), Some(details));
