@@ -81,7 +81,7 @@ fn tick_time(now: DateTime<Utc>) -> DateTime<Utc> {
 const WHERE_NEXT: &str = "
 Where to look next:
   cargo xtask up            keeps the same system running and prints its addresses
-  cargo xtask trigger JOB   runs one of its jobs and shows the response
+  cargo xtask trigger JOB   runs one of its jobs and says what became of it
   cargo xtask test          runs every test
   README.md                 jobs, first settings, deployment, all documents
   ARCHITECTURE.md           how a scheduled job runs through the code";

@@ -25,6 +25,11 @@ impl Played<'_> {
         self.reply.body["data"][field].as_u64()
     }
 
+    /// Records that are stored now: another job may have stored some of them before.
+    fn records(&self) -> Option<u64> {
+        Some(self.data("records_stored")? + self.data("records_unchanged").unwrap_or_default())
+    }
+
     fn run_id(&self) -> &str {
         self.reply.body.pointer("/data/run_id").and_then(Value::as_str).unwrap_or_default()
     }
@@ -46,7 +51,7 @@ impl Played<'_> {
         let as_u64 = |number: usize| u64::try_from(number).ok();
         let figures = [
             ("tickers processed", as_u64(plan.tickers), self.data("tickers_processed")),
-            ("records stored", as_u64(plan.records()), self.data("records_stored")),
+            ("records stored or unchanged", as_u64(plan.records()), self.records()),
             ("raw logs reported", as_u64(plan.calls), self.data("raw_logs")),
             ("raw logs in Firestore", as_u64(plan.calls), as_u64(self.raw_logs(found))),
         ];
@@ -186,7 +191,10 @@ mod tests {
     fn a_response_with_a_lower_count_is_reported() {
         let mut reply = reply();
         reply.body["data"]["records_stored"] = json!(1);
-        check(&reply, &found(), &["tiingo-daily-prices: records stored: expected 2, found 1"]);
+        reply.body["data"]["records_unchanged"] = json!(1);
+        check(&reply, &found(), &[]);
+        reply.body["data"]["records_unchanged"] = json!(0);
+        check(&reply, &found(), &["tiingo-daily-prices: records stored or unchanged: expected 2, found 1"]);
     }
 
     #[test]
