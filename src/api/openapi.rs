@@ -277,14 +277,16 @@ fn run(id: &str, summary: &str, problems: &[u16]) -> Json {
     json!({"operationId": id, "summary": summary, "responses": responses})
 }
 
+fn key() -> Json {
+    let key = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
+    parameter("Idempotency-Key", "header", "Requests with the same key belong to the same run", &key)
+}
+
 fn triggered(id: &str, summary: &str, body: Json) -> Json {
     let run = run(id, summary, &[400, 408, 413, 422]);
-    let key = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
     let tick = "The scheduled time, RFC 3339: requests with the same time belong to the same run. Ignored if it \
                 cannot be parsed or lies in the future";
-    let parameters = [
-        parameter("Idempotency-Key", "header", "Requests with the same key belong to the same run", &key),
-        parameter("X-CloudScheduler-ScheduleTime", "header", tick, &json!({"type": "string"})),
-    ];
+    let parameters =
+        [key(), parameter("X-CloudScheduler-ScheduleTime", "header", tick, &json!({"type": "string"}))];
     with(with_parameters(run, &parameters), "requestBody", body)
 }

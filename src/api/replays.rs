@@ -66,7 +66,7 @@ pub(super) async fn replay(
         return Err(Problem::conflict(message).into());
     }
     let wanted = Recalling { job, asked: run_id.clone(), runs: vec![run_id] };
-    begin(&app, wanted, how, &caller, &headers).await
+    begin(&app, wanted, how, &caller, idempotency_key(&headers)?).await
 }
 
 /// `POST /replays`
@@ -81,11 +81,11 @@ pub(super) async fn replays(
     let asked = format!("{} from {} to {}", job.name, from.to_rfc3339(), until.to_rfc3339());
     // What a key stands for does not change while runs come and go.
     let key = idempotency_key(&headers)?;
-    if let Some(key) = key.filter(|_| !wanted.how.dry_run)
-        && let Some(known) = app.engine.ledger.get(&run_id_of(job, &key)).await?
+    if let Some(given) = key.as_deref().filter(|_| !wanted.how.dry_run)
+        && let Some(known) = app.engine.ledger.get(&run_id_of(job, given)).await?
     {
         let runs = known.replay.map(|replay| replay.runs).unwrap_or_default();
-        return begin(&app, Recalling { job, runs, asked }, wanted.how, &caller, &headers).await;
+        return begin(&app, Recalling { job, runs, asked }, wanted.how, &caller, key).await;
     }
     let runs = match app.engine.in_time(app.engine.replayable(job, from, until)).await? {
         Selected::Runs(runs) if !runs.is_empty() => runs,
@@ -98,7 +98,7 @@ pub(super) async fn replays(
             return Err(Problem::invalid(vec![FieldError::new("from", from.to_rfc3339(), message)]).into());
         }
     };
-    begin(&app, Recalling { job, runs, asked }, wanted.how, &caller, &headers).await
+    begin(&app, Recalling { job, runs, asked }, wanted.how, &caller, key).await
 }
 
 async fn begin(
@@ -106,10 +106,9 @@ async fn begin(
     wanted: Recalling,
     how: ReplayOrder,
     Caller(who): &Caller,
-    headers: &HeaderMap,
+    key: Option<String>,
 ) -> Carried {
     let (job, subject) = (wanted.job.name, wanted.asked.clone());
-    let key = idempotency_key(headers)?;
     if how.dry_run {
         let found = app.engine.differences(&wanted).await?;
         let message = message(&found);

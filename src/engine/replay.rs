@@ -77,6 +77,10 @@ impl Engine {
         let mut found = Differences::of(wanted.runs.len());
         let work = async {
             for run_id in &wanted.runs {
+                // Nothing of the others would be looked at.
+                if !found.complete {
+                    break;
+                }
                 let Some((scope, source)) = self.source_run(run_id, None).await? else {
                     found.answers_unreadable += 1;
                     continue;

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::orders::{optional_reason, with_body};
-use super::{of_run, parameter, problem, run, schema, with, with_parameters};
+use super::{key, of_run, problem, run, schema, with, with_parameters};
 use crate::catalogue;
 use crate::engine::replay::RUNS_MAX;
 
@@ -67,9 +67,4 @@ fn body_with(required: &[&str], properties: &Json, example: &Json) -> Json {
 
 fn dry_run() -> Json {
     json!({"type": ["boolean", "null"], "default": false, "description": "Only tells what would change"})
-}
-
-fn key() -> Json {
-    let key = json!({"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"});
-    parameter("Idempotency-Key", "header", "Requests with the same key belong to the same run", &key)
 }
