@@ -8,6 +8,7 @@ pub mod log;
 pub mod ports;
 pub mod redact;
 pub mod text;
+pub mod time;
 pub mod trace;
 pub mod turns;
 pub mod world;

@@ -1,7 +1,8 @@
 //! Firestore's typed values and their JSON form
 //! (<https://firebase.google.com/docs/firestore/reference/rest/v1/Value>).
 
-mod wire;
+pub(super) mod encode;
+pub(super) mod wire;
 
 use std::collections::BTreeMap;
 
@@ -160,6 +161,13 @@ impl Value {
         convert(json, 0)
     }
 
+    /// Whole numbers that fit into 64 bits with a sign are integers. All others are doubles, including whole numbers from
+    /// 2^63 up, which do not fit into Firestore's integers.
+    pub fn of_number(number: &serde_json::Number) -> Self {
+        let double = || Self::Double(number.as_f64().unwrap_or(f64::NAN));
+        number.as_i64().map_or_else(double, Self::Integer)
+    }
+
     /// Bytes that count towards the document's limit
     /// (<https://firebase.google.com/docs/firestore/storage-size>).
     pub fn stored_bytes(&self) -> usize {
@@ -216,7 +224,7 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
     Ok(match json {
         serde_json::Value::Null => Value::NULL,
         serde_json::Value::Bool(value) => Value::Boolean(value),
-        serde_json::Value::Number(number) => convert_number(&number),
+        serde_json::Value::Number(number) => Value::of_number(&number),
         serde_json::Value::String(text) => Value::String(text),
         serde_json::Value::Array(items) => {
             if items.iter().any(serde_json::Value::is_array) {
@@ -237,13 +245,6 @@ fn convert(json: serde_json::Value, depth: usize) -> Result<Value, Unstorable> {
             Value::Map { fields }
         }
     })
-}
-
-/// Whole numbers that fit into 64 bits with a sign are integers. All others are doubles, including whole numbers from
-/// 2^63 up, which do not fit into Firestore's integers.
-fn convert_number(number: &serde_json::Number) -> Value {
-    let double = || Value::Double(number.as_f64().unwrap_or(f64::NAN));
-    number.as_i64().map_or_else(double, Value::Integer)
 }
 
 #[cfg(test)]

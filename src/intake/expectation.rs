@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, TimeDelta, Utc};
 
+use crate::base::time;
 use crate::calendar::new_york::to_new_york;
 use crate::calendar::{Calendar, Session};
 use crate::catalogue::dataset::Expects;
@@ -156,7 +157,7 @@ pub fn expected_session(calendar: &Calendar, tick: DateTime<Utc>) -> Option<Naiv
 
 /// The day in a field that begins with one: `YYYY-MM-DD`.
 pub(super) fn day_of(record: &Fields, field: &str) -> Option<NaiveDate> {
-    record.get(field).and_then(Value::as_str)?.get(..10)?.parse().ok()
+    time::day(record.get(field).and_then(Value::as_str)?.get(..10)?)
 }
 
 /// The day in New York of a day, an RFC 3339 time or a Unix time.
@@ -165,8 +166,8 @@ pub fn day_of_time(value: &Value) -> Option<NaiveDate> {
         return Some(to_new_york(DateTime::from_timestamp(seconds, 0)?).date());
     }
     let text = value.as_str()?;
-    let time = DateTime::parse_from_rfc3339(text).ok();
-    time.map(|time| to_new_york(time.to_utc()).date()).or_else(|| text.get(..10)?.parse().ok())
+    let day = time::utc(text).ok().map(|time| to_new_york(time).date());
+    day.or_else(|| time::day(text.get(..10)?))
 }
 
 #[cfg(test)]

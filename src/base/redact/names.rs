@@ -36,11 +36,24 @@ pub(super) enum Says {
     Perhaps,
 }
 
+/// The last three letters of [`ENDINGS`] and [`WHOLE`].
+const TAILS: [[u8; 3]; 18] = [
+    *b"key", *b"eys", *b"ken", *b"ret", *b"ord", *b"swd", *b"ase", *b"ion", *b"yid", *b"ial", *b"als",
+    *b"kie", *b"uth", *b"rer", *b"jwt", *b"pwd", *b"sig", *b"ure",
+];
+
+/// The last three letters or digits of a name, in lower case; none if it has fewer.
+fn tail(name: &[u8]) -> Option<[u8; 3]> {
+    let mut letters = name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
+    let mut next = || letters.next().map(u8::to_ascii_lowercase);
+    let (last, middle, first) = (next()?, next()?, next()?);
+    Some([first, middle, last])
+}
+
 /// What a name says about its value, if anything.
 pub(super) fn says(name: &[u8]) -> Option<Says> {
     // Every member of every record is checked here, and most names do not end like the name of a credential.
-    let last = name.iter().rev().find(|byte| byte.is_ascii_alphanumeric())?.to_ascii_lowercase();
-    if !b"ysntdelhrg".contains(&last) || name.len() > NAME_BYTES_MAX {
+    if name.len() > NAME_BYTES_MAX || !TAILS.contains(&tail(name)?) {
         return None;
     }
     let letters = || name.iter().rev().filter(|byte| byte.is_ascii_alphanumeric());
@@ -50,7 +63,7 @@ pub(super) fn says(name: &[u8]) -> Option<Says> {
             .rev()
             .all(|expect| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(expect)))
     };
-    if ENDINGS.iter().any(|end| end.last() == Some(&last) && ends_with(end)) {
+    if ENDINGS.iter().any(|end| ends_with(end)) {
         return Some(Says::Credential);
     }
     let is_whole = |whole: &&[u8]| ends_with(whole) && letters().count() == whole.len();
@@ -69,4 +82,16 @@ pub(super) fn looks_like_a_key(value: &[u8], bytes_min: usize) -> bool {
     value.len() >= bytes_min
         && value.iter().all(|byte| super::is_token(*byte))
         && value.iter().any(u8::is_ascii_digit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_one_of_the_tails_and_every_tail_a_name() {
+        let names = || ENDINGS.iter().chain(&WHOLE);
+        assert!(names().all(|name| TAILS.contains(&tail(name).unwrap())));
+        assert!(TAILS.iter().all(|known| names().any(|name| tail(name).as_ref() == Some(known))));
+    }
 }

@@ -1,9 +1,9 @@
 //! Whether the value of a field is what its dataset expects.
 
-use chrono::{DateTime, NaiveDate, NaiveTime};
+use chrono::{DateTime, NaiveTime};
 use serde_json::Value as Json;
 
-use crate::base::text;
+use crate::base::{text, time};
 use crate::catalogue::dataset::{Field, Kind};
 use crate::firestore::Value;
 use crate::firestore::value::Unstorable;
@@ -26,7 +26,7 @@ pub(super) fn check(field: &Field, value: &Json) -> Result<Value, String> {
         (Kind::Moment, _) => {
             wrong("a date such as 2026-01-31, or one with a time such as 2026-01-31 12:08:22")
         }
-        (Kind::Number, Json::Number(_)) => stored(name, value),
+        (Kind::Number, Json::Number(number)) => Ok(Value::of_number(number)),
         (Kind::Number, _) => wrong("a number"),
         (Kind::Integer, Json::Number(_)) => {
             whole(value).map_or_else(|| wrong("a whole number"), |n| Ok(Value::Integer(n)))
@@ -43,7 +43,7 @@ pub(super) fn check(field: &Field, value: &Json) -> Result<Value, String> {
         (Kind::Texts, _) => wrong("a list of strings"),
         (Kind::Map, Json::Object(_)) => stored(name, value),
         (Kind::Map, _) => wrong("an object"),
-        (Kind::NumberOrNumbers, Json::Number(_)) => stored(name, value),
+        (Kind::NumberOrNumbers, Json::Number(number)) => Ok(Value::of_number(number)),
         (Kind::NumberOrNumbers, Json::Object(numbers))
             if !numbers.is_empty() && numbers.values().all(Json::is_number) =>
         {
@@ -77,8 +77,7 @@ fn seconds(mut time: i64) -> i64 {
 }
 
 fn is_date(text: &str) -> bool {
-    // The parser alone would also accept other forms, such as 2026-1-31.
-    has_form(text, "0000-00-00") && text.parse::<NaiveDate>().is_ok()
+    time::day(text).is_some()
 }
 
 /// A day, or a day with a time: the value of a day that is not over has the time at which it was computed.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeDelta, Utc};
 use serde_json::Value as Json;
 
 use super::verify::Records;
+use crate::base::time;
 use crate::calendar::Calendar;
 use crate::calendar::new_york::{from_new_york, to_new_york};
 use crate::catalogue::dataset::{Expects, Shape};
@@ -156,7 +157,7 @@ pub fn has_windows(dataset: &Dataset) -> bool {
 }
 
 fn day_in(text: &str) -> Option<NaiveDate> {
-    text.get(..10)?.parse().ok()
+    time::day(text.get(..10)?)
 }
 
 fn day_at_second(seconds: i64) -> Option<NaiveDate> {
