@@ -6,7 +6,9 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use super::error::{FirestoreError, shorten};
+use super::value::wire::{Text, timestamp};
 use super::value::{Fields, Value};
+use crate::base::time;
 
 /// A stored document.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,26 +50,34 @@ impl Page {
 /// A document on the wire.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct WireDocument {
-    pub(super) name: String,
+pub(super) struct WireDocument<'a> {
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
     #[serde(default)]
     fields: Fields,
-    create_time: Option<DateTime<Utc>>,
+    #[serde(borrow)]
+    create_time: Option<Text<'a>>,
+    #[serde(with = "timestamp")]
     update_time: DateTime<Utc>,
 }
 
-impl WireDocument {
+impl WireDocument<'_> {
     /// The document as of a read time.
     pub(super) fn read_at(self, read_time: DateTime<Utc>) -> Result<Document, FirestoreError> {
-        match self.name.rsplit_once('/') {
+        let create_time = match self.create_time {
+            None => self.update_time,
+            Some(Text(text)) => time::utc(&text)
+                .map_err(|_| FirestoreError::Protocol(format!("the createTime `{}`", shorten(&text))))?,
+        };
+        match self.name.0.rsplit_once('/') {
             Some((_, id)) => Ok(Document {
                 id: id.to_owned(),
                 fields: self.fields,
-                create_time: self.create_time.unwrap_or(self.update_time),
+                create_time,
                 update_time: self.update_time,
                 read_time,
             }),
-            None => Err(FirestoreError::Protocol(format!("the document name `{}`", shorten(&self.name)))),
+            None => Err(FirestoreError::Protocol(format!("the document name `{}`", shorten(&self.name.0)))),
         }
     }
 }

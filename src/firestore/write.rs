@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
 use super::path::DocumentPath;
+use super::value::encode::{put_fields, put_text};
 use super::value::{Fields, Value, fields_stored_bytes};
 
 /// Maximum bytes of a document, with room for what Firestore adds.
@@ -75,26 +76,41 @@ impl Write {
 
     /// The JSON of the write; `database` is `projects/P/databases/D`.
     pub fn encode(&self, database: &str) -> EncodedWrite {
-        let wire = WireWrite {
-            update: WireDocument {
-                name: format!("{database}/documents/{}", self.document),
-                fields: &self.fields,
-            },
-            update_mask: (self.mode == Mode::Merge).then(|| FieldMask {
-                field_paths: self.fields.keys().chain(&self.removals).map(|name| field_path(name)).collect(),
-            }),
-            update_transforms: self
-                .increments
-                .iter()
-                .map(|(name, amount)| (name, Transform::Increment(amount)))
-                .chain(self.maximums.iter().map(|(name, number)| (name, Transform::Maximum(number))))
-                .chain(self.times.iter().map(|name| (name, Transform::SetToServerValue("REQUEST_TIME"))))
-                .map(|(name, transform)| FieldTransform { field_path: field_path(name), transform })
-                .collect(),
-        };
-        // Maps with string keys and plain numbers always encode.
-        let json = serde_json::to_vec(&wire).unwrap_or_default();
+        /// What names a value's type, beyond the bytes that it counts for.
+        const TYPE_BYTES: usize = 24;
+        let bytes = self.stored_bytes() + TYPE_BYTES * self.fields.len() + database.len() + 128;
+        let mut json = Vec::with_capacity(bytes);
+        json.extend_from_slice(b"{\"update\":{\"name\":");
+        put_text(&mut json, &[database, "/documents/", self.document.as_str()]);
+        json.extend_from_slice(b",\"fields\":");
+        put_fields(&mut json, &self.fields);
+        json.push(b'}');
+        if self.mode == Mode::Merge {
+            json.extend_from_slice(b",\"updateMask\":{\"fieldPaths\":[");
+            for (at, name) in self.fields.keys().chain(&self.removals).enumerate() {
+                if at > 0 {
+                    json.push(b',');
+                }
+                put_text(&mut json, &[&field_path(name)]);
+            }
+            json.extend_from_slice(b"]}");
+        }
+        let transforms = self.transforms();
+        if !transforms.is_empty() {
+            json.extend_from_slice(b",\"updateTransforms\":");
+            // Maps with string keys and plain numbers always encode.
+            let _ = serde_json::to_writer(&mut json, &transforms);
+        }
+        json.push(b'}');
         EncodedWrite { document: self.document.clone(), json: json.into(), precondition: self.precondition }
+    }
+
+    fn transforms(&self) -> Vec<FieldTransform<'_>> {
+        let increments = self.increments.iter().map(|(name, amount)| (name, Transform::Increment(amount)));
+        let maximums = self.maximums.iter().map(|(name, number)| (name, Transform::Maximum(number)));
+        let times = self.times.iter().map(|name| (name, Transform::SetToServerValue("REQUEST_TIME")));
+        let all = increments.chain(maximums).chain(times);
+        all.map(|(name, transform)| FieldTransform { field_path: field_path(name), transform }).collect()
     }
 }
 
@@ -173,28 +189,6 @@ pub fn field_path(name: &str) -> String {
     } else {
         format!("`{}`", name.replace('\\', "\\\\").replace('`', "\\`"))
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct WireWrite<'a> {
-    update: WireDocument<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    update_mask: Option<FieldMask>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    update_transforms: Vec<FieldTransform<'a>>,
-}
-
-#[derive(Serialize)]
-struct WireDocument<'a> {
-    name: String,
-    fields: &'a Fields,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct FieldMask {
-    field_paths: Vec<String>,
 }
 
 #[derive(Serialize)]

@@ -118,8 +118,13 @@ fn put_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend_from_slice(text.as_bytes());
 }
 
-fn put_length(bytes: &mut Vec<u8>, length: usize) {
-    bytes.extend(u64::try_from(length).unwrap_or(u64::MAX).to_be_bytes());
+/// Seven bits a byte, the lowest first; all bytes but the last have the eighth bit (LEB128).
+fn put_length(bytes: &mut Vec<u8>, mut length: usize) {
+    while length > 0x7f {
+        bytes.push(0x80 | u8::try_from(length & 0x7f).unwrap_or_default());
+        length >>= 7;
+    }
+    bytes.push(u8::try_from(length).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -185,7 +185,7 @@ fn build(
         return Err(reject(vec!["the record is not an object".to_owned()], record));
     };
     // Checking consumes the record; the original is only needed again if it is rejected.
-    let mut checked = match Checked::new(dataset, ticker, name, &members) {
+    let mut checked = match Checked::new(dataset, ticker, name, &members, context) {
         Ok(checked) => checked,
         Err(reasons) => return Err(reject(reasons, Json::Object(members))),
     };
@@ -194,7 +194,7 @@ fn build(
     if !reasons.is_empty() {
         return Err(reject(reasons, Json::Object(members)));
     }
-    checked.stamp(dataset, context);
+    checked.stamp(dataset);
     let id = identity::id(dataset, &checked.fields);
     let document = DocumentPath::new(context.collections.of(dataset), &id);
     let write = match dataset.mode {

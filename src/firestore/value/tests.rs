@@ -13,6 +13,7 @@ fn value() -> impl Strategy<Value = Value> {
             .prop_map(|(s, us)| Value::Timestamp(DateTime::from_timestamp(s, us * 1000).unwrap())),
         any::<String>().prop_map(Value::String),
         any::<Vec<u8>>().prop_map(|bytes| Value::Bytes(bytes.into())),
+        any::<String>().prop_map(Value::Reference),
         (-90f64..90.0, -180f64..180.0)
             .prop_map(|(latitude, longitude)| Value::GeoPoint { latitude, longitude }),
     ];
@@ -30,6 +31,17 @@ proptest! {
     fn every_value_survives_the_round_trip(value in value()) {
         let text = serde_json::to_string(&value).unwrap();
         prop_assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn our_encoder_writes_what_serde_writes(value in value(), name: String, rest: String) {
+        let fields = Fields::from([(name.clone(), value), ("double".to_owned(), Value::Double(f64::NAN))]);
+        let mut json = Vec::new();
+        encode::put_fields(&mut json, &fields);
+        prop_assert_eq!(&json, &serde_json::to_vec(&fields).unwrap());
+        json.clear();
+        encode::put_text(&mut json, &[&name, "/", &rest]);
+        prop_assert_eq!(json, serde_json::to_vec(&format!("{name}/{rest}")).unwrap());
     }
 
     #[test]
