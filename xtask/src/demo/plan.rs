@@ -43,7 +43,8 @@ pub fn all_documents(plans: &[JobPlan]) -> Documents {
     all
 }
 
-fn plan_job(
+/// One job with this watchlist.
+pub fn plan_job(
     job: &'static Job,
     watchlist: &Watchlist,
     spec: &Spec,
