@@ -34,11 +34,19 @@ const NEEDS_CLOUD: &str =
     "it needs a project of Google Cloud; tests/it/deploy runs the script with a fake gcloud";
 const IN_GUIDE: &str = "tests/guide.rs runs this section with programs that record their calls";
 
+/// The end of the demo, as the README shows it.
+const KILLED: &str = "\nKilled after 6 of 11 calls and resumed: 2,540 prices stored, each once. \
+                      Only the 4 calls without an answer were made twice.\n";
+
 /// The beginnings of all commands. The first one that fits counts.
 const COMMANDS: &[(&str, Here)] = &[
-    ("cargo xtask demo", Runs("Killed after 6 of 11 calls and resumed: 2,540 prices stored, each once.")),
+    ("cargo xtask demo", Runs(KILLED)),
     ("cargo xtask test", Elsewhere(IS_THE_SUITE)),
     ("cargo xtask up --mission-ports", Stays),
+    (
+        "cargo xtask trigger finnhub-quote-portfolio --url http://localhost:3000",
+        OnSpin("50 of 50 tickers processed"),
+    ),
     ("cargo xtask trigger finnhub-quote-portfolio", Runs("50 of 50 tickers processed")),
     ("curl -X POST http://localhost:8000/", Runs(r#""status":"ok""#)),
     ("cargo xtask scheduler --dry-run", Runs("gcloud scheduler jobs create http orchestrator-watch")),
@@ -201,6 +209,7 @@ fn every_command_is_run_or_has_a_reason() {
             "`{command}` is new in {GUIDES:?}: let this test run it, or list it in COMMANDS with the reason why not"
         );
     }
+    assert!(read("README.md").contains(KILLED));
     for (start, _) in COMMANDS {
         assert!(all.iter().any(|(command, _)| command.starts_with(start)), "no guide has `{start}` any more");
     }

@@ -96,16 +96,18 @@ async fn until_killed(stack: &Stack, tick: &Tick) -> Result<Vec<Call>> {
     Ok(calls)
 }
 
-/// Waits until the ledger has recorded every call that the provider answers.
+/// Waits until the ledger has recorded every call that the provider answers, and as many more as allowed are under way.
 async fn recorded(stack: &Stack) -> Result<()> {
     let start = Instant::now();
+    let at_once = plan::default_of("max_concurrency_tiingo")?;
     loop {
         let calls = stack.providers.tiingo().journal().calls();
         let (answered, open): (Vec<_>, Vec<_>) = calls.iter().partition(|call| is_answered(call));
         let tickers: usize = answered.iter().map(|call| call.tickers.len()).sum();
         let runs = stack.db.list_fields(RUNS, &["tickers_processed"]).await?;
         let processed = runs.first().and_then(|run| run.fields["tickers_processed"].as_u64());
-        if answered.len() == ANSWERED && !open.is_empty() && processed == Some(tickers as u64) {
+        let is_full = answered.len() == ANSWERED && open.len() == at_once;
+        if is_full && processed == Some(tickers as u64) {
             return Ok(());
         }
         if start.elapsed() > PATIENCE {
