@@ -31,6 +31,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the whole system once: set up, build, start everything, play all jobs, check what they stored
+    ///
+    /// Beside the jobs, the process of one more run is killed, and another process completes it. The last line
+    /// has the counts of that run.
+    #[command(verbatim_doc_comment)]
     Demo(DemoArgs),
     /// Run every test: native, tidy, and end to end on the built component
     ///

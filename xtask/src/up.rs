@@ -11,7 +11,7 @@ use sim::providers::Ports;
 use sim::scheduler::{Tick, WATCH_INTERVAL};
 use sim::stack::{Parts, Stack};
 use sim::watchlist::Watchlist;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::UpArgs;
 use crate::firestore::{self, Choice};
@@ -74,8 +74,10 @@ pub async fn run(args: &UpArgs) -> Result<()> {
         ..Parts::default()
     };
     let stack = Stack::start(parts, builder).await?;
+    // Before it says how to stop it: whoever has read that may stop it at once.
+    let stops = [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?];
     show(&stack, args, is_kept);
-    let ended = wait_for_the_end(&stack.orchestrator).await;
+    let ended = wait_for_the_end(&stack.orchestrator, stops).await;
     progress::step("stopping everything");
     let terminated = match ended {
         Ok(()) => stack.orchestrator.terminate(END_LIMIT).await.map(drop),
@@ -129,9 +131,8 @@ fn show(stack: &Stack, args: &UpArgs, is_kept: bool) {
 
 /// Returns when this process is told to stop; fails if the component exits on its own. Until then it calls the watch
 /// every minute, as Cloud Scheduler does. The jobs' ticks are left to whoever tries the system out.
-async fn wait_for_the_end(orchestrator: &Orchestrator) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn wait_for_the_end(orchestrator: &Orchestrator, stops: [Signal; 2]) -> Result<()> {
+    let [mut terminate, mut interrupt] = stops;
     let mut looks = tokio::time::interval(LOOK_INTERVAL);
     let watches = watches(orchestrator.url());
     tokio::pin!(watches);

@@ -106,7 +106,7 @@ export function healthy() {
     last_success_time: at(-3600), success_percent: 100, recent_runs: history(job, index),
   }));
   return {
-    status: "healthy", service: "orchestrator", version: "0.1.0", time: at(0), project: "demo-project", database: "(default)",
+    status: "healthy", service: "orchestrator", version: "0.2.0", time: at(0), project: "demo-project", database: "(default)",
     time_zone: "America/New_York",
     instance: { id: "0192f0c1-2d3e-7f40-8a5b-6c7d8e9f0a1b", started_at: at(-86_000), requests_in_flight: 1, memory_bytes: 12_345_678 },
     statistics: { jobs_processed: 440, jobs_successful: 431, jobs_partial: 6, jobs_failed: 3, last_job_time: at(-300) },

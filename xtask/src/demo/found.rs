@@ -11,7 +11,7 @@ use super::plan::Documents;
 
 const RAW_LOGS: &str = "api_usage_logs";
 const REJECTED: &str = "rejected_records";
-const RUNS: &str = "ingestion_runs";
+pub const RUNS: &str = "ingestion_runs";
 
 /// The contents of Firestore.
 #[derive(Debug, Default)]

@@ -43,7 +43,8 @@ pub fn all_documents(plans: &[JobPlan]) -> Documents {
     all
 }
 
-fn plan_job(
+/// One job with this watchlist.
+pub fn plan_job(
     job: &'static Job,
     watchlist: &Watchlist,
     spec: &Spec,
@@ -53,7 +54,8 @@ fn plan_job(
     let mut calls = 0;
     let mut documents = Documents::new();
     for endpoint in job.endpoints {
-        let batches = tickers.len().div_ceil(batch_size(endpoint.service().name())?);
+        let batches =
+            tickers.len().div_ceil(default_of(&format!("batch_size_{}", endpoint.service().name()))?);
         calls += if job.scope == Scope::None { 1 } else { batches };
         for (collection, id) in data::documents(spec, *endpoint, &tickers, run_time).into_keys() {
             documents.entry(collection).or_default().insert(id);
@@ -63,9 +65,8 @@ fn plan_job(
 }
 
 /// The component's default, which the demo does not change.
-fn batch_size(provider: &str) -> Result<usize> {
-    let name = format!("batch_size_{provider}");
-    let key = keys::find(&name).with_context(|| format!("unknown setting {name}"))?;
+pub fn default_of(name: &str) -> Result<usize> {
+    let key = keys::find(name).with_context(|| format!("unknown setting {name}"))?;
     key.default.parse().with_context(|| format!("the default of {name} is not a number"))
 }
 
