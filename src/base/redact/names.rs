@@ -63,7 +63,7 @@ pub(super) fn says(name: &[u8]) -> Option<Says> {
             .rev()
             .all(|expect| letters.next().is_some_and(|letter| letter.eq_ignore_ascii_case(expect)))
     };
-    if ENDINGS.iter().any(|end| ends_with(end)) {
+    if ENDINGS.iter().any(&ends_with) {
         return Some(Says::Credential);
     }
     let is_whole = |whole: &&[u8]| ends_with(whole) && letters().count() == whole.len();

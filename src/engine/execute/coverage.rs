@@ -163,7 +163,7 @@ impl Covering {
             changes: Changes::new(),
             cells: 0,
             foreseen: BTreeSet::new(),
-            held: Some(Held::default()),
+            held: Some(Held::new(now)),
             flight: None,
             last: now,
             interval: INTERVAL_MIN,

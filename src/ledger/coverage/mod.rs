@@ -2,7 +2,7 @@
 //!
 //! [`document`] holds the cells of a day, [`text`] is their stored form, [`Coverage`] reads and writes them. A document
 //! is written only if a cell changes, under the precondition that nobody else has changed it since it was read: several
-//! jobs may feed one dataset at once.
+//! jobs may feed one dataset at once. Runs of one instance take [turns](shared) at it.
 
 pub mod change;
 pub mod days;
@@ -10,8 +10,11 @@ pub mod document;
 mod fields;
 mod read;
 mod save;
+mod shared;
 mod text;
 pub mod verify;
+
+use std::sync::Arc;
 
 use crate::base::world::World;
 use crate::firestore::{DocumentPath, Firestore};
@@ -20,6 +23,7 @@ pub use change::{Change, Changes};
 pub use document::{Counts, DayCells};
 pub use read::DaySummary;
 pub use save::{Held, Saved};
+use shared::Shared;
 
 /// The coverage of all datasets.
 #[derive(Clone)]
@@ -27,11 +31,12 @@ pub struct Coverage {
     firestore: Firestore,
     world: World,
     collection: String,
+    shared: Arc<Shared>,
 }
 
 impl Coverage {
     pub fn new(firestore: Firestore, world: World, collection: String) -> Self {
-        Self { firestore, world, collection }
+        Self { firestore, world, collection, shared: Arc::default() }
     }
 
     /// Where a day is stored.

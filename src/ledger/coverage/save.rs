@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::shared::{Shared, Written};
 use super::{Changes, Coverage, DayCells};
+use crate::base::ports::Instant;
 use crate::base::turns::yield_now;
 use crate::firestore::write::DOCUMENT_BYTES_MAX;
 use crate::firestore::{Code, FirestoreError, Precondition, Write};
@@ -25,8 +27,9 @@ const COMMIT_ATTEMPTS_MAX: u32 = 3;
 const KEPT_TICKERS_MAX: usize = 200_000;
 
 /// Documents as they were last seen, so that they need not be read again.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Held {
+    since: Instant,
     days: BTreeMap<Day, Version>,
     /// Documents that could not be read and have been made anew, each in a sentence.
     remade: Vec<String>,
@@ -37,7 +40,7 @@ pub struct Held {
 /// One of them.
 #[derive(Debug, Default)]
 struct Version {
-    cells: DayCells,
+    cells: Arc<DayCells>,
     /// None if there is no document.
     update_time: Option<DateTime<Utc>>,
     /// Why the document could not be read, if that is so.
@@ -54,6 +57,23 @@ pub struct Saved {
 }
 
 impl Held {
+    /// Nothing yet, for a run that begins now.
+    pub fn new(since: Instant) -> Self {
+        Self { since, days: BTreeMap::new(), remade: Vec::new(), contradicted: BTreeSet::new() }
+    }
+
+    /// Takes over what other runs of the instance have written meanwhile.
+    fn adopt<'a>(&mut self, shared: &Shared, days: impl IntoIterator<Item = &'a Day>) {
+        for day in days {
+            let Some(written) = shared.written_since(day, self.since) else { continue };
+            let version = self.days.entry(*day).or_default();
+            if version.update_time.is_none_or(|own| own < written.update_time) {
+                let (cells, update_time) = (written.cells, Some(written.update_time));
+                *version = Version { cells, update_time, unreadable: None };
+            }
+        }
+    }
+
     /// Those of these days whose documents are not known.
     pub fn unknown<'a>(&self, days: impl IntoIterator<Item = &'a Day>) -> Vec<Day> {
         days.into_iter().filter(|day| !self.days.contains_key(day)).copied().collect()
@@ -83,7 +103,9 @@ impl Held {
 impl Coverage {
     /// Reads the documents of these days.
     pub async fn learn(&self, mut held: Held, days: &[Day]) -> (Held, Result<(), FirestoreError>) {
-        let result = self.read_into(&mut held, days).await;
+        held.adopt(&self.shared, days);
+        let unknown = held.unknown(days);
+        let result = self.read_into(&mut held, &unknown).await;
         (held, result)
     }
 
@@ -97,6 +119,8 @@ impl Coverage {
     }
 
     async fn store(&self, run_id: &str, held: &mut Held, left: &mut Changes) -> Result<(), FirestoreError> {
+        let _turn = self.shared.turn(&*self.world.clock, left.keys()).await;
+        held.adopt(&self.shared, left.keys());
         let unknown = held.unknown(left.keys());
         self.read_into(held, &unknown).await?;
         let mut conflicts = 0;
@@ -108,6 +132,8 @@ impl Coverage {
                         left.remove(day);
                         if let Some(version) = held.days.get_mut(day) {
                             version.update_time = Some(time);
+                            let (cells, at) = (version.cells.clone(), self.world.clock.instant());
+                            self.shared.note(*day, Written { cells, update_time: time, at });
                             let reason = version.unreadable.take();
                             held.remade.extend(reason.map(|reason| remade(*day, &reason)));
                         }
@@ -116,6 +142,9 @@ impl Coverage {
                 Err(error) => {
                     // What is in memory may be what is stored, or not.
                     held.days.retain(|day, _| !batch.iter().any(|(written, _)| written == day));
+                    for (day, _) in &batch {
+                        self.shared.forget(day);
+                    }
                     if !is_conflict(&error) || conflicts >= CONFLICTS_MAX {
                         return Err(error);
                     }
@@ -139,7 +168,7 @@ impl Coverage {
         for (day, change) in left.iter() {
             let version = held.days.entry(*day).or_default();
             held.contradicted.extend(version.cells.contradicted(change).map(|ticker| (ticker, day.date)));
-            if !version.cells.apply(change) {
+            if !Arc::make_mut(&mut version.cells).apply(change) {
                 same.push(*day);
                 continue;
             }
@@ -185,7 +214,7 @@ impl Coverage {
                     Some(document) => {
                         let update_time = Some(document.update_time);
                         match DayCells::from_fields(&document.fields) {
-                            Ok(cells) => Version { cells, update_time, unreadable: None },
+                            Ok(cells) => Version { cells: cells.into(), update_time, unreadable: None },
                             // Runs would wait for it forever. What they know is worth more than what nobody can read.
                             Err(error) => {
                                 tracing::error!(document = %path, %error, "coverage document cannot be read");

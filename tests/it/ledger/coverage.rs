@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures::future::join;
+use futures::future::{join, join_all};
 use orchestrator::app::App;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
@@ -26,6 +26,11 @@ fn stored(tickers: &[&str]) -> Changes {
     Changes::from([(day(), change)])
 }
 
+/// What a run knows that begins now.
+fn held(app: &App) -> Held {
+    Held::new(app.engine.world.clock.instant())
+}
+
 async fn cells(app: &App) -> DayCells {
     app.engine.coverage.day(day()).await.expect("Firestore answers").expect("there").cells
 }
@@ -39,13 +44,45 @@ fn two_who_write_at_once_lose_nothing() {
     play(usual, |world| async move {
         let (one, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::seconds(5)));
         let (first, second) = join(
-            one.engine.coverage.save("one", Held::default(), stored(&["A", "B"])),
-            other.engine.coverage.save("other", Held::default(), stored(&["B", "C"])),
+            one.engine.coverage.save("one", held(&one), stored(&["A", "B"])),
+            other.engine.coverage.save("other", held(&other), stored(&["B", "C"])),
         )
         .await;
         assert!(first.result.is_ok() && second.result.is_ok(), "{first:?} {second:?}");
         assert!(first.left.is_empty() && second.left.is_empty());
         assert_eq!(names(&cells(&one).await), BTreeSet::from(["A", "B", "C"]));
+    });
+}
+
+/// Without turns, each commit but one is refused in every round.
+#[test]
+fn runs_of_one_instance_do_not_refuse_each_other() {
+    const RUNS: usize = 16;
+    play(usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        let tickers: Vec<_> = (0..RUNS).map(|number| format!("T{number}")).collect();
+        let coverage = &app.engine.coverage;
+        let saves = tickers.iter().map(|ticker| coverage.save("run", held(&app), stored(&[ticker])));
+        let saved = join_all(saves).await;
+        assert!(saved.iter().all(|saved| saved.result.is_ok() && saved.left.is_empty()), "{saved:?}");
+        assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, RUNS));
+        assert_eq!(names(&cells(&app).await).len(), RUNS);
+    });
+}
+
+/// What an instance wrote before a run began may have been changed by another instance since: the run reads it.
+#[test]
+fn a_run_knows_nothing_from_before_it_began() {
+    play(usual, |world| async move {
+        let (app, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::zero()));
+        let coverage = &app.engine.coverage;
+        assert!(coverage.save("run", held(&app), stored(&["A"])).await.result.is_ok());
+        let path = other.engine.coverage.document(day());
+        let gone = DayCells::default().to_fields(day(), "other", other.engine.world.clock.now());
+        other.engine.firestore.commit(&[Write::overwrite(path, gone)]).await.expect("written");
+        other.engine.world.clock.sleep(Duration::from_secs(1)).await;
+        assert!(coverage.save("later", held(&app), stored(&["A"])).await.result.is_ok());
+        assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
     });
 }
 
@@ -60,7 +97,7 @@ fn a_document_that_cannot_be_read_is_made_anew_and_that_is_told() {
         assert!(
             coverage.day(day()).await.expect_err("it cannot be read").to_string().contains("verify that day")
         );
-        let mut saved = coverage.save("run", Held::default(), stored(&["A"])).await;
+        let mut saved = coverage.save("run", held(&app), stored(&["A"])).await;
         assert!(saved.result.is_ok() && saved.left.is_empty(), "{saved:?}");
         assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
         let told = saved.held.take_remade();
@@ -80,7 +117,7 @@ fn a_document_that_is_known_is_not_read_again_and_one_that_stays_is_not_written(
     play(usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         let coverage = &app.engine.coverage;
-        let saved = coverage.save("run", Held::default(), stored(&["A"])).await;
+        let saved = coverage.save("run", held(&app), stored(&["A"])).await;
         assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 1));
         let saved = coverage.save("run", saved.held, stored(&["B"])).await;
         assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 2));
@@ -97,7 +134,7 @@ fn a_write_whose_answer_is_lost_is_known_as_ones_own() {
     };
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
-        let saved = app.engine.coverage.save("run", Held::default(), stored(&["A"])).await;
+        let saved = app.engine.coverage.save("run", held(&app), stored(&["A"])).await;
         assert!(saved.result.is_ok() && saved.left.is_empty(), "{saved:?}");
         assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
     });
