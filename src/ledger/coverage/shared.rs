@@ -1,7 +1,7 @@
 //! What the runs of one instance share about coverage documents: whose turn it is to write, and what was written last.
 //!
-//! Without it, runs that feed one day at once would have each other's commits refused, again and again: sixteen at once
-//! made three times the requests. Across instances the preconditions of the commits decide, as before.
+//! Without it, runs that feed one day at once would have each other's commits refused, again and again, with a
+//! read before each further attempt. Across instances the preconditions of the commits decide, as before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
