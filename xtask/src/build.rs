@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::process::Command;
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::cli::BuildArgs;
 use crate::runtime::Runtime;
@@ -23,38 +24,55 @@ pub fn run(args: &BuildArgs) -> Result<()> {
 pub fn component(debug: bool) -> Result<()> {
     setup::target()?;
     progress::step(if debug { "building the component (debug)" } else { "building the component (release)" });
+    progress::run(&mut build_of_component(debug))
+}
+
+fn build_of_component(debug: bool) -> Command {
     let mut command = cargo("build");
     command.args(["--package", "orchestrator", "--lib", "--target", WASM_TARGET]);
     if !debug {
         command.arg("--release");
     }
-    progress::run(&mut command)
+    command
 }
 
 /// Builds the release component and what runs it.
 pub fn all(runtime: Runtime) -> Result<()> {
-    let first_host_build = runtime == Runtime::Host && !workspace::host().exists();
-    if first_host_build {
-        progress::step(
-            "first build: the component takes a minute; the host takes several, because it compiles Wasmtime",
-        );
-        progress::note("later builds take seconds");
+    if runtime == Runtime::Host && !workspace::host().exists() {
+        return both_at_once();
     }
     component(false)?;
     match runtime {
-        Runtime::Host => host(),
+        Runtime::Host => {
+            progress::step("building the host");
+            progress::run(&mut build_of_host())
+        }
         // Tests start it on Spin.
         Runtime::Spin => progress::run(cargo("build").args(["--package", "entry"])),
     }
 }
 
-/// Builds the host.
-///
-/// It is built as part of the whole workspace: the features of shared dependencies depend on the selected packages, and
-/// for the host alone cargo would build a second Wasmtime in addition to the tests'.
-fn host() -> Result<()> {
-    progress::step("building the host");
-    progress::run(cargo("build").args(["--workspace", "--bin", "host"]))
+/// The first build: the end of the component's uses one core only, so the host is built beside it. Of two builds at once,
+/// only one can show its progress.
+fn both_at_once() -> Result<()> {
+    setup::target()?;
+    progress::step("first build of the component and the host: minutes, because the host compiles Wasmtime");
+    progress::note("later builds take seconds");
+    let component = thread::spawn(|| progress::capture(&mut build_of_component(false)));
+    let host = progress::run(&mut build_of_host());
+    let bar = progress::spinner("building the component");
+    let component =
+        component.join().map_err(|_| anyhow!("the thread that builds the component has failed"))?;
+    bar.finish_and_clear();
+    host.and(component.map(drop))
+}
+
+/// The host is built as part of the whole workspace: the features of shared dependencies depend on the selected packages,
+/// and for the host alone cargo would build a second Wasmtime in addition to the tests'.
+fn build_of_host() -> Command {
+    let mut command = cargo("build");
+    command.args(["--workspace", "--bin", "host"]);
+    command
 }
 
 /// A cargo command in the repository, with the build directory of [`workspace::target_dir`].
