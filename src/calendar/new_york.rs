@@ -22,6 +22,16 @@ pub fn from_new_york(local: NaiveDateTime) -> Option<DateTime<Utc>> {
         .find(|time| to_new_york(*time) == local)
 }
 
+/// How far New York is behind UTC on one of its days; none on the days on which that changes.
+pub fn behind_on(day: NaiveDate) -> Option<TimeDelta> {
+    let (start, end) = summer(day.year()).map(|(start, end)| (start.date(), end.date()))?;
+    match day {
+        day if day == start || day == end => None,
+        day if (start..end).contains(&day) => Some(SUMMER),
+        _ => Some(WINTER),
+    }
+}
+
 /// The instant, with New York's time and offset.
 pub fn in_new_york(time: DateTime<Utc>) -> Option<DateTime<FixedOffset>> {
     let seconds = i32::try_from(behind(time).num_seconds()).ok()?;
@@ -60,6 +70,8 @@ mod tests {
         for year in 2010..2040 {
             for (month, nth) in [(3, 2), (11, 1)] {
                 let day = NaiveDate::from_weekday_of_month_opt(year, month, Weekday::Sun, nth).unwrap();
+                let changes = [-1, 0, 1].map(|days| behind_on(day + TimeDelta::days(days)).is_none());
+                assert_eq!(changes, [false, true, false], "{day}");
                 for minute in (0..24 * 60).step_by(10) {
                     let time = day.and_time(NaiveTime::MIN).and_utc() + TimeDelta::minutes(minute);
                     let local = time.with_timezone(&New_York);

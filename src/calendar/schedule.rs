@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveTime, Utc};
 
-use super::new_york::{from_new_york, to_new_york};
+use super::new_york::{behind_on, from_new_york, to_new_york};
 
 /// Days searched for a tick: the longest gap in any schedule is a long weekend, unless an operator closed more days.
 const DAYS_MAX: u64 = 400;
@@ -65,10 +65,13 @@ impl Schedule {
         let times = hours.flat_map(|hour| {
             (0..60).filter(|minute| has(self.minutes, *minute)).map(move |minute| (hour, minute))
         });
-        let mut ticks: Vec<_> = times
-            .filter_map(|(hour, minute)| NaiveTime::from_hms_opt(hour, minute, 0))
-            .filter_map(|time| from_new_york(day.and_time(time)))
-            .collect();
+        let times = times.filter_map(|(hour, minute)| NaiveTime::from_hms_opt(hour, minute, 0));
+        let times = times.map(|time| day.and_time(time));
+        // Every run asks for its job's ticks several times, and there may be a hundred a day.
+        if let Some(behind) = behind_on(day) {
+            return times.map(|time| (time + behind).and_utc()).collect();
+        }
+        let mut ticks: Vec<_> = times.filter_map(from_new_york).collect();
         ticks.sort_unstable();
         ticks
     }
