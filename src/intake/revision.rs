@@ -46,18 +46,15 @@ impl RecordComparison {
 
     /// The stored document says the same.
     fn same(&self, write: &EncodedWrite, stored: &Document) -> Verdict {
-        let number = stored.fields.get(REVISION_FIELD);
         let is_own = stored.text("run_id") == Some(&self.rules.run_id);
         let is_marked_alike = stored.fields.get(QUALITY_FIELD) == self.quality.as_ref();
         if is_marked_alike && is_own {
-            return Verdict::Done { revised: number.is_some() };
+            return Verdict::Done { revised: stored.fields.contains_key(REVISION_FIELD) };
         }
         if is_marked_alike && !self.rules.is_forced {
             return Verdict::Unchanged;
         }
-        Verdict::Write(
-            number.map_or_else(|| write.clone(), |number| write.with_field(REVISION_FIELD, number)),
-        )
+        Verdict::Write(numbered(write, stored))
     }
 }
 
@@ -76,8 +73,8 @@ impl Comparison for RecordComparison {
         match (changed.is_empty(), has_hash) {
             // A document of before there were hashes says the same.
             (true, false) => self.same(write, stored),
-            // Its hash is wrong: it was changed by hand.
-            (true, true) => Verdict::Write(write.clone()),
+            // Its hash is wrong, or one of another form: it was changed by hand, or written before the form was.
+            (true, true) => Verdict::Write(numbered(write, stored)),
             (false, _) => {
                 let number = stored.fields.get(REVISION_FIELD).and_then(Value::as_i64).unwrap_or_default();
                 let before = Revision { stored, changed: &changed, number, by: &self.hash };
@@ -87,6 +84,12 @@ impl Comparison for RecordComparison {
             }
         }
     }
+}
+
+/// A write that makes no further form of a stored document: it keeps the number of those before.
+fn numbered(write: &EncodedWrite, stored: &Document) -> EncodedWrite {
+    let number = stored.fields.get(REVISION_FIELD);
+    number.map_or_else(|| write.clone(), |number| write.with_field(REVISION_FIELD, number))
 }
 
 /// A form of a document that is about to be replaced.
@@ -157,5 +160,40 @@ fn path(revisions: &str, collection: &str, id: &str, hash: &str, number: i64) ->
     match number {
         0 => DocumentPath::new(revisions, &id),
         _ => DocumentPath::new(revisions, &format!("{id}~{number}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::*;
+
+    #[test]
+    fn a_document_with_a_wrong_hash_keeps_its_number() {
+        let record = |hash: &str| fields([("close", Value::Double(1.5)), (HASH_FIELD, Value::string(hash))]);
+        let mut stored = record("of another form");
+        stored.insert(REVISION_FIELD.to_owned(), Value::Integer(3));
+        let time = DateTime::UNIX_EPOCH;
+        let stored = Document {
+            id: "x".to_owned(),
+            fields: stored,
+            create_time: time,
+            update_time: time,
+            read_time: time,
+        };
+        let rules = Rules {
+            revisions: "revisions".to_owned(),
+            database: "d".to_owned(),
+            run_id: "r".to_owned(),
+            is_forced: false,
+        };
+        let write = Write::overwrite(DocumentPath::new("prices", "x"), record("of this form"));
+        let comparison = RecordComparison::of_any(&write, &Arc::new(rules));
+        let write = write.encode("d");
+        assert!(comparison.judge(&write, &stored).is_none());
+        let Verdict::Write(write) = comparison.judge_whole(&write, &stored) else { panic!("no revision") };
+        assert_eq!(write.fields().get(REVISION_FIELD), Some(&Value::Integer(3)));
+        assert_eq!(write.fields().get(HASH_FIELD), Some(&Value::string("of this form")));
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::thread;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::cli::BuildArgs;
 use crate::runtime::Runtime;
@@ -58,13 +58,17 @@ fn both_at_once() -> Result<()> {
     setup::target()?;
     progress::step("first build of the component and the host: minutes, because the host compiles Wasmtime");
     progress::note("later builds take seconds");
-    let component = thread::spawn(|| progress::capture(&mut build_of_component(false)));
+    let component = thread::spawn(|| {
+        let built = progress::capture(&mut build_of_component(false));
+        built.inspect_err(|error| progress::note(&format!("{error:#}"))).is_ok()
+    });
     let host = progress::run(&mut build_of_host());
     let bar = progress::spinner("building the component");
     let component =
         component.join().map_err(|_| anyhow!("the thread that builds the component has failed"))?;
     bar.finish_and_clear();
-    host.and(component.map(drop))
+    ensure!(component, "the component could not be built: what is wrong stands above");
+    host
 }
 
 /// The host is built as part of the whole workspace: the features of shared dependencies depend on the selected packages,

@@ -195,7 +195,10 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         let group = format!("-{}", self.0.id());
-        let _gone = Command::new("kill").args(["-s", "TERM", "--", &group]).status();
+        let told = Command::new("kill").args(["-s", "TERM", "--", &group]).status();
+        if !told.is_ok_and(|status| status.success()) {
+            let _gone = self.0.kill();
+        }
         let _reaped = self.0.wait();
     }
 }

@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method};
 
-use crate::recording::{Call, Recording};
+use crate::recording::{Around, Call, Recording};
 
 /// Concurrent provider calls, for both the orchestrator and the bare client: the services have no limits here.
 pub const CALLS: usize = 4;
@@ -73,36 +73,60 @@ impl Bare {
         Ok(start.elapsed())
     }
 
-    /// Time for all exchanges of a run, in a project with its watchlist: those before its calls, then calls and writes
-    /// concurrently, the writes as their calls are answered, and those at the end.
+    /// Time for all exchanges of a run, in a project with its watchlist: those before its calls, then calls, reads and
+    /// writes concurrently, the reads and writes as the calls are answered, and the commits at the end.
     pub async fn whole(&self, recording: &Recording, project: &str) -> Result<Duration> {
-        let (before, last) = recording.around_for(project)?;
-        let bodies = recording.writes_for(project)?;
-        let (calls, requests) = (recording.calls.len(), bodies.len());
+        let Around { before, reads, commits } = recording.around_for(project)?;
         let address = format!("/v1/projects/{project}/databases/(default)/documents:batchWrite");
+        let writes = recording.writes_for(project)?.into_iter().map(|body| (address.clone(), body));
+        let reads = reads.into_iter().map(|read| (read.address, read.body));
         let start = Instant::now();
         for exchange in before {
             self.firestore(exchange.method, &exchange.address, exchange.body).await?;
         }
-        let (answered, to_write) = mpsc::unbounded();
-        let mut bodies = bodies.into_iter();
+        let (read, to_read) = mpsc::unbounded();
+        let (written, to_write) = mpsc::unbounded();
+        let calls = recording.calls.len();
+        let mut due = [Due::new(reads, calls, read), Due::new(writes, calls, written)];
         let sent = stream::iter(&recording.calls).map(|call| self.call(call)).buffer_unordered(CALLS);
-        let call = sent.enumerate().map(|(at, answer)| answer.map(|_| at + 1)).try_for_each(move |done| {
-            // The same fraction of the requests as of the calls.
-            let due = bodies.len().saturating_sub(requests - requests * done / calls);
-            let ready: Vec<_> = bodies.by_ref().take(due).collect();
-            future::ready(
-                ready.into_iter().try_for_each(|body| answered.unbounded_send(body)).map_err(Into::into),
-            )
-        });
-        let write = to_write
-            .map(|body| self.firestore(Method::POST, &address, body))
-            .buffer_unordered(LANES)
-            .try_for_each(|_| async { Ok(()) });
-        future::try_join(call, write).await?;
-        for exchange in last {
+        let call = sent
+            .enumerate()
+            .map(|(at, answer)| answer.map(|_| at + 1))
+            .try_for_each(move |done| future::ready(due.iter_mut().try_for_each(|due| due.release(done))));
+        future::try_join3(call, self.lanes(to_read), self.lanes(to_write)).await?;
+        for exchange in commits {
             self.firestore(exchange.method, &exchange.address, exchange.body).await?;
         }
         Ok(start.elapsed())
+    }
+
+    /// Sends what comes, a few at once, until no more can come.
+    async fn lanes(&self, requests: mpsc::UnboundedReceiver<(String, Bytes)>) -> Result<()> {
+        let sent = requests.map(async |(address, body)| self.firestore(Method::POST, &address, body).await);
+        sent.buffer_unordered(LANES).try_for_each(|_| async { Ok(()) }).await
+    }
+}
+
+/// Requests that may be sent as calls are answered: always the same fraction of them as of the calls.
+struct Due {
+    all: usize,
+    calls: usize,
+    waiting: std::vec::IntoIter<(String, Bytes)>,
+    lanes: mpsc::UnboundedSender<(String, Bytes)>,
+}
+
+impl Due {
+    fn new(
+        requests: impl Iterator<Item = (String, Bytes)>,
+        calls: usize,
+        lanes: mpsc::UnboundedSender<(String, Bytes)>,
+    ) -> Self {
+        let waiting = requests.collect::<Vec<_>>().into_iter();
+        Self { all: waiting.len(), calls, waiting, lanes }
+    }
+
+    fn release(&mut self, answered: usize) -> Result<()> {
+        let due = self.waiting.len().saturating_sub(self.all - self.all * answered / self.calls);
+        self.waiting.by_ref().take(due).try_for_each(|request| Ok(self.lanes.unbounded_send(request)?))
     }
 }

@@ -38,6 +38,17 @@ pub struct Documents {
     pub ledger: usize,
 }
 
+/// What a run exchanges with Firestore beside the writes of its documents.
+#[derive(Debug)]
+pub struct Around {
+    /// Before its calls, in order: claim, watchlist.
+    pub before: Vec<Exchange>,
+    /// Reads while it calls and writes: what is stored already, the coverage.
+    pub reads: Vec<Exchange>,
+    /// Commits after its first document, in order: checkpoints, the coverage, and at last the close.
+    pub commits: Vec<Exchange>,
+}
+
 #[derive(Deserialize)]
 struct Writes<'a> {
     #[serde(borrow)]
@@ -81,22 +92,27 @@ impl Recording {
         Ok(bodies)
     }
 
-    /// The run's exchanges with Firestore before its first document, and its last commit, for another project.
-    pub fn around_for(&self, project: &str) -> Result<(Vec<Exchange>, Vec<Exchange>)> {
+    /// The run's exchanges with Firestore other than the writes of its documents, for another project.
+    pub fn around_for(&self, project: &str) -> Result<Around> {
         let anew = |exchange: &Exchange| {
             let own = project_of(&exchange.address)?;
             let commit = exchange.address.ends_with(":commit");
             let body = if commit { without_preconditions(&exchange.body)? } else { exchange.body.clone() };
-            Ok(Exchange {
+            Ok::<_, anyhow::Error>(Exchange {
                 address: exchange.address.replace(own, project),
                 body: Bytes::from(String::from_utf8_lossy(&body).replace(own, project)),
                 ..exchange.clone()
             })
         };
         let is_write = |exchange: &&Exchange| exchange.address.ends_with(":batchWrite");
-        let before = self.firestore.iter().take_while(|exchange| !is_write(exchange)).map(anew);
-        let last = self.of(":commit").last().map(anew);
-        Ok((before.collect::<Result<_>>()?, last.into_iter().collect::<Result<_>>()?))
+        let is_before = |exchange: &&Exchange| !is_write(exchange) && !is_comparison(exchange);
+        let before = self.firestore.iter().take_while(is_before).map(anew).collect::<Result<Vec<_>>>()?;
+        let (mut reads, mut commits) = (Vec::new(), Vec::new());
+        for exchange in self.firestore.iter().skip(before.len()).filter(|exchange| !is_write(exchange)) {
+            let commit = exchange.address.ends_with(":commit");
+            if commit { &mut commits } else { &mut reads }.push(anew(exchange)?);
+        }
+        Ok(Around { before, reads, commits })
     }
 
     pub fn documents(&self) -> Result<Documents> {
@@ -120,6 +136,13 @@ impl Recording {
     fn of(&self, end: &'static str) -> impl Iterator<Item = &Exchange> {
         self.firestore.iter().filter(move |exchange| exchange.address.ends_with(end))
     }
+}
+
+/// Whether an exchange reads what records are compared by: that is done as soon as a call is answered.
+fn is_comparison(exchange: &Exchange) -> bool {
+    /// The field that says what a record contains.
+    const HASH: &[u8] = b"\"content_hash\"";
+    exchange.address.ends_with(":batchGet") && exchange.body.windows(HASH.len()).any(|bytes| bytes == HASH)
 }
 
 fn body(writes: &[String]) -> Bytes {
@@ -179,6 +202,33 @@ mod tests {
         let writes: Value = serde_json::from_slice(body).unwrap();
         assert_eq!(writes["writes"].as_array().unwrap().len(), 4);
         assert_eq!(writes["writes"][3]["update"]["name"], "projects/new/databases/(default)/documents/c/x");
+    }
+
+    #[test]
+    fn every_exchange_beside_the_writes_is_repeated_once() {
+        let commit = r#"{"writes":[]}"#;
+        let exchanges = [
+            (":commit", commit),
+            (":runQuery", "{}"),
+            (":batchGet", r#"{"mask":{"fieldPaths":["content_hash"]}}"#),
+            (":batchWrite", commit),
+            (":batchGet", "{}"),
+            (":commit", commit),
+            (":batchWrite", commit),
+            (":commit", commit),
+        ];
+        let firestore = exchanges.map(|(address, body)| exchange(address, body, "{}")).into();
+        let around = Recording { calls: Vec::new(), firestore }.around_for("new").unwrap();
+        let methods = |exchanges: &[Exchange]| {
+            let method = |exchange: &Exchange| {
+                assert_eq!(project_of(&exchange.address).unwrap(), "new");
+                exchange.address.rsplit_once(':').unwrap().1.to_owned()
+            };
+            exchanges.iter().map(method).collect::<Vec<_>>()
+        };
+        assert_eq!(methods(&around.before), ["commit", "runQuery"]);
+        assert_eq!(methods(&around.reads), ["batchGet", "batchGet"]);
+        assert_eq!(methods(&around.commits), ["commit", "commit"]);
     }
 
     #[test]

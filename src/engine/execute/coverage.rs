@@ -38,6 +38,10 @@ const CELLS_DUE: usize = 50_000;
 /// Number of cells above which no further call starts, each taking about 100 bytes.
 const CELLS_MAX: usize = 200_000;
 
+/// How long a write waits for those of other runs of the instance, and the last one, which has little time.
+const PATIENCE: Duration = Duration::from_secs(3);
+const LAST_PATIENCE: Duration = Duration::from_millis(500);
+
 /// The last write of an attempt may take one part in this many of its time, at most this long.
 const LAST_SHARE: u32 = 40;
 const LAST_MAX: Duration = Duration::from_secs(5);
@@ -92,7 +96,7 @@ impl Execution<'_> {
         let is_last = self.has_stored() && self.coverage.retry_wait(now).is_zero();
         if self.coverage.wait(now, is_waiting).is_some_and(|wait| wait.is_zero() || is_last) {
             self.backlog.deliveries.send_coverage();
-            return self.coverage.save(now);
+            return self.coverage.save(now, PATIENCE);
         }
         let unknown = self.coverage.unknown_days();
         if !unknown.is_empty() {
@@ -112,7 +116,7 @@ impl Execution<'_> {
             }
             if self.coverage.flight.is_none() {
                 self.backlog.deliveries.send_coverage();
-                self.coverage.save(self.engine.world.clock.instant());
+                self.coverage.save(self.engine.world.clock.instant(), LAST_PATIENCE);
             }
             let landed = match select(Box::pin(self.coverage.landed()), &mut late).await {
                 Either::Left((landed, _)) => landed,
@@ -319,19 +323,19 @@ impl Covering {
         let store = self.store.clone();
         let landed = Box::pin(async move {
             let (held, result) = store.learn(held, &days).await;
-            Saved { held, left: Changes::new(), result }
+            Saved { held, left: Changes::new(), result, waited: Duration::ZERO }
         });
         self.flight = Some(Flight { started: now, landed });
     }
 
     /// Writes everything that is known.
-    pub(super) fn save(&mut self, now: Instant) {
+    pub(super) fn save(&mut self, now: Instant, patience: Duration) {
         let Some(held) = self.held.take() else { return };
         let (store, run_id) = (self.store.clone(), self.run_id.clone());
         let changes = std::mem::take(&mut self.changes);
         self.cells = 0;
         self.last = now;
-        let landed = Box::pin(async move { store.save(&run_id, held, changes).await });
+        let landed = Box::pin(async move { store.save(&run_id, held, changes, patience).await });
         self.flight = Some(Flight { started: now, landed });
     }
 
@@ -351,7 +355,7 @@ impl Covering {
         backoff: &Backoff,
         jitter: u64,
     ) -> Result<(), FirestoreError> {
-        let Landed { started, saved: Saved { held, left, result } } = landed;
+        let Landed { started, saved: Saved { held, left, result, waited } } = landed;
         self.flight = None;
         self.held = Some(held);
         if !left.is_empty() {
@@ -364,7 +368,8 @@ impl Covering {
         match result {
             Ok(()) => {
                 self.failures = 0;
-                self.interval = (now.since(started) * SHARE).clamp(INTERVAL_MIN, INTERVAL_MAX);
+                let took = now.since(started).saturating_sub(waited);
+                self.interval = (took * SHARE).clamp(INTERVAL_MIN, INTERVAL_MAX);
                 Ok(())
             }
             Err(error) => {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -54,6 +55,8 @@ pub struct Saved {
     /// Changes that are not stored.
     pub left: Changes,
     pub result: Result<(), FirestoreError>,
+    /// How long other runs of the instance were waited for.
+    pub waited: Duration,
 }
 
 impl Held {
@@ -111,15 +114,18 @@ impl Coverage {
 
     /// Stores changes. Documents that do not change are not written; those that others have changed are read again.
     ///
-    /// It may be repeated whatever became of it: changes that are stored already are no changes.
-    pub async fn save(&self, run_id: &str, mut held: Held, mut left: Changes) -> Saved {
+    /// It may be repeated whatever became of it: changes that are stored already are no changes. Other runs of the
+    /// instance that write these documents are waited for, no longer than `patience`.
+    pub async fn save(&self, run_id: &str, mut held: Held, mut left: Changes, patience: Duration) -> Saved {
+        let came = self.world.clock.instant();
+        let _turn = self.shared.turn(&*self.world.clock, left.keys(), patience).await;
+        let waited = self.world.clock.instant().since(came);
         let result = self.store(run_id, &mut held, &mut left).await;
         held.shrink();
-        Saved { held, left, result }
+        Saved { held, left, result, waited }
     }
 
     async fn store(&self, run_id: &str, held: &mut Held, left: &mut Changes) -> Result<(), FirestoreError> {
-        let _turn = self.shared.turn(&*self.world.clock, left.keys()).await;
         held.adopt(&self.shared, left.keys());
         let unknown = held.unknown(left.keys());
         self.read_into(held, &unknown).await?;

@@ -16,8 +16,6 @@ use crate::run::cell::Day;
 /// Tickers of all documents that are shared, each taking about 100 bytes at most.
 const TICKERS_MAX: usize = 20_000;
 
-/// How long a run waits for its turn; then it writes all the same. It only spares requests.
-const WAIT_MAX: Duration = Duration::from_secs(3);
 /// How often a waiting run looks. It does not wait on a lock, because one request of an instance cannot wake another.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -50,10 +48,16 @@ pub(super) struct Written {
 }
 
 impl Shared {
-    /// The turn to write documents of these days; none if it does not come soon.
-    pub(super) async fn turn(&self, clock: &dyn Clock, days: impl Iterator<Item = &Day>) -> Option<Turn<'_>> {
+    /// The turn to write documents of these days; none if it does not come within `patience`. Then the run writes all the
+    /// same: turns only spare requests.
+    pub(super) async fn turn(
+        &self,
+        clock: &dyn Clock,
+        days: impl Iterator<Item = &Day>,
+        patience: Duration,
+    ) -> Option<Turn<'_>> {
         let datasets: BTreeSet<_> = days.map(|day| day.dataset).collect();
-        let until = clock.instant() + WAIT_MAX;
+        let until = clock.instant() + patience;
         loop {
             if self.take(&datasets) {
                 return Some(Turn { shared: self, datasets });
@@ -86,9 +90,9 @@ impl Shared {
         all.insert(day, written);
         let mut tickers: usize = all.values().map(|written| written.cells.len()).sum();
         while tickers > TICKERS_MAX
-            && let Some((_, oldest)) = all.pop_first()
+            && let Some(oldest) = all.iter().min_by_key(|(_, written)| written.at).map(|(day, _)| *day)
         {
-            tickers -= oldest.cells.len();
+            tickers -= all.remove(&oldest).map_or(0, |written| written.cells.len());
         }
     }
 
@@ -105,6 +109,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::cell::Cell;
 
     fn day(dataset: &'static str, date: &str) -> Day {
         Day { dataset, date: date.parse().unwrap() }
@@ -128,6 +133,23 @@ mod tests {
         assert!(shared.take(&of(&["news"])), "it was not taken with the other");
         drop(turn);
         assert!(shared.take(&of(&["quotes", "daily_prices"])));
+    }
+
+    #[test]
+    fn what_was_written_longest_ago_is_forgotten_first() {
+        let of = |tickers: usize, seconds| {
+            let cells =
+                (0..tickers).map(|number| (format!("T{number}").into(), Cell::stored([] as [&str; 0])));
+            let mut day = DayCells::default();
+            day.correct(&cells.collect());
+            Written { cells: day.into(), ..written(seconds) }
+        };
+        let shared = Shared::default();
+        let (early, late) = (day("daily_prices", "2026-11-27"), day("quotes", "2026-11-27"));
+        shared.note(late, of(TICKERS_MAX, 1));
+        shared.note(early, of(1, 2));
+        let known = |day| shared.written_since(day, at(0)).is_some();
+        assert_eq!((known(&early), known(&late)), (true, false));
     }
 
     #[test]

@@ -64,7 +64,10 @@ impl Coverage {
             let fields = cells.to_fields(day, VERIFIED, self.world.clock.now());
             let write = Write::overwrite(self.document(day), fields).only_if(precondition);
             match self.firestore.commit(&[write]).await {
-                Ok(_) => return Ok(verified),
+                Ok(_) => {
+                    self.shared.forget(&day);
+                    return Ok(verified);
+                }
                 // Also a write of ours whose answer was lost: then the next count changes nothing.
                 Err(error) if is_repeatable(&error) => self.firestore.back_off(1).await,
                 Err(error) => return Err(error),

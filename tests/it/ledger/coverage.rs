@@ -9,10 +9,14 @@ use futures::future::{join, join_all};
 use orchestrator::app::App;
 use orchestrator::firestore::value::fields;
 use orchestrator::firestore::{DocumentPath, Value, Write};
+use orchestrator::ledger::coverage::verify::Records;
 use orchestrator::ledger::coverage::{Change, Changes, DayCells, Held};
 use orchestrator::run::cell::{Cell, Day};
 
 use super::world::{Way, play, reported, tick, usual};
+
+/// How long one who writes waits for others.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 fn day() -> Day {
     Day { dataset: "daily_prices", date: "2026-11-20".parse().expect("a date") }
@@ -44,8 +48,8 @@ fn two_who_write_at_once_lose_nothing() {
     play(usual, |world| async move {
         let (one, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::seconds(5)));
         let (first, second) = join(
-            one.engine.coverage.save("one", held(&one), stored(&["A", "B"])),
-            other.engine.coverage.save("other", held(&other), stored(&["B", "C"])),
+            one.engine.coverage.save("one", held(&one), stored(&["A", "B"]), PATIENCE),
+            other.engine.coverage.save("other", held(&other), stored(&["B", "C"]), PATIENCE),
         )
         .await;
         assert!(first.result.is_ok() && second.result.is_ok(), "{first:?} {second:?}");
@@ -62,7 +66,8 @@ fn runs_of_one_instance_do_not_refuse_each_other() {
         let app = world.instance(TimeDelta::zero());
         let tickers: Vec<_> = (0..RUNS).map(|number| format!("T{number}")).collect();
         let coverage = &app.engine.coverage;
-        let saves = tickers.iter().map(|ticker| coverage.save("run", held(&app), stored(&[ticker])));
+        let saves =
+            tickers.iter().map(|ticker| coverage.save("run", held(&app), stored(&[ticker]), PATIENCE));
         let saved = join_all(saves).await;
         assert!(saved.iter().all(|saved| saved.result.is_ok() && saved.left.is_empty()), "{saved:?}");
         assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, RUNS));
@@ -76,13 +81,34 @@ fn a_run_knows_nothing_from_before_it_began() {
     play(usual, |world| async move {
         let (app, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::zero()));
         let coverage = &app.engine.coverage;
-        assert!(coverage.save("run", held(&app), stored(&["A"])).await.result.is_ok());
+        assert!(coverage.save("run", held(&app), stored(&["A"]), PATIENCE).await.result.is_ok());
         let path = other.engine.coverage.document(day());
         let gone = DayCells::default().to_fields(day(), "other", other.engine.world.clock.now());
         other.engine.firestore.commit(&[Write::overwrite(path, gone)]).await.expect("written");
         other.engine.world.clock.sleep(Duration::from_secs(1)).await;
-        assert!(coverage.save("later", held(&app), stored(&["A"])).await.result.is_ok());
+        assert!(coverage.save("later", held(&app), stored(&["A"]), PATIENCE).await.result.is_ok());
         assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
+    });
+}
+
+/// Records that were deleted are no longer stored, whatever this instance wrote of them since the run began.
+#[test]
+fn a_run_does_not_rely_on_what_a_count_has_corrected() {
+    play(usual, |world| async move {
+        let app = world.instance(TimeDelta::zero());
+        let coverage = &app.engine.coverage;
+        let change = || {
+            let mut change = Change::default();
+            change.note(&Arc::from("A"), &Cell::stored([] as [&str; 0]));
+            Changes::from([(day(), change)])
+        };
+        let began = held(&app);
+        assert!(coverage.save("other", held(&app), change(), PATIENCE).await.result.is_ok());
+        let none = Records { collection: "none", field: "date", from: Value::NULL, until: Value::Integer(1) };
+        assert!(coverage.verify(day(), &none).await.expect("counted").changed);
+        assert_eq!(cells(&app).await.counts().stored, 0);
+        assert!(coverage.save("run", began, change(), PATIENCE).await.result.is_ok());
+        assert_eq!(cells(&app).await.counts().stored, 1);
     });
 }
 
@@ -97,7 +123,7 @@ fn a_document_that_cannot_be_read_is_made_anew_and_that_is_told() {
         assert!(
             coverage.day(day()).await.expect_err("it cannot be read").to_string().contains("verify that day")
         );
-        let mut saved = coverage.save("run", held(&app), stored(&["A"])).await;
+        let mut saved = coverage.save("run", held(&app), stored(&["A"]), PATIENCE).await;
         assert!(saved.result.is_ok() && saved.left.is_empty(), "{saved:?}");
         assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
         let told = saved.held.take_remade();
@@ -107,7 +133,7 @@ fn a_document_that_cannot_be_read_is_made_anew_and_that_is_told() {
                 "the coverage of daily_prices on 2026-11-20 could not be read and was made anew"
             )
         );
-        let mut again = coverage.save("run", saved.held, stored(&["B"])).await;
+        let mut again = coverage.save("run", saved.held, stored(&["B"]), PATIENCE).await;
         assert_eq!(again.held.take_remade(), Vec::<String>::new(), "once");
     });
 }
@@ -117,11 +143,11 @@ fn a_document_that_is_known_is_not_read_again_and_one_that_stays_is_not_written(
     play(usual, |world| async move {
         let app = world.instance(TimeDelta::zero());
         let coverage = &app.engine.coverage;
-        let saved = coverage.save("run", held(&app), stored(&["A"])).await;
+        let saved = coverage.save("run", held(&app), stored(&["A"]), PATIENCE).await;
         assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 1));
-        let saved = coverage.save("run", saved.held, stored(&["B"])).await;
+        let saved = coverage.save("run", saved.held, stored(&["B"]), PATIENCE).await;
         assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 2));
-        let saved = coverage.save("run", saved.held, stored(&["A", "B"])).await;
+        let saved = coverage.save("run", saved.held, stored(&["A", "B"]), PATIENCE).await;
         assert_eq!((world.asked("batchGet"), world.asked("commit")), (1, 2));
         assert!(saved.result.is_ok());
     });
@@ -134,7 +160,7 @@ fn a_write_whose_answer_is_lost_is_known_as_ones_own() {
     };
     play(script, |world| async move {
         let app = world.instance(TimeDelta::zero());
-        let saved = app.engine.coverage.save("run", held(&app), stored(&["A"])).await;
+        let saved = app.engine.coverage.save("run", held(&app), stored(&["A"]), PATIENCE).await;
         assert!(saved.result.is_ok() && saved.left.is_empty(), "{saved:?}");
         assert_eq!(names(&cells(&app).await), BTreeSet::from(["A"]));
     });
