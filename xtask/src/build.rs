@@ -56,7 +56,9 @@ pub fn all(runtime: Runtime) -> Result<()> {
 /// only one can show its progress.
 fn both_at_once() -> Result<()> {
     setup::target()?;
-    progress::step("first build of the component and the host: minutes, because the host compiles Wasmtime");
+    progress::step(
+        "building the component and the host: the first time minutes, because the host compiles Wasmtime",
+    );
     progress::note("later builds take seconds");
     let component = thread::spawn(|| {
         let built = progress::capture(&mut build_of_component(false));
