@@ -1,10 +1,16 @@
 //! Stored answers that are taken in once more.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
 use bytes::Bytes;
 use chrono::TimeDelta;
+use futures::future::join;
 use orchestrator::app::App;
 use orchestrator::catalogue;
 use orchestrator::engine::execute::differences::{Change, Differences};
+use orchestrator::engine::orders::Stopped;
 use orchestrator::engine::replay::{Recalling, Selected};
 use orchestrator::firestore::{DocumentPath, Fields, Value, Write, payload};
 use orchestrator::ledger::orders::{Action, Order};
@@ -25,16 +31,14 @@ async fn differences(app: &App, runs: &[&str]) -> Differences {
     app.engine.differences(&wanted(runs)).await.expect("Firestore answers")
 }
 
+fn order(what: Action, subject: &str) -> Order {
+    let who = "ann@example.com".to_owned();
+    Order { what, subject: subject.to_owned(), who, why: None, details: None }
+}
+
 /// Replays runs; the report's data.
 async fn replay(app: &App, id: &str, runs: &[&str]) -> Json {
-    let order = Order {
-        what: Action::Replay,
-        subject: runs.join(", "),
-        who: "ann@example.com".to_owned(),
-        why: None,
-        details: None,
-    };
-    let order = app.engine.ledger.order(&order);
+    let order = app.engine.ledger.order(&order(Action::Replay, &runs.join(", ")));
     let (_, report, status) = reported(app.engine.replay(id.to_owned(), wanted(runs), order).await);
     assert_eq!(status, 200, "{report:#}");
     report["data"].clone()
@@ -197,14 +201,7 @@ fn a_replay_that_fails_is_resumed_where_it_was() {
         for ticker in 0..3 {
             world.delete(&app, &price(ticker));
         }
-        let order = Order {
-            what: Action::Replay,
-            subject: FIRST.to_owned(),
-            who: "ann".to_owned(),
-            why: None,
-            details: None,
-        };
-        let order = app.engine.ledger.order(&order);
+        let order = app.engine.ledger.order(&order(Action::Replay, FIRST));
         let mut answer = app.engine.replay("again".to_owned(), wanted(&[FIRST]), order).await;
         for _ in 0..60 {
             let (_, report, status) = reported(answer);
@@ -217,5 +214,43 @@ fn a_replay_that_fails_is_resumed_where_it_was() {
             answer = app.engine.resume("again", None).await.expect("known");
         }
         panic!("it does not end");
+    });
+}
+
+#[test]
+fn a_replay_stops_when_it_is_cancelled_and_goes_on_when_it_is_resumed() {
+    let is_slow = Arc::new(AtomicBool::new(false));
+    let slow = is_slow.clone();
+    let script = move |method: &str, _| match method {
+        "batchWrite" if slow.load(Relaxed) => Way::Slow(Duration::from_secs(20)),
+        _ => Way::Usual,
+    };
+    play(script, |world| async move {
+        let (app, other) = (world.instance(TimeDelta::zero()), world.instance(TimeDelta::seconds(9)));
+        world.seed(&app, 3);
+        run(&app, "2026-11-23T12:00:00Z").await;
+        run(&app, "2026-11-23T12:01:00Z").await;
+        (0..3).for_each(|ticker| world.delete(&app, &price(ticker)));
+        let calls = world.asked("call");
+        is_slow.store(true, Relaxed);
+        let stops = async {
+            world.handle.sleep(Duration::from_secs(5)).await;
+            other.engine.cancel("again", &order(Action::Cancel, "again")).await.expect("Firestore answers")
+        };
+        let asks = app.engine.ledger.order(&order(Action::Replay, FIRST));
+        let replays = app.engine.replay("again".to_owned(), wanted(&[FIRST, SECOND]), asks);
+        let (answer, told) = join(replays, stops).await;
+        assert!(matches!(told, Some(Stopped::Asked(_))), "{told:?}");
+        let (_, report, status) = reported(answer);
+        let state = app.engine.ledger.get("again").await.expect("answered").expect("a run");
+        assert_eq!((status, state.status), (200, Status::Cancelled), "{report:#}");
+        assert_eq!(state.replay.as_ref().map(|replay| replay.runs_done), Some(0), "{report:#}");
+        is_slow.store(false, Relaxed);
+        let (_, report, status) = reported(app.engine.resume("again", None).await.expect("known"));
+        assert_eq!((status, &report["data"]["run_status"]), (200, &json!("succeeded")), "{report:#}");
+        for ticker in 0..3 {
+            fields(&app, &price(ticker)).await;
+        }
+        assert_eq!(world.asked("call"), calls);
     });
 }
