@@ -57,7 +57,7 @@ pub fn all(runtime: Runtime) -> Result<()> {
 fn both_at_once() -> Result<()> {
     setup::target()?;
     progress::step(
-        "building the component and the host: the first time minutes, because the host compiles Wasmtime",
+        "building the component and the host: minutes this first time, because the host compiles Wasmtime",
     );
     progress::note("later builds take seconds");
     let component = thread::spawn(|| {

@@ -63,11 +63,11 @@ impl Coverage {
             }
             let fields = cells.to_fields(day, VERIFIED, self.world.clock.now());
             let write = Write::overwrite(self.document(day), fields).only_if(precondition);
-            match self.firestore.commit(&[write]).await {
-                Ok(_) => {
-                    self.shared.forget(&day);
-                    return Ok(verified);
-                }
+            let written = self.firestore.commit(&[write]).await;
+            // Also if its answer was lost.
+            self.shared.forget(&day);
+            match written {
+                Ok(_) => return Ok(verified),
                 // Also a write of ours whose answer was lost: then the next count changes nothing.
                 Err(error) if is_repeatable(&error) => self.firestore.back_off(1).await,
                 Err(error) => return Err(error),
