@@ -9,6 +9,7 @@ use futures::future;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, Method};
+use sim::firestore::proxy::Exchange;
 
 use crate::recording::{Around, Call, Recording};
 
@@ -81,9 +82,7 @@ impl Bare {
         let writes = recording.writes_for(project)?.into_iter().map(|body| (address.clone(), body));
         let reads = reads.into_iter().map(|read| (read.address, read.body));
         let start = Instant::now();
-        for exchange in before {
-            self.firestore(exchange.method, &exchange.address, exchange.body).await?;
-        }
+        self.in_order(before).await?;
         let (read, to_read) = mpsc::unbounded();
         let (written, to_write) = mpsc::unbounded();
         let calls = recording.calls.len();
@@ -94,10 +93,16 @@ impl Bare {
             .map(|(at, answer)| answer.map(|_| at + 1))
             .try_for_each(move |done| future::ready(due.iter_mut().try_for_each(|due| due.release(done))));
         future::try_join3(call, self.lanes(to_read), self.lanes(to_write)).await?;
-        for exchange in commits {
+        self.in_order(commits).await?;
+        Ok(start.elapsed())
+    }
+
+    /// Requests to Firestore, one after the other.
+    async fn in_order(&self, exchanges: Vec<Exchange>) -> Result<()> {
+        for exchange in exchanges {
             self.firestore(exchange.method, &exchange.address, exchange.body).await?;
         }
-        Ok(start.elapsed())
+        Ok(())
     }
 
     /// Sends what comes, a few at once, until no more can come.
